@@ -1,1 +1,7 @@
+//! Trains convolutional networks with projected weights in hand-written WGSL.
+pub mod cpu;
 pub mod error;
+pub mod gpu;
+pub mod kernels;
+pub mod philox;
+pub mod plan;

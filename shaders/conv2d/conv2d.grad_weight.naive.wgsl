@@ -1,0 +1,38 @@
+// dw[split, ky, kx, ci, co] = sum over the output pixels of the split of x[.., g C + ci] dy[.., co].
+// The pixels n oh ow are cut into `splits` equal runs; the optimiser adds the partial sums in order.
+// One invocation owns one element of one split. Grid: ceil(splits kh kw C c_out / 64) workgroups, in rows.
+// include common/grid.wgsl
+// include common/conv2d.wgsl
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  let depth = params.c_in / params.groups;
+  let len = params.kh * params.kw * depth * params.c_out;
+  if i >= params.splits * len {
+    return;
+  }
+  let co = i % params.c_out;
+  let ci = i / params.c_out % depth + co / (params.c_out / params.groups) * depth;
+  let tap = i % len / (params.c_out * depth);
+  let ky = tap / params.kw;
+  let kx = tap % params.kw;
+  let pixels = params.n * params.oh * params.ow;
+  let run = (pixels + params.splits - 1u) / params.splits;
+  let start = i / len * run;
+  var sum = 0.0;
+  for (var p = start; p < min(start + run, pixels); p++) {
+    let iy = p / params.ow % params.oh * params.stride_h + ky - params.pad_h;
+    let ix = p % params.ow * params.stride_w + kx - params.pad_w;
+    if iy < params.h && ix < params.w {
+      let n = p / (params.ow * params.oh);
+      sum = fma(x[((n * params.h + iy) * params.w + ix) * params.c_in + ci], dy[p * params.c_out + co], sum);
+    }
+  }
+  dw[i] = sum;
+}

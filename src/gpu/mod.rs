@@ -1,0 +1,9 @@
+//! The only module that names wgpu or naga: opens adapters, composes shaders, binds by name, runs plans.
+
+mod adapter;
+pub mod compose;
+pub mod reflect;
+mod runner;
+
+pub use adapter::{Device, DeviceInfo, Options, list};
+pub use runner::{Loaded, Runner};

@@ -1,0 +1,164 @@
+//! What a composed shader binds, read from naga's module: bindings by name, fields of `Params` by name.
+
+use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
+
+use super::compose::Composed;
+use crate::kernels::{ArgSpec, Kernel, Variant};
+use crate::plan::{Access, Elem, Params, Value};
+
+/// A shader that parsed, validated and matches its kernel's signature.
+#[derive(Clone, Debug)]
+pub struct Reflected {
+    /// Binding number of each argument, in the order of the signature.
+    pub bindings: Vec<u32>,
+    /// Binding number of the `params` block, if the shader has one.
+    pub params_binding: Option<u32>,
+    /// `(field, offset in bytes)` of the `Params` struct.
+    pub fields: Vec<(String, u32, Elem)>,
+    /// Size of the `Params` struct in bytes.
+    pub params_size: u32,
+    /// Invocations per workgroup in x, y, z.
+    pub workgroup_size: [u32; 3],
+}
+
+impl Reflected {
+    /// The bytes of the `Params` block.
+    ///
+    /// # Errors
+    /// A field without a value, a value without a field, or of another type.
+    pub fn pack(&self, params: &Params) -> Result<Vec<u8>, String> {
+        let mut bytes = vec![0u8; self.params_size as usize];
+        for (name, value) in &params.0 {
+            let Some((_, offset, elem)) = self.fields.iter().find(|(n, ..)| n == name) else {
+                return Err(format!("Params has no field `{name}`"));
+            };
+            match (value, elem) {
+                (Value::U32(_), Elem::U32) | (Value::F32(_), Elem::F32) => {}
+                _ => return Err(format!("Params.{name} is {elem:?}, the host gives {value:?}")),
+            }
+            let at = *offset as usize;
+            bytes[at..at + 4].copy_from_slice(&value.bits().to_le_bytes());
+        }
+        match self.fields.iter().find(|(n, ..)| !params.0.iter().any(|(p, _)| p == n)) {
+            Some((n, ..)) => Err(format!("the host gives no value for Params.{n}")),
+            None => Ok(bytes),
+        }
+    }
+}
+
+/// Parses and validates a composed shader and checks it against the kernel: the bound names, their types and access,
+/// one entry point `main`.
+///
+/// # Errors
+/// naga's message at the original file and line, or every mismatch.
+pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<Reflected, String> {
+    let file = variant.file;
+    let module = naga::front::wgsl::parse_str(&shader.text).map_err(|e| {
+        let line = e.location(&shader.text).map_or(0, |l| l.line_number as usize);
+        format!("{}: {}\n{}", shader.place(line), e.message(), e.emit_to_string(&shader.text))
+    })?;
+    let mut validator =
+        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
+    validator.validate(&module).map_err(|e| {
+        let line = e.location(&shader.text).map_or(0, |l| l.line_number as usize);
+        format!("{}: {}", shader.place(line), e.emit_to_string(&shader.text))
+    })?;
+    let [entry] = module.entry_points.as_slice() else {
+        return Err(format!("{file}: {} entry points, there must be one", module.entry_points.len()));
+    };
+    if entry.name != "main" {
+        return Err(format!("{file}: the entry point is called {}, not main", entry.name));
+    }
+    let mut out = Reflected {
+        bindings: vec![],
+        params_binding: None,
+        fields: vec![],
+        params_size: 0,
+        workgroup_size: entry.workgroup_size,
+    };
+    let mut bound = vec![];
+    for (_, var) in module.global_variables.iter() {
+        let Some(binding) = &var.binding else { continue };
+        let name = var.name.clone().unwrap_or_default();
+        if binding.group != 0 {
+            return Err(format!("{file}: `{name}` is in group {}, only group 0 is used", binding.group));
+        }
+        let inner = &module.types[var.ty].inner;
+        if name == "params" {
+            let TypeInner::Struct { members, span } = inner else {
+                return Err(format!("{file}: `params` is no struct"));
+            };
+            out.params_binding = Some(binding.binding);
+            out.params_size = span.next_multiple_of(16);
+            for m in members {
+                let elem = match module.types[m.ty].inner {
+                    TypeInner::Scalar(s) => scalar_elem(s.kind),
+                    _ => None,
+                };
+                let name = m.name.clone().unwrap_or_default();
+                let elem = elem.ok_or_else(|| format!("{file}: Params.{name} must be u32 or f32"))?;
+                out.fields.push((name, m.offset, elem));
+            }
+            continue;
+        }
+        let access = match var.space {
+            AddressSpace::Uniform => Access::Uniform,
+            AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::Write,
+            AddressSpace::Storage { .. } => Access::Read,
+            _ => return Err(format!("{file}: `{name}` is neither storage nor uniform")),
+        };
+        let elem = match inner {
+            TypeInner::Array { base, .. } => match module.types[*base].inner {
+                TypeInner::Scalar(s) | TypeInner::Vector { scalar: s, .. } => scalar_elem(s.kind),
+                TypeInner::Atomic(s) => scalar_elem(s.kind),
+                // A table of records, uploaded as words.
+                TypeInner::Struct { .. } => Some(Elem::U32),
+                _ => None,
+            },
+            TypeInner::Struct { .. } => Some(Elem::U32),
+            _ => None,
+        };
+        let Some(elem) = elem else { return Err(format!("{file}: `{name}` has an element type that is not used")) };
+        bound.push((name, binding.binding, access, elem));
+    }
+    let mut bad = vec![];
+    for spec in kernel.args {
+        match bound.iter().find(|(n, ..)| n == spec.name) {
+            None => bad.push(format!("{file}: `{}` of {} is not bound", spec.name, kernel.name)),
+            Some((_, binding, access, elem)) => {
+                out.bindings.push(*binding);
+                if !same_access(spec, *access) {
+                    bad.push(format!("{file}: `{}` is {access:?}, the kernel says {:?}", spec.name, spec.access));
+                }
+                if *elem != spec.elem {
+                    bad.push(format!("{file}: `{}` is {elem:?}, the kernel says {:?}", spec.name, spec.elem));
+                }
+            }
+        }
+    }
+    for (name, ..) in &bound {
+        if !kernel.args.iter().any(|s| s.name == name) {
+            bad.push(format!("{file}: `{name}` is bound but no argument of {}", kernel.name));
+        }
+    }
+    let storage = bound.iter().filter(|(.., a, _)| *a != Access::Uniform).count();
+    if storage > 8 {
+        bad.push(format!("{file}: {storage} storage buffers; eight is what every adapter has"));
+    }
+    if bad.is_empty() { Ok(out) } else { Err(bad.join("\n")) }
+}
+
+fn scalar_elem(kind: ScalarKind) -> Option<Elem> {
+    match kind {
+        ScalarKind::Float => Some(Elem::F32),
+        ScalarKind::Uint => Some(Elem::U32),
+        _ => None,
+    }
+}
+
+fn same_access(spec: &ArgSpec, found: Access) -> bool {
+    match spec.access {
+        Access::Write | Access::ReadWrite => found == Access::Write,
+        other => found == other,
+    }
+}

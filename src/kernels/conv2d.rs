@@ -1,0 +1,402 @@
+//! 2-D convolution (cross-correlation, as everywhere in deep learning), NHWC, weights `[kh, kw, c_in / groups, c_out]`;
+//! and the linear layer, which is a 1x1 convolution over an image of one row.
+
+use super::case::{Case, CaseBuilder};
+use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use crate::error::{Error, Result};
+use crate::plan::{Builder, Params, Target, Value, View};
+
+/// Shape of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Images.
+    pub n: usize,
+    /// Input height.
+    pub h: usize,
+    /// Input width.
+    pub w: usize,
+    /// Input channels.
+    pub c_in: usize,
+    /// Output channels.
+    pub c_out: usize,
+    /// Kernel height and width.
+    pub kernel: [usize; 2],
+    /// Step in y and x.
+    pub stride: [usize; 2],
+    /// Rows of zeros above and columns to the left, and as many below and to the right.
+    pub pad: [usize; 2],
+    /// Groups of channels; output group g sees only input group g.
+    pub groups: usize,
+}
+
+impl Geometry {
+    /// A linear layer: `n` samples of `c_in` features to `c_out`, weights `[c_in, c_out]`.
+    pub fn linear(n: usize, c_in: usize, c_out: usize) -> Self {
+        Geometry { n, h: 1, w: 1, c_in, c_out, kernel: [1, 1], stride: [1, 1], pad: [0, 0], groups: 1 }
+    }
+
+    /// Output height.
+    pub fn oh(&self) -> usize {
+        (self.h + 2 * self.pad[0] - self.kernel[0]) / self.stride[0] + 1
+    }
+
+    /// Output width.
+    pub fn ow(&self) -> usize {
+        (self.w + 2 * self.pad[1] - self.kernel[1]) / self.stride[1] + 1
+    }
+
+    /// Elements of one input image.
+    pub fn x_len(&self) -> usize {
+        self.h * self.w * self.c_in
+    }
+
+    /// Elements of one output image.
+    pub fn y_len(&self) -> usize {
+        self.oh() * self.ow() * self.c_out
+    }
+
+    /// Elements of the weights.
+    pub fn w_len(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * self.c_in / self.groups * self.c_out
+    }
+
+    /// Partial sums into which `grad_weight` cuts the pixels of a batch: a function of the shape alone, so that results
+    /// do not depend on the machine.
+    pub fn splits(&self) -> usize {
+        (self.n * self.oh() * self.ow() / 2048).clamp(1, 64)
+    }
+
+    /// Refuses shapes that are no convolution.
+    ///
+    /// # Errors
+    /// A kernel larger than the padded input, groups that do not divide the channels, zeros.
+    pub fn check(&self, scope: &str) -> Result<()> {
+        let fail = |m: String| Err(Error::layer(scope, m));
+        let [kh, kw] = self.kernel;
+        if [self.n, self.h, self.w, self.c_in, self.c_out, kh, kw, self.stride[0], self.stride[1], self.groups]
+            .contains(&0)
+        {
+            return fail(format!("a size is zero in {self:?}"));
+        }
+        if kh > self.h + 2 * self.pad[0] || kw > self.w + 2 * self.pad[1] {
+            return fail(format!(
+                "a {kh}x{kw} kernel does not fit a {}x{} input padded by {:?}",
+                self.h, self.w, self.pad
+            ));
+        }
+        if self.c_in % self.groups != 0 || self.c_out % self.groups != 0 {
+            return fail(format!(
+                "{} groups do not divide {} input and {} output channels",
+                self.groups, self.c_in, self.c_out
+            ));
+        }
+        Ok(())
+    }
+
+    fn params(&self, n: usize, splits: usize) -> Vec<(&'static str, Value)> {
+        vec![
+            ("n", n.into()),
+            ("h", self.h.into()),
+            ("w", self.w.into()),
+            ("c_in", self.c_in.into()),
+            ("oh", self.oh().into()),
+            ("ow", self.ow().into()),
+            ("c_out", self.c_out.into()),
+            ("kh", self.kernel[0].into()),
+            ("kw", self.kernel[1].into()),
+            ("stride_h", self.stride[0].into()),
+            ("stride_w", self.stride[1].into()),
+            ("pad_h", self.pad[0].into()),
+            ("pad_w", self.pad[1].into()),
+            ("groups", self.groups.into()),
+            ("splits", splits.into()),
+        ]
+    }
+}
+
+/// Records y = x * w for x `[n, h, w, c_in]`, y `[n, oh, ow, c_out]`.
+///
+/// # Errors
+/// A shape that is no convolution; an image that cannot be bound.
+pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, w: View, y: View) -> Result<()> {
+    g.check(scope)?;
+    for win in b.windows(scope, g.n, &[x, y])? {
+        let (x, y) = (x.rows(&win, g.n), y.rows(&win, g.n));
+        FORWARD.dispatch(b, scope, &g.params(win.len(), 1), &[("x", x), ("w", w), ("y", y)])?;
+    }
+    Ok(())
+}
+
+/// Records dx, the gradient with respect to x.
+///
+/// # Errors
+/// As [`forward`].
+pub fn grad_input(b: &mut Builder, scope: &str, g: &Geometry, dy: View, w: View, dx: View) -> Result<()> {
+    g.check(scope)?;
+    for win in b.windows(scope, g.n, &[dx, dy])? {
+        let (dx, dy) = (dx.rows(&win, g.n), dy.rows(&win, g.n));
+        GRAD_INPUT.dispatch(b, scope, &g.params(win.len(), 1), &[("dy", dy), ("w", w), ("dx", dx)])?;
+    }
+    Ok(())
+}
+
+/// Records the gradient with respect to w as `splits` partial sums `[splits, kh, kw, c_in / groups, c_out]`.
+///
+/// # Errors
+/// As [`forward`]; a batch that must be bound in more windows than there are splits.
+pub fn grad_weight(
+    b: &mut Builder,
+    scope: &str,
+    g: &Geometry,
+    x: View,
+    dy: View,
+    dw: View,
+    splits: usize,
+) -> Result<()> {
+    g.check(scope)?;
+    let windows = b.windows(scope, g.n, &[x, dy])?;
+    if windows.len() > splits {
+        return Err(Error::layer(
+            scope,
+            format!("{} windows but {splits} partial sums; use a smaller batch", windows.len()),
+        ));
+    }
+    let mut done = 0;
+    for (i, win) in windows.iter().enumerate() {
+        // Splits in proportion to the windows, at least one each.
+        let upto = if i + 1 == windows.len() { splits } else { (i + 1) * splits / windows.len() };
+        let part = dw.slice(done * g.w_len()..upto * g.w_len());
+        let (x, dy) = (x.rows(win, g.n), dy.rows(win, g.n));
+        GRAD_WEIGHT.dispatch(b, scope, &g.params(win.len(), upto - done), &[("x", x), ("dy", dy), ("dw", part)])?;
+        done = upto;
+    }
+    Ok(())
+}
+
+/// y = x * w.
+pub static FORWARD: Kernel = Kernel {
+    name: "conv2d.forward",
+    args: &[read("x"), read("w"), write("y")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "conv2d/conv2d.forward.naive.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64)),
+        },
+        Variant {
+            name: "lanes",
+            file: "conv2d/conv2d.forward.lanes.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.lanes.wgsl"),
+            supports: |t, p| {
+                lanes(t, p)?;
+                multiple_of_4(p, "c_in")
+            },
+            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out")),
+        },
+        Variant {
+            name: "lanes_any",
+            file: "conv2d/conv2d.forward.lanes_any.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.lanes_any.wgsl"),
+            supports: lanes,
+            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out")),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let (x, w) = (io.f("x"), io.f("w"));
+        let mut y = Scalars::zeros(io.len("y"));
+        for_each_product(io.params, |xi, wi, yi| y.add(yi, x[xi] * w[wi]));
+        io.put("y", y);
+    },
+    budget: Budget::Sum(|p| p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups")),
+    flop,
+    cases: || {
+        cases(|c, g| {
+            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.operand("w", &[g.w_len()]));
+            let y = c.output("y", &[g.n, g.y_len()]);
+            forward(&mut c.b, "conv2d.forward", g, x, w, y)
+        })
+    },
+};
+
+/// dx, from dy and w.
+pub static GRAD_INPUT: Kernel = Kernel {
+    name: "conv2d.grad_input",
+    args: &[read("dy"), read("w"), write("dx")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "conv2d/conv2d.grad_input.naive.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).div_ceil(64)),
+        },
+        Variant {
+            name: "lanes",
+            file: "conv2d/conv2d.grad_input.lanes.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.lanes.wgsl"),
+            supports: |t, p| {
+                lanes(t, p)?;
+                multiple_of_4(p, "c_in")
+            },
+            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in")),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let (dy, w) = (io.f("dy"), io.f("w"));
+        let mut dx = Scalars::zeros(io.len("dx"));
+        for_each_product(io.params, |xi, wi, yi| dx.add(xi, dy[yi] * w[wi]));
+        io.put("dx", dx);
+    },
+    budget: Budget::Sum(|p| p.u("kh") * p.u("kw") * p.u("c_out") / p.u("groups")),
+    flop,
+    cases: || {
+        cases(|c, g| {
+            let (dy, w) = (c.operand("dy", &[g.n, g.y_len()]), c.operand("w", &[g.w_len()]));
+            let dx = c.output("dx", &[g.n, g.x_len()]);
+            grad_input(&mut c.b, "conv2d.grad_input", g, dy, w, dx)
+        })
+    },
+};
+
+/// dw in partial sums, from x and dy.
+pub static GRAD_WEIGHT: Kernel = Kernel {
+    name: "conv2d.grad_weight",
+    args: &[read("x"), read("dy"), write("dw")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "conv2d/conv2d.grad_weight.naive.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid((p.u("splits") * weights(p)).div_ceil(64)),
+        },
+        Variant {
+            name: "lanes",
+            file: "conv2d/conv2d.grad_weight.lanes.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.lanes.wgsl"),
+            supports: lanes,
+            grid: |p, _| {
+                let rows = p.u("kh") * p.u("kw") * p.u("c_in");
+                [p.u("c_out").div_ceil(32) as u32, rows.div_ceil(16) as u32, p.u("splits") as u32]
+            },
+        },
+    ],
+    twin: |io: &mut Io| {
+        let p = io.params;
+        let (x, dy) = (io.f("x"), io.f("dy"));
+        let mut dw = Scalars::zeros(io.len("dw"));
+        let run = (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"));
+        for_each_product(p, |xi, wi, yi| {
+            let split = yi / p.u("c_out") / run;
+            dw.add(split * weights(p) + wi, x[xi] * dy[yi]);
+        });
+        io.put("dw", dw);
+    },
+    budget: Budget::Sum(|p| (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"))),
+    flop,
+    cases: || {
+        cases(|c, g| {
+            let (x, dy) = (c.operand("x", &[g.n, g.x_len()]), c.operand("dy", &[g.n, g.y_len()]));
+            let splits = g.splits().max(3);
+            let dw = c.output("dw", &[splits, g.w_len()]);
+            grad_weight(&mut c.b, "conv2d.grad_weight", g, x, dy, dw, splits)
+        })
+    },
+};
+
+/// Elements of one set of weights.
+fn weights(p: &Params) -> usize {
+    p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups") * p.u("c_out")
+}
+
+/// Two per product; products with padding count, as everywhere.
+fn flop(p: &Params) -> f64 {
+    2.0 * (p.u("n") * p.u("oh") * p.u("ow")) as f64 * weights(p) as f64
+}
+
+/// Calls `f(index in x, index in w, index in y)` for every product of the convolution.
+fn for_each_product(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
+    let (h, w, c_in, oh, ow, c_out) = (p.u("h"), p.u("w"), p.u("c_in"), p.u("oh"), p.u("ow"), p.u("c_out"));
+    let (depth, breadth) = (c_in / p.u("groups"), c_out / p.u("groups"));
+    for n in 0..p.u("n") {
+        for (oy, ox) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
+            for (ky, kx) in (0..p.u("kh")).flat_map(|y| (0..p.u("kw")).map(move |x| (y, x))) {
+                let iy = (oy * p.u("stride_h") + ky).wrapping_sub(p.u("pad_h"));
+                let ix = (ox * p.u("stride_w") + kx).wrapping_sub(p.u("pad_w"));
+                if iy >= h || ix >= w {
+                    continue;
+                }
+                for co in 0..c_out {
+                    for ci in 0..depth {
+                        let xi = ((n * h + iy) * w + ix) * c_in + co / breadth * depth + ci;
+                        let wi = ((ky * p.u("kw") + kx) * depth + ci) * c_out + co;
+                        f(xi, wi, ((n * oh + oy) * ow + ox) * c_out + co);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The `lanes` family needs one group, four-wide outputs and subgroups of exactly eight lanes.
+fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if t.subgroup != Some(8) {
+        return Err("it needs subgroups of 8 lanes");
+    }
+    if p.u("groups") != 1 {
+        return Err("it knows one group only");
+    }
+    multiple_of_4(p, "c_out")
+}
+
+fn multiple_of_4(p: &Params, name: &str) -> std::result::Result<(), &'static str> {
+    if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
+}
+
+/// Grid of 16 x 32 tiles: columns in x, rows in y and z.
+fn tiles(rows: usize, columns: usize) -> [u32; 3] {
+    let y = rows.div_ceil(16);
+    [columns.div_ceil(32) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
+}
+
+fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
+    let base = Geometry { n: 2, h: 6, w: 5, c_in: 3, c_out: 4, kernel: [3, 3], stride: [1, 1], pad: [1, 1], groups: 1 };
+    let shapes = [
+        ("3x3 pad 1, first layer", Geometry { c_out: 16, ..base }),
+        ("3x3 pad 1, 16 to 32", Geometry { h: 8, w: 8, c_in: 16, c_out: 32, ..base }),
+        ("3x3 pad 1, 8 to 36", Geometry { c_in: 8, c_out: 36, ..base }),
+        ("odd channels", Geometry { c_in: 5, c_out: 7, ..base }),
+        ("1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 8, c_out: 12, ..base }),
+        (
+            "5x5 stride 2 pad 2",
+            Geometry { kernel: [5, 5], stride: [2, 2], pad: [2, 2], h: 9, w: 8, c_in: 4, c_out: 8, ..base },
+        ),
+        (
+            "11x11 stride 4",
+            Geometry { n: 1, kernel: [11, 11], stride: [4, 4], pad: [0, 0], h: 23, w: 19, c_out: 8, ..base },
+        ),
+        ("3x3 stride 2 pad 1", Geometry { stride: [2, 2], h: 8, w: 8, c_in: 4, c_out: 8, ..base }),
+        ("2x3 stride 2x1 pad 0x2", Geometry { kernel: [2, 3], stride: [2, 1], pad: [0, 2], c_in: 4, ..base }),
+        ("stride beyond the kernel", Geometry { kernel: [1, 1], stride: [3, 2], pad: [0, 0], c_in: 4, ..base }),
+        ("pad beyond the image", Geometry { h: 2, w: 1, pad: [2, 2], c_in: 4, ..base }),
+        ("2 groups", Geometry { c_in: 4, c_out: 6, groups: 2, ..base }),
+        ("depthwise", Geometry { c_in: 4, c_out: 4, groups: 4, ..base }),
+        ("linear 64 to 40", Geometry::linear(17, 64, 40)),
+        ("linear 20 to 10", Geometry::linear(5, 20, 10)),
+        ("one of everything", Geometry::linear(1, 1, 1)),
+        ("many pixels", Geometry { n: 3, h: 40, w: 40, c_in: 4, c_out: 4, ..base }),
+    ];
+    let mut all = vec![];
+    for (name, g) in shapes {
+        // The largest sum, 4800 products of magnitude 16, is far below 2^24: exact in f32.
+        all.push(Case::exact(format!("{name}, integers"), move |c| build(c, &g)));
+        all.push(Case::new(name, move |c| build(c, &g)));
+    }
+    all.push(Case::exact("windows, integers", move |c| {
+        c.b.target.limits.max_binding = 2048;
+        build(c, &Geometry { n: 6, h: 4, w: 4, c_in: 4, c_out: 8, ..base })
+    }));
+    all
+}

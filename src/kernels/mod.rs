@@ -1,0 +1,211 @@
+//! What each kernel computes: arguments, constants, variants in WGSL, the f64 twin that specifies it, its error budget
+//! and its test cases. One file per shader folder; `KERNELS` is the table of all.
+
+pub mod case;
+pub mod tuning;
+mod twin;
+
+pub mod conv2d;
+pub mod relu;
+
+pub use twin::{Budget, Io, Scalars, Values};
+
+use crate::error::{Error, Result};
+use crate::plan::{Access, Arg, Builder, Command, Elem, Params, Target, Value, View};
+
+/// Every kernel.
+pub static KERNELS: &[&Kernel] =
+    &[&conv2d::FORWARD, &conv2d::GRAD_INPUT, &conv2d::GRAD_WEIGHT, &relu::FORWARD, &relu::BACKWARD];
+
+/// The kernel called `name`, with the nearest names if there is none.
+///
+/// # Errors
+/// An unknown name.
+pub fn find(name: &str) -> Result<&'static Kernel> {
+    KERNELS.iter().copied().find(|k| k.name == name).ok_or_else(|| {
+        let near = crate::error::suggest(name, KERNELS.iter().map(|k| k.name));
+        Error::Invalid(format!("there is no kernel \"{name}\".{near}"))
+    })
+}
+
+/// An argument in a kernel's signature.
+#[derive(Clone, Copy, Debug)]
+pub struct ArgSpec {
+    /// Name of the WGSL variable.
+    pub name: &'static str,
+    /// Element type; a shader may bind f32 as `vec4<f32>`.
+    pub elem: Elem,
+    /// How it is used.
+    pub access: Access,
+}
+
+/// An f32 input.
+pub const fn read(name: &'static str) -> ArgSpec {
+    ArgSpec { name, elem: Elem::F32, access: Access::Read }
+}
+
+/// A u32 input.
+pub const fn read_u32(name: &'static str) -> ArgSpec {
+    ArgSpec { name, elem: Elem::U32, access: Access::Read }
+}
+
+/// An f32 output, every element of which the kernel writes.
+pub const fn write(name: &'static str) -> ArgSpec {
+    ArgSpec { name, elem: Elem::F32, access: Access::Write }
+}
+
+/// A u32 output.
+pub const fn write_u32(name: &'static str) -> ArgSpec {
+    ArgSpec { name, elem: Elem::U32, access: Access::Write }
+}
+
+/// An f32 argument that is read and changed.
+pub const fn update(name: &'static str) -> ArgSpec {
+    ArgSpec { name, elem: Elem::F32, access: Access::ReadWrite }
+}
+
+/// The step block.
+pub const STEP: ArgSpec = ArgSpec { name: "step", elem: Elem::U32, access: Access::Uniform };
+
+/// One way to compute a kernel: a WGSL file and the rule of its grid.
+pub struct Variant {
+    /// `naive`, `vec4`, `lanes`, ...
+    pub name: &'static str,
+    /// Path under `shaders/`.
+    pub file: &'static str,
+    /// The text of the file.
+    pub source: &'static str,
+    /// Whether it can run these constants on this target; the text says why not.
+    pub supports: fn(&Target, &Params) -> std::result::Result<(), &'static str>,
+    /// Workgroups, from the constants and the values of the knobs (see [`Knobs`]).
+    pub grid: fn(&Params, &Knobs) -> [u32; 3],
+}
+
+/// No condition: the variant runs everywhere.
+pub fn anywhere(_: &Target, _: &Params) -> std::result::Result<(), &'static str> {
+    Ok(())
+}
+
+/// Values of the tunable constants of a shader: `const NAME: u32 = 4u; // knob 2 4 8`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Knobs(pub Vec<(String, u32)>);
+
+impl Knobs {
+    /// The defaults and allowed values that a shader file declares: `(name, default, allowed)`.
+    pub fn declared(source: &str) -> Vec<(String, u32, Vec<u32>)> {
+        let parse = |line: &str| {
+            let (code, allowed) = line.split_once("// knob")?;
+            let (name, value) = code.trim().strip_prefix("const ")?.split_once(':')?;
+            let value = value.split_once('=')?.1.trim().trim_end_matches(';').trim_end_matches('u');
+            let allowed = allowed.split_whitespace().map(|v| v.parse().ok()).collect::<Option<Vec<u32>>>()?;
+            Some((name.trim().to_owned(), value.parse().ok()?, allowed))
+        };
+        source.lines().filter_map(parse).collect()
+    }
+
+    /// Value of a knob.
+    ///
+    /// # Panics
+    /// If the shader declares no such knob: a bug in the variant's grid rule.
+    pub fn get(&self, name: &str) -> u32 {
+        self.0.iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("no knob {name}")).1
+    }
+}
+
+/// Work of one dispatch, for the profile: counted from the constants, not measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Floating-point operations (a multiply-add counts two).
+    pub flop: f64,
+    /// Bytes that must move at least: every argument once.
+    pub bytes: f64,
+}
+
+/// A kernel: what it computes, in every way it can be computed.
+pub struct Kernel {
+    /// `folder.verb`.
+    pub name: &'static str,
+    /// Arguments, by the names of the WGSL variables.
+    pub args: &'static [ArgSpec],
+    /// Variants; the first, `naive`, runs everywhere.
+    pub variants: &'static [Variant],
+    /// The specification: computes the outputs in f64 from the inputs.
+    pub twin: fn(&mut Io),
+    /// How far a variant may be from the twin.
+    pub budget: Budget,
+    /// Floating-point operations of a dispatch.
+    pub flop: fn(&Params) -> f64,
+    /// The test cases.
+    pub cases: fn() -> Vec<case::Case>,
+}
+
+impl Kernel {
+    /// The variant called `name`.
+    pub fn variant(&self, name: &str) -> Option<&Variant> {
+        self.variants.iter().find(|v| v.name == name)
+    }
+
+    /// Counted work of a command of this kernel.
+    pub fn work(&self, c: &Command) -> Work {
+        let bytes =
+            c.args.iter().map(|a| a.view.len * if a.access == Access::ReadWrite { 8 } else { 4 }).sum::<usize>();
+        Work { flop: (self.flop)(&c.params), bytes: bytes as f64 }
+    }
+
+    /// Appends one dispatch of this kernel to the plan: picks variant and knobs for the builder's target, computes the
+    /// grid, checks the arguments against the signature.
+    ///
+    /// # Errors
+    /// A forced variant that does not exist or cannot run these constants; a view that cannot be bound.
+    ///
+    /// # Panics
+    /// If `args` are not those of the signature: a bug in the record function.
+    pub fn dispatch(
+        &'static self,
+        b: &mut Builder,
+        scope: &str,
+        params: &[(&'static str, Value)],
+        args: &[(&'static str, View)],
+    ) -> Result<()> {
+        let params = Params(params.to_vec());
+        let (variant, knobs) = tuning::choose(self, &b.target, &params).map_err(|m| Error::layer(scope, m))?;
+        assert_eq!(args.len(), self.args.len(), "{}: arguments of {}", scope, self.name);
+        let args = self
+            .args
+            .iter()
+            .map(|spec| {
+                let (_, view) = args
+                    .iter()
+                    .find(|(n, _)| *n == spec.name)
+                    .unwrap_or_else(|| panic!("{scope}: {} needs an argument `{}`", self.name, spec.name));
+                Arg { name: spec.name, view: *view, access: spec.access }
+            })
+            .collect();
+        let declared = Knobs::declared(variant.source);
+        let full = Knobs(
+            declared
+                .iter()
+                .map(|(name, default, _)| {
+                    let set = knobs.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
+                    (name.clone(), set.unwrap_or(*default))
+                })
+                .collect(),
+        );
+        let grid = (variant.grid)(&params, &full);
+        b.push(Command { scope: scope.into(), kernel: self.name, variant: variant.name, knobs, params, args, grid })
+    }
+}
+
+/// A grid of at least `workgroups` in x and y, for `linear_workgroup` of `shaders/common/grid.wgsl`: one row while it
+/// fits the limit of 65,535, near-square rows beyond.
+pub fn linear_grid(workgroups: usize) -> [u32; 3] {
+    let x = workgroups.min(if workgroups <= 65_535 { workgroups } else { 32_768 }).max(1);
+    [x as u32, workgroups.div_ceil(x).max(1) as u32, 1]
+}
+
+/// The pieces that shaders include: `(path under shaders/, text)`.
+pub static COMMON: &[(&str, &str)] = &[
+    ("common/grid.wgsl", include_str!("../../shaders/common/grid.wgsl")),
+    ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
+    ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+];

@@ -1,0 +1,200 @@
+//! Appends buffers and commands to a plan for one target.
+
+use std::ops::Range;
+
+use super::{Buffer, BufferId, Command, Elem, Plan, Role, Target, View};
+use crate::error::{Error, Result};
+
+/// Builds a [`Plan`]. Layers and kernels append to it.
+pub struct Builder {
+    /// The adapter the plan is for.
+    pub target: Target,
+    plan: Plan,
+}
+
+impl Builder {
+    /// An empty plan called `name`.
+    pub fn new(name: &str, target: Target) -> Self {
+        Builder { target, plan: Plan { name: name.into(), ..Plan::default() } }
+    }
+
+    /// Adds a buffer and returns the view of the whole.
+    ///
+    /// # Panics
+    /// If the name is taken: a bug of the caller.
+    pub fn buffer(&mut self, name: impl Into<String>, elem: Elem, shape: &[usize], role: Role) -> View {
+        let buffer = Buffer { name: name.into(), elem, shape: shape.to_vec(), role, data: vec![] };
+        assert!(self.plan.find(&buffer.name).is_none(), "two buffers are called {}", buffer.name);
+        let view = View { buffer: BufferId(self.plan.buffers.len() as u32), offset: 0, len: buffer.len() };
+        self.plan.buffers.push(buffer);
+        view
+    }
+
+    /// The buffer called `name`, added if it is not there yet.
+    pub fn shared(&mut self, name: &str, elem: Elem, shape: &[usize], role: Role) -> View {
+        match self.plan.find(name) {
+            Some(buffer) => View { buffer, offset: 0, len: self.plan.buffer(buffer).len() },
+            None => self.buffer(name, elem, shape, role),
+        }
+    }
+
+    /// Adds an f32 transient.
+    pub fn transient(&mut self, name: impl Into<String>, shape: &[usize]) -> View {
+        self.buffer(name, Elem::F32, shape, Role::Transient)
+    }
+
+    /// Adds a table of constants.
+    pub fn constant(&mut self, name: impl Into<String>, elem: Elem, data: Vec<u32>) -> View {
+        let view = self.buffer(name, elem, &[data.len()], Role::Constant);
+        self.plan.buffers[view.buffer.0 as usize].data = data;
+        view
+    }
+
+    /// The step block.
+    pub fn step(&mut self) -> View {
+        self.shared("step", Elem::U32, &[super::Step::WORDS], Role::Input)
+    }
+
+    /// Gives a part of a buffer a name in listings.
+    pub fn label(&mut self, view: View, name: impl Into<String>) {
+        self.plan.labels.push((view, name.into()));
+    }
+
+    /// Shape of the buffer of a view.
+    pub fn shape(&self, view: View) -> &[usize] {
+        &self.plan.buffer(view.buffer).shape
+    }
+
+    /// Splits `0..outer` so that each of the given arrays, `outer` rows each, can be bound window by window:
+    /// every window fits the binding limit and starts at an aligned offset. One window if everything fits.
+    ///
+    /// # Errors
+    /// A single row that exceeds the limit, with its size.
+    pub fn windows(&self, scope: &str, outer: usize, views: &[View]) -> Result<Vec<Range<usize>>> {
+        let limit = self.target.limits.max_binding;
+        if views.iter().all(|v| v.len * 4 <= limit) {
+            return Ok(std::iter::once(0..outer).collect());
+        }
+        // A window boundary must be aligned in every view: a multiple of the least common granule of the row sizes.
+        let align = self.target.limits.offset_alignment / 4;
+        let granule = views.iter().map(|v| align / gcd(v.len / outer, align)).fold(1, lcm);
+        let most = views.iter().map(|v| limit / 4 / (v.len / outer).max(1)).min().unwrap_or(outer);
+        let rows = most / granule * granule;
+        if rows == 0 {
+            let row = views.iter().map(|v| v.len / outer * 4).max().unwrap_or(0);
+            return Err(Error::layer(
+                scope,
+                format!(
+                    "{granule} row(s) of {row} bytes exceed the adapter's binding limit of {limit} bytes; \
+                     use a smaller batch or width, or another adapter"
+                ),
+            ));
+        }
+        Ok((0..outer).step_by(rows).map(|s| s..(s + rows).min(outer)).collect())
+    }
+
+    /// Appends a command.
+    ///
+    /// # Errors
+    /// A view that exceeds the binding limit, starts unaligned or lies outside its buffer, and a grid beyond the limit.
+    pub fn push(&mut self, command: Command) -> Result<()> {
+        let limits = self.target.limits;
+        for a in &command.args {
+            let b = self.plan.buffer(a.view.buffer);
+            let fail =
+                |what: String| Err(Error::layer(&command.scope, format!("{} `{}`: {what}", command.kernel, a.name)));
+            if a.view.offset + a.view.len > b.len() {
+                return fail(format!("{:?} lies outside {} of {} elements", a.view, b.name, b.len()));
+            }
+            if a.view.len * 4 > limits.max_binding {
+                return fail(format!(
+                    "{} binds {} bytes, the adapter's limit is {}; use a smaller batch or width",
+                    b.name,
+                    a.view.len * 4,
+                    limits.max_binding
+                ));
+            }
+            if !(a.view.offset * 4).is_multiple_of(limits.offset_alignment) {
+                return fail(format!("{} is bound at element {}, not aligned", b.name, a.view.offset));
+            }
+        }
+        if command.grid.iter().any(|&g| g > limits.max_workgroups) {
+            return Err(Error::layer(
+                &command.scope,
+                format!("{}: grid {:?} exceeds {} workgroups", command.kernel, command.grid, limits.max_workgroups),
+            ));
+        }
+        // An empty dispatch is legal in the API but says that a kernel's grid rule is wrong.
+        assert!(command.grid.iter().all(|&g| g > 0), "{}: empty grid {:?}", command.scope, command.grid);
+        self.plan.commands.push(command);
+        Ok(())
+    }
+
+    /// The finished plan.
+    ///
+    /// # Errors
+    /// A buffer larger than the adapter allows.
+    pub fn finish(self) -> Result<Plan> {
+        for b in &self.plan.buffers {
+            if b.len() * 4 > self.target.limits.max_buffer {
+                return Err(Error::OutOfMemory {
+                    scope: format!("plan {}", self.plan.name),
+                    message: format!(
+                        "{} needs {} bytes, one buffer of this adapter holds {}",
+                        b.name,
+                        b.len() * 4,
+                        self.target.limits.max_buffer
+                    ),
+                });
+            }
+        }
+        debug_assert_eq!(self.plan.unwritten_reads(), Vec::<String>::new());
+        Ok(self.plan)
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+fn lcm(a: usize, b: usize) -> usize {
+    a / gcd(a, b) * b
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder(max_binding: usize) -> Builder {
+        let mut target = Target::baseline();
+        target.limits.max_binding = max_binding;
+        Builder::new("test", target)
+    }
+
+    #[test]
+    fn windows_cover_every_row_once_fit_the_limit_and_start_aligned() {
+        let mut b = builder(4096);
+        let x = b.transient("x", &[50, 96]);
+        let y = b.transient("y", &[50, 24]);
+        let windows = b.windows("t", 50, &[x, y]).unwrap();
+        assert!(windows.len() > 1);
+        assert_eq!(windows.iter().map(|w| w.len()).sum::<usize>(), 50);
+        for pair in windows.windows(2) {
+            assert_eq!(pair[0].end, pair[1].start);
+        }
+        for w in &windows {
+            for v in [x, y] {
+                let part = v.rows(w, 50);
+                assert!(part.len * 4 <= 4096 && (part.offset * 4) % 256 == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_beyond_the_limit_is_an_error_that_says_its_size() {
+        let mut b = builder(1024);
+        let x = b.transient("x", &[4, 512]);
+        let e = b.windows("conv1.forward", 4, &[x]).unwrap_err().to_string();
+        assert!(e.contains("conv1.forward") && e.contains("2048 bytes"), "{e}");
+    }
+}

@@ -1,0 +1,76 @@
+//! The plan as text that a person can read and a test can diff.
+
+use std::fmt::Write;
+
+use super::{Access, Plan, Role, Value, View, memory};
+
+/// The whole plan: buffers that outlive a step, then one line per command:
+/// `scope  kernel/variant [knobs]  grid  out <- in  params`.
+pub fn listing(plan: &Plan) -> String {
+    let mut s = String::new();
+    let transients = plan.buffers.iter().filter(|b| b.role == Role::Transient).count();
+    let _ = writeln!(
+        s,
+        "plan {}: {} commands, {} buffers, {:.1} MiB ({} transients in {} slots)\n",
+        plan.name,
+        plan.commands.len(),
+        plan.buffers.len(),
+        memory::footprint(plan) as f64 / (1 << 20) as f64,
+        transients,
+        memory::allocate(plan).slots.len()
+    );
+    for b in plan.buffers.iter().filter(|b| b.role != Role::Transient) {
+        let role = format!("{:?}", b.role).to_lowercase();
+        let _ = writeln!(s, "{role:<9} {:<28} {:?} {:?}", b.name, b.elem, b.shape);
+    }
+    s.push('\n');
+    let names: Vec<String> = plan
+        .commands
+        .iter()
+        .map(|c| {
+            let knobs: String = c.knobs.iter().map(|(k, v)| format!(" {k}={v}")).collect();
+            format!("{}/{}{knobs}", c.kernel, c.variant)
+        })
+        .collect();
+    let wide = |it: &mut dyn Iterator<Item = usize>| it.max().unwrap_or(0);
+    let scope_width = wide(&mut plan.commands.iter().map(|c| c.scope.len()));
+    let name_width = wide(&mut names.iter().map(String::len));
+    for (c, name) in plan.commands.iter().zip(&names) {
+        let side = |keep: &dyn Fn(Access) -> bool| {
+            let parts: Vec<String> =
+                c.args.iter().filter(|a| keep(a.access)).map(|a| view_name(plan, a.view)).collect();
+            parts.join(" ")
+        };
+        let [x, y, z] = c.grid;
+        let params: String = c
+            .params
+            .0
+            .iter()
+            .map(|(n, v)| match v {
+                Value::U32(v) => format!(" {n}={v}"),
+                Value::F32(v) => format!(" {n}={v}"),
+            })
+            .collect();
+        let _ = writeln!(
+            s,
+            "{:<scope_width$}  {name:<name_width$}  {:<12} {} <- {} |{params}",
+            c.scope,
+            format!("{x}x{y}x{z}"),
+            side(&|a| a.writes()),
+            side(&|a| a.reads() && !a.writes()),
+        );
+    }
+    s
+}
+
+/// `buffer[label]`, `buffer[first..last]` or `buffer`.
+fn view_name(plan: &Plan, view: View) -> String {
+    let b = plan.buffer(view.buffer);
+    if view.offset == 0 && view.len == b.len() {
+        return b.name.clone();
+    }
+    match plan.labels.iter().find(|(v, _)| *v == view) {
+        Some((_, label)) => format!("{}[{label}]", b.name),
+        None => format!("{}[{}..{}]", b.name, view.offset, view.offset + view.len),
+    }
+}

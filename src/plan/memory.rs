@@ -1,0 +1,67 @@
+//! Lifetimes of the transients of a plan, and the memory slots they share.
+
+use super::{BufferId, Plan, Role};
+
+/// Where each transient of a plan lives.
+#[derive(Clone, Debug, Default)]
+pub struct Allocation {
+    /// Slot of each buffer; `None` for buffers that are not transient or never used.
+    pub slot: Vec<Option<usize>>,
+    /// Size of each slot in bytes.
+    pub slots: Vec<usize>,
+}
+
+impl Allocation {
+    /// Bytes of all slots together.
+    pub fn bytes(&self) -> usize {
+        self.slots.iter().sum()
+    }
+}
+
+/// First and last command that touches each buffer.
+pub fn lifetimes(plan: &Plan) -> Vec<Option<(usize, usize)>> {
+    let mut life: Vec<Option<(usize, usize)>> = vec![None; plan.buffers.len()];
+    for (i, c) in plan.commands.iter().enumerate() {
+        for a in &c.args {
+            let l = &mut life[a.view.buffer.0 as usize];
+            *l = Some((l.map_or(i, |(first, _)| first), i));
+        }
+    }
+    life
+}
+
+/// Assigns transients to slots: in order of first use, each takes the smallest free slot that holds it, else grows the
+/// largest free slot, else opens a new one. Whole buffers only: barriers are per buffer, so sharing an arena would
+/// serialise independent dispatches.
+pub fn allocate(plan: &Plan) -> Allocation {
+    let life = lifetimes(plan);
+    let mut order: Vec<usize> =
+        (0..plan.buffers.len()).filter(|&i| plan.buffers[i].role == Role::Transient && life[i].is_some()).collect();
+    order.sort_by_key(|&i| life[i]);
+    let mut out = Allocation { slot: vec![None; plan.buffers.len()], slots: vec![] };
+    let mut free_after: Vec<usize> = vec![];
+    for i in order {
+        let (first, last) = life[i].expect("filtered");
+        let bytes = plan.buffer(BufferId(i as u32)).len() * 4;
+        let free: Vec<usize> = (0..out.slots.len()).filter(|&s| free_after[s] < first).collect();
+        let fits = free.iter().copied().filter(|&s| out.slots[s] >= bytes).min_by_key(|&s| out.slots[s]);
+        let slot = match fits.or_else(|| free.into_iter().max_by_key(|&s| out.slots[s])) {
+            Some(s) => s,
+            None => {
+                out.slots.push(0);
+                free_after.push(0);
+                out.slots.len() - 1
+            }
+        };
+        out.slots[slot] = out.slots[slot].max(bytes);
+        free_after[slot] = last;
+        out.slot[i] = Some(slot);
+    }
+    out
+}
+
+/// Bytes of device memory that a plan needs.
+pub fn footprint(plan: &Plan) -> usize {
+    let kept = plan.buffers.iter().filter(|b| b.role != Role::Transient).map(|b| b.len() * 4).sum::<usize>();
+    kept + allocate(plan).bytes()
+}
