@@ -396,8 +396,8 @@ fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
         all.push(Case::new(name, move |c| build(c, &g)));
     }
     all.push(Case::exact("windows, integers", move |c| {
-        c.b.target.limits.max_binding = 4096;
-        build(c, &Geometry { n: 12, h: 4, w: 4, c_in: 4, c_out: 8, ..base })
+        c.b.target.limits.max_binding = 8192;
+        build(c, &Geometry { n: 24, h: 4, w: 4, c_in: 4, c_out: 16, ..base })
     }));
     all
 }
