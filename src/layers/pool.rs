@@ -1,0 +1,76 @@
+//! Max and average pooling.
+
+use super::init::Init;
+use super::{Layer, Net, Tensor};
+use crate::error::Result;
+use crate::kernels::parameters::Parameters;
+use crate::kernels::{avgpool, maxpool};
+use crate::plan::View;
+
+/// Maximum over windows.
+#[derive(Clone, Debug)]
+pub struct MaxPool {
+    /// Unique name.
+    pub name: String,
+    /// Shape for one sample: `n` is 1.
+    pub geometry: maxpool::Geometry,
+}
+
+impl Layer for MaxPool {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
+
+    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+        let g = maxpool::Geometry { n: net.batch, ..self.geometry };
+        let y = net.activation(format!("{}.output", self.name), [g.oh(), g.ow(), g.c]);
+        maxpool::forward(net.b, &format!("{}.forward", self.name), &g, x.view, y.view)?;
+        Ok(y)
+    }
+
+    fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+        if !want_dx {
+            return Ok(None);
+        }
+        let g = maxpool::Geometry { n: net.batch, ..self.geometry };
+        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        maxpool::backward(net.b, &format!("{}.backward", self.name), &g, x.view, y.view, dy, dx.view)?;
+        Ok(Some(dx.view))
+    }
+}
+
+/// Mean over windows.
+#[derive(Clone, Debug)]
+pub struct AvgPool {
+    /// Unique name.
+    pub name: String,
+    /// Shape for one sample: `n` is 1.
+    pub geometry: avgpool::Geometry,
+}
+
+impl Layer for AvgPool {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
+
+    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+        let g = avgpool::Geometry { n: net.batch, ..self.geometry };
+        let y = net.activation(format!("{}.output", self.name), [g.oh(), g.ow(), g.c]);
+        avgpool::forward(net.b, &format!("{}.forward", self.name), &g, x.view, y.view)?;
+        Ok(y)
+    }
+
+    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+        if !want_dx {
+            return Ok(None);
+        }
+        let g = avgpool::Geometry { n: net.batch, ..self.geometry };
+        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        avgpool::backward(net.b, &format!("{}.backward", self.name), &g, dy, dx.view)?;
+        Ok(Some(dx.view))
+    }
+}
