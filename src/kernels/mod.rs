@@ -168,7 +168,7 @@ impl Kernel {
         args: &[(&'static str, View)],
     ) -> Result<()> {
         let params = Params(params.to_vec());
-        let (variant, knobs) = tuning::choose(self, &b.target, &params).map_err(|m| Error::layer(scope, m))?;
+        let (variant, knobs) = tuning::choose(self, &b.target, scope, &params)?;
         assert_eq!(args.len(), self.args.len(), "{}: arguments of {}", scope, self.name);
         let args = self
             .args

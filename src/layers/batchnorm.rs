@@ -4,7 +4,7 @@ use super::init::Init;
 use super::{Layer, Mode, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::batchnorm;
-use crate::kernels::parameters::Parameters;
+use crate::kernels::parameters::{self, Parameters};
 use crate::plan::{Elem, Role, View};
 
 /// y = (x - mean) / sqrt(var + epsilon) * gamma + beta, moments per channel: of the batch in training, the averages over
@@ -36,7 +36,7 @@ impl BatchNorm {
         }
         let mut table = |name: &str, value: f32| {
             let name = format!("{}.{name}", self.name);
-            net.b.find(&name).unwrap_or_else(|| net.b.constant(name, Elem::F32, vec![value.to_bits(); self.channels]))
+            net.b.shared_constant(&name, Elem::F32, vec![value.to_bits(); self.channels])
         };
         Affine { gamma: table("ones", 1.0), beta: table("zeros", 0.0) }
     }
@@ -53,8 +53,10 @@ impl Layer for BatchNorm {
 
     fn declare(&self, _: usize, parameters: &mut Parameters, _: &Init) {
         if self.learned {
-            parameters.push_affine(&format!("{}.weight", self.name), self.channels, 1.0);
-            parameters.push_affine(&format!("{}.bias", self.name), self.channels, 0.0);
+            for (what, initial) in [("weight", 1.0), ("bias", 0.0)] {
+                let tensor = parameters::Tensor::new(format!("{}.{what}", self.name), &[self.channels]);
+                parameters.push(parameters::Tensor { initial, ..tensor });
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use super::init::Init;
 use super::{Layer, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::conv2d::{self, Geometry};
-use crate::kernels::parameters::Parameters;
+use crate::kernels::parameters::{self, Parameters};
 use crate::plan::View;
 
 /// A convolution without bias: the batch norm that follows has one.
@@ -53,7 +53,9 @@ impl Layer for Conv2d {
             Some(_) => vec![g.c_in, g.c_out],
             None => vec![kh, kw, g.c_in / g.groups, g.c_out],
         };
-        parameters.push_weight(&self.weight(), &shape, g.splits(), init.std(fan_in, fan_out));
+        let init_std = init.std(fan_in, fan_out) as f32;
+        let tensor = parameters::Tensor::new(self.weight(), &shape);
+        parameters.push(parameters::Tensor { splits: g.splits(), init_std, projected: true, ..tensor });
     }
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {

@@ -35,13 +35,13 @@ impl Init {
         (0..tensor.len())
             .map(|i| match self {
                 Init::GlorotUniform => {
-                    let bound = 3f64.sqrt() * tensor.init_std;
+                    let bound = 3f64.sqrt() * f64::from(tensor.init_std);
                     ((2.0 * word(i, 0) - 1.0) * bound) as f32
                 }
                 // Box-Muller in f64 on the host; one normal per pair of words.
                 Init::HeNormal | Init::Gaussian(_) => {
                     let r = (-2.0 * word(i, 0).ln()).sqrt();
-                    (r * (std::f64::consts::TAU * word(i, 1)).cos() * tensor.init_std) as f32
+                    (r * (std::f64::consts::TAU * word(i, 1)).cos() * f64::from(tensor.init_std)) as f32
                 }
             })
             .collect()
@@ -52,9 +52,10 @@ impl Init {
         let mut flat = vec![0.0; parameters.len()];
         for t in &parameters.tensors {
             let part = &mut flat[t.offset..t.offset + t.len()];
-            match t.initial {
-                Some(value) => part.fill(value),
-                None => part.copy_from_slice(&self.draw(t, seed)),
+            if t.init_std > 0.0 {
+                part.copy_from_slice(&self.draw(t, seed));
+            } else {
+                part.fill(t.initial);
             }
         }
         flat

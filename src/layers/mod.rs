@@ -19,7 +19,7 @@ pub use relu::Relu;
 pub use residual::Residual;
 
 use crate::error::Result;
-use crate::kernels::parameters::Parameters;
+use crate::kernels::parameters::{self, Parameters};
 use crate::plan::{Builder, View};
 
 /// A batch of activations, `[batch, h, w, c]`.
@@ -73,23 +73,21 @@ impl Net<'_> {
     ///
     /// # Panics
     /// If no layer declared it.
-    pub fn parameter(&mut self, name: &str) -> View {
-        let t = self.parameters.get(name);
-        let view = self.projected.slice(t.offset..t.offset + t.len());
-        self.b.label(view, name);
-        view
+    pub fn parameter(&self, name: &str) -> View {
+        self.tensor(name).part(self.projected)
     }
 
     /// The gradient of a parameter tensor, with its number of partial sums.
     ///
     /// # Panics
     /// If no layer declared it or the plan has no backward pass.
-    pub fn gradient(&mut self, name: &str) -> (View, usize) {
-        let t = self.parameters.get(name);
-        let grad = self.grad.expect("a backward pass has gradients");
-        let view = grad.slice(t.grad_offset..t.grad_offset + t.splits * t.len());
-        self.b.label(view, name);
-        (view, t.splits)
+    pub fn gradient(&self, name: &str) -> (View, usize) {
+        let (grad, t) = (self.grad.expect("a backward pass has gradients"), self.tensor(name));
+        (t.grad_part(grad), t.splits)
+    }
+
+    fn tensor(&self, name: &str) -> &parameters::Tensor {
+        self.parameters.find(name).unwrap_or_else(|| panic!("no layer declared {name}"))
     }
 
     /// A new activation `[batch, h, w, c]`.
