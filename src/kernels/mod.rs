@@ -208,4 +208,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/grid.wgsl", include_str!("../../shaders/common/grid.wgsl")),
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+    ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
+    ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
+    ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
 ];
