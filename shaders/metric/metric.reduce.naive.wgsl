@@ -1,6 +1,6 @@
 // metrics[slot] = (loss, top-1 count, top-5 count, valid samples): the sums of rows [n, 3] = (part of the loss, top-1,
-// top-5), written to row step.slot of metrics [slots, 4]; the other rows stay. halt [2]: if halt[0] is 0 and the loss is
-// not finite, halt[0] = 1 and halt[1] = step_lo; nothing resets it, so it names the first bad step.
+// top-5), written to row step.slot of metrics [slots, 4]; the other rows stay. halt [2]: if halt[0] is 0 and the loss
+// is not finite, halt[0] = 1 and halt[1] = step_lo; nothing resets it, so it names the first bad step.
 // Lane l adds rows l, l + 64, ...; then the first lane adds the 64 sums in order. Grid: one workgroup.
 // include common/step.wgsl
 struct Params { n: u32, slots: u32 }

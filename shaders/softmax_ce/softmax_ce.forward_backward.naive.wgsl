@@ -1,4 +1,5 @@
-// L = mean over valid samples of -log p_label, p_j = exp(o_j) / sum over k of exp(o_k); dL/do_j = (p_j - [j = label]) / valid.
+// L = mean over valid samples of -log p_label, p_j = exp(o_j) / sum over k of exp(o_k);
+// dL/do_j = (p_j - [j = label]) / valid.
 // The largest logit is subtracted first, so that no exponential overflows.
 // One invocation owns one sample. logits (o), dlogits: [n, classes]; labels: [n], below classes; rows: [n, 3] = the
 // sample's part of L, 1 if its label has the largest logit, 1 if it is among the five largest (common/rank.wgsl).

@@ -5,8 +5,14 @@ pub mod case;
 pub mod tuning;
 mod twin;
 
+pub mod add;
+pub mod avgpool;
+pub mod batchnorm;
 pub mod conv2d;
+pub mod dropout;
+pub mod maxpool;
 pub mod metric;
+pub mod pool;
 pub mod relu;
 pub mod softmax_ce;
 pub mod square_hinge;
@@ -23,6 +29,20 @@ pub static KERNELS: &[&Kernel] = &[
     &conv2d::GRAD_WEIGHT,
     &relu::FORWARD,
     &relu::BACKWARD,
+    &batchnorm::PARTIAL,
+    &batchnorm::COMBINE,
+    &batchnorm::FORWARD,
+    &batchnorm::GRAD_PARTIAL,
+    &batchnorm::GRAD_COMBINE,
+    &batchnorm::BACKWARD,
+    &batchnorm::ACCUMULATE,
+    &maxpool::FORWARD,
+    &maxpool::BACKWARD,
+    &avgpool::FORWARD,
+    &avgpool::BACKWARD,
+    &add::FORWARD,
+    &add::ACCUMULATE,
+    &dropout::APPLY,
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
     &metric::REDUCE,
@@ -226,6 +246,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
+    ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),
     ("common/rank.wgsl", include_str!("../../shaders/common/rank.wgsl")),
     ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
 ];
