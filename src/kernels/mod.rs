@@ -5,8 +5,17 @@ pub mod case;
 pub mod tuning;
 mod twin;
 
+pub mod add;
+pub mod avgpool;
+pub mod batchnorm;
 pub mod conv2d;
+pub mod dropout;
+pub mod maxpool;
+pub mod metric;
+pub mod pool;
 pub mod relu;
+pub mod softmax_ce;
+pub mod square_hinge;
 
 pub use twin::{Budget, Io, Scalars, Values};
 
@@ -14,8 +23,30 @@ use crate::error::{Error, Result};
 use crate::plan::{Access, Arg, Builder, Command, Elem, Params, Target, Value, View};
 
 /// Every kernel.
-pub static KERNELS: &[&Kernel] =
-    &[&conv2d::FORWARD, &conv2d::GRAD_INPUT, &conv2d::GRAD_WEIGHT, &relu::FORWARD, &relu::BACKWARD];
+pub static KERNELS: &[&Kernel] = &[
+    &conv2d::FORWARD,
+    &conv2d::GRAD_INPUT,
+    &conv2d::GRAD_WEIGHT,
+    &relu::FORWARD,
+    &relu::BACKWARD,
+    &batchnorm::PARTIAL,
+    &batchnorm::COMBINE,
+    &batchnorm::FORWARD,
+    &batchnorm::GRAD_PARTIAL,
+    &batchnorm::GRAD_COMBINE,
+    &batchnorm::BACKWARD,
+    &batchnorm::ACCUMULATE,
+    &maxpool::FORWARD,
+    &maxpool::BACKWARD,
+    &avgpool::FORWARD,
+    &avgpool::BACKWARD,
+    &add::FORWARD,
+    &add::ACCUMULATE,
+    &dropout::APPLY,
+    &square_hinge::FORWARD_BACKWARD,
+    &softmax_ce::FORWARD_BACKWARD,
+    &metric::REDUCE,
+];
 
 /// The kernel called `name`, with the nearest names if there is none.
 ///
@@ -62,6 +93,11 @@ pub const fn write_u32(name: &'static str) -> ArgSpec {
 /// An f32 argument that is read and changed.
 pub const fn update(name: &'static str) -> ArgSpec {
     ArgSpec { name, elem: Elem::F32, access: Access::ReadWrite }
+}
+
+/// A u32 argument that is read and changed.
+pub const fn update_u32(name: &'static str) -> ArgSpec {
+    ArgSpec { name, elem: Elem::U32, access: Access::ReadWrite }
 }
 
 /// The step block.
@@ -208,4 +244,9 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/grid.wgsl", include_str!("../../shaders/common/grid.wgsl")),
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+    ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
+    ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
+    ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),
+    ("common/rank.wgsl", include_str!("../../shaders/common/rank.wgsl")),
+    ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
 ];
