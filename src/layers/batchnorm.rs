@@ -78,13 +78,13 @@ impl Layer for BatchNorm {
             let (all_mean, all_var) =
                 (moment(net, "running_mean", Role::State), moment(net, "running_var", Role::State));
             let scope = format!("{}.accumulate", self.name);
-            batchnorm::accumulate(net.b, &scope, c, mean, var, all_mean, all_var, weight)?;
+            batchnorm::accumulate(net.b, &scope, c, [mean, var], [all_mean, all_var], weight)?;
         }
         let affine = self.affine(net);
         let y = net.activation(format!("{}.output", self.name), x.shape);
+        let channels = batchnorm::Channels { mean, var, gamma: affine.gamma, eps: self.epsilon };
         let scope = format!("{}.forward", self.name);
-        let args = batchnorm::Forward { x: x.view, mean, var, gamma: affine.gamma, beta: affine.beta, y: y.view };
-        batchnorm::forward(net.b, &scope, rows, c, &args, self.epsilon)?;
+        batchnorm::forward(net.b, &scope, rows, c, x.view, &channels, affine.beta, y.view)?;
         Ok(y)
     }
 
@@ -99,8 +99,9 @@ impl Layer for BatchNorm {
             (net.b.transient(format!("{}.grad_gamma", self.name), &[c]), net.b.transient(format!("{}.grad_beta", self.name), &[c]))
         };
         let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
-        let args = batchnorm::Backward { x: x.view, dy, mean, var, gamma, dgamma, dbeta, dx: dx.view };
-        batchnorm::backward(net.b, &format!("{}.backward", self.name), rows, c, &args, self.epsilon)?;
+        let channels = batchnorm::Channels { mean, var, gamma, eps: self.epsilon };
+        let scope = format!("{}.backward", self.name);
+        batchnorm::backward(net.b, &scope, rows, c, x.view, dy, &channels, dgamma, dbeta, dx.view)?;
         Ok(Some(dx.view))
     }
 }

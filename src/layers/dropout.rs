@@ -31,7 +31,7 @@ impl Layer for Dropout {
         }
         let y = net.activation(format!("{}.output", self.name), x.shape);
         let scope = format!("{}.forward", self.name);
-        dropout::record(net.b, &scope, net.batch, self.p, self.layer, x.view, y.view)?;
+        dropout::apply(net.b, &scope, net.batch, self.p, self.layer, x.view, y.view)?;
         Ok(y)
     }
 
@@ -42,7 +42,7 @@ impl Layer for Dropout {
         // The mask is drawn again: the map is linear, so backward is forward applied to dy.
         let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
         let scope = format!("{}.backward", self.name);
-        dropout::record(net.b, &scope, net.batch, self.p, self.layer, dy, dx.view)?;
+        dropout::apply(net.b, &scope, net.batch, self.p, self.layer, dy, dx.view)?;
         Ok(Some(dx.view))
     }
 }

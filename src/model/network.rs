@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::Projection;
-use crate::kernels::{avgpool, maxpool, metric, optimizer, project, softmax_ce, square_hinge};
+use crate::kernels::pool;
+use crate::kernels::{metric, optimizer, project, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layers, MaxPool, Mode, Net, Relu, Residual, Tensor};
 use crate::plan::{Builder, Elem, Plan, Role, Target, View};
@@ -127,7 +128,7 @@ impl Network {
                 preset::Layer::Relu(_) => Box::new(Relu { name }),
                 preset::Layer::MaxPool(l) => {
                     let (kernel, stride) = (l.kernel.0, l.stride.unwrap_or(l.kernel).0);
-                    let geometry = maxpool::Geometry { n: 1, h, w, c, kernel, stride, pad: l.pad.0, ceil: l.ceil };
+                    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad: l.pad.0, ceil: l.ceil };
                     Box::new(MaxPool { name, geometry })
                 }
                 preset::Layer::AvgPool(l) => {
@@ -136,9 +137,8 @@ impl Network {
                         preset::Window::Size(size) => size.0,
                     };
                     let (stride, pad) = (l.stride.map_or(kernel, |s| s.0), l.pad.0);
-                    let include_pad = l.include_pad;
-                    let geometry = avgpool::Geometry { n: 1, h, w, c, kernel, stride, pad, ceil: l.ceil, include_pad };
-                    Box::new(AvgPool { name, geometry })
+                    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad, ceil: l.ceil };
+                    Box::new(AvgPool { name, geometry, include_pad: l.include_pad })
                 }
                 preset::Layer::Dropout(l) => {
                     // Its number in the network: a draw counter that no other layer shares.
