@@ -6,6 +6,12 @@ pub mod tuning;
 mod twin;
 
 pub mod conv2d;
+pub mod median;
+pub mod normal;
+pub mod optimizer;
+pub mod parameters;
+pub mod project;
+pub mod projections;
 pub mod relu;
 
 pub use twin::{Budget, Io, Scalars, Values};
@@ -14,8 +20,20 @@ use crate::error::{Error, Result};
 use crate::plan::{Access, Arg, Builder, Command, Elem, Params, Target, Value, View};
 
 /// Every kernel.
-pub static KERNELS: &[&Kernel] =
-    &[&conv2d::FORWARD, &conv2d::GRAD_INPUT, &conv2d::GRAD_WEIGHT, &relu::FORWARD, &relu::BACKWARD];
+pub static KERNELS: &[&Kernel] = &[
+    &conv2d::FORWARD,
+    &conv2d::GRAD_INPUT,
+    &conv2d::GRAD_WEIGHT,
+    &relu::FORWARD,
+    &relu::BACKWARD,
+    &project::MAXIMA,
+    &median::BEGIN,
+    &median::COUNT,
+    &median::PICK,
+    &project::APPLY,
+    &optimizer::ADAM,
+    &optimizer::SGD,
+];
 
 /// The kernel called `name`, with the nearest names if there is none.
 ///
@@ -208,4 +226,22 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/grid.wgsl", include_str!("../../shaders/common/grid.wgsl")),
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+    ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
+    ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
+    ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
+    ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
+    ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),
+    ("common/update.wgsl", include_str!("../../shaders/common/update.wgsl")),
+    ("common/normal.wgsl", include_str!("../../shaders/common/normal.wgsl")),
+    ("project/context.wgsl", include_str!("../../shaders/project/context.wgsl")),
+    ("project/sign.wgsl", include_str!("../../shaders/project/sign.wgsl")),
+    ("project/round.wgsl", include_str!("../../shaders/project/round.wgsl")),
+    ("project/power.wgsl", include_str!("../../shaders/project/power.wgsl")),
+    ("project/stoch.wgsl", include_str!("../../shaders/project/stoch.wgsl")),
+    ("project/stochm.wgsl", include_str!("../../shaders/project/stochm.wgsl")),
+    ("project/stochm_literal.wgsl", include_str!("../../shaders/project/stochm_literal.wgsl")),
+    ("project/stochm3.wgsl", include_str!("../../shaders/project/stochm3.wgsl")),
+    ("project/addnorm.wgsl", include_str!("../../shaders/project/addnorm.wgsl")),
+    ("project/multunif.wgsl", include_str!("../../shaders/project/multunif.wgsl")),
+    ("project/he_sign.wgsl", include_str!("../../shaders/project/he_sign.wgsl")),
 ];
