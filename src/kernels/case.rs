@@ -73,6 +73,11 @@ impl CaseBuilder {
         self.input(name, shape, &fill)
     }
 
+    /// Whether every variant must be exact on the case's inputs.
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
     /// A u32 input.
     pub fn words(&mut self, name: &str, words: Vec<u32>) -> View {
         let len = words.len();

@@ -13,6 +13,12 @@ pub mod dropout;
 pub mod maxpool;
 pub mod metric;
 pub mod pool;
+pub mod median;
+pub mod normal;
+pub mod optimizer;
+pub mod parameters;
+pub mod project;
+pub mod projections;
 pub mod relu;
 pub mod softmax_ce;
 pub mod square_hinge;
@@ -46,6 +52,13 @@ pub static KERNELS: &[&Kernel] = &[
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
     &metric::REDUCE,
+    &project::MAXIMA,
+    &median::BEGIN,
+    &median::COUNT,
+    &median::PICK,
+    &project::APPLY,
+    &optimizer::ADAM,
+    &optimizer::SGD,
 ];
 
 /// The kernel called `name`, with the nearest names if there is none.
@@ -249,4 +262,19 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),
     ("common/rank.wgsl", include_str!("../../shaders/common/rank.wgsl")),
     ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
+    ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
+    ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),
+    ("common/update.wgsl", include_str!("../../shaders/common/update.wgsl")),
+    ("common/normal.wgsl", include_str!("../../shaders/common/normal.wgsl")),
+    ("project/context.wgsl", include_str!("../../shaders/project/context.wgsl")),
+    ("project/sign.wgsl", include_str!("../../shaders/project/sign.wgsl")),
+    ("project/round.wgsl", include_str!("../../shaders/project/round.wgsl")),
+    ("project/power.wgsl", include_str!("../../shaders/project/power.wgsl")),
+    ("project/stoch.wgsl", include_str!("../../shaders/project/stoch.wgsl")),
+    ("project/stochm.wgsl", include_str!("../../shaders/project/stochm.wgsl")),
+    ("project/stochm_literal.wgsl", include_str!("../../shaders/project/stochm_literal.wgsl")),
+    ("project/stochm3.wgsl", include_str!("../../shaders/project/stochm3.wgsl")),
+    ("project/addnorm.wgsl", include_str!("../../shaders/project/addnorm.wgsl")),
+    ("project/multunif.wgsl", include_str!("../../shaders/project/multunif.wgsl")),
+    ("project/he_sign.wgsl", include_str!("../../shaders/project/he_sign.wgsl")),
 ];

@@ -59,6 +59,22 @@ impl Builder {
         view
     }
 
+    /// The table of constants called `name`, added if it is not there yet.
+    ///
+    /// # Panics
+    /// If it is there with other content: a bug of the caller.
+    pub fn shared_constant(&mut self, name: &str, elem: Elem, data: Vec<u32>) -> View {
+        let Some(buffer) = self.plan.find(name) else { return self.constant(name, elem, data) };
+        let b = self.plan.buffer(buffer);
+        assert!(b.role == Role::Constant && b.data == data, "two tables are called {name}");
+        View { buffer, offset: 0, len: b.len() }
+    }
+
+    /// Whether there is a buffer called `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.plan.find(name).is_some()
+    }
+
     /// The step block.
     pub fn step(&mut self) -> View {
         self.shared("step", Elem::U32, &[super::Step::WORDS], Role::Input)

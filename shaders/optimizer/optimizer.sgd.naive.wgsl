@@ -1,0 +1,51 @@
+// SGD with momentum over every parameter tensor (McDonnell 2018): g = sum of the partial sums + decay w,
+// v = momentum v - lr g, w += v; with Nesterov w += momentum v - lr g. Then the clip, and max |w| of the chunk.
+// Nothing happens when halt[0] is not 0.
+// One workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time.
+// weight, v: flat, from element `base` on; grad: from `grad_base` on.
+// Grid: one workgroup per chunk of the window, in rows.
+// include common/grid.wgsl
+// include common/step.wgsl
+// include common/parameters.wgsl
+// include common/workgroup_max.wgsl
+// include common/update.wgsl
+const SIZE: u32 = 64u; // knob 64 128 256
+
+struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, momentum: f32, nesterov: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> segments: array<Segment>;
+@group(0) @binding(3) var<storage, read> chunks: array<Chunk>;
+@group(0) @binding(4) var<storage, read> halt: array<u32>;
+@group(0) @binding(5) var<storage, read> grad: array<f32>;
+@group(0) @binding(6) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(7) var<storage, read_write> v: array<f32>;
+@group(0) @binding(8) var<storage, read_write> maxima: array<f32>;
+
+@compute @workgroup_size(SIZE)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let index = linear_workgroup(wid, count);
+  if index >= params.chunks || halt[0] != 0u {
+    return;
+  }
+  let chunk = chunks[params.first_chunk + index];
+  let segment = segments[chunk.segment];
+  let size = min(CHUNK, segment.len - chunk.start);
+  let at = segment.offset + chunk.start - params.base;
+  var most = 0.0;
+  for (var i = lane; i < size; i += SIZE) {
+    let before = weight[at + i];
+    let g = step.lr * gradient(segment, chunk.start + i, before);
+    let v1 = params.momentum * v[at + i] - g;
+    let change = select(v1, params.momentum * v1 - g, params.nesterov != 0u);
+    let w = clipped(segment, before + change);
+    v[at + i] = v1;
+    weight[at + i] = w;
+    most = max(most, abs(w));
+  }
+  most = workgroup_max(most, lane);
+  if lane == 0u {
+    maxima[params.first_chunk + index] = most;
+  }
+}

@@ -1,0 +1,4 @@
+// Stoch: +alpha with probability (w / alpha + 1) / 2, else -alpha (Merolla 2016, table 1). The mean is w.
+fn project_stoch(w: vec4<f32>, c: Context) -> vec4<f32> {
+  return select(vec4<f32>(-c.alpha), vec4<f32>(c.alpha), positive(w, c));
+}

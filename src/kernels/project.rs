@@ -1,0 +1,231 @@
+//! P = f(W) for every parameter tensor in one dispatch, and max |w| of loaded weights. The kinds of f stand in
+//! [`super::projections`]; which tensor gets which is data, so that a plan need not be rebuilt to evaluate another one.
+
+use super::case::{Case, CaseBuilder, Fill};
+use super::parameters::{Arrays, Parameters, Tensor, owned};
+use super::projections::{Context, PROJECTIONS, Projection, table, table_by, twin};
+use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
+use crate::error::Result;
+use crate::plan::{Builder, Elem, Params, Role, Step, View};
+
+/// One workgroup per chunk of the window.
+pub(super) fn chunk_grid(p: &Params) -> [u32; 3] {
+    linear_grid(p.u("chunks"))
+}
+
+/// projected = f(weight).
+pub static APPLY: Kernel = Kernel {
+    name: "project.apply",
+    args: &[
+        STEP,
+        read_u32("segments"),
+        read_u32("chunks"),
+        read_u32("projections"),
+        read("maxima"),
+        read("medians"),
+        read("weight"),
+        write("projected"),
+    ],
+    variants: &[Variant {
+        name: "naive",
+        file: "project/project.apply.naive.wgsl",
+        source: include_str!("../../shaders/project/project.apply.naive.wgsl"),
+        supports: anywhere,
+        grid: |p, _| chunk_grid(p),
+    }],
+    twin: |io: &mut Io| {
+        let (step, weight, maxima) = (io.step(), io.f("weight"), io.f("maxima"));
+        let mut out = Scalars::zeros(io.len("projected"));
+        for o in owned(io) {
+            let s = &o.segment;
+            let row = &io.u("projections")[4 * o.tensor..4 * o.tensor + 4];
+            let c = Context {
+                alpha: maxima[s.first_chunk..s.first_chunk + s.chunks].iter().fold(0.0, |a: f64, &m| a.max(m)) as f32,
+                median: io.f("medians")[o.tensor] as f32,
+                beta_u: step.beta_u,
+                p: [1, 2, 3].map(|i| f32::from_bits(row[i])),
+                seed: step.seed(),
+                step: u64::from(step.step_lo) | u64::from(step.step_hi) << 32,
+                layer: s.layer,
+                element: 0,
+            };
+            for (i, element) in o.elements.clone().enumerate() {
+                let (p, scale) = twin(row[0], weight[o.at + i] as f32, &Context { element, ..c });
+                out.set(o.at + i, f64::from(p), scale);
+            }
+        }
+        io.put("projected", out);
+    },
+    // Two products and a sum that may be contracted; exact kinds and decisions have the scale 0.
+    budget: Budget::Ulps(2),
+    flop: |p| p.u("chunks") as f64 * 4096.0,
+    cases: apply_cases,
+};
+
+/// maxima[chunk] = max |weight|.
+pub static MAXIMA: Kernel = Kernel {
+    name: "project.maxima",
+    args: &[read_u32("segments"), read_u32("chunks"), read("weight"), update("maxima")],
+    variants: &[Variant {
+        name: "naive",
+        file: "project/project.maxima.naive.wgsl",
+        source: include_str!("../../shaders/project/project.maxima.naive.wgsl"),
+        supports: anywhere,
+        grid: |p, _| chunk_grid(p),
+    }],
+    twin: |io: &mut Io| {
+        let mut maxima = io.f("maxima").to_vec();
+        for o in owned(io) {
+            let part = &io.f("weight")[o.at..o.at + o.elements.len()];
+            maxima[o.chunk] = part.iter().fold(0.0, |a, w| a.max(w.abs()));
+        }
+        io.put("maxima", maxima);
+    },
+    budget: Budget::Exact,
+    flop: |p| p.u("chunks") as f64 * 4096.0,
+    cases: || {
+        let case = |name: &str, lens: &'static [usize], limit: usize, fill: Fill| {
+            Case::exact(name, move |c| {
+                c.b.target.limits.max_binding = limit;
+                let p = layout(lens, 1);
+                let weight = flat(c, &p, "weight", &fill);
+                let out = c.input("maxima", &[p.chunks().len()], &Fill::Range(-1.0, -1.0));
+                maxima(&mut c.b, "project.maxima", &p, weight, out)
+            })
+        };
+        vec![
+            case("one element", &[1], 1 << 27, Fill::Uniform(1.0)),
+            case("awkward lengths", AWKWARD, 1 << 27, Fill::Uniform(1.0)),
+            case("zeros", AWKWARD, 1 << 27, Fill::Range(0.0, 0.0)),
+            case("windows", &[30_000, 7, 9000], WINDOW, Fill::Uniform(1.0)),
+        ]
+    },
+};
+
+/// Records max |weight| of every chunk into `maxima`: once for weights that did not come from an update.
+///
+/// # Errors
+/// A limit too small for one chunk.
+pub fn maxima(b: &mut Builder, scope: &str, p: &Parameters, weight: View, maxima: View) -> Result<()> {
+    let (segments, chunks) = p.tables(b);
+    for w in p.windows(scope, &b.target.limits, false)? {
+        let args =
+            [("segments", segments), ("chunks", chunks), ("weight", weight.slice(w.flat.clone())), ("maxima", maxima)];
+        MAXIMA.dispatch(b, scope, &w.params(), &args)?;
+    }
+    Ok(())
+}
+
+/// Records `projected` = f(`weight`) for every tensor, with f as `projections` says when the plan runs. `maxima` must
+/// hold max |weight| of every chunk, `medians` the medians if a projection needs them. Depends on the step block: seed,
+/// step and `beta_u`.
+///
+/// # Errors
+/// A limit too small for one chunk.
+pub fn apply(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays) -> Result<()> {
+    let (segments, chunks) = p.tables(b);
+    let step = b.step();
+    for w in p.windows(scope, &b.target.limits, false)? {
+        let args = [
+            ("step", step),
+            ("segments", segments),
+            ("chunks", chunks),
+            ("projections", a.projections),
+            ("maxima", a.maxima),
+            ("medians", a.medians),
+            ("weight", a.weight.slice(w.flat.clone())),
+            ("projected", a.projected.slice(w.flat.clone())),
+        ];
+        APPLY.dispatch(b, scope, &w.params(), &args)?;
+    }
+    Ok(())
+}
+
+/// Lengths around every boundary of the layout: four, 64, a chunk.
+pub(super) const AWKWARD: &[usize] = &[1, 3, 63, 64, 65, 4095, 4096, 4097, 8195, 10];
+
+/// A binding limit of 24 KiB: cuts tensors of more than 6144 elements.
+pub(super) const WINDOW: usize = 24 << 10;
+
+/// A table of projected tensors of these lengths.
+pub(super) fn layout(lens: &[usize], splits: usize) -> Parameters {
+    let mut p = Parameters::default();
+    for (i, &len) in lens.iter().enumerate() {
+        let shape = if len % 5 == 0 { vec![len / 5, 5] } else { vec![len, 1] };
+        p.push(Tensor { projected: true, splits, ..Tensor::new(format!("t{i}"), &shape) });
+    }
+    p
+}
+
+/// A flat array of a case: `fill` in the tensors, zero between them.
+pub(super) fn flat(c: &mut CaseBuilder, p: &Parameters, name: &str, fill: &Fill) -> View {
+    let mut values = vec![0.0; p.len()];
+    for t in &p.tensors {
+        let content = fill.values(&format!("{name}.{}", t.name), t.len());
+        values[t.offset..t.offset + t.len()].copy_from_slice(&content);
+    }
+    c.input(name, &[p.len()], &Fill::Values(values))
+}
+
+/// Step block of the cases: both words of seed and step in use.
+pub(super) fn case_step() -> Step {
+    Step { beta_u: 0.37, lr: 0.25, bias1: 1.5, bias2: 1.25, ..Step::at(0x0123_4567_89AB_CDEF, 0x5_0000_0007) }
+}
+
+fn apply_case(c: &mut CaseBuilder, p: &Parameters, weight: &Fill, words: Vec<u32>) -> Result<()> {
+    let a = Arrays {
+        weight: flat(c, p, "weight", weight),
+        maxima: c.b.buffer("maxima", Elem::F32, &[p.chunks().len()], Role::State),
+        medians: c.input("medians", &[p.tensors.len()], &Fill::Range(0.4, 0.6)),
+        projections: c.words("projections", words),
+        projected: c.output("projected", &[p.len()]),
+    };
+    c.step(case_step());
+    maxima(&mut c.b, "maxima", p, a.weight, a.maxima)?;
+    apply(&mut c.b, "project.apply", p, &a)
+}
+
+fn apply_cases() -> Vec<Case> {
+    let mut all = vec![];
+    for kind in PROJECTIONS {
+        for &text in kind.examples {
+            let projection = Projection::parse(text).expect("a test parses the examples");
+            let case = |name: &str, lens: &'static [usize], fill: Fill| {
+                let name = format!("{text}, {name}");
+                let run = move |c: &mut CaseBuilder| {
+                    let p = layout(lens, 1);
+                    let words = table(&p, &projection);
+                    apply_case(c, &p, &fill, words)
+                };
+                if kind.exact { Case::exact(name, run) } else { Case::new(name, run) }
+            };
+            // alpha, exactly half of it, both zeros, a tiny weight.
+            let edges = vec![0.5, -0.5, 0.25, -0.25, 0.0, -0.0, 1e-30, -0.125];
+            all.push(case("awkward lengths", AWKWARD, Fill::Uniform(0.75)));
+            all.push(case("zeros", &[5, 4100], Fill::Range(0.0, 0.0)));
+            all.push(case("edges", &[8], Fill::Values(edges)));
+        }
+    }
+    let mixed = |name: &str, lens: &'static [usize], limit: usize| {
+        Case::new(name, move |c| {
+            c.b.target.limits.max_binding = limit;
+            let p = layout(lens, 1);
+            let examples: Vec<&str> = PROJECTIONS.iter().flat_map(|k| k.examples.iter().copied()).collect();
+            let words = table_by(&p, |t| {
+                Projection::parse(examples[t.layer as usize % examples.len()]).expect("a test parses the examples")
+            });
+            apply_case(c, &p, &Fill::Uniform(1.0), words)
+        })
+    };
+    const MANY: &[usize] = &[70; 20];
+    all.push(mixed("every kind in one dispatch", MANY, 1 << 27));
+    all.push(mixed("windows", &[30_000, 7, 9000, 1, 2, 20_000], WINDOW));
+    all.push(Case::exact("tensors that are never projected", |c| {
+        let mut p = Parameters::default();
+        p.push(Tensor { projected: true, ..Tensor::new("w", &[100]) });
+        p.push(Tensor::new("gamma", &[100]));
+        let words = table(&p, &Projection::parse("sign")?);
+        apply_case(c, &p, &Fill::Uniform(1.0), words)
+    }));
+    all
+}
