@@ -3,5 +3,6 @@ pub mod cpu;
 pub mod error;
 pub mod gpu;
 pub mod kernels;
+pub mod model;
 pub mod philox;
 pub mod plan;
