@@ -97,7 +97,8 @@ fn compare_buffer(
                 // Written this way round, so that NaN fails; equal infinities and untouched guards pass.
                 let same = value == reference || (got == before && got == (want.value[e] as f32).to_bits());
                 if !same && !(diff <= tolerance) {
-                    let what = format!("got {value:e}, the twin says {reference:e}; off by {diff:e}, allowed {tolerance:e}");
+                    let what =
+                        format!("got {value:e}, the twin says {reference:e}; off by {diff:e}, allowed {tolerance:e}");
                     return fail(arg.name, at, what);
                 }
                 if tolerance > 0.0 && diff / tolerance > worst.share {

@@ -1,9 +1,11 @@
 //! Trains convolutional networks with projected weights in hand-written WGSL.
+pub mod check;
 pub mod cpu;
 pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod kernels;
+pub mod layers;
 pub mod model;
 pub mod philox;
 pub mod plan;

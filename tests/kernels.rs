@@ -13,7 +13,10 @@ fn run_all(checked: bool) {
     let mut failures = vec![];
     for kernel in KERNELS.iter().filter(|k| k.name.contains(&only)) {
         for r in check(&device, kernel).unwrap_or_else(|e| panic!("{}: {e}", kernel.name)) {
-            eprintln!("{:<28} {:<10} {:>3} cases, worst {:.2} of its budget", r.kernel, r.variant, r.cases, r.worst.share);
+            eprintln!(
+                "{:<28} {:<10} {:>3} cases, worst {:.2} of its budget",
+                r.kernel, r.variant, r.cases, r.worst.share
+            );
             failures.extend(r.failures.iter().map(|f| format!("{} {} {f}", r.kernel, r.variant)));
             if r.variant == "naive" && r.cases != (kernel.cases)().len() {
                 failures.push(format!("{} naive ran {} cases only", r.kernel, r.cases));

@@ -45,7 +45,8 @@ const NAMES: [(&str, &str); 4] = [("conv1", "bn1"), ("conv2", "bn2"), ("fc1", "b
 
 /// The inputs of the reference, by its formulae.
 fn small_inputs(network: &Network) -> (Vec<f32>, Vec<u32>, Vec<f32>) {
-    let images = (0..4 * 8 * 8 * 3u64).map(|i| (((i * 37 + i * i * 5 + 11) % 101) as f64 / 50.0 - 1.0) as f32).collect();
+    let images =
+        (0..4 * 8 * 8 * 3u64).map(|i| (((i * 37 + i * i * 5 + 11) % 101) as f64 / 50.0 - 1.0) as f32).collect();
     let mut weights = vec![0.0; network.parameters.len()];
     for (layer, (name, bn)) in NAMES.iter().enumerate() {
         let l = layer as u64;
@@ -128,9 +129,11 @@ fn three_steps_agree_with_an_independent_implementation() {
     let check_parameters = |runner: &Runner, key: &str| {
         let words = runner.read("weight", parameters.len()).unwrap();
         for (name, bn) in NAMES {
-            for (ours, theirs) in
-                [(format!("{name}.weight"), "weight"), (format!("{bn}.weight"), "gamma"), (format!("{bn}.bias"), "beta")]
-            {
+            for (ours, theirs) in [
+                (format!("{name}.weight"), "weight"),
+                (format!("{bn}.weight"), "gamma"),
+                (format!("{bn}.bias"), "beta"),
+            ] {
                 let t = parameters.find(&ours).unwrap();
                 let got = &floats(&words)[t.offset..t.offset + t.len()];
                 close(&format!("{key} {ours}"), got, &numbers(&r[key][name][theirs]), allowed(&r, key));
@@ -147,9 +150,11 @@ fn three_steps_agree_with_an_independent_implementation() {
             close("logits", floats(&read("bn4.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
             let grad = read("grad");
             for (name, bn) in NAMES {
-                for (ours, theirs) in
-                    [(format!("{name}.weight"), "weight"), (format!("{bn}.weight"), "gamma"), (format!("{bn}.bias"), "beta")]
-                {
+                for (ours, theirs) in [
+                    (format!("{name}.weight"), "weight"),
+                    (format!("{bn}.weight"), "gamma"),
+                    (format!("{bn}.bias"), "beta"),
+                ] {
                     let t = parameters.find(&ours).unwrap();
                     assert_eq!(t.splits, 1, "a batch this small needs no partial sums");
                     let got = &floats(&grad)[t.grad_offset..t.grad_offset + t.len()];
@@ -168,7 +173,9 @@ fn three_steps_agree_with_an_independent_implementation() {
 
 #[test]
 fn every_command_of_a_step_agrees_with_its_twin() {
-    for projection in ["sign", "round", "power:0..2", "stoch", "stochm:0.5", "stochm3:0.5", "addnorm:0.1", "multunif:0.5"] {
+    for projection in
+        ["sign", "round", "power:0..2", "stoch", "stochm:0.5", "stochm3:0.5", "addnorm:0.1", "multunif:0.5"]
+    {
         let device = common::device(false);
         let text = SMALL.replace("\"sign\"", &format!("\"{projection}\""));
         let network = Network::new(&Preset::from_toml(&text).unwrap(), [8, 8, 3], 10).unwrap();

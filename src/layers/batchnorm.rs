@@ -62,9 +62,8 @@ impl Layer for BatchNorm {
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
         let (c, rows) = (self.channels, self.rows(net, x));
-        let moment = |net: &mut Net, what: &str, role| {
-            net.b.shared(&format!("{}.{what}", self.name), Elem::F32, &[c], role)
-        };
+        let moment =
+            |net: &mut Net, what: &str, role| net.b.shared(&format!("{}.{what}", self.name), Elem::F32, &[c], role);
         let (mean, var) = match net.mode {
             Mode::Test => (moment(net, "running_mean", Role::State), moment(net, "running_var", Role::State)),
             Mode::Train | Mode::Moments { .. } => {
@@ -96,7 +95,10 @@ impl Layer for BatchNorm {
             (net.gradient(&format!("{}.weight", self.name)).0, net.gradient(&format!("{}.bias", self.name)).0)
         } else {
             // The sums are needed for dx in any case.
-            (net.b.transient(format!("{}.grad_gamma", self.name), &[c]), net.b.transient(format!("{}.grad_beta", self.name), &[c]))
+            (
+                net.b.transient(format!("{}.grad_gamma", self.name), &[c]),
+                net.b.transient(format!("{}.grad_beta", self.name), &[c]),
+            )
         };
         let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
         let channels = batchnorm::Channels { mean, var, gamma, eps: self.epsilon };

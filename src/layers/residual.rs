@@ -30,7 +30,8 @@ impl Layer for Residual {
         let all = forward(&self.body, net, x)?;
         let body = all[all.len() - 1];
         if body.shape != x.shape {
-            let message = format!("the body turns {:?} into {:?}; an identity skip needs equal shapes", x.shape, body.shape);
+            let message =
+                format!("the body turns {:?} into {:?}; an identity skip needs equal shapes", x.shape, body.shape);
             return Err(Error::layer(&self.name, message));
         }
         let y = net.activation(format!("{}.output", self.name), x.shape);

@@ -6,8 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::Projection;
-use crate::kernels::pool;
-use crate::kernels::{metric, optimizer, project, softmax_ce, square_hinge};
+use crate::kernels::{median, metric, optimizer, pool, project, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layers, MaxPool, Mode, Net, Relu, Residual, Tensor};
 use crate::plan::{Builder, Elem, Plan, Role, Target, View};
@@ -36,6 +35,8 @@ pub struct Network {
     normalised: Vec<(String, usize)>,
     /// For every linear layer's weight: height, width, channels of the map that it flattens.
     flattened: Vec<(String, [usize; 3])>,
+    /// Number of dropout layers: each has draws of its own.
+    dropouts: u32,
 }
 
 impl Network {
@@ -48,7 +49,8 @@ impl Network {
         let last = shapes.last().map_or(input, |l| l.output);
         if last != [1, 1, classes] {
             let name = shapes.last().map_or("layers", |l| l.name.as_str());
-            let message = format!("the last layer gives {last:?}; {} has {classes} classes: [1, 1, {classes}]", preset.data.set);
+            let message =
+                format!("the last layer gives {last:?}; {} has {classes} classes: [1, 1, {classes}]", preset.data.set);
             return Err(Error::layer(name, message));
         }
         let mut network = Network {
@@ -67,8 +69,9 @@ impl Network {
             optimizer: preset.optimizer.clone(),
             normalised: vec![],
             flattened: vec![],
+            dropouts: 0,
         };
-        network.layers = network.build(preset, &preset.layers, &mut shapes.iter())?;
+        network.layers = network.build(preset, &shapes);
         for layer in &network.layers {
             layer.declare(preset.batch, &mut network.parameters, &network.init);
         }
@@ -83,24 +86,12 @@ impl Network {
         Ok(network)
     }
 
-    fn build(
-        &mut self,
-        preset: &Preset,
-        specs: &[preset::Layer],
-        shapes: &mut std::slice::Iter<preset::LayerShape>,
-    ) -> Result<Layers> {
+    fn build(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Layers {
         let mut out: Layers = vec![];
-        for spec in specs {
-            // A residual block stands behind the layers of its body.
-            if let preset::Layer::Residual(l) = spec {
-                let body = self.build(preset, &l.body, shapes)?;
-                let name = shapes.next().expect("one shape per layer").name.clone();
-                out.push(Box::new(Residual { name, body }));
-                continue;
-            }
-            let shape = shapes.next().expect("one shape per layer");
+        for shape in shapes {
             let (name, [h, w, c]) = (shape.name.clone(), shape.input);
-            out.push(match spec {
+            out.push(match &shape.layer {
+                preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
                 preset::Layer::Conv2d(l) => Box::new(Conv2d {
                     name,
                     geometry: Geometry {
@@ -141,14 +132,12 @@ impl Network {
                     Box::new(AvgPool { name, geometry, include_pad: l.include_pad })
                 }
                 preset::Layer::Dropout(l) => {
-                    // Its number in the network: a draw counter that no other layer shares.
-                    let layer = shapes.len() as u32;
-                    Box::new(Dropout { name, p: l.p, layer })
+                    self.dropouts += 1;
+                    Box::new(Dropout { name, p: l.p, layer: self.dropouts })
                 }
-                preset::Layer::Residual(_) => unreachable!("handled above"),
             });
         }
-        Ok(out)
+        out
     }
 
     /// The flat array of all parameters at step 0.
@@ -176,7 +165,8 @@ impl Network {
 
     /// The state buffers of the averaged moments with their lengths.
     pub fn moments(&self) -> Vec<(String, usize)> {
-        let both = |(name, c): &(String, usize)| [(format!("{name}.running_mean"), *c), (format!("{name}.running_var"), *c)];
+        let both =
+            |(name, c): &(String, usize)| [(format!("{name}.running_mean"), *c), (format!("{name}.running_var"), *c)];
         self.normalised.iter().flat_map(both).collect()
     }
 
@@ -194,22 +184,28 @@ impl Network {
         let mut b = Builder::new("train", target.clone());
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_median() {
-            project::median(&mut b, "project.median", &self.parameters, &arrays)?;
+            median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
         }
         project::apply(&mut b, "project", &self.parameters, &arrays)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, "input", self.batch);
-        let (net, all) = self.forward(&mut b, self.batch, Mode::Train, arrays.projected, Some(grad), x)?;
-        let halt = net.b.shared("halt", Elem::U32, &[2], Role::State);
+        let mode = Mode::Train;
+        let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
+        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads };
+        let all = layers::forward(&self.layers, &mut net, x)?;
+        let halt = optimizer::halt(net.b);
         let dlogits = self.loss(net.b, "label", self.batch, all[all.len() - 1].view, halt)?;
-        let mut net = net;
         layers::backward(&self.layers, &mut net, &all, dlogits, false)?;
+        let update = optimizer::Update { weight: arrays.weight, grad, maxima: arrays.maxima, halt };
+        let state: Vec<View> = self.optimizer_state().iter().map(|name| self.parameters.flat(&mut b, name)).collect();
         match self.optimizer {
-            Optimizer::Adam { beta1, beta2, epsilon } => {
-                optimizer::adam(&mut b, "update", &self.parameters, &arrays, grad, halt, [beta1, beta2, epsilon])?;
+            Optimizer::Adam { beta1, beta2, epsilon: eps } => {
+                let hyper = optimizer::Adam { beta1, beta2, eps };
+                optimizer::adam(&mut b, "update", &self.parameters, &hyper, &update, state[0], state[1])?;
             }
             Optimizer::Sgd { momentum, nesterov, .. } => {
-                optimizer::sgd(&mut b, "update", &self.parameters, &arrays, grad, halt, momentum, nesterov)?;
+                let hyper = optimizer::Sgd { momentum, nesterov };
+                optimizer::sgd(&mut b, "update", &self.parameters, &hyper, &update, state[0])?;
             }
         }
         b.finish()
@@ -222,7 +218,7 @@ impl Network {
     pub fn maxima_plan(&self, target: &Target) -> Result<Plan> {
         let mut b = Builder::new("maxima", target.clone());
         let arrays = self.parameters.arrays(&mut b);
-        project::maxima(&mut b, "project.maxima", &self.parameters, &arrays)?;
+        project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
         b.finish()
     }
 
@@ -233,8 +229,8 @@ impl Network {
     pub fn project_plan(&self, target: &Target) -> Result<Plan> {
         let mut b = Builder::new("project", target.clone());
         let arrays = self.parameters.arrays(&mut b);
-        project::maxima(&mut b, "project.maxima", &self.parameters, &arrays)?;
-        project::median(&mut b, "project.median", &self.parameters, &arrays)?;
+        project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
+        median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
         project::apply(&mut b, "project", &self.parameters, &arrays)?;
         b.finish()
     }
@@ -249,7 +245,8 @@ impl Network {
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "input", self.batch);
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32 };
-        self.forward(&mut b, self.batch, mode, projected, None, x)?;
+        let mut net = Net { b: &mut b, batch: self.batch, mode, parameters: &self.parameters, projected, grad: None };
+        layers::forward(&self.layers, &mut net, x)?;
         b.finish()
     }
 
@@ -261,9 +258,11 @@ impl Network {
         let mut b = Builder::new("test", target.clone());
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "test.input", batch);
-        let (net, all) = self.forward(&mut b, batch, Mode::Test, projected, None, x)?;
+        let mode = Mode::Test;
+        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
+        let all = layers::forward(&self.layers, &mut net, x)?;
         // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
-        let halt = net.b.shared("test.halt", Elem::U32, &[2], Role::State);
+        let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
         self.loss(&mut b, "test.label", batch, all[all.len() - 1].view, halt)?;
         b.finish()
     }
@@ -271,20 +270,6 @@ impl Network {
     fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Tensor {
         let [h, w, c] = self.input;
         Tensor { view: b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), shape: self.input }
-    }
-
-    fn forward<'a>(
-        &'a self,
-        b: &'a mut Builder,
-        batch: usize,
-        mode: Mode,
-        projected: View,
-        grad: Option<View>,
-        x: Tensor,
-    ) -> Result<(Net<'a>, Vec<Tensor>)> {
-        let mut net = Net { b, batch, mode, parameters: &self.parameters, projected, grad };
-        let all = layers::forward(&self.layers, &mut net, x)?;
-        Ok((net, all))
     }
 
     /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.
