@@ -36,7 +36,9 @@ impl Check {
             }
         }
         if failed > 0 {
-            eprintln!("error: {failed} case(s) failed: results on this adapter cannot be trusted; try --variant KERNEL=naive");
+            eprintln!(
+                "error: {failed} case(s) failed: results on this adapter cannot be trusted; try --variant KERNEL=naive"
+            );
             return Ok(ExitCode::FAILURE);
         }
         print("every case within its budget\n")?;

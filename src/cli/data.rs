@@ -53,9 +53,15 @@ impl Data {
             }
             Verb::List => {
                 for i in data::list() {
-                    print(&format!("{:<9} {}\n{:10}files: {}\n{:10}licence: {}\n", i.name, i.description, "", i.files, "", i.licence))?;
+                    print(&format!(
+                        "{:<9} {}\n{:10}files: {}\n{:10}licence: {}\n",
+                        i.name, i.description, "", i.files, "", i.licence
+                    ))?;
                 }
-                print(&format!("\ndata folder: {} (--data or $WEIGHTPROOF_DATA change it)\n", data::default_dir().display()))?;
+                print(&format!(
+                    "\ndata folder: {} (--data or $WEIGHTPROOF_DATA change it)\n",
+                    data::default_dir().display()
+                ))?;
             }
         }
         Ok(ExitCode::SUCCESS)

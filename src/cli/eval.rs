@@ -1,18 +1,18 @@
 //! `weightproof eval`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::{Global, print};
-use crate::error::{Error, Result};
-use crate::eval::{Evaluator, table};
+use crate::error::Result;
+use crate::eval::{Evaluator, Score, table};
 use crate::gpu::Runner;
 use crate::kernels::projections::Projection;
 use crate::model::preset::Preset;
-use crate::train::{self, CHECKPOINT, checkpoint, state};
+use crate::train::{self, checkpoint, record, state};
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -38,16 +38,15 @@ pub struct Eval {
 
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let path = if self.run.is_dir() { self.run.join(CHECKPOINT) } else { self.run.clone() };
+        let path = if self.run.is_dir() { record::checkpoint(&self.run) } else { self.run.clone() };
         let saved = checkpoint::load(&path)?;
-        let text = saved.meta.get("preset").ok_or_else(|| no_preset(&path))?;
-        let preset = Preset::from_toml(text)?;
+        let preset = Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?;
         let distortions = Projection::parse_list(&self.distort)?;
         let device = global.open()?;
         let data = train::load_data(&preset, self.data.as_deref())?;
         let network = train::network(&preset, &data)?;
         let mut runner = Runner::new(device);
-        let batch = self.batch.or(preset.eval.batch).unwrap_or(preset.batch);
+        let batch = self.batch.unwrap_or(preset.eval_batch());
         let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches);
         let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, batch, moments as usize)?;
         runner.write("weight", bytemuck::cast_slice(&state::weights(&network, &saved.tensors)?))?;
@@ -63,26 +62,24 @@ impl Eval {
             print(&table(&scores))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let by = |f: fn(&crate::eval::Score) -> f64| -> Map<String, serde_json::Value> {
+        let by = |f: fn(&Score) -> f64| -> Map<String, Value> {
             scores.iter().map(|s| (s.distortion.clone(), json!(round(f(s), 4)))).collect()
         };
-        let object = json!({
+        let mut object = json!({
             "run": self.run.display().to_string(),
             "preset": preset.name,
-            "step": saved.meta.get("step").and_then(|s| s.parse::<u64>().ok()),
+            "step": saved.number::<u64>(checkpoint::key::STEP)?,
             "seed": seed,
             "test_images": evaluator.test_images(),
             "errors": by(|s| s.error),
-            "top5_errors": by(|s| s.top5_error),
             "losses": by(|s| s.loss),
         });
+        if scores.iter().all(|s| s.top5_error.is_some()) {
+            object["top5_errors"] = by(|s| s.top5_error.unwrap_or_default()).into();
+        }
         print(&format!("{object}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn no_preset(path: &Path) -> Error {
-    Error::format(path, "its metadata have no preset, so the network is unknown; give a checkpoint written by `train`")
 }
 
 fn round(v: f64, digits: i32) -> f64 {

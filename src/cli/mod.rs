@@ -48,9 +48,9 @@ impl Global {
     fn open(&self) -> Result<Arc<Device>> {
         let mut forced = vec![];
         for text in &self.variant {
-            let (kernel, variant) = text
-                .split_once('=')
-                .ok_or_else(|| Error::Invalid(format!("--variant {text}: write KERNEL=VARIANT, e.g. conv2d.forward=naive")))?;
+            let (kernel, variant) = text.split_once('=').ok_or_else(|| {
+                Error::Invalid(format!("--variant {text}: write KERNEL=VARIANT, e.g. conv2d.forward=naive"))
+            })?;
             if kernel != "*" {
                 crate::kernels::find(kernel)?;
             }

@@ -1,23 +1,22 @@
 //! `weightproof show`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::{Global, print};
-use crate::error::Result;
+use crate::error::{Error, Result, suggest};
+use crate::gpu;
 use crate::gpu::compose;
 use crate::kernels::projections::PROJECTIONS;
 use crate::kernels::{self, KERNELS};
-use crate::model::preset::Preset;
+use crate::model::Network;
+use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
-use crate::{data, gpu, train};
 
 /// Arguments of `show`; give at least one of them.
 #[derive(Args)]
-#[group(required = true)]
-#[command(args_override_self = true)]
+#[group(required = true, multiple = true)]
 pub struct What {
     /// The commands of a training step of PRESET
     #[arg(long, value_name = "PRESET")]
@@ -44,9 +43,6 @@ pub struct Show {
     /// Change a key of the preset, e.g. --set width=0.125
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Folder of the data sets
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
 }
 
 impl Show {
@@ -64,18 +60,24 @@ impl Show {
         }
         if let Some(name) = &what.preset {
             if name.is_empty() {
-                for p in Preset::shipped() {
+                for p in preset::embedded::names() {
                     print(&format!("{p}\n"))?;
                 }
             } else {
                 let preset = Preset::load(name, &self.set)?;
-                print(&format!("{}\n{}\n", preset.to_toml(), preset.describe(self.input(&preset)?)?))?;
+                print(&format!("{}\n{}\n", preset.to_toml(), preset.describe()?))?;
             }
         }
         if let Some(name) = &what.plan {
             let preset = Preset::load(name, &self.set)?;
-            let info = data::info(&preset.data.set)?;
-            let network = crate::model::Network::new(&preset, self.input(&preset)?, info.classes)?;
+            let input = preset.input().ok_or_else(|| {
+                Error::Invalid(format!(
+                    "the data set \"{}\" is not known, so neither is the shape of its images",
+                    preset.data.set
+                ))
+            })?;
+            let classes = preset.shapes(input)?.last().map_or(0, |l| l.output[2]);
+            let network = Network::new(&preset, input, classes)?;
             // The plan for the adapter at hand, else for the least that WebGPU guarantees.
             let target = global.open().map_or_else(|_| Target::baseline(), |d| d.target.clone());
             print(&listing::listing(&network.train_plan(&target)?))?;
@@ -84,11 +86,6 @@ impl Show {
             self.shader(name)?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn input(&self, preset: &Preset) -> Result<[usize; 3]> {
-        let s = data::info(&preset.data.set)?.shape;
-        Ok([s.height, s.width, s.channels])
     }
 
     fn shader(&self, name: &str) -> Result<()> {
@@ -102,10 +99,10 @@ impl Show {
         let (kernel, variant) = name.split_once('=').unwrap_or((name, "naive"));
         let k = kernels::find(kernel)?;
         let v = k.variant(variant).ok_or_else(|| {
-            let near = crate::error::suggest(variant, k.variants.iter().map(|v| v.name));
-            crate::error::Error::Invalid(format!("kernel {kernel} has no variant \"{variant}\".{near}"))
+            let near = suggest(variant, k.variants.iter().map(|v| v.name));
+            Error::Invalid(format!("kernel {kernel} has no variant \"{variant}\".{near}"))
         })?;
-        let composed = compose::compose(v.file, v.source, &[]).map_err(|e| crate::error::Error::Shaders(vec![e]))?;
+        let composed = compose::compose(v.file, v.source, &[]).map_err(|e| Error::Shaders(vec![e]))?;
         print(&composed.text)
     }
 }

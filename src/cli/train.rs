@@ -8,10 +8,9 @@ use clap::Args;
 
 use super::{Global, print};
 use crate::error::{Error, Result};
+use crate::eval;
 use crate::model::preset::Preset;
-use crate::train::record::Run;
-use crate::train::{self, CHECKPOINT};
-use crate::{eval, gpu};
+use crate::train::{self, checkpoint, record};
 
 /// Exit code after Ctrl-C, as shells use it.
 const INTERRUPTED: u8 = 130;
@@ -44,7 +43,8 @@ impl Train {
         let folder = PathBuf::from(&self.preset);
         let preset = if self.resume && folder.is_dir() {
             let out = self.out.get_or_insert(folder);
-            Preset::from_toml_with(&Run::preset_of(out)?, &sets)?
+            let saved = checkpoint::load(record::checkpoint(out))?;
+            Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?
         } else {
             Preset::load(&self.preset, &sets)?
         };
@@ -53,8 +53,6 @@ impl Train {
             return Err(Error::Invalid(message.into()));
         }
         let device = global.open()?;
-        let run = Run::open(self.out.as_deref(), &preset, &describe(&device), self.resume)?;
-        log::info!("run folder: {}", run.dir().display());
         let handler = || {
             if STOP.swap(true, Ordering::SeqCst) {
                 // The second Ctrl-C means now; the last checkpoint is intact.
@@ -63,13 +61,14 @@ impl Train {
             eprintln!("\nstopping after this step (Ctrl-C again: at once)");
         };
         ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
-        let dir = run.dir().to_path_buf();
-        let options = train::Options { data: self.data, run, resume: self.resume, stop: &STOP, quiet: global.quiet };
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let Train { data, out, resume, .. } = self;
+        let options = train::Options { data, out, resume, command, stop: &STOP, quiet: global.quiet };
         let outcome = train::train(&preset, device, options)?;
-        let at = dir.display();
+        let at = outcome.dir.display();
         if outcome.stopped {
             let step = outcome.step;
-            eprintln!("stopped after step {step}; checkpoint in {at}/{CHECKPOINT}. Resume: weightproof train {at} --resume");
+            eprintln!("stopped after step {step}; the checkpoint is saved. Resume: weightproof train {at} --resume");
             return Ok(ExitCode::from(INTERRUPTED));
         }
         if !outcome.scores.is_empty() {
@@ -78,8 +77,4 @@ impl Train {
         print(&format!("run: {at}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-fn describe(device: &gpu::Device) -> String {
-    device.info.to_string()
 }

@@ -21,8 +21,8 @@ pub struct Score {
     pub loss: f64,
     /// Share of test images whose class is not the first guess, per cent.
     pub error: f64,
-    /// Share of test images whose class is not among the first five guesses, per cent.
-    pub top5_error: f64,
+    /// Share of test images whose class is not among the first five guesses, per cent; where there are more than ten.
+    pub top5_error: Option<f64>,
 }
 
 /// The plans of an evaluation, loaded once for any number of distortions. Uses the `weight` array of the runner.
@@ -55,7 +55,8 @@ impl Evaluator {
         let moments_batches = if moments_batches == 0 { full } else { moments_batches.min(full) };
         let moments = if network.has_moments() {
             if moments_batches == 0 {
-                let message = format!("{} training images do not fill a batch of {}", data.train.labels.len(), network.batch);
+                let message =
+                    format!("{} training images do not fill a batch of {}", data.train.labels.len(), network.batch);
                 return Err(Error::layer("batch-norm moments", message));
             }
             Some(runner.load(network.moments_plan(&target, moments_batches)?, false)?)
@@ -71,6 +72,11 @@ impl Evaluator {
     pub fn batches(&self) -> u64 {
         let moments = if self.moments.is_some() { self.moments_batches } else { 0 };
         (moments + self.data.test.labels.len().div_ceil(self.test_batch)) as u64
+    }
+
+    /// Images that the errors are counted over.
+    pub fn test_images(&self) -> usize {
+        self.data.test.labels.len()
     }
 
     /// Distorts the weights with draw `draw` of `seed` and measures. The draw is one for the whole evaluation: one
@@ -129,7 +135,7 @@ impl Evaluator {
             distortion: projection.to_string(),
             loss: loss / count,
             error: 100.0 * (count - top1) / count,
-            top5_error: 100.0 * (count - top5) / count,
+            top5_error: (self.network.classes > 10).then(|| 100.0 * (count - top5) / count),
         })
     }
 }

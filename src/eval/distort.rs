@@ -10,8 +10,8 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
 use crate::kernels::parameters::{Parameters, Tensor};
-use crate::kernels::project;
 use crate::kernels::projections::{self, Projection};
+use crate::kernels::{median, project};
 use crate::plan::{Builder, Step};
 
 /// Reads `from`, projects every floating-point tensor of two or more dimensions as one layer each (alpha is its largest
@@ -39,7 +39,9 @@ pub fn file(
         file.tensors().into_iter().filter(|(name, _)| !name.starts_with("optimizer.")).collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
     let is_weight = |t: &TensorView| {
-        t.shape().len() >= 2 && t.shape().iter().all(|&d| d > 0) && matches!(t.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16)
+        t.shape().len() >= 2
+            && t.shape().iter().all(|&d| d > 0)
+            && matches!(t.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16)
     };
     let mut parameters = Parameters::default();
     let mut flat = vec![];
@@ -65,7 +67,8 @@ pub fn file(
             Some(p) => {
                 let (before, after) = (&flat[p.offset..][..p.len()], &projected[p.offset..][..p.len()]);
                 let alpha = before.iter().fold(0f32, |a, w| a.max(w.abs()));
-                let moved = before.iter().zip(after).map(|(b, a)| f64::from((b - a).abs())).sum::<f64>() / p.len() as f64;
+                let moved =
+                    before.iter().zip(after).map(|(b, a)| f64::from((b - a).abs())).sum::<f64>() / p.len() as f64;
                 lines.push(format!("{name:<32} {:?}  alpha {alpha:.6}  mean |w - P(w)| {moved:.6}", t.shape()));
                 Cow::Owned(encode(after, t.dtype()))
             }
@@ -74,14 +77,16 @@ pub fn file(
     }
     let views: Vec<(String, TensorView)> = out
         .iter()
-        .map(|(name, (dtype, shape, data))| Ok((name.clone(), TensorView::new(*dtype, shape.clone(), data).map_err(bad)?)))
+        .map(|(name, (dtype, shape, data))| {
+            Ok((name.clone(), TensorView::new(*dtype, shape.clone(), data).map_err(bad)?))
+        })
         .collect::<Result<_>>()?;
     // The file's own remarks stay, except those that make it a checkpoint: its checksum would no longer hold.
     let mut remarks: HashMap<String, String> = header.metadata().clone().unwrap_or_default();
-    remarks.retain(|key, _| !key.starts_with("weightproof."));
+    remarks.retain(|key, _| !key.starts_with("weightproof_"));
     remarks.insert("distortion".into(), format!("{projection}, seed {seed}, draw {draw}"));
     let text = safetensors::serialize(views, Some(remarks)).map_err(bad)?;
-    crate::model::checkpoint::write_atomically(to, &text)?;
+    crate::files::replace(to, |w| w.write_all(&text))?;
     Ok(lines)
 }
 
@@ -96,8 +101,8 @@ fn project_all(
 ) -> Result<Vec<f32>> {
     let mut b = Builder::new("distort", runner.device.target.clone());
     let arrays = parameters.arrays(&mut b);
-    project::maxima(&mut b, "project.maxima", parameters, &arrays)?;
-    project::median(&mut b, "project.median", parameters, &arrays)?;
+    project::maxima(&mut b, "project.maxima", parameters, arrays.weight, arrays.maxima)?;
+    median::median(&mut b, "project.median", parameters, arrays.weight, arrays.medians)?;
     project::apply(&mut b, "project", parameters, &arrays)?;
     let plan = runner.load(b.finish()?, false)?;
     runner.write("weight", bytemuck::cast_slice(flat))?;

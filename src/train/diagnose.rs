@@ -53,7 +53,10 @@ fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &St
             let words = runner.read_buffer(&loaded, a.view.buffer.0 as usize)?;
             let values: &[f32] = &bytemuck::cast_slice(&words)[a.view.offset..a.view.offset + a.view.len];
             if let Some(e) = values.iter().position(|v| !v.is_finite()) {
-                return Ok(report(&command.scope, format!("`{}` of {} has {} at element {e}", a.name, command.kernel, values[e])));
+                return Ok(report(
+                    &command.scope,
+                    format!("`{}` of {} has {} at element {e}", a.name, command.kernel, values[e]),
+                ));
             }
         }
     }

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::checkpoint::{self, Checkpoint};
-use super::record::Run;
+use super::checkpoint::{self, Checkpoint, key};
+use super::record::{self, About, EvalLine, Run, StepLine};
 use super::{diagnose, schedule, state};
 use crate::data::{self, Batches, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
@@ -24,10 +24,12 @@ use crate::plan::Step;
 pub struct Options<'a> {
     /// Folder of the data sets; absent: the default one.
     pub data: Option<PathBuf>,
-    /// The run folder; it exists.
-    pub run: Run,
-    /// Go on from the checkpoint in the run folder.
+    /// The run folder; absent: `runs/<time>-<preset>`.
+    pub out: Option<PathBuf>,
+    /// Go on from the checkpoint in the run folder, which must be given.
     pub resume: bool,
+    /// The command line, for the record.
+    pub command: String,
     /// Set by Ctrl-C: finish the step, save, stop.
     pub stop: &'a AtomicBool,
     /// No progress bars.
@@ -42,10 +44,9 @@ pub struct Outcome {
     pub step: u64,
     /// Whether Ctrl-C ended it early.
     pub stopped: bool,
+    /// The run folder.
+    pub dir: PathBuf,
 }
-
-/// Name of the checkpoint in a run folder.
-pub const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// Loads and preprocesses the data set of a preset.
 ///
@@ -83,7 +84,17 @@ pub fn network(preset: &Preset, data: &Prepared) -> Result<Arc<Network>> {
 /// # Errors
 /// Everything that can go wrong on the way: data, preset, device, disk, a loss that is not finite. The last checkpoint
 /// is intact in every case.
-pub fn train(preset: &Preset, device: Arc<Device>, mut options: Options) -> Result<Outcome> {
+pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<Outcome> {
+    let saved = match (&options.out, options.resume) {
+        (Some(out), true) => Some(checkpoint::load(record::checkpoint(out))?),
+        (None, true) => return Err(Error::Invalid("resuming needs the run folder".into())),
+        (_, false) => None,
+    };
+    // What can be refused is refused before the data are read.
+    preset.eval.distort.iter().try_for_each(|d| Projection::parse(d).map(|_| ()))?;
+    if let Some(saved) = &saved {
+        same_preset(saved, preset)?;
+    }
     let data = load_data(preset, options.data.as_deref())?;
     let network = network(preset, &data)?;
     let mut runner = Runner::new(device);
@@ -94,28 +105,48 @@ pub fn train(preset: &Preset, device: Arc<Device>, mut options: Options) -> Resu
         let message = format!("{} training images do not fill a batch of {}", data.train.labels.len(), preset.batch);
         return Err(Error::layer("data.train", message));
     }
-    let total = preset.steps.unwrap_or(u64::MAX).min(preset.epochs * per_epoch);
-    let path = options.run.path(CHECKPOINT);
-    let mut step = 0;
-    if options.resume {
-        let saved = checkpoint::load(&path)?;
-        step = saved_step(&path, &saved)?;
-        same_preset(&path, &saved, preset)?;
-        state::upload(&mut runner, &network, &saved)?;
-    } else {
-        let weights = network.initial_weights(preset.seed);
-        runner.write("weight", bytemuck::cast_slice(&weights))?;
-        for array in network.optimizer_state() {
-            runner.write(array, &vec![0; network.parameters.len()])?;
+    let step = match &saved {
+        Some(saved) => {
+            state::upload(&mut runner, &network, saved)?;
+            saved.number(key::STEP)?
         }
-    }
-    options.run.rewind(step)?;
+        None => {
+            runner.write("weight", bytemuck::cast_slice(&network.initial_weights(preset.seed)))?;
+            for array in network.optimizer_state() {
+                runner.write(array, &vec![0; network.parameters.len()])?;
+            }
+            0
+        }
+    };
     runner.write("halt", &[0, 0])?;
     let maxima = runner.load(network.maxima_plan(&target)?, false)?;
     runner.run(&maxima, &Step::at(preset.seed, step))?;
-    let mut trainer = Trainer { preset, network, data, runner, plan, per_epoch, total, step, window: Window::start(step) };
+    let variants: BTreeMap<&str, &str> = plan.plan.commands.iter().map(|c| (c.kernel, c.variant)).collect();
+    let variants = variants.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
+    let run = match (saved, options.out) {
+        (Some(_), Some(out)) => Run::resume(out, step, &about)?,
+        (_, out) => Run::create(out, preset, &about)?,
+    };
+    log::info!("run folder: {}", run.dir().display());
+    let total = schedule::total_steps(preset, per_epoch);
+    let mut trainer = Trainer {
+        preset,
+        network,
+        data,
+        runner,
+        plan,
+        run,
+        about,
+        per_epoch,
+        total,
+        step,
+        window: Window::start(step),
+        stop: options.stop,
+        quiet: options.quiet,
+    };
     trainer.start_projection()?;
-    trainer.run(&mut options)
+    trainer.run()
 }
 
 /// Steps since the last log line.
@@ -136,11 +167,15 @@ struct Trainer<'a> {
     data: Arc<Prepared>,
     runner: Runner,
     plan: Loaded,
+    run: Run,
+    about: About,
     per_epoch: u64,
     total: u64,
     /// Steps done.
     step: u64,
     window: Window,
+    stop: &'a AtomicBool,
+    quiet: bool,
 }
 
 impl Trainer<'_> {
@@ -168,8 +203,8 @@ impl Trainer<'_> {
         }
     }
 
-    fn run(&mut self, options: &mut Options) -> Result<Outcome> {
-        let bar = progress(options.quiet, self.total, self.step);
+    fn run(mut self) -> Result<Outcome> {
+        let bar = progress(self.quiet, self.total, self.step);
         let start = Position { step: self.step };
         let mut batches = Batches::train(self.data.clone(), self.network.batch, self.preset.seed, start)?;
         self.window = Window::start(self.step);
@@ -187,31 +222,35 @@ impl Trainer<'_> {
             bar.inc(1);
             let last = self.step == self.total;
             let epoch_ends = self.step.is_multiple_of(self.per_epoch);
-            let stop = options.stop.load(Ordering::SeqCst);
+            let stop = self.stop.load(Ordering::SeqCst);
             let save = last || stop || self.saves_at(epoch_ends);
             let full = self.step - self.window.first == self.network.metric_slots() as u64;
             if save || full || self.step.is_multiple_of(self.preset.log.every.max(1)) {
-                self.log(options, &bar)?;
+                self.log(&bar)?;
             }
             if save {
-                self.save(&options.run)?;
+                self.save()?;
             }
             if stop && !last {
                 bar.abandon();
-                return Ok(Outcome { scores, step: self.step, stopped: true });
+                return Ok(self.outcome(scores, true));
             }
             let every = self.preset.eval.every;
             if epoch_ends && !last && every > 0 && (self.step / self.per_epoch).is_multiple_of(every) {
-                self.evaluate(options, true)?;
+                self.evaluate(true)?;
                 self.start_projection()?;
                 self.window = Window::start(self.step);
             }
         }
         bar.finish_and_clear();
         if !self.preset.eval.distort.is_empty() {
-            scores = self.evaluate(options, options.quiet)?;
+            scores = self.evaluate(self.quiet)?;
         }
-        Ok(Outcome { scores, step: self.step, stopped: false })
+        Ok(self.outcome(scores, false))
+    }
+
+    fn outcome(&self, scores: Vec<Score>, stopped: bool) -> Outcome {
+        Outcome { scores, step: self.step, stopped, dir: self.run.dir().to_path_buf() }
     }
 
     fn saves_at(&self, epoch_ends: bool) -> bool {
@@ -221,7 +260,7 @@ impl Trainer<'_> {
     }
 
     /// Reads the metrics of the steps since the last line and writes one.
-    fn log(&mut self, options: &mut Options, bar: &ProgressBar) -> Result<()> {
+    fn log(&mut self, bar: &ProgressBar) -> Result<()> {
         let slots = self.network.metric_slots() as u64;
         let words = self.runner.read("metrics", self.network.metric_slots() * 4)?;
         let rows: &[f32] = bytemuck::cast_slice(&words);
@@ -240,35 +279,34 @@ impl Trainer<'_> {
         let loss = losses.sum::<f64>() / steps as f64;
         let images = (steps * self.network.batch as u64) as f64;
         let rate = images / self.window.since.elapsed().as_secs_f64();
-        let epoch = self.step as f64 / self.per_epoch as f64;
+        let epoch = self.step / self.per_epoch;
         let lr = schedule::lr(self.preset, self.step - 1, self.per_epoch);
-        options.run.log_step(self.step, epoch, loss, lr, rate)?;
-        bar.set_message(format!("epoch {epoch:.1}  loss {loss:.4}  {rate:.0} images/s"));
+        self.run.log(&StepLine { step: self.step, epoch, loss, lr, images_per_s: rate })?;
+        bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {rate:.0} images/s"));
         self.window = Window::start(self.step);
         Ok(())
     }
 
-    fn save(&mut self, run: &Run) -> Result<()> {
+    fn save(&mut self) -> Result<()> {
         let tensors = state::download(&self.runner, &self.network)?;
-        let device = &self.runner.device;
-        let commands = &self.plan.plan.commands;
-        let variants: BTreeMap<&str, &str> = commands.iter().map(|c| (c.kernel, c.variant)).collect();
-        let variants: Vec<String> = variants.into_iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let variants: Vec<String> = self.about.variants.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let position = self.step % self.per_epoch * self.network.batch as u64;
         let meta = [
-            ("preset", self.preset.to_toml()),
-            ("step", self.step.to_string()),
-            ("seed", self.preset.seed.to_string()),
-            ("images_taken", (self.step * self.network.batch as u64).to_string()),
-            ("variants", variants.join(" ")),
-            ("adapter", device.info.to_string()),
+            (key::PRESET, self.preset.to_toml()),
+            (key::STEP, self.step.to_string()),
+            (key::EPOCH, (self.step / self.per_epoch).to_string()),
+            (key::POSITION, position.to_string()),
+            (key::SEED, self.preset.seed.to_string()),
+            (key::VARIANTS, variants.join(" ")),
+            (key::ADAPTER, self.about.adapter.clone()),
         ];
         let meta = meta.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        checkpoint::save(&run.path(CHECKPOINT), &Checkpoint { tensors, meta })
+        checkpoint::save(self.run.checkpoint(), &Checkpoint { tensors, meta })
     }
 
-    fn evaluate(&mut self, options: &mut Options, quiet: bool) -> Result<Vec<Score>> {
+    fn evaluate(&mut self, quiet: bool) -> Result<Vec<Score>> {
         let e = &self.preset.eval;
-        let batch = e.batch.unwrap_or(self.network.batch);
+        let batch = self.preset.eval_batch();
         let (network, data) = (self.network.clone(), self.data.clone());
         let mut evaluator = Evaluator::new(&mut self.runner, network, data, batch, e.moments_batches as usize)?;
         let bar = evaluation_bar(quiet, evaluator.batches() * e.distort.len() as u64);
@@ -277,8 +315,9 @@ impl Trainer<'_> {
             let projection = Projection::parse(text)?;
             bar.set_message(format!("test under {projection}"));
             let score = evaluator.score(&mut self.runner, &projection, self.preset.seed, 0, &bar)?;
-            let epoch = self.step as f64 / self.per_epoch as f64;
-            options.run.log_eval(self.step, epoch, &score.distortion, score.error, score.loss)?;
+            let (step, epoch) = (self.step, self.step / self.per_epoch);
+            let Score { ref distortion, error, loss, .. } = score;
+            self.run.log(&EvalLine { step, epoch, eval: distortion, error, loss })?;
             scores.push(score);
         }
         bar.finish_and_clear();
@@ -286,16 +325,10 @@ impl Trainer<'_> {
     }
 }
 
-fn saved_step(path: &Path, saved: &Checkpoint) -> Result<u64> {
-    let step = saved.meta.get("step").and_then(|s| s.parse().ok());
-    step.ok_or_else(|| Error::format(path, "its metadata have no step number; it is no checkpoint of a training run"))
-}
-
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
 /// change: how long to train, what to evaluate, log and save.
-fn same_preset(path: &Path, saved: &Checkpoint, now: &Preset) -> Result<()> {
-    let text = saved.meta.get("preset").ok_or_else(|| Error::format(path, "its metadata have no preset"))?;
-    let mut then = Preset::from_toml(text)?;
+fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
+    let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
     then.eval = now.eval.clone();
     then.log = now.log.clone();
@@ -305,17 +338,18 @@ fn same_preset(path: &Path, saved: &Checkpoint, now: &Preset) -> Result<()> {
     }
     let (old, new) = (then.to_toml(), now.to_toml());
     let changed: Vec<&str> = new.lines().filter(|l| !old.lines().any(|o| o == *l)).collect();
-    Err(Error::format(
-        path,
-        format!("it was trained with another preset; resume with the same one. Different now: {}", changed.join("; ")),
-    ))
+    Err(Error::Invalid(format!(
+        "the checkpoint was trained with another preset; resume with the same one. Different now: {}",
+        changed.join("; ")
+    )))
 }
 
 fn progress(quiet: bool, total: u64, step: u64) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  {eta} left").expect("a valid template");
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  {eta} left").expect("a valid template");
     ProgressBar::new(total).with_style(style).with_position(step).with_message("starting")
 }
 
@@ -324,6 +358,7 @@ pub fn evaluation_bar(quiet: bool, batches: u64) -> ProgressBar {
     if quiet {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} batches  {msg}  {eta} left").expect("a valid template");
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} batches  {msg}  {eta} left").expect("a valid template");
     ProgressBar::new(batches).with_style(style)
 }

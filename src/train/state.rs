@@ -30,7 +30,7 @@ pub fn download(runner: &Runner, network: &Network) -> Result<BTreeMap<String, T
         let flat: &[f32] = bytemuck::cast_slice(&words);
         for t in &network.parameters.tensors {
             let part = &flat[t.offset..t.offset + t.len()];
-            let (shape, data) = layout::to_torch(&t.shape, network.flattens(&t.name), part);
+            let (shape, data) = layout::to_torch(&t.name, &t.shape, part, network.flattens(&t.name))?;
             out.insert(stored_name(array, &t.name), Tensor { shape, data });
         }
     }
@@ -54,14 +54,15 @@ fn flat(network: &Network, tensors: &BTreeMap<String, Tensor>, array: &str) -> R
             return Err(Error::layer(&name, format!("the file has no such tensor.{near}")));
         };
         let flattens = network.flattens(&t.name);
-        let (expected, _) = layout::to_torch(&t.shape, flattens, &vec![0.0; t.len()]);
+        let (expected, _) = layout::to_torch(&name, &t.shape, &vec![0.0; t.len()], flattens)?;
         if stored.shape != expected {
             return Err(Error::layer(
                 &name,
                 format!("the file has shape {:?}, this network wants {expected:?}", stored.shape),
             ));
         }
-        out[t.offset..t.offset + t.len()].copy_from_slice(&layout::from_torch(&t.shape, flattens, &stored.data));
+        let (_, data) = layout::from_torch(&name, &stored.shape, &stored.data, flattens)?;
+        out[t.offset..t.offset + t.len()].copy_from_slice(&data);
     }
     Ok(out)
 }
