@@ -4,5 +4,6 @@ pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod kernels;
+pub mod model;
 pub mod philox;
 pub mod plan;

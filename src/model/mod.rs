@@ -1,0 +1,3 @@
+//! What a network is and how it is trained, as data.
+
+pub mod preset;
