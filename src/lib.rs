@@ -7,3 +7,4 @@ pub mod kernels;
 pub mod model;
 pub mod philox;
 pub mod plan;
+pub mod train;
