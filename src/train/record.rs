@@ -90,7 +90,7 @@ impl Run {
             _ => Error::io(&path, e),
         })?;
         let run = Run { dir, log };
-        run.write(&json!({
+        let written = run.write(&json!({
             "preset": preset.name,
             "started": time(now),
             "version": env!("CARGO_PKG_VERSION"),
@@ -98,7 +98,12 @@ impl Run {
             "adapter": about.adapter,
             "variants": table(&about.variants),
             "preset_toml": preset.to_toml(),
-        }))?;
+        }));
+        if written.is_err() {
+            // Without run.json there is no run here; the log must not say otherwise. The error above is the one to tell.
+            let _ = fs::remove_file(&path);
+        }
+        written?;
         Ok(run)
     }
 
