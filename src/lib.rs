@@ -1,5 +1,6 @@
 //! Trains convolutional networks with projected weights in hand-written WGSL.
 pub mod cpu;
+pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod kernels;

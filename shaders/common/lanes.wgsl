@@ -1,4 +1,5 @@
-// A 16 x 32 tile of outputs in one subgroup of 8: lane l holds columns 4 l .. 4 l + 3 of every row.
+// A 16 x 32 tile of outputs in one subgroup of 8: lane l holds columns 4 l .. 4 l + 3 of every row. Rows are named by
+// constants throughout: one variable index would keep the whole tile in memory instead of registers.
 alias Tile = array<vec4<f32>, 16>;
 
 // One step of the sum: row r (and r + 8) of the left operand is held by lane r of `low` (`high`), the right operand by

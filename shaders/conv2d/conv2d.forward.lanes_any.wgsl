@@ -43,8 +43,22 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     }
   }
   if column < columns {
-    for (var r = 0u; r < min(16u, pixels - tile); r++) {
-      y[(tile + r) * columns + column] = acc[r];
-    }
+    let to = tile * columns + column;
+    if tile + 0u < pixels { y[to + 0u * columns] = acc[0]; }
+    if tile + 1u < pixels { y[to + 1u * columns] = acc[1]; }
+    if tile + 2u < pixels { y[to + 2u * columns] = acc[2]; }
+    if tile + 3u < pixels { y[to + 3u * columns] = acc[3]; }
+    if tile + 4u < pixels { y[to + 4u * columns] = acc[4]; }
+    if tile + 5u < pixels { y[to + 5u * columns] = acc[5]; }
+    if tile + 6u < pixels { y[to + 6u * columns] = acc[6]; }
+    if tile + 7u < pixels { y[to + 7u * columns] = acc[7]; }
+    if tile + 8u < pixels { y[to + 8u * columns] = acc[8]; }
+    if tile + 9u < pixels { y[to + 9u * columns] = acc[9]; }
+    if tile + 10u < pixels { y[to + 10u * columns] = acc[10]; }
+    if tile + 11u < pixels { y[to + 11u * columns] = acc[11]; }
+    if tile + 12u < pixels { y[to + 12u * columns] = acc[12]; }
+    if tile + 13u < pixels { y[to + 13u * columns] = acc[13]; }
+    if tile + 14u < pixels { y[to + 14u * columns] = acc[14]; }
+    if tile + 15u < pixels { y[to + 15u * columns] = acc[15]; }
   }
 }

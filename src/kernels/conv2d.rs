@@ -61,9 +61,10 @@ impl Geometry {
     }
 
     /// Partial sums into which `grad_weight` cuts the pixels of a batch: a function of the shape alone, so that results
-    /// do not depend on the machine.
+    /// do not depend on the machine. At most 16 MiB of them.
     pub fn splits(&self) -> usize {
-        (self.n * self.oh() * self.ow() / 2048).clamp(1, 64)
+        let most = (1 << 22) / self.w_len();
+        (self.n * self.oh() * self.ow() / 2048).min(64).min(most).max(1)
     }
 
     /// Refuses shapes that are no convolution.
@@ -395,8 +396,8 @@ fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
         all.push(Case::new(name, move |c| build(c, &g)));
     }
     all.push(Case::exact("windows, integers", move |c| {
-        c.b.target.limits.max_binding = 2048;
-        build(c, &Geometry { n: 6, h: 4, w: 4, c_in: 4, c_out: 8, ..base })
+        c.b.target.limits.max_binding = 8192;
+        build(c, &Geometry { n: 24, h: 4, w: 4, c_in: 4, c_out: 16, ..base })
     }));
     all
 }

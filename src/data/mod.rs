@@ -1,0 +1,214 @@
+//! Data sets: read, preprocessed, served in batches, downloaded and verified. Nothing here knows a network or a device.
+//!
+//! ```text
+//! load (bytes as in the files) -> prepare (scale, GCN, ZCA; cached; f32, NHWC) -> Batches (a thread that runs ahead)
+//! ```
+//! One file per data set; a new one is a file and a line of [`list`].
+
+pub mod batches;
+mod cache;
+pub mod cifar10;
+mod digits;
+mod download;
+pub mod fetch;
+mod files;
+pub mod gcn;
+pub mod mnist;
+mod pickle;
+pub mod prepare;
+pub mod verify;
+pub mod zca;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::error::{Error, Result, suggest};
+
+pub use batches::{Batch, Batches, Position};
+pub use fetch::fetch;
+pub use prepare::{Examples, Prepared, Preprocessing, Scale, prepare};
+pub use verify::verify;
+
+/// The size of one image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// 3 for red, green, blue; 1 for grey.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Shape {
+    /// Values per image.
+    pub fn features(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Which of the two splits of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The images to learn from.
+    Train,
+    /// The images to be judged by.
+    Test,
+}
+
+/// The images of one split, as in their files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    /// `[count][channel][row][column]`, 0 to [`DataSet::maximum`].
+    pub images: Vec<u8>,
+    /// `[count]`, each less than the number of classes.
+    pub labels: Vec<u8>,
+}
+
+/// A labelled set of images of one size.
+#[derive(Clone, Debug)]
+pub struct DataSet {
+    /// The name by which [`load`] knows it.
+    pub name: String,
+    /// The size of each image.
+    pub shape: Shape,
+    /// What the labels 0, 1, ... mean.
+    pub classes: Vec<String>,
+    /// The value of a white pixel: 255, or 16 for `digits`.
+    pub maximum: u8,
+    /// The images to learn from.
+    pub train: Split,
+    /// The images to be judged by.
+    pub test: Split,
+}
+
+/// A data set that this program knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Info {
+    /// The name to give on the command line.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub description: &'static str,
+    /// Where its files are, relative to the data folder.
+    pub files: &'static str,
+    /// Under which terms it comes.
+    pub licence: &'static str,
+    load: fn(&Path) -> Result<DataSet>,
+}
+
+/// All data sets this program knows.
+pub fn list() -> &'static [Info] {
+    const SETS: [Info; 3] = [
+        Info {
+            name: "digits",
+            description: "1,437 + 360 handwritten digits, 8x8 grey, 10 classes (UCI optical recognition, test part)",
+            files: "none: it is part of the program",
+            licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
+            load: |_| digits::load(),
+        },
+        Info {
+            name: "mnist",
+            description: "60,000 + 10,000 handwritten digits, 28x28 grey, 10 classes",
+            files: "mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
+            licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
+            load: mnist::load,
+        },
+        Info {
+            name: "cifar10",
+            description: "50,000 + 10,000 photographs, 32x32 colour, 10 classes",
+            files: "cifar-10-batches-bin/{data_batch_1..5,test_batch}.bin, or the same in cifar-10-batches-py",
+            licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
+            load: cifar10::load,
+        },
+    ];
+    &SETS
+}
+
+/// The entry of [`list`] called `name`.
+///
+/// # Errors
+/// An unknown name; the nearest known ones are in the text.
+pub fn info(name: &str) -> Result<&'static Info> {
+    list().iter().find(|set| set.name == name).ok_or_else(|| {
+        Error::Invalid(format!("no data set is called \"{name}\".{}", suggest(name, list().iter().map(|s| s.name))))
+    })
+}
+
+/// Where data sets are when no folder is named: `$WEIGHTPROOF_DATA`, else `$XDG_DATA_HOME/weightproof`, else
+/// `~/.local/share/weightproof`, else (where there is no home) the current folder.
+pub fn default_dir() -> PathBuf {
+    files::user_dir("WEIGHTPROOF_DATA", "XDG_DATA_HOME", ".local/share").unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// Reads the data set called `name` from `dir` (`None`: [`default_dir`]), which is the folder its files are in or the
+/// parent of that folder.
+///
+/// # Errors
+/// An unknown name, or a file that is missing, truncated or damaged; the text names it and says what to do.
+pub fn load(name: &str, dir: Option<&Path>) -> Result<DataSet> {
+    let start = Instant::now();
+    let set = (info(name)?.load)(dir.unwrap_or(&default_dir()))?;
+    log::info!(
+        "{name}: {} + {} images of {}, {} classes, read in {:.2} s",
+        set.train.labels.len(),
+        set.test.labels.len(),
+        set.shape,
+        set.classes.len(),
+        start.elapsed().as_secs_f64()
+    );
+    Ok(set)
+}
+
+impl Split {
+    /// Image `i`, `[channel][row][column]`.
+    pub fn image(&self, i: usize, shape: Shape) -> &[u8] {
+        &self.images[i * shape.features()..][..shape.features()]
+    }
+}
+
+impl DataSet {
+    /// One of the two splits.
+    pub fn split(&self, part: Part) -> &Split {
+        match part {
+            Part::Train => &self.train,
+            Part::Test => &self.test,
+        }
+    }
+
+    /// That the images have pixels, fit the labels, and the labels the classes.
+    ///
+    /// # Errors
+    /// The first contradiction, in words.
+    pub fn check(&self) -> Result<()> {
+        if self.shape.features() == 0 || self.maximum == 0 {
+            return Err(Error::Invalid(format!(
+                "data set {}: images of {} with values up to {} say nothing",
+                self.name, self.shape, self.maximum
+            )));
+        }
+        for (part, split) in [("training", &self.train), ("test", &self.test)] {
+            let (bytes, count, features) = (split.images.len(), split.labels.len(), self.shape.features());
+            if bytes != count * features {
+                return Err(Error::Invalid(format!(
+                    "data set {}: {bytes} bytes of {part} images are not {count} labels x {} ({features} bytes)",
+                    self.name, self.shape
+                )));
+            }
+            if let Some(i) = split.labels.iter().position(|l| usize::from(*l) >= self.classes.len()) {
+                return Err(Error::Invalid(format!(
+                    "data set {}: {part} image {i} has label {}, but there are {} classes",
+                    self.name,
+                    split.labels[i],
+                    self.classes.len()
+                )));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! Scaling, contrast normalisation, whitening and the cache.
+
+use std::fs;
+
+use weightproof::data::gcn::gcn;
+use weightproof::data::prepare::prepare_in;
+use weightproof::data::zca::Zca;
+use weightproof::data::{Preprocessing, Scale};
+
+use super::small_set;
+
+/// X[i,j] = (37 i^2 + 91 i j + 53 j + 11 j^2) mod 256, six images of five values, contrast-normalised to norm 55.
+fn golden_images() -> Vec<f64> {
+    let mut images: Vec<f64> = (0..6u32)
+        .flat_map(|i| (0..5u32).map(move |j| f64::from((37 * i * i + 91 * i * j + 53 * j + 11 * j * j) % 256)))
+        .collect();
+    images.chunks_exact_mut(5).for_each(|image| gcn(image, 55.0));
+    images
+}
+
+fn assert_close(got: impl IntoIterator<Item = f64>, want: &[f64], tolerance: f64) {
+    let got: Vec<f64> = got.into_iter().collect();
+    assert_eq!(got.len(), want.len());
+    for (g, w) in got.iter().zip(want) {
+        assert!((g - w).abs() <= tolerance, "{g} is not {w}: {got:?}");
+    }
+}
+
+#[test]
+fn contrast_normalisation_gives_the_golden_numbers() {
+    let golden = [-27.20221334, -2.18868383, 31.42324644, -26.42054054, 24.38819127];
+    assert_close(golden_images()[..5].to_vec(), &golden, 1e-7);
+}
+
+#[test]
+fn contrast_normalisation_turns_a_constant_image_into_zeros() {
+    let mut image = [0.1; 3072];
+    gcn(&mut image, 55.0);
+    assert_close(image, &[0.0; 3072], 1e-12);
+}
+
+#[test]
+fn whitening_gives_the_golden_numbers() {
+    let mut images = golden_images();
+    let zca = Zca::fit(6, 5, 0.1, |i, x| x.copy_from_slice(&images[5 * i..][..5])).unwrap();
+    let row: Vec<f64> = (0..5).map(|j| zca.matrix()[(0, j)]).collect();
+    assert_close(row, &[0.74224918, 0.61493266, 0.62133473, 0.56768535, 0.61607574], 1e-7);
+    let mut white = vec![0.0; 30];
+    zca.whiten(&mut images, &mut white);
+    assert_close(white[..5].to_vec(), &[0.26089329, -0.60649285, 1.07061197, -1.34037358, 0.61536118], 1e-7);
+    assert_close(white[25..].to_vec(), &[0.36169764, -1.0307942, 0.76538421, 1.21821187, -1.31449952], 1e-7);
+}
+
+#[test]
+fn whitened_training_images_have_mean_zero_and_unit_covariance() {
+    // More than a block of images, and not a multiple of one.
+    let data = small_set(2345, 10);
+    let preprocessing = Preprocessing { scale: Scale::Raw, gcn: None, zca: Some(1e-6) };
+    let white = prepare_in(&data, &preprocessing, None, None).unwrap().train.images;
+    let mut covariance = [[0.0; 12]; 12];
+    let mut mean = [0.0; 12];
+    for image in white.chunks_exact(12) {
+        for i in 0..12 {
+            mean[i] += f64::from(image[i]) / 2345.0;
+            for j in 0..12 {
+                covariance[i][j] += f64::from(image[i]) * f64::from(image[j]) / 2345.0;
+            }
+        }
+    }
+    assert_close(mean, &[0.0; 12], 1e-5);
+    for (i, row) in covariance.into_iter().enumerate() {
+        let identity: Vec<f64> = (0..12).map(|j| if i == j { 1.0 } else { 0.0 }).collect();
+        assert_close(row, &identity, 1e-4);
+    }
+}
+
+#[test]
+fn the_limit_of_training_images_changes_no_number() {
+    let data = small_set(50, 5);
+    for preprocessing in [Preprocessing::GCN_ZCA, Preprocessing::UNIT] {
+        let all = prepare_in(&data, &preprocessing, None, None).unwrap();
+        let some = prepare_in(&data, &preprocessing, Some(20), None).unwrap();
+        assert_eq!(some.train.images, all.train.images[..20 * 12]);
+        assert_eq!(some.train.labels, all.train.labels[..20]);
+        assert_eq!(some.test, all.test);
+        assert_eq!(prepare_in(&data, &preprocessing, Some(1000), None).unwrap().train, all.train);
+    }
+}
+
+#[test]
+fn channels_come_last_and_bytes_become_minus_one_to_one() {
+    let mut data = small_set(1, 1);
+    data.train.images = vec![0, 16, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15];
+    data.maximum = 16;
+    let raw = prepare_in(&data, &Preprocessing::RAW, None, None).unwrap().train.images;
+    assert_eq!(raw, [0., 10., 16., 11., 2., 12., 3., 13., 4., 14., 5., 15.]);
+    let unit = prepare_in(&data, &Preprocessing::UNIT, None, None).unwrap().train.images;
+    assert_eq!(unit[..4], [-1., 0.25, 1., 0.375]);
+}
+
+#[test]
+fn a_damaged_cache_is_noticed_and_replaced() {
+    let (data, cache) = (small_set(40, 7), tempfile::tempdir().unwrap());
+    let prepared = || prepare_in(&data, &Preprocessing::GCN_ZCA, None, Some(cache.path())).unwrap();
+    let first = prepared();
+    let file = fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
+    let stored = fs::read(&file).unwrap();
+    let mut flipped = stored.clone();
+    flipped[100] ^= 1;
+    for damaged in [&flipped[..], &stored[..50], &[]] {
+        fs::write(&file, damaged).unwrap();
+        let again = prepared();
+        assert_eq!((&again.train, &again.test), (&first.train, &first.test));
+        assert_eq!(fs::read(&file).unwrap(), stored);
+    }
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn the_cache_is_read_and_not_computed_again() {
+    let (data, cache) = (small_set(40, 7), tempfile::tempdir().unwrap());
+    let prepared = || prepare_in(&data, &Preprocessing::GCN_ZCA, None, Some(cache.path())).unwrap();
+    let first = prepared();
+    let file = fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
+    let written = fs::metadata(&file).unwrap().modified().unwrap();
+    assert_eq!(prepared().train, first.train);
+    assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written);
+}
+
+#[test]
+fn whatever_changes_the_images_changes_the_cache_key() {
+    let cache = tempfile::tempdir().unwrap();
+    let base = small_set(40, 7);
+    let mut other_byte = base.clone();
+    other_byte.test.images[3] ^= 1;
+    let mut other_split = base.clone();
+    other_split.train.images.extend(other_split.test.images.drain(..12));
+    other_split.train.labels.extend(other_split.test.labels.drain(..1));
+    let p = Preprocessing::GCN_ZCA;
+    let cases = [
+        (&base, p),
+        (&base, Preprocessing { gcn: Some(54.0), ..p }),
+        (&base, Preprocessing { gcn: None, ..p }),
+        (&base, Preprocessing { zca: Some(0.2), ..p }),
+        (&base, Preprocessing { scale: Scale::Unit, ..p }),
+        (&other_byte, p),
+        (&other_split, p),
+    ];
+    for (data, preprocessing) in &cases {
+        prepare_in(data, preprocessing, None, Some(cache.path())).unwrap();
+    }
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), cases.len());
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let no_folder = folder.path().join("file");
+    fs::write(&no_folder, "").unwrap();
+    let data = small_set(10, 2);
+    assert!(prepare_in(&data, &Preprocessing::GCN_ZCA, None, Some(&no_folder)).is_ok());
+}
+
+#[test]
+fn parameters_that_make_no_sense_are_refused() {
+    let data = small_set(10, 2);
+    let p = Preprocessing::GCN_ZCA;
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        for preprocessing in [Preprocessing { gcn: Some(bad), ..p }, Preprocessing { zca: Some(bad), ..p }] {
+            let error = prepare_in(&data, &preprocessing, None, None).unwrap_err().to_string();
+            assert!(error.contains("must be positive"), "{error}");
+        }
+    }
+    assert!(prepare_in(&data, &p, Some(0), None).is_err());
+    let mut data = small_set(10, 2);
+    data.train.labels[4] = 3;
+    let error = prepare_in(&data, &p, None, None).unwrap_err().to_string();
+    assert!(error.contains("training image 4 has label 3"), "{error}");
+}

@@ -1,0 +1,283 @@
+//! Reading the published layouts, and what damaged files are told.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use weightproof::data::{self, Shape};
+
+use super::random_bytes;
+
+const BATCHES: [&str; 6] =
+    ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
+
+/// `count` labels and images of a CIFAR-10 batch.
+fn cifar_batch(count: usize, seed: u32) -> (Vec<u8>, Vec<u8>) {
+    (random_bytes(count, seed).iter().map(|b| b % 10).collect(), random_bytes(3072 * count, seed + 100))
+}
+
+/// The binary layout.
+fn binary(labels: &[u8], pixels: &[u8]) -> Vec<u8> {
+    labels.iter().zip(pixels.chunks(3072)).flat_map(|(label, image)| [&[*label], image].concat()).collect()
+}
+
+/// The python layout, instruction for instruction as `cPickle` wrote the published files.
+fn pickled(labels: &[u8], pixels: &[u8], width: u16) -> Vec<u8> {
+    fn text(out: &mut Vec<u8>, text: &str, slot: u8) {
+        out.extend([b'U', text.len() as u8]);
+        out.extend(text.as_bytes());
+        out.extend([b'q', slot]);
+    }
+    let mut out = b"\x80\x02}q\x01(".to_vec();
+    text(&mut out, "batch_label", 2);
+    text(&mut out, "training batch 1 of 5", 3);
+    text(&mut out, "labels", 4);
+    out.extend(b"]q\x05(");
+    labels.iter().for_each(|label| out.extend([b'K', *label]));
+    out.push(b'e');
+    text(&mut out, "data", 6);
+    out.extend(
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85U\x01bq\x09\x87Rq\x0a(K\x01",
+    );
+    out.push(b'M');
+    out.extend((labels.len() as u16).to_le_bytes());
+    out.push(b'M');
+    out.extend(width.to_le_bytes());
+    out.extend(b"\x86cnumpy\ndtype\nq\x0bU\x02u1K\x00K\x01\x87Rq\x0c(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");
+    out.extend((pixels.len() as u32).to_le_bytes());
+    out.extend(pixels);
+    out.extend(b"tb");
+    text(&mut out, "filenames", 13);
+    out.extend(b"]r\x0e\x00\x00\x00(U\x05a.pngq\x0fU\x05b.pngeu.");
+    out
+}
+
+/// A folder with the binary layout, three images per file.
+fn binary_folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("cifar-10-batches-bin")).unwrap();
+    for (seed, name) in BATCHES.iter().enumerate() {
+        let (labels, pixels) = cifar_batch(3, seed as u32);
+        let file = dir.path().join("cifar-10-batches-bin").join(format!("{name}.bin"));
+        fs::write(file, binary(&labels, &pixels)).unwrap();
+    }
+    dir
+}
+
+/// A folder with the python layout of the same images.
+fn python_folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("cifar-10-batches-py")).unwrap();
+    for (seed, name) in BATCHES.iter().enumerate() {
+        let (labels, pixels) = cifar_batch(3, seed as u32);
+        fs::write(dir.path().join("cifar-10-batches-py").join(name), pickled(&labels, &pixels, 3072)).unwrap();
+    }
+    dir
+}
+
+/// What `load` says about CIFAR-10 or MNIST in `dir`.
+fn complaint(name: &str, dir: &Path) -> String {
+    data::load(name, Some(dir)).unwrap_err().to_string()
+}
+
+fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "\"{text}\" does not say \"{word}\"");
+    }
+}
+
+#[test]
+fn digits_are_all_there_and_both_parts_have_all_classes() {
+    let digits = data::load("digits", None).unwrap();
+    assert_eq!(digits.shape, Shape { channels: 1, height: 8, width: 8 });
+    assert_eq!((digits.train.labels.len(), digits.test.labels.len()), (1437, 360));
+    digits.check().unwrap();
+    // Facts of the published set.
+    let pixels = digits.train.images.iter().chain(&digits.test.images);
+    assert_eq!(pixels.map(|p| u32::from(*p)).sum::<u32>(), 561_718);
+    let count = |labels: &[u8], class| labels.iter().filter(|l| **l == class).count();
+    let per_class: Vec<usize> =
+        (0..10).map(|c| count(&digits.train.labels, c) + count(&digits.test.labels, c)).collect();
+    assert_eq!(per_class, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+    assert!((0..10).all(|c| (20..=55).contains(&count(&digits.test.labels, c))));
+}
+
+#[test]
+fn an_unknown_data_set_names_the_nearest() {
+    assert_says(&complaint("cifar", Path::new("x")), &["no data set is called \"cifar\"", "\"cifar10\""]);
+}
+
+#[test]
+fn cifar10_is_the_same_from_both_layouts_and_from_folder_or_parent() {
+    let (bin, py) = (binary_folder(), python_folder());
+    let first = data::load("cifar10", Some(bin.path())).unwrap();
+    assert_eq!((first.train.labels.len(), first.test.labels.len()), (15, 3));
+    let (labels, pixels) = cifar_batch(3, 0);
+    assert_eq!((&first.train.labels[..3], &first.train.images[..3 * 3072]), (&labels[..], &pixels[..]));
+    let folders = [bin.path().join("cifar-10-batches-bin"), py.path().into(), py.path().join("cifar-10-batches-py")];
+    for folder in folders {
+        let other = data::load("cifar10", Some(&folder)).unwrap();
+        assert_eq!((&other.train, &other.test), (&first.train, &first.test));
+    }
+}
+
+#[test]
+fn a_missing_batch_is_named_with_the_remedy() {
+    let dir = binary_folder();
+    fs::remove_file(dir.path().join("cifar-10-batches-bin/data_batch_3.bin")).unwrap();
+    let said = complaint("cifar10", dir.path());
+    assert_says(&said, &["data_batch_3.bin", "missing", "weightproof data fetch cifar10", "--data"]);
+    let empty = tempfile::tempdir().unwrap();
+    assert_says(&complaint("cifar10", empty.path()), &["cifar-10-batches-bin", "data_batch_1.bin", "missing"]);
+}
+
+#[test]
+fn a_truncated_batch_is_named() {
+    let dir = binary_folder();
+    let file = dir.path().join("cifar-10-batches-bin/data_batch_2.bin");
+    let whole = fs::read(&file).unwrap();
+    for part in [&whole[..whole.len() - 1], &whole[..100], &[]] {
+        fs::write(&file, part).unwrap();
+        assert_says(&complaint("cifar10", dir.path()), &["data_batch_2.bin", "truncated", "data fetch cifar10"]);
+    }
+}
+
+#[test]
+fn a_label_out_of_range_is_named() {
+    let dir = binary_folder();
+    let (mut labels, pixels) = cifar_batch(3, 0);
+    labels[1] = 10;
+    fs::write(dir.path().join("cifar-10-batches-bin/test_batch.bin"), binary(&labels, &pixels)).unwrap();
+    assert_says(&complaint("cifar10", dir.path()), &["test_batch.bin", "image 1 has label 10"]);
+}
+
+#[test]
+fn a_pickle_that_calls_anything_else_is_refused() {
+    let dir = python_folder();
+    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
+    fs::write(&file, b"\x80\x02cposix\nsystem\nU\x04true\x85R.").unwrap();
+    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "posix.system", "not executed"]);
+}
+
+#[test]
+fn a_pickle_whose_counts_disagree_is_refused() {
+    let dir = python_folder();
+    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
+    let (labels, pixels) = cifar_batch(3, 0);
+    fs::write(&file, pickled(&labels, &pixels, 3071)).unwrap();
+    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "claims 3 x 3071 bytes"]);
+    fs::write(&file, pickled(&labels, &pixels[..3 * 1024], 1024)).unwrap();
+    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "3 images of 1024 values"]);
+}
+
+#[test]
+fn a_cut_or_altered_pickle_is_an_error_and_never_a_panic() {
+    let dir = python_folder();
+    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
+    let (labels, pixels) = cifar_batch(2, 0);
+    let whole = pickled(&labels, &pixels, 3072);
+    let head = whole.len() - pixels.len() - 60;
+    for length in (0..head).chain([whole.len() - 1]) {
+        fs::write(&file, &whole[..length]).unwrap();
+        assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "truncated"]);
+    }
+    // Every byte that is an instruction or its operand, replaced by several others: most are errors, none may panic.
+    for at in (0..head).chain(whole.len() - 60..whole.len()) {
+        for byte in b".(eRb\xff" {
+            let mut altered = whole.clone();
+            altered[at] = *byte;
+            fs::write(&file, altered).unwrap();
+            let _ = data::load("cifar10", Some(dir.path()));
+        }
+    }
+}
+
+/// An idx file.
+fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
+    let dimensions = dims.iter().flat_map(|d| d.to_be_bytes());
+    [0, 0, 8, dims.len() as u8].into_iter().chain(dimensions).chain(values.iter().copied()).collect()
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Writes six training and two test digits to `dir`; `name(stem, rank)` makes the file names.
+fn write_mnist(dir: &Path, name: impl Fn(&str, usize) -> String) {
+    for (prefix, count) in [("train", 6), ("t10k", 2)] {
+        let images = idx(&[count, 28, 28], &random_bytes(count as usize * 784, count));
+        let labels = idx(&[count], &(0..count as u8).collect::<Vec<_>>());
+        for (kind, rank, bytes) in [("images", 3, images), ("labels", 1, labels)] {
+            let name = name(&format!("{prefix}-{kind}"), rank);
+            let bytes = if name.ends_with(".gz") { gzipped(&bytes) } else { bytes };
+            fs::write(dir.join(name), bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn mnist_is_the_same_plain_or_gzipped_under_all_its_names() {
+    let mut sets = Vec::new();
+    for (separator, extension) in [("-", ""), (".", ""), ("-", ".gz"), (".", ".gz")] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("mnist")).unwrap();
+        write_mnist(&dir.path().join("mnist"), |stem, rank| format!("{stem}{separator}idx{rank}-ubyte{extension}"));
+        for dir in [dir.path(), &dir.path().join("mnist")] {
+            let set = data::load("mnist", Some(dir)).unwrap();
+            assert_eq!(set.shape, Shape { channels: 1, height: 28, width: 28 });
+            sets.push((set.train, set.test));
+        }
+    }
+    assert_eq!(sets[0].0.labels, [0, 1, 2, 3, 4, 5]);
+    assert!(sets.iter().all(|set| *set == sets[0]));
+}
+
+#[test]
+fn a_damaged_mnist_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    write_mnist(dir.path(), |stem, rank| format!("{stem}-idx{rank}-ubyte"));
+    let images = dir.path().join("train-images-idx3-ubyte");
+    let labels = dir.path().join("train-labels-idx1-ubyte");
+    let (good_images, good_labels) = (fs::read(&images).unwrap(), fs::read(&labels).unwrap());
+    let cases = [
+        (&images, good_images[..good_images.len() - 1].to_vec(), "truncated"),
+        // A header that claims 2^92 bytes.
+        (&images, idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "truncated"),
+        (&images, good_labels.clone(), "no idx file of bytes with 3"),
+        (&images, vec![], "no idx file"),
+        (&labels, idx(&[5], &[0; 5]), "5 labels for the 6 images"),
+        (&labels, idx(&[6], &[0, 1, 2, 3, 4, 10]), "image 5 has label 10"),
+    ];
+    for (path, bytes, words) in cases {
+        fs::write(path, bytes).unwrap();
+        assert_says(&complaint("mnist", dir.path()), &[path.to_str().unwrap(), words, "data fetch mnist"]);
+        fs::write(&images, &good_images).unwrap();
+        fs::write(&labels, &good_labels).unwrap();
+    }
+    fs::remove_file(&labels).unwrap();
+    assert_says(&complaint("mnist", dir.path()), &["train-labels-idx1-ubyte", "missing"]);
+}
+
+#[test]
+fn a_cut_gzip_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    write_mnist(dir.path(), |stem, rank| format!("{stem}-idx{rank}-ubyte.gz"));
+    let file = dir.path().join("t10k-images-idx3-ubyte.gz");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    assert_says(&complaint("mnist", dir.path()), &["t10k-images-idx3-ubyte.gz", "damaged or truncated"]);
+}
+
+#[test]
+fn verify_accepts_the_embedded_set_and_names_every_file_that_is_wrong() {
+    assert_eq!(data::verify("digits", None).unwrap().len(), 1);
+    let dir = binary_folder();
+    fs::remove_file(dir.path().join("cifar-10-batches-bin/test_batch.bin")).unwrap();
+    let said = data::verify("cifar10", Some(dir.path())).unwrap_err().to_string();
+    assert_says(&said, &["data_batch_1.bin differs", "data_batch_5.bin differs", "test_batch.bin is missing"]);
+    assert!(data::verify("svhn", None).is_err());
+}
