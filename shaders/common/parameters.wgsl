@@ -16,3 +16,12 @@ struct Chunk { segment: u32, start: u32 }
 
 const CHUNK: u32 = 4096u;
 const NO_CLIP: f32 = 3e38;
+
+// w to [-c, c], c = c_k times the scale of the step block.
+fn clipped(segment: Segment, scale: f32, w: f32) -> f32 {
+  if segment.clip >= NO_CLIP {
+    return w;
+  }
+  let c = segment.clip * scale;
+  return clamp(w, -c, c);
+}

@@ -1,14 +1,14 @@
-// Largest of one value >= 0 per invocation of a workgroup of SIZE (a constant of the file that includes this one). Two
-// barriers instead of a tree of log2(SIZE): on software drivers a barrier costs more than eight additions.
-// Call it in uniform control flow, once.
-var<workgroup> workgroup_values: array<f32, SIZE>;
+// Largest of one value >= 0 per invocation of a workgroup of `size` invocations, at most 256. Two barriers instead of a
+// tree of log2(size): on software drivers a barrier costs more than a few more comparisons.
+// Call it once, in uniform control flow.
+var<workgroup> workgroup_values: array<f32, 256>;
 
-fn workgroup_max(value: f32, lane: u32) -> f32 {
+fn workgroup_max(value: f32, lane: u32, size: u32) -> f32 {
   workgroup_values[lane] = value;
   workgroupBarrier();
   var most = 0.0;
   if lane < 8u {
-    for (var i = lane; i < SIZE; i += 8u) {
+    for (var i = lane; i < size; i += 8u) {
       most = max(most, workgroup_values[i]);
     }
     workgroup_values[lane] = most;

@@ -9,7 +9,6 @@
 // include common/step.wgsl
 // include common/parameters.wgsl
 // include common/workgroup_max.wgsl
-// include common/update.wgsl
 const SIZE: u32 = 64u; // knob 64 128 256
 
 struct Params {
@@ -26,6 +25,17 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> m: array<f32>;
 @group(0) @binding(8) var<storage, read_write> v: array<f32>;
 @group(0) @binding(9) var<storage, read_write> maxima: array<f32>;
+
+// Sum of the partial sums of element e, in order, plus the weight decay.
+fn gradient(segment: Segment, e: u32, w: f32) -> f32 {
+  var i = segment.grad_offset + e - params.grad_base;
+  var g = grad[i];
+  for (var s = 1u; s < segment.splits; s++) {
+    i += segment.len;
+    g += grad[i];
+  }
+  return g + segment.decay * w;
+}
 
 @compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -44,13 +54,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let g = gradient(segment, chunk.start + i, before);
     let m1 = params.beta1 * m[at + i] + params.gain1 * g;
     let v1 = params.beta2 * v[at + i] + params.gain2 * g * g;
-    let w = clipped(segment, before - step.lr * (m1 * step.bias1) / (sqrt(v1) * step.bias2 + params.eps));
+    let w = clipped(segment, step.clip_scale, before - step.lr * (m1 * step.bias1) / (sqrt(v1) * step.bias2 + params.eps));
     m[at + i] = m1;
     v[at + i] = v1;
     weight[at + i] = w;
     most = max(most, abs(w));
   }
-  most = workgroup_max(most, lane);
+  most = workgroup_max(most, lane, SIZE);
   if lane == 0u {
     maxima[params.first_chunk + index] = most;
   }

@@ -8,7 +8,6 @@
 // include common/step.wgsl
 // include common/parameters.wgsl
 // include common/workgroup_max.wgsl
-// include common/update.wgsl
 const SIZE: u32 = 64u; // knob 64 128 256
 
 struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, momentum: f32, nesterov: u32 }
@@ -21,6 +20,17 @@ struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, moment
 @group(0) @binding(6) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(7) var<storage, read_write> v: array<f32>;
 @group(0) @binding(8) var<storage, read_write> maxima: array<f32>;
+
+// Sum of the partial sums of element e, in order, plus the weight decay.
+fn gradient(segment: Segment, e: u32, w: f32) -> f32 {
+  var i = segment.grad_offset + e - params.grad_base;
+  var g = grad[i];
+  for (var s = 1u; s < segment.splits; s++) {
+    i += segment.len;
+    g += grad[i];
+  }
+  return g + segment.decay * w;
+}
 
 @compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -39,12 +49,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let g = step.lr * gradient(segment, chunk.start + i, before);
     let v1 = params.momentum * v[at + i] - g;
     let change = select(v1, params.momentum * v1 - g, params.nesterov != 0u);
-    let w = clipped(segment, before + change);
+    let w = clipped(segment, step.clip_scale, before + change);
     v[at + i] = v1;
     weight[at + i] = w;
     most = max(most, abs(w));
   }
-  most = workgroup_max(most, lane);
+  most = workgroup_max(most, lane, SIZE);
   if lane == 0u {
     maxima[params.first_chunk + index] = most;
   }

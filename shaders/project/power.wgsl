@@ -1,5 +1,6 @@
 // Power: alpha |w / alpha|^beta sign(w) (Merolla 2016, table 1), beta = p0 + p1 u with the step's u.
 // Beta 0 is Sign and beta 1 None, to the bit; elsewhere 0 stays 0.
+// include project/sign.wgsl
 fn project_power(w: vec4<f32>, c: Context) -> vec4<f32> {
   let beta = c.beta_u * c.p1 + c.p0;
   if beta == 1.0 {

@@ -6,8 +6,6 @@
 // include common/step.wgsl
 // include common/parameters.wgsl
 // include common/workgroup_max.wgsl
-// include project/context.wgsl
-// include common/normal.wgsl
 // include project/sign.wgsl
 // include project/round.wgsl
 // include project/power.wgsl
@@ -48,7 +46,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     most = max(most, maxima[segment.first_chunk + i]);
   }
   var c: Context;
-  c.alpha = workgroup_max(most, lane);
+  c.alpha = workgroup_max(most, lane, SIZE);
   c.median = medians[chunk.segment];
   c.beta_u = step.beta_u;
   c.p0 = projection.p0;

@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   for (var i = lane; i < padded; i += SIZE) {
     most = max(most, abs(weight[at + i]));
   }
-  most = vec4<f32>(workgroup_max(max(max(most.x, most.y), max(most.z, most.w)), lane));
+  most = vec4<f32>(workgroup_max(max(max(most.x, most.y), max(most.z, most.w)), lane, SIZE));
   if lane == 0u {
     maxima[params.first_chunk + index] = most.x;
   }

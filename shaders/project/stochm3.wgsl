@@ -1,5 +1,6 @@
 // StochM3: StochM, and a weight of the middle half becomes 0 with probability 1/2 (Merolla 2016, table 1). The middle
 // half is |w| < alpha / 2, the zero bin of Round; with p2 = 1 it is |w| below the median of |w|.
+// include project/stochm.wgsl
 fn project_stochm3(w: vec4<f32>, c: Context) -> vec4<f32> {
   let middle = abs(w) < vec4<f32>(select(0.5 * c.alpha, c.median, c.p2 == 1.0));
   let dropped = uniform01_vec4(draw(c, 2u)) < vec4<f32>(0.5);

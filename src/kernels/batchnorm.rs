@@ -26,10 +26,10 @@ fn check(scope: &str, rows: usize, c: usize, arrays: &[(&str, View)], channels: 
     if rows == 0 || c == 0 {
         return fail(format!("x of shape [{rows}, {c}] is empty"));
     }
-    for (name, v) in arrays.iter().filter(|(_, v)| v.len != rows * c) {
+    if let Some((name, v)) = arrays.iter().find(|(_, v)| v.len != rows * c) {
         return fail(format!("`{name}` has {} elements, [{rows}, {c}] has {}", v.len, rows * c));
     }
-    for (name, v) in channels.iter().filter(|(_, v)| v.len != c) {
+    if let Some((name, v)) = channels.iter().find(|(_, v)| v.len != c) {
         return fail(format!("`{name}` has {} elements, there are {c} channels", v.len));
     }
     Ok(())
@@ -191,6 +191,10 @@ const fn vec4(file: &'static str, source: &'static str, grid: Grid) -> Variant {
     Variant { name: "vec4", file, source, supports: vec4_channels, grid }
 }
 
+const fn tree(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+    Variant { name: "tree", file, source, supports: vec4_channels, grid }
+}
+
 fn blocks(p: &Params) -> usize {
     p.u("rows").div_ceil(p.u("block"))
 }
@@ -219,6 +223,11 @@ pub static PARTIAL: Kernel = Kernel {
             "batchnorm/batchnorm.partial.vec4.wgsl",
             include_str!("../../shaders/batchnorm/batchnorm.partial.vec4.wgsl"),
             |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
+        ),
+        tree(
+            "batchnorm/batchnorm.partial.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.partial.tree.wgsl"),
+            |p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32)),
         ),
     ],
     twin: |io: &mut Io| {
@@ -255,6 +264,11 @@ pub static COMBINE: Kernel = Kernel {
             "batchnorm/batchnorm.combine.vec4.wgsl",
             include_str!("../../shaders/batchnorm/batchnorm.combine.vec4.wgsl"),
             |p, _| linear_grid(p.u("c").div_ceil(256)),
+        ),
+        tree(
+            "batchnorm/batchnorm.combine.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.combine.tree.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(32)),
         ),
     ],
     twin: |io: &mut Io| {
@@ -329,6 +343,11 @@ pub static GRAD_PARTIAL: Kernel = Kernel {
             include_str!("../../shaders/batchnorm/batchnorm.grad_partial.vec4.wgsl"),
             |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
         ),
+        tree(
+            "batchnorm/batchnorm.grad_partial.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_partial.tree.wgsl"),
+            |p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32)),
+        ),
     ],
     twin: |io: &mut Io| {
         let (p, x, dy, mean, var) = (io.params, io.f("x"), io.f("dy"), io.f("mean"), io.f("variance"));
@@ -359,6 +378,11 @@ pub static GRAD_COMBINE: Kernel = Kernel {
             "batchnorm/batchnorm.grad_combine.vec4.wgsl",
             include_str!("../../shaders/batchnorm/batchnorm.grad_combine.vec4.wgsl"),
             |p, _| linear_grid(p.u("c").div_ceil(256)),
+        ),
+        tree(
+            "batchnorm/batchnorm.grad_combine.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_combine.tree.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(32)),
         ),
     ],
     twin: |io: &mut Io| {

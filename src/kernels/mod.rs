@@ -264,7 +264,6 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
     ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
     ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),
-    ("common/update.wgsl", include_str!("../../shaders/common/update.wgsl")),
     ("common/normal.wgsl", include_str!("../../shaders/common/normal.wgsl")),
     ("project/context.wgsl", include_str!("../../shaders/project/context.wgsl")),
     ("project/sign.wgsl", include_str!("../../shaders/project/sign.wgsl")),

@@ -52,9 +52,9 @@ pub static FORWARD_BACKWARD: Kernel = Kernel {
             let weight = |x: f64| 2.0 + x.abs();
             let spread: f64 = x.iter().map(|&x| x.exp() / sum * weight(x)).sum();
             let share = 1.0 / valid as f64;
-            for j in 0..classes {
-                let (p, hit) = (x[j].exp() / sum, if j == label { 1.0 } else { 0.0 });
-                d.set(i * classes + j, (p - hit) * share, (p * (weight(x[j]) + spread) + hit) * share);
+            for (j, &x) in x.iter().enumerate() {
+                let (p, hit) = (x.exp() / sum, if j == label { 1.0 } else { 0.0 });
+                d.set(i * classes + j, (p - hit) * share, (p * (weight(x) + spread) + hit) * share);
             }
             let loss = sum.ln() - x[label];
             rows.set(3 * i, loss * share, (1.0 + sum.ln() + x[label].abs() + spread) * share);

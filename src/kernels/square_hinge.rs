@@ -47,9 +47,9 @@ pub static FORWARD_BACKWARD: Kernel = Kernel {
         let share = 1.0 / (valid * classes) as f64;
         for i in 0..valid {
             let (o, label) = (&logits[i * classes..(i + 1) * classes], labels[i] as usize);
-            for j in 0..classes {
+            for (j, o) in o.iter().enumerate() {
                 let t = if j == label { 1.0 } else { -1.0 };
-                let slack = (1.0 - t * o[j]).max(0.0);
+                let slack = (1.0 - t * o).max(0.0);
                 rows.add(3 * i, slack * slack * share);
                 d.add(i * classes + j, -2.0 * t * slack * share);
             }

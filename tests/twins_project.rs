@@ -1,0 +1,313 @@
+//! The projections and their random numbers against RECIPES A6, by the host twins.
+//!
+//! Statistical checks compare a mean over n draws with its expectation in units of its standard deviation. The bound is
+//! 6 (false alarm 2e-9 for one check, below 1e-5 for all of this file together); the draws are fixed by their seeds, so
+//! the tests never flicker: the rate says how likely a right implementation was to fail when a seed was chosen.
+
+use weightproof::cpu;
+use weightproof::kernels::parameters::{Parameters, Tensor};
+use weightproof::kernels::projections::{HostDraw, PROJECTIONS, Projection, apply_host, table};
+use weightproof::kernels::{median, normal::normal, project};
+use weightproof::philox;
+use weightproof::plan::{Builder, Step, Target};
+
+const BOUND: f64 = 6.0;
+
+/// 64 weights evenly from -1 to 1, each 8192 times: alpha is 1.
+const LEVELS: usize = 64;
+const REPEATS: usize = 8192;
+
+fn level(i: usize) -> f64 {
+    f64::from((i as f32 / (LEVELS - 1) as f32) * 2.0 - 1.0)
+}
+
+fn project(text: &str, weights: &[f32], draw: HostDraw) -> Vec<f32> {
+    apply_host(&Projection::parse(text).unwrap(), &[weights.len(), 1], weights, &draw)
+}
+
+/// Projected values of each level.
+fn samples(text: &str) -> Vec<Vec<f64>> {
+    let weights: Vec<f32> = (0..LEVELS * REPEATS).map(|i| level(i % LEVELS) as f32).collect();
+    let out = project(text, &weights, HostDraw { layer: 3, seed: 11, step: 5, beta_u: 0.0 });
+    (0..LEVELS).map(|l| out.iter().skip(l).step_by(LEVELS).map(|&v| f64::from(v)).collect()).collect()
+}
+
+/// Fails unless the mean of `f` over the samples of every level is `mean(w)`; `variance(w)` is that of one sample.
+fn check_means(text: &str, f: impl Fn(f64) -> f64, mean: impl Fn(f64) -> f64, variance: impl Fn(f64) -> f64) {
+    for (l, values) in samples(text).iter().enumerate() {
+        let w = level(l);
+        let got = values.iter().map(|&v| f(v)).sum::<f64>() / REPEATS as f64;
+        let deviation = (variance(w).max(0.0) / REPEATS as f64).sqrt();
+        let off = (got - mean(w)).abs();
+        assert!(off <= BOUND * deviation + 1e-6, "{text} at {w}: mean {got}, want {} +- {deviation}", mean(w));
+    }
+}
+
+/// k-th moment of U(1/2, 2).
+fn moment(k: i32) -> f64 {
+    (2f64.powi(k + 1) - 0.5f64.powi(k + 1)) / (f64::from(k + 1) * 1.5)
+}
+
+#[test]
+fn the_mean_of_stoch_is_the_weight_and_its_square_is_alpha_squared() {
+    check_means("stoch", |v| v, |w| w, |w| 1.0 - w * w);
+    check_means("stoch", |v| v * v, |_| 1.0, |_| 0.0);
+}
+
+#[test]
+fn stochm_has_the_mean_and_the_second_moment_of_its_definition() {
+    check_means("stochm:0.5", |v| v, |w| 1.25 * w.abs() * w, |w| w * w * (moment(2) - (1.25 * w).powi(2)));
+    let spread = moment(4) - moment(2).powi(2);
+    check_means("stochm:0.5", |v| v * v, |w| moment(2) * w * w, |w| w.powi(4) * spread);
+    check_means("stochm:1", f64::abs, f64::abs, |_| 0.0);
+}
+
+#[test]
+fn stochm_as_printed_loses_the_sign() {
+    // w and -w have one distribution: +|w| with probability (|w| + 1) / 2.
+    check_means("stochm-literal:0.5", |v| v, |w| 1.25 * w * w, |w| w * w * (moment(2) - (1.25 * w).powi(2)));
+    check_means(
+        "stochm-literal:0.5",
+        |v| v * v * v,
+        |w| moment(3) * w.abs().powi(3) * w.abs(),
+        |w| w.powi(6) * (moment(6) - (moment(3) * w).powi(2)),
+    );
+}
+
+#[test]
+fn multunif_has_the_mean_and_the_second_moment_of_a_uniform_factor() {
+    check_means("multunif:0.5", |v| v, |w| 1.25 * w, |w| w * w * (moment(2) - moment(1).powi(2)));
+    let spread = moment(4) - moment(2).powi(2);
+    check_means("multunif:0.5", |v| v * v, |w| moment(2) * w * w, |w| w.powi(4) * spread);
+    for values in samples("multunif:0.5").iter().zip(0..).map(|(v, l)| v.iter().map(move |x| x / level(l))) {
+        let (lo, hi) = values.fold((9.0, 0.0), |(lo, hi): (f64, f64), r| (lo.min(r), hi.max(r)));
+        assert!((0.5 - 1e-6..0.502).contains(&lo) && (1.998..2.0 + 1e-6).contains(&hi), "factors {lo}..{hi}");
+    }
+}
+
+#[test]
+fn addnorm_adds_noise_of_the_stated_deviation() {
+    check_means("addnorm:0.55", |v| v, |w| w, |_| 0.55f64.powi(2));
+    check_means("addnorm:0.55", |v| v * v, |w| w * w + 0.3025, |w| 2.0 * 0.3025f64.powi(2) + 4.0 * w * w * 0.3025);
+    let w = [0.5f32, -0.25, 0.0, 1.0];
+    assert_eq!(project("addnorm:0", &w, HostDraw::default()), w);
+}
+
+#[test]
+fn noise_of_0_55_alpha_on_weights_of_second_moment_0_474_leaves_0_68_bits() {
+    // A share of saturated weights among uniform ones, as the clip leaves them, tuned to the second moment of A7.
+    let n = 1 << 18;
+    let saturated = (0.474 - 1.0 / 3.0) / (2.0 / 3.0);
+    let weights: Vec<f32> = (0..n)
+        .map(|i| {
+            let x = (i as f32 + 0.5) / n as f32;
+            let sign = if i % 2 == 0 { 1.0 } else { -1.0 };
+            sign * if f64::from(x) < saturated { 1.0 } else { ((x as f64 - saturated) / (1.0 - saturated)) as f32 }
+        })
+        .collect();
+    let noisy = project("addnorm:0.55", &weights, HostDraw { seed: 4, ..HostDraw::default() });
+    let square = |v: f32| f64::from(v) * f64::from(v);
+    let qw = weights.iter().map(|&w| square(w)).sum::<f64>() / f64::from(n);
+    let qn = weights.iter().zip(&noisy).map(|(&w, &v)| square(v - w)).sum::<f64>() / f64::from(n);
+    let bits = 0.5 * (1.0 + qw / qn).log2();
+    assert!((qw - 0.474).abs() < 1e-3 && (bits - 0.68).abs() < 0.01, "Qw {qw}, {bits} bits");
+}
+
+#[test]
+fn sign_of_both_zeros_is_plus_alpha_and_round_cuts_at_half_of_alpha() {
+    let w = [0.0, -0.0, 0.5, -0.5, 0.49999997, -0.49999997, 1.0, -1.0];
+    assert_eq!(project("sign", &w, HostDraw::default()), [1.0, 1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0]);
+    assert_eq!(project("round", &w, HostDraw::default()), [0.0, 0.0, 1.0, -1.0, 0.0, 0.0, 1.0, -1.0]);
+    // Three inputs per output: sqrt(2/3), whatever alpha is.
+    let he = apply_host(&Projection::parse("he-sign").unwrap(), &[3, 1], &[0.1, -0.0, -9.0], &HostDraw::default());
+    let size = (2.0f64 / 3.0).sqrt() as f32;
+    assert_eq!(he, [size, size, -size]);
+}
+
+#[test]
+fn power_zero_is_sign_power_one_is_none_and_the_range_follows_the_step() {
+    let w: Vec<f32> = (-20..=20).map(|i| i as f32 * 0.037).collect();
+    let d = HostDraw::default();
+    assert_eq!(project("power:0", &w, d), project("sign", &w, d));
+    assert_eq!(project("power:1", &w, d), w);
+    for (u, fixed) in [(0.5, "power:1"), (0.25, "power:0.5"), (0.75, "power:1.5")] {
+        assert_eq!(project("power:0..2", &w, HostDraw { beta_u: u, ..d }), project(fixed, &w, d));
+    }
+    let alpha = 0.74f64;
+    for (&x, p) in w.iter().zip(project("power:2", &w, d)) {
+        let want = f64::from(x) * f64::from(x).abs() / alpha;
+        assert!((f64::from(p) - want).abs() <= 1e-6, "{x}: {p}, want {want}");
+    }
+}
+
+#[test]
+fn a_tensor_of_zeros_stays_zero_under_every_projection_that_scales_by_alpha() {
+    for text in PROJECTIONS.iter().filter(|k| k.name != "he-sign").flat_map(|k| k.examples) {
+        let out = project(text, &[0.0; 9], HostDraw { beta_u: 0.3, ..HostDraw::default() });
+        assert!(out.iter().all(|&v| v == 0.0), "{text}: {out:?}");
+    }
+}
+
+#[test]
+fn both_readings_of_stochm3_drop_half_of_their_middle_half_and_nothing_else() {
+    // Cubes: three quarters and more lie below alpha / 2, so that the two readings differ.
+    let n = 4096;
+    let weights: Vec<f32> = (0..n).map(|i| ((i as f32 + 0.5) / n as f32 * 2.0 - 1.0).powi(3)).collect();
+    let mut sizes: Vec<f32> = weights.iter().map(|w| w.abs()).collect();
+    sizes.sort_by(f32::total_cmp);
+    for (text, threshold) in [("stochm3:0.5", 0.5 * sizes[n - 1]), ("stochm3:0.5,quantile", sizes[n / 2])] {
+        let mut drops = vec![0; n];
+        let steps = 64;
+        for step in 0..steps {
+            let out = project(text, &weights, HostDraw { step, ..HostDraw::default() });
+            drops.iter_mut().zip(&out).for_each(|(d, &v)| *d += i32::from(v == 0.0));
+        }
+        let middle = weights.iter().filter(|w| w.abs() < threshold).count();
+        for (w, &d) in weights.iter().zip(&drops) {
+            // An element of the middle that is never dropped in 64 steps has probability 2^-64.
+            assert_eq!(d > 0, w.abs() < threshold, "{text}: {w} dropped {d} times");
+        }
+        if text.ends_with("quantile") {
+            // Pairs of equal |w| here: ties at the median stay.
+            assert!(middle == n / 2 || middle == n / 2 - 1, "{middle}");
+        }
+        let (total, draws) = (f64::from(drops.iter().sum::<i32>()), (middle as u64 * steps) as f64);
+        assert!((total - 0.5 * draws).abs() <= BOUND * (0.25 * draws).sqrt(), "{text}: {total} of {draws}");
+    }
+}
+
+#[test]
+fn normal_numbers_are_exact_to_1e_5_over_every_word_and_symmetric() {
+    // Against the tail Q(z) = erfc(z / sqrt 2) / 2: an error dz moves Q by -phi(z) dz.
+    let mut worst = 0.0f64;
+    for r in (1..1u32 << 23).step_by(2) {
+        let z = f64::from(normal(r << 8));
+        let p = f64::from(r) / f64::from(1 << 24);
+        let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        worst = worst.max(((tail(z) - p) / density).abs());
+        if r % 4097 == 0 {
+            assert_eq!(normal(r << 8 | 1 << 31), -normal(r << 8));
+        }
+    }
+    assert!(worst <= 1e-5, "worst error {worst}");
+}
+
+/// Q(z) for z >= 0, in f64: the series of the error function below 3, Laplace's continued fraction above.
+fn tail(z: f64) -> f64 {
+    let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    if z < 3.0 {
+        let (mut term, mut sum) = (z, z);
+        for k in 1..60 {
+            term *= z * z / f64::from(2 * k + 1);
+            sum += term;
+        }
+        0.5 - density * sum
+    } else {
+        density / (1..=60).rev().fold(z, |below, k| z + f64::from(k) / below)
+    }
+}
+
+#[test]
+fn normal_numbers_have_the_moments_the_tails_and_the_distribution_of_a_gaussian() {
+    let n = 1 << 20;
+    let key = philox::key(9, philox::stream::PROJECTION);
+    let mut z: Vec<f64> =
+        (0..n / 4).flat_map(|i| philox::philox4x32([i, 7, 0, 0], key).map(|x| f64::from(normal(x)))).collect();
+    let n = z.len() as f64;
+    // E z^k = 0, 1, 0, 3 with variances 1, 2, 15, 96.
+    for (k, want, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0f64)] {
+        let got = z.iter().map(|z| z.powi(k)).sum::<f64>() / n;
+        assert!((got - want).abs() <= BOUND * (variance / n).sqrt(), "moment {k}: {got}");
+    }
+    for t in [1.0, 2.0, 3.0, 4.0] {
+        let (got, p) = (z.iter().filter(|z| z.abs() > t).count() as f64, 2.0 * tail(t));
+        assert!((got - n * p).abs() <= BOUND * (n * p * (1.0 - p)).sqrt(), "beyond {t}: {got} of {n}");
+    }
+    // Kolmogorov and Smirnov: sqrt(n) D > 3 has probability 2 exp(-18) = 3e-8.
+    z.sort_by(f64::total_cmp);
+    let below = |z: f64| if z < 0.0 { tail(-z) } else { 1.0 - tail(z) };
+    let d = z.iter().enumerate().map(|(i, &z)| (below(z) - (i as f64 + 0.5) / n).abs()).fold(0.0, f64::max);
+    assert!(d * n.sqrt() < 3.0, "KS statistic {}", d * n.sqrt());
+}
+
+/// The projected arrays of a plan by twins under a binding limit.
+fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Vec<f32>> {
+    let mut target = Target::baseline();
+    target.limits.max_binding = limit;
+    let mut b = Builder::new("test", target);
+    let mut p = Parameters::default();
+    for (i, w) in weights.iter().enumerate() {
+        p.push(Tensor { projected: true, ..Tensor::new(format!("t{i}"), &[w.len(), 1]) });
+    }
+    let projection = Projection::parse(text).unwrap();
+    let a = p.arrays(&mut b);
+    project::maxima(&mut b, "maxima", &p, a.weight, a.maxima).unwrap();
+    if projection.needs_median() {
+        median::median(&mut b, "median", &p, a.weight, a.medians).unwrap();
+    }
+    project::apply(&mut b, "project", &p, &a).unwrap();
+    let mut runner = cpu::Runner::new(b.finish().unwrap());
+    let mut flat = vec![0.0; p.len()];
+    for (t, w) in p.tensors.iter().zip(weights) {
+        flat[t.offset..].iter_mut().zip(*w).for_each(|(f, &w)| *f = f64::from(w));
+    }
+    runner.write("weight", &flat);
+    runner.write_u32("projections", &table(&p, &projection));
+    runner.run(step);
+    let out = runner.read("projected");
+    p.tensors.iter().map(|t| out[t.offset..t.offset + t.len()].iter().map(|&v| v as f32).collect()).collect()
+}
+
+#[test]
+fn draws_depend_on_seed_step_tensor_and_element_and_on_nothing_else() {
+    let w: Vec<f32> = (0..20_003).map(|i| ((i * 7919) % 2001) as f32 / 1000.0 - 1.0).collect();
+    for text in PROJECTIONS.iter().flat_map(|k| k.examples) {
+        let step = Step { beta_u: 0.37, ..Step::at(1 << 40 | 5, 1 << 33 | 9) };
+        let whole = run_plan(text, 128 << 20, &[&w[..100], &w], &step);
+        let cut = run_plan(text, 20 << 10, &[&w[..100], &w], &step);
+        assert_eq!(whole, cut, "{text}: windows change a draw");
+        let draw = HostDraw { layer: 1, seed: 1 << 40 | 5, step: 1 << 33 | 9, beta_u: 0.37 };
+        assert_eq!(whole[1], project(text, &w, draw), "{text}: the host draws otherwise");
+    }
+    let base = HostDraw { layer: 1, seed: 5, step: 9, beta_u: 0.0 };
+    let first = project("stoch", &w, base);
+    for other in [
+        HostDraw { layer: 2, ..base },
+        HostDraw { seed: 6, ..base },
+        HostDraw { seed: 5 | 1 << 32, ..base },
+        HostDraw { step: 10, ..base },
+        HostDraw { step: 9 | 1 << 32, ..base },
+    ] {
+        assert_ne!(first, project("stoch", &w, other), "{other:?} draws the same");
+    }
+}
+
+#[test]
+fn projections_are_written_as_they_are_read() {
+    for kind in PROJECTIONS {
+        for &text in kind.examples {
+            assert_eq!(Projection::parse(text).unwrap().to_string(), text);
+        }
+    }
+    let say = |text: &str| Projection::parse(text).unwrap_err().to_string();
+    assert!(say("stochn:0.5").contains("\"stochm\""), "{}", say("stochn:0.5"));
+    assert!(say("sign:3").contains("takes no parameter"));
+    for bad in ["stochm", "stochm:0", "stochm:1.5", "stochm:-1", "stochm:x", "multunif:nan", "stochm3:2,quantile"] {
+        assert!(say(bad).contains("above 0 and at most 1"), "{}", say(bad));
+    }
+    for bad in ["addnorm:-0.1", "addnorm:inf", "addnorm", "power:-1", "power:2..1", "power:", "power:nan"] {
+        assert!(say(bad).contains(">= 0"), "{}", say(bad));
+    }
+    assert!(say("stochm3:0.5,median").contains("\"quantile\""));
+}
+
+#[test]
+fn the_shader_switches_on_the_positions_of_the_table() {
+    let source = project::APPLY.variants[0].source;
+    for (i, kind) in PROJECTIONS.iter().enumerate().skip(1) {
+        let case = format!("case {i}u: {{ p = project_{}(w, c); }}", kind.name.replace('-', "_"));
+        assert!(source.contains(&case), "project.apply has no `{case}`");
+    }
+    assert_eq!(source.matches("case ").count(), PROJECTIONS.len() - 1);
+    assert!(source.contains(&format!("STREAM_PROJECTION: u32 = {}u;", philox::stream::PROJECTION)));
+}
