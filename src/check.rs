@@ -94,9 +94,10 @@ fn compare_buffer(
                 // Exact means the nearest f32.
                 let reference = if tolerance == 0.0 { f64::from(want.value[e] as f32) } else { want.value[e] };
                 let diff = (value - reference).abs();
-                // Written this way round, so that NaN fails; equal infinities and untouched guards pass.
                 let same = value == reference || (got == before && got == (want.value[e] as f32).to_bits());
-                if !same && !(diff <= tolerance) {
+                // NaN is never within; equal infinities and untouched guards pass.
+                let within = diff <= tolerance;
+                if !same && !within {
                     let what =
                         format!("got {value:e}, the twin says {reference:e}; off by {diff:e}, allowed {tolerance:e}");
                     return fail(arg.name, at, what);

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use weightproof::kernels::COMMON;
+
 /// `(module, the modules it may name)`: one row per file or folder of `src/`, from the bottom up. A row names rows above
 /// it only, so there are no cycles. Tests inside a module obey its row.
 ///
@@ -13,6 +15,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     // The random numbers: a pure function.
     ("philox", &[]),
+    // Files replaced whole or not at all.
+    ("files", &["error"]),
     // What a step is, as data. It knows no kernel: the names in its commands are text.
     ("plan", &["error"]),
     // What each kernel computes. No device: the twins are plain loops.
@@ -20,6 +24,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The two runners. They see plans and kernels, never the net that a plan came from, and not each other.
     ("gpu", &["kernels", "plan", "philox", "error"]),
     ("cpu", &["kernels", "plan", "philox", "error"]),
+    // The comparison of the two runners.
+    ("check", &["gpu", "cpu", "kernels", "plan", "error"]),
     // The data sets. No nets, no plans, no device.
     ("data", &["philox", "error"]),
     // How a layer uses kernels. It appends to plans, and runs none.
@@ -27,11 +33,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere.
     ("model", &["layers", "kernels", "plan", "philox", "error"]),
     // The loops, which join nets, data and a runner.
-    ("eval", &["model", "layers", "kernels", "plan", "gpu", "cpu", "data", "philox", "error"]),
-    ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "cpu", "data", "philox", "error"]),
+    ("eval", &["model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
+    ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     // The command line: everything.
-    ("cli", &["train", "eval", "model", "layers", "kernels", "plan", "gpu", "cpu", "data", "philox", "error"]),
-    ("main", &["cli", "train", "eval", "model", "layers", "kernels", "plan", "gpu", "cpu", "data", "philox", "error"]),
+    ("cli", &["train", "eval", "model", "check", "kernels", "plan", "gpu", "data", "error"]),
+    ("main", &["cli"]),
 ];
 
 /// The crates that only `src/gpu/` may name.
@@ -193,9 +199,10 @@ fn a_shader_is_called_folder_verb_variant() {
         let parts: Vec<&str> = stem.split('.').collect();
         let plain =
             |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        // `common/` holds pieces to include: no entry point, no variant.
-        let good = if folder == "common" { parts.len() == 1 } else { parts.len() == 3 && parts[0] == folder };
-        if !good || !parts.iter().all(|p| plain(&p)) || path.components().count() != 3 {
+        // A piece to include has one word: no entry point, no variant.
+        let piece = COMMON.iter().any(|(p, _)| path.ends_with(p));
+        let good = if piece { parts.len() == 1 } else { parts.len() == 3 && parts[0] == folder };
+        if !good || !parts.iter().all(plain) || path.components().count() != 3 {
             bad.push(path.display().to_string());
         }
     }

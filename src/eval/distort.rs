@@ -60,7 +60,7 @@ pub fn file(
     flat.resize(parameters.len(), 0.0);
     let projected = project_all(runner, &parameters, &flat, projection, seed, draw)?;
     let mut lines = vec![];
-    let mut out: HashMap<String, (Dtype, Vec<usize>, Cow<[u8]>)> = HashMap::new();
+    let mut out: Vec<(String, &TensorView, Cow<[u8]>)> = vec![];
     for (name, t) in &tensors {
         let data = match parameters.find(name) {
             None => Cow::Borrowed(t.data()),
@@ -73,13 +73,11 @@ pub fn file(
                 Cow::Owned(encode(after, t.dtype()))
             }
         };
-        out.insert(name.clone(), (t.dtype(), t.shape().to_vec(), data));
+        out.push((name.clone(), t, data));
     }
     let views: Vec<(String, TensorView)> = out
         .iter()
-        .map(|(name, (dtype, shape, data))| {
-            Ok((name.clone(), TensorView::new(*dtype, shape.clone(), data).map_err(bad)?))
-        })
+        .map(|(name, t, data)| Ok((name.clone(), TensorView::new(t.dtype(), t.shape().to_vec(), data).map_err(bad)?)))
         .collect::<Result<_>>()?;
     // The file's own remarks stay, except those that make it a checkpoint: its checksum would no longer hold.
     let mut remarks: HashMap<String, String> = header.metadata().clone().unwrap_or_default();

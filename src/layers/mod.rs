@@ -99,7 +99,7 @@ impl Net<'_> {
 
 /// One layer of a network. The name is unique and prefixes its parameters (`conv1.weight`), its scopes
 /// (`conv1.forward`) and its activations (`conv1.output`).
-pub trait Layer {
+pub trait Layer: Send + Sync {
     /// The unique name.
     fn name(&self) -> &str;
 

@@ -1,6 +1,6 @@
 //! Test cases of batch normalisation.
 
-use super::super::case::{Case, CaseBuilder, Fill};
+use crate::kernels::case::{Case, CaseBuilder, Fill};
 use super::Channels;
 
 /// Uniform with mean 100 and standard deviation 1.
