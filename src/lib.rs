@@ -1,4 +1,6 @@
 //! Trains convolutional networks with projected weights in hand-written WGSL.
+#![warn(missing_docs)]
+
 pub mod cpu;
 pub mod data;
 pub mod error;

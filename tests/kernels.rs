@@ -1,8 +1,11 @@
 //! Every case of every variant of every kernel against its twin, on the adapter at hand.
+//!
+//! `WEIGHTPROOF_KERNEL=conv2d` selects kernels by name, `WEIGHTPROOF_DEVICE` the adapter.
 
 mod common;
 
-use weightproof::kernels::KERNELS;
+use sha2::{Digest, Sha256};
+use weightproof::kernels::{self, Budget, KERNELS};
 
 /// Runs all cases with shaders checked or not; returns the failures.
 fn run_all(checked: bool) -> Vec<String> {
@@ -63,4 +66,35 @@ fn every_variant_agrees_with_its_twin_within_budget_with_checked_shaders() {
 fn every_variant_agrees_with_its_twin_within_budget_as_shipped() {
     let failures = run_all(false);
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Random draws and exact kernels must give the same bits on every driver. With `WEIGHTPROOF_DIGESTS=FILE` this writes a
+/// digest of all buffers after each such case, variant `naive`; two files from two drivers must be equal.
+#[test]
+fn exact_cases_can_be_compared_between_drivers() {
+    let Some(path) = std::env::var_os("WEIGHTPROOF_DIGESTS") else { return };
+    let device = common::device(false);
+    let mut lines = String::new();
+    for kernel in KERNELS {
+        let mut target = device.target.clone();
+        target.forced = vec![("*".into(), "naive".into())];
+        for case in (kernel.cases)() {
+            let at = format!("{} \"{}\"", kernel.name, case.name);
+            let built = case.build(&target).unwrap_or_else(|e| panic!("{at}: {e}"));
+            let budget = |name| kernels::find(name).expect("a plan names known kernels").budget;
+            if !case.exact && built.plan.commands.iter().any(|c| !matches!(budget(c.kernel), Budget::Exact)) {
+                continue;
+            }
+            let (mut runner, loaded) = common::load(&device, built.plan, &built.data);
+            runner.run_commands(&loaded, 0..loaded.plan.commands.len()).unwrap_or_else(|e| panic!("{at}: {e}"));
+            let mut digest = Sha256::new();
+            for (i, b) in loaded.plan.buffers.iter().enumerate() {
+                let words = runner.read_buffer(&loaded, i).unwrap_or_else(|e| panic!("{at}: {}: {e}", b.name));
+                words.iter().for_each(|w| digest.update(w.to_le_bytes()));
+            }
+            let hex: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
+            lines += &format!("{at} {hex}\n");
+        }
+    }
+    std::fs::write(&path, lines).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
 }

@@ -192,10 +192,10 @@ fn a_shader_is_called_folder_verb_variant() {
         let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let parts: Vec<&str> = stem.split('.').collect();
         let plain =
-            |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         // `common/` holds pieces to include: no entry point, no variant.
         let good = if folder == "common" { parts.len() == 1 } else { parts.len() == 3 && parts[0] == folder };
-        if !good || !parts.iter().all(|p| plain(&p)) || path.components().count() != 3 {
+        if !good || !parts.iter().all(|p| plain(p)) || path.components().count() != 3 {
             bad.push(path.display().to_string());
         }
     }
