@@ -35,6 +35,7 @@ command -v cc >/dev/null ||
 # The probe asks the Vulkan loader for adapters; it is compiled when it is older than its source.
 probe=${CARGO_TARGET_DIR:-target}/adapter-probe
 answers() {
+    # shellcheck disable=SC3013 # every sh has -nt
     if [ ! -x "$probe" ] || [ .ci/adapter.rs -nt "$probe" ]; then
         mkdir -p "$(dirname "$probe")"
         rustc --edition 2024 -o "$probe" .ci/adapter.rs

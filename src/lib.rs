@@ -1,4 +1,6 @@
 //! Trains convolutional networks with projected weights in hand-written WGSL.
+#![warn(missing_docs)]
+
 pub mod check;
 pub mod cli;
 pub mod cpu;

@@ -3,10 +3,21 @@
 
 use std::sync::Arc;
 
-use weightproof::gpu::{Device, Options};
+use weightproof::gpu::{Device, Loaded, Options, Runner};
+use weightproof::plan::Plan;
 
 /// The adapter under test. No adapter is a failure, not a skip: `make test` installs one.
 pub fn device(checked: bool) -> Arc<Device> {
     let device = std::env::var("WEIGHTPROOF_DEVICE").ok();
     Arc::new(Device::open(&Options { device, checked, ..Options::default() }).unwrap_or_else(|e| panic!("{e}")))
+}
+
+/// Loads a plan with its data on a fresh runner; every transient can be read afterwards.
+pub fn load(device: &Arc<Device>, plan: Plan, data: &[(String, Vec<u32>)]) -> (Runner, Loaded) {
+    let mut runner = Runner::new(device.clone());
+    let loaded = runner.load(plan, true).unwrap_or_else(|e| panic!("{e}"));
+    for (name, words) in data {
+        runner.write(name, words).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    (runner, loaded)
 }

@@ -1,7 +1,7 @@
 //! Test cases of batch normalisation.
 
-use crate::kernels::case::{Case, CaseBuilder, Fill};
 use super::Channels;
+use crate::kernels::case::{Case, CaseBuilder, Fill};
 
 /// Uniform with mean 100 and standard deviation 1.
 const FAR: Fill = Fill::Range(98.268, 101.732);
