@@ -12,7 +12,7 @@ check: adapter      ## every shader on the adapter at hand against its f64 twin
 	cargo run --release -- check
 
 bless:              ## rewrites tests/golden/ after a change that is meant; the diff is for review
-	BLESS=1 cargo test --release --test plans
+	BLESS=1 cargo test --release --test plans --test training
 
 lint:               ## format, clippy, documentation: as continuous integration asks
 	cargo fmt --check

@@ -14,7 +14,7 @@ mod small;
 use std::sync::{Arc, Mutex};
 
 use weightproof::gpu::{Device, Options, Runner};
-use weightproof::plan::Step;
+use weightproof::plan::{Plan, Step};
 
 /// Collects what the validation layer reports as errors: wgpu passes it on to `log`.
 struct Messages(Mutex<Vec<String>>);
@@ -142,16 +142,28 @@ fn forget_a_barrier() {
     }
 }
 
-/// Runs a plan for a few steps with its transients in shared memory, and reads a result.
+/// Runs a few training steps with the transients in shared memory, then an evaluation's plans, and reads a result.
 fn train() {
     let device = Arc::new(Device::open(&Options::default()).unwrap_or_else(|e| panic!("{e}")));
+    let network = small::network("stochm:0.5");
     let mut runner = Runner::new(device.clone());
-    let loaded = runner.load(small::plan(device.target.clone()), false).unwrap_or_else(|e| panic!("{e}"));
-    for step in 0..3 {
-        runner.write("batch", &[1f32.to_bits(); 64]).expect("write");
-        runner.run(&loaded, &Step::at(1, step)).unwrap_or_else(|e| panic!("{e}"));
-    }
-    runner.read("conv1.grad", 64).expect("read");
+    let run = |runner: &mut Runner, plan: weightproof::error::Result<Plan>, steps: u64| {
+        let loaded = plan.and_then(|p| runner.load(p, false)).unwrap_or_else(|e| panic!("{e}"));
+        for step in 0..steps {
+            if runner.has("input") {
+                runner.write("input", &[0.5f32.to_bits(); 4 * 8 * 8 * 3]).expect("write");
+            }
+            runner.run(&loaded, &Step { valid: 4, ..Step::at(1, step) }).unwrap_or_else(|e| panic!("{e}"));
+        }
+    };
+    run(&mut runner, network.maxima_plan(&device.target), 1);
+    let weights = network.initial_weights(1);
+    runner.write("weight", bytemuck::cast_slice(&weights)).expect("write");
+    run(&mut runner, network.train_plan(&device.target), 3);
+    run(&mut runner, network.project_plan(&device.target), 1);
+    run(&mut runner, network.moments_plan(&device.target, 2), 2);
+    run(&mut runner, network.test_plan(&device.target, 4), 2);
+    runner.read("metrics", 4).expect("read");
     runner.finish().unwrap_or_else(|e| panic!("{e}"));
 }
 

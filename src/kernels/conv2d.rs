@@ -156,16 +156,23 @@ pub fn grad_weight(
 ) -> Result<()> {
     g.check(scope)?;
     let windows = b.windows(scope, g.n, &[x, dy])?;
-    if windows.len() > splits {
-        return Err(Error::layer(
-            scope,
-            format!("{} windows but {splits} partial sums; use a smaller batch", windows.len()),
-        ));
-    }
+    // Partial sums that together end at an aligned element: what the share of a window is a multiple of.
+    let align = b.target.limits.offset_alignment / 4;
+    let granule = (1..=align).find(|k| (k * g.w_len()).is_multiple_of(align)).unwrap_or(align);
     let mut done = 0;
     for (i, win) in windows.iter().enumerate() {
-        // Splits in proportion to the windows, at least one each.
-        let upto = if i + 1 == windows.len() { splits } else { (i + 1) * splits / windows.len() };
+        let last = i + 1 == windows.len();
+        let upto = if last { splits } else { (i + 1) * splits / windows.len() / granule * granule };
+        if upto == done {
+            return Err(Error::layer(
+                scope,
+                format!(
+                    "the batch takes {} windows, each {granule} partial sum(s) or more, and there are {splits}; \
+                     use a smaller batch (--set batch=N)",
+                    windows.len()
+                ),
+            ));
+        }
         let part = dw.slice(done * g.w_len()..upto * g.w_len());
         let (x, dy) = (x.rows(win, g.n), dy.rows(win, g.n));
         GRAD_WEIGHT.dispatch(b, scope, &g.params(win.len(), upto - done), &[("x", x), ("dy", dy), ("dw", part)])?;

@@ -273,9 +273,16 @@ impl Parameters {
         view
     }
 
-    /// The gradients `grad`, a transient, added on first use.
+    /// The gradients `grad`, a transient, added on first use, with the tensors named in listings.
     pub fn grad(&self, b: &mut Builder) -> View {
-        b.shared("grad", Elem::F32, &[self.grad_len], Role::Transient)
+        let known = b.has("grad");
+        let view = b.shared("grad", Elem::F32, &[self.grad_len], Role::Transient);
+        if !known {
+            for t in &self.tensors {
+                b.label(t.grad_part(view), t.name.clone());
+            }
+        }
+        view
     }
 
     /// The arrays of the projections, added on first use.
