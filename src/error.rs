@@ -35,6 +35,16 @@ pub enum Error {
         /// The shapes or values and what to do.
         message: String,
     },
+    /// A forced variant cannot run these shapes or this adapter.
+    #[error("{scope}: variant {variant} cannot run here: {reason}")]
+    Unsupported {
+        /// The scope of the dispatch.
+        scope: String,
+        /// `kernel=variant`.
+        variant: String,
+        /// Why not.
+        reason: String,
+    },
     /// One or more shaders do not compose, validate or bind; all of them are listed.
     #[error("{} shader error(s):\n{}", .0.len(), .0.join("\n"))]
     Shaders(Vec<String>),

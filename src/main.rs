@@ -1,1 +1,5 @@
-fn main() {}
+//! The `weightproof` program; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    weightproof::cli::main()
+}

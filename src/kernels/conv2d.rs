@@ -85,7 +85,7 @@ impl Geometry {
                 self.h, self.w, self.pad
             ));
         }
-        if self.c_in % self.groups != 0 || self.c_out % self.groups != 0 {
+        if !self.c_in.is_multiple_of(self.groups) || !self.c_out.is_multiple_of(self.groups) {
             return fail(format!(
                 "{} groups do not divide {} input and {} output channels",
                 self.groups, self.c_in, self.c_out

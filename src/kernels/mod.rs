@@ -5,14 +5,23 @@ pub mod case;
 pub mod tuning;
 mod twin;
 
+pub mod add;
+pub mod avgpool;
+pub mod batchnorm;
 pub mod conv2d;
+pub mod dropout;
+pub mod maxpool;
 pub mod median;
+pub mod metric;
 pub mod normal;
 pub mod optimizer;
 pub mod parameters;
+pub mod pool;
 pub mod project;
 pub mod projections;
 pub mod relu;
+pub mod softmax_ce;
+pub mod square_hinge;
 
 pub use twin::{Budget, Io, Scalars, Values};
 
@@ -26,6 +35,23 @@ pub static KERNELS: &[&Kernel] = &[
     &conv2d::GRAD_WEIGHT,
     &relu::FORWARD,
     &relu::BACKWARD,
+    &batchnorm::PARTIAL,
+    &batchnorm::COMBINE,
+    &batchnorm::FORWARD,
+    &batchnorm::GRAD_PARTIAL,
+    &batchnorm::GRAD_COMBINE,
+    &batchnorm::BACKWARD,
+    &batchnorm::ACCUMULATE,
+    &maxpool::FORWARD,
+    &maxpool::BACKWARD,
+    &avgpool::FORWARD,
+    &avgpool::BACKWARD,
+    &add::FORWARD,
+    &add::ACCUMULATE,
+    &dropout::APPLY,
+    &square_hinge::FORWARD_BACKWARD,
+    &softmax_ce::FORWARD_BACKWARD,
+    &metric::REDUCE,
     &project::MAXIMA,
     &median::BEGIN,
     &median::COUNT,
@@ -80,6 +106,11 @@ pub const fn write_u32(name: &'static str) -> ArgSpec {
 /// An f32 argument that is read and changed.
 pub const fn update(name: &'static str) -> ArgSpec {
     ArgSpec { name, elem: Elem::F32, access: Access::ReadWrite }
+}
+
+/// A u32 argument that is read and changed.
+pub const fn update_u32(name: &'static str) -> ArgSpec {
+    ArgSpec { name, elem: Elem::U32, access: Access::ReadWrite }
 }
 
 /// The step block.
@@ -186,7 +217,7 @@ impl Kernel {
         args: &[(&'static str, View)],
     ) -> Result<()> {
         let params = Params(params.to_vec());
-        let (variant, knobs) = tuning::choose(self, &b.target, &params).map_err(|m| Error::layer(scope, m))?;
+        let (variant, knobs) = tuning::choose(self, &b.target, scope, &params)?;
         assert_eq!(args.len(), self.args.len(), "{}: arguments of {}", scope, self.name);
         let args = self
             .args
@@ -228,6 +259,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
+    ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),
+    ("common/rank.wgsl", include_str!("../../shaders/common/rank.wgsl")),
     ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
     ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
     ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),

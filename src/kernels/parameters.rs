@@ -44,8 +44,10 @@ pub struct Tensor {
     pub layer: u32,
     /// Whether it is projected: weights are; gamma, beta and biases never are.
     pub projected: bool,
-    /// Standard deviation of the initial values; 0: it does not start at random.
+    /// Standard deviation of the initial values; 0: they are all `initial`.
     pub init_std: f32,
+    /// Initial value of a tensor that does not start at random: 1 for gamma, 0 for beta.
+    pub initial: f32,
 }
 
 impl Tensor {
@@ -62,6 +64,7 @@ impl Tensor {
             layer: 0,
             projected: false,
             init_std: 0.0,
+            initial: 0.0,
         }
     }
 

@@ -316,6 +316,21 @@ impl Projection {
         &PROJECTIONS[self.kind as usize]
     }
 
+    /// Reads projections separated by commas; commas inside a projection stay (`stochm3:0.5,quantile`).
+    ///
+    /// # Errors
+    /// As [`Projection::parse`].
+    pub fn parse_list(text: &str) -> Result<Vec<Self>> {
+        let mut parts: Vec<String> = vec![];
+        for part in text.split(',').map(str::trim) {
+            match parts.last_mut() {
+                Some(last) if part == "quantile" => *last = format!("{last},{part}"),
+                _ => parts.push(part.into()),
+            }
+        }
+        parts.iter().map(|p| Self::parse(p)).collect()
+    }
+
     /// Whether it reads `medians`, so that the plan must compute them.
     pub fn needs_median(&self) -> bool {
         self.row().name == "stochm3" && self.p1 == 1.0
@@ -336,9 +351,14 @@ impl fmt::Display for Projection {
     }
 }
 
+/// The draw in (0, 1) from which a ranged Power takes its beta: a function of seed and step.
+pub fn beta_draw(seed: u64, step: u64) -> f32 {
+    let counter = [0, 0, step as u32, (step >> 32) as u32];
+    philox::uniform01(philox::philox4x32(counter, philox::key(seed, stream::BETA))[0])
+}
+
 /// The content of the buffer `projections`, four words per tensor (the kind with the draws it needs in bits 8 and up,
-/// then p0, p1, p2 of the shader): `projection` for every projected tensor, None for
-/// the others.
+/// then p0, p1, p2 of the shader): `projection` for every projected tensor, None for the others.
 pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
     table_by(parameters, |_| *projection)
 }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::{Kernel, Knobs};
+use crate::error::Error;
 use crate::plan::{Params, Target};
 
 /// The shipped table.
@@ -57,18 +58,22 @@ pub type Choice = (&'static super::Variant, Vec<(String, u32)>);
 ///
 /// # Errors
 /// A forced variant that does not exist or cannot run the constants.
-pub fn choose(kernel: &'static Kernel, target: &Target, params: &Params) -> Result<Choice, String> {
+pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Params) -> Result<Choice, Error> {
     // The last force wins, so that a command line can refine `*=naive`.
     for (name, variant) in target.forced.iter().rev() {
         if name == kernel.name {
             let Some(v) = kernel.variant(variant) else {
                 let names = kernel.variants.iter().map(|v| v.name);
                 let near = crate::error::suggest(variant, names);
-                return Err(format!("kernel {name} has no variant \"{variant}\".{near}"));
+                return Err(Error::Invalid(format!("kernel {name} has no variant \"{variant}\".{near}")));
             };
             return match (v.supports)(target, params) {
                 Ok(()) => Ok((v, vec![])),
-                Err(why) => Err(format!("variant {name}={variant} cannot run here: {why}")),
+                Err(reason) => Err(Error::Unsupported {
+                    scope: scope.into(),
+                    variant: format!("{name}={variant}"),
+                    reason: reason.into(),
+                }),
             };
         }
         if name == "*"

@@ -38,6 +38,15 @@ impl Builder {
         }
     }
 
+    /// The view of the buffer called `name`.
+    ///
+    /// # Panics
+    /// If there is none: a bug of the caller.
+    pub fn view(&self, name: &str) -> View {
+        let buffer = self.plan.find(name).unwrap_or_else(|| panic!("the plan has no buffer {name}"));
+        View { buffer, offset: 0, len: self.plan.buffer(buffer).len() }
+    }
+
     /// Adds an f32 transient.
     pub fn transient(&mut self, name: impl Into<String>, shape: &[usize]) -> View {
         self.buffer(name, Elem::F32, shape, Role::Transient)

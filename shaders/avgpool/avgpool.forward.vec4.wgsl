@@ -1,0 +1,31 @@
+// As avgpool.forward.naive, four channels per invocation: c is a multiple of 4.
+// Over naive: loads and stores four wide, and the index arithmetic serves four channels.
+// Grid: ceil(n oh ow c / 256) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+// include common/pool.wgsl
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  let quads = params.c / 4u;
+  if i >= params.n * params.oh * params.ow * quads {
+    return;
+  }
+  let channel = i % quads;
+  let pixel = i / quads;
+  let ox = pixel % params.ow;
+  let oy = pixel / params.ow % params.oh;
+  let n = pixel / (params.ow * params.oh);
+  let part = pool_window(params, oy, ox);
+  var sum = vec4<f32>(0.0);
+  for (var iy = part.x; iy < part.z; iy++) {
+    for (var ix = part.y; ix < part.w; ix++) {
+      sum += x[((n * params.h + iy) * params.w + ix) * quads + channel];
+    }
+  }
+  y[i] = sum / pool_count(params, oy, ox);
+}

@@ -1,0 +1,18 @@
+// As batchnorm.accumulate.naive, four channels per invocation: c is a multiple of 4. Grid: ceil(c / 256) workgroups.
+// include common/grid.wgsl
+struct Params { c: u32, weight: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> mean: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> variance: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> average_mean: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> average_variance: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  if i < params.c / 4u {
+    average_mean[i] += params.weight * mean[i];
+    average_variance[i] += params.weight * variance[i];
+  }
+}

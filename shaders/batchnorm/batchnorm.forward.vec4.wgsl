@@ -1,0 +1,30 @@
+// y = (x - mean) / sqrt(variance + eps) * gamma + beta, four channels of ROWS rows per invocation: c a multiple of 4.
+// Over naive: loads and stores four wide, and the square root and the loads of a channel serve ROWS rows.
+// x, y: [rows, c]; mean, variance, gamma, beta: [c].
+// Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+const ROWS: u32 = 8u; // knob 1 2 4 8 16
+struct Params { rows: u32, c: u32, eps: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> mean: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> variance: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> gamma: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> beta: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  let quads = params.c / 4u;
+  let channel = i % quads;
+  let first = i / quads * ROWS;
+  let middle = mean[channel];
+  let scale = gamma[channel] * inverseSqrt(variance[channel] + params.eps);
+  let shift = beta[channel];
+  for (var r = first; r < min(first + ROWS, params.rows); r++) {
+    let k = r * quads + channel;
+    y[k] = fma(x[k] - middle, scale, shift);
+  }
+}

@@ -1,0 +1,28 @@
+// y = scale x where the element is kept, else 0; scale = 1 / (1 - p), p = threshold 2^-32.
+// Element e of the whole tensor (params.first is the first of this window) is kept where word e mod 4 of
+// philox(counter (e / 4, layer, step_lo, step_hi), key (seed, stream DROPOUT)) is not below threshold: an integer
+// comparison, the same on every adapter. The gradient is the same function of dy.
+// One invocation owns one element. x, y: any shape, flat.
+// Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+// include common/philox.wgsl
+// include common/step.wgsl
+const DROPOUT: u32 = 4u; // src/philox.rs: stream
+struct Params { len: u32, first: u32, layer: u32, threshold: u32, scale: f32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  if i >= params.len {
+    return;
+  }
+  let e = params.first + i;
+  let counter = vec4<u32>(e / 4u, params.layer, step.step_lo, step.step_hi);
+  let words = philox4x32(counter, stream_key(step.seed_lo, step.seed_hi, DROPOUT));
+  y[i] = select(0.0, x[i] * params.scale, words[e % 4u] >= params.threshold);
+}

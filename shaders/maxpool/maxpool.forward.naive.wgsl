@@ -1,0 +1,38 @@
+// y = the largest x of each window; padding counts as -infinity. index = ky kw + kx of the element taken, the first in
+// row-major order among equals: backward then needs neither x nor y, and an equal element gets no gradient.
+// x: [n, h, w, c]; y, index: [n, oh, ow, c]. One invocation owns one output.
+// Grid: ceil(n oh ow c / 64) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+// include common/pool.wgsl
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> index: array<u32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  if i >= params.n * params.oh * params.ow * params.c {
+    return;
+  }
+  let channel = i % params.c;
+  let pixel = i / params.c;
+  let ox = pixel % params.ow;
+  let oy = pixel / params.ow % params.oh;
+  let n = pixel / (params.ow * params.oh);
+  let part = pool_window(params, oy, ox);
+  var best = x[((n * params.h + part.x) * params.w + part.y) * params.c + channel];
+  let origin = vec2<u32>(params.pad_h - oy * params.stride_h, params.pad_w - ox * params.stride_w); // may wrap
+  var taken = ((part.x + origin.x) * params.kw + part.y + origin.y);
+  for (var iy = part.x; iy < part.z; iy++) {
+    for (var ix = part.y; ix < part.w; ix++) {
+      let v = x[((n * params.h + iy) * params.w + ix) * params.c + channel];
+      let larger = v > best;
+      best = select(best, v, larger);
+      taken = select(taken, ((iy + origin.x) * params.kw + ix + origin.y), larger);
+    }
+  }
+  y[i] = best;
+  index[i] = taken;
+}

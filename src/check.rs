@@ -1,0 +1,173 @@
+//! Self-test on an adapter: every command of a plan on the device against its twin.
+
+use std::sync::Arc;
+
+use crate::cpu;
+use crate::error::{Error, Result};
+use crate::gpu::{Device, Loaded, Runner};
+use crate::kernels::{self, Budget, Kernel, Values};
+use crate::plan::Command;
+
+/// The worst element of a comparison that stayed within its budget.
+#[derive(Clone, Debug, Default)]
+pub struct Worst {
+    /// Error as a share of its budget, at most 1.
+    pub share: f64,
+    /// Scope, kernel, argument, element.
+    pub place: String,
+}
+
+/// Runs a plan that was loaded with separate transients command by command. Before each command the twins take over
+/// what the device holds, so that the comparison after it judges this command alone. Outside the views that a command
+/// writes, nothing may change. `exact` asks for equal bits, `one_sign` for the wider budget of sums whose terms have one
+/// sign.
+///
+/// Returns the worst share of a budget.
+///
+/// # Errors
+/// The first element beyond its budget or outside its view, with its scope; what the device reports.
+pub fn compare(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool) -> Result<Worst> {
+    let plan = &loaded.plan;
+    let mut cpu = cpu::Runner::new(plan.clone());
+    let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
+    let mut worst = Worst::default();
+    for (i, c) in plan.commands.iter().enumerate() {
+        for a in &c.args {
+            let b = a.view.buffer.0 as usize;
+            let words = match held[b].take() {
+                Some(words) => words,
+                None => runner.read_buffer(loaded, b)?,
+            };
+            cpu.write_words(b, &words);
+            held[b] = Some(words);
+        }
+        runner.run_commands(loaded, i..i + 1)?;
+        cpu.run_command(i);
+        let budget = if exact { Budget::Exact } else { kernels::find(c.kernel)?.budget };
+        let mut written: Vec<usize> =
+            c.args.iter().filter(|a| a.access.writes()).map(|a| a.view.buffer.0 as usize).collect();
+        written.dedup();
+        for b in written {
+            let got = runner.read_buffer(loaded, b)?;
+            let before = held[b].replace(got.clone()).expect("read before the command");
+            compare_buffer(c, b, &before, &got, cpu.values(b), budget, one_sign, &mut worst)?;
+        }
+    }
+    Ok(worst)
+}
+
+/// Compares one buffer after a command: the twin's values inside the written views, no change elsewhere.
+#[allow(clippy::too_many_arguments)] // one call, above
+fn compare_buffer(
+    c: &Command,
+    buffer: usize,
+    before: &[u32],
+    got: &[u32],
+    want: &Values,
+    budget: Budget,
+    one_sign: bool,
+    worst: &mut Worst,
+) -> Result<()> {
+    for (e, (&got, &before)) in got.iter().zip(before).enumerate() {
+        let owner = c.args.iter().find(|a| {
+            let v = a.view;
+            a.access.writes() && v.buffer.0 as usize == buffer && (v.offset..v.offset + v.len).contains(&e)
+        });
+        let fail = |name: &str, at: usize, what: String| {
+            Err(Error::layer(&c.scope, format!("{}/{} `{name}`[{at}]: {what}", c.kernel, c.variant)))
+        };
+        let Some(arg) = owner else {
+            if got != before {
+                return fail("buffer", e, "written outside the bound view".into());
+            }
+            continue;
+        };
+        let at = e - arg.view.offset;
+        match want {
+            Values::U(want) if got != want[e] => {
+                return fail(arg.name, at, format!("got {got}, the twin says {}", want[e]));
+            }
+            Values::U(_) => {}
+            Values::F(want) => {
+                let value = f64::from(f32::from_bits(got));
+                let tolerance = budget.tolerance(&c.params, want.scale[e], one_sign);
+                // Exact means the nearest f32.
+                let reference = if tolerance == 0.0 { f64::from(want.value[e] as f32) } else { want.value[e] };
+                let diff = (value - reference).abs();
+                let same = value == reference || (got == before && got == (want.value[e] as f32).to_bits());
+                // NaN is never within; equal infinities and untouched guards pass.
+                let within = diff <= tolerance;
+                if !same && !within {
+                    let what =
+                        format!("got {value:e}, the twin says {reference:e}; off by {diff:e}, allowed {tolerance:e}");
+                    return fail(arg.name, at, what);
+                }
+                if tolerance > 0.0 && diff / tolerance > worst.share {
+                    *worst = Worst { share: diff / tolerance, place: format!("{} `{}`[{at}]", c.scope, arg.name) };
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What became of the cases of one variant.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Kernel.
+    pub kernel: &'static str,
+    /// Variant.
+    pub variant: &'static str,
+    /// Cases that ran; the others cannot run on this adapter.
+    pub cases: usize,
+    /// The worst share of a budget among them.
+    pub worst: Worst,
+    /// One line per failure, beginning with the name of the case.
+    pub failures: Vec<String>,
+}
+
+/// Runs the cases of every variant of a kernel: against the twin, and once more in one submit, which must give the same
+/// bits.
+///
+/// # Errors
+/// What the device reports; a case that cannot be planned.
+pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report>> {
+    let cases = (kernel.cases)();
+    let mut reports = vec![];
+    for variant in kernel.variants {
+        let mut target = device.target.clone();
+        target.forced = vec![(kernel.name.into(), variant.name.into())];
+        let mut report =
+            Report { kernel: kernel.name, variant: variant.name, cases: 0, worst: Worst::default(), failures: vec![] };
+        for case in &cases {
+            let built = match case.build(&target) {
+                Err(Error::Unsupported { .. }) => continue,
+                other => other?,
+            };
+            report.cases += 1;
+            let load = || -> Result<(Runner, Loaded)> {
+                let mut runner = Runner::new(device.clone());
+                let loaded = runner.load(built.plan.clone(), true)?;
+                for (name, words) in &built.data {
+                    runner.write(name, words)?;
+                }
+                Ok((runner, loaded))
+            };
+            let (mut first, loaded) = load()?;
+            match compare(&mut first, &loaded, case.exact, case.one_sign) {
+                Ok(w) if w.share > report.worst.share => report.worst = w,
+                Ok(_) => {}
+                Err(e) => report.failures.push(format!("\"{}\": {e}", case.name)),
+            }
+            let (mut second, again) = load()?;
+            second.run_commands(&again, 0..again.plan.commands.len())?;
+            for (i, b) in loaded.plan.buffers.iter().enumerate() {
+                if first.read_buffer(&loaded, i)? != second.read_buffer(&again, i)? {
+                    report.failures.push(format!("\"{}\": {} differs between two runs", case.name, b.name));
+                }
+            }
+        }
+        reports.push(report);
+    }
+    Ok(reports)
+}

@@ -1,0 +1,69 @@
+//! `weightproof data`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::{Global, print};
+use crate::data;
+use crate::error::Result;
+
+/// Arguments of `data`.
+#[derive(Args)]
+pub struct Data {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Download a data set, verify it, unpack it; an interrupted download is resumed
+    Fetch {
+        /// Its name
+        set: String,
+        /// Folder of the data sets
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Compare the files of a data set with their published SHA-256 sums
+    Verify {
+        /// Its name
+        set: String,
+        /// Folder of the data sets
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// The data sets that this program knows
+    List,
+}
+
+impl Data {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        match self.verb {
+            Verb::Fetch { set, data } => {
+                let dir = data.unwrap_or_else(data::default_dir);
+                let at = data::fetch(&data::fetch::spec(&set)?, &dir, global.quiet)?;
+                print(&format!("{}\n", at.display()))?;
+            }
+            Verb::Verify { set, data } => {
+                for file in data::verify(&set, data.as_deref())? {
+                    print(&format!("ok {}\n", file.display()))?;
+                }
+            }
+            Verb::List => {
+                for i in data::list() {
+                    print(&format!(
+                        "{:<9} {}\n{:10}files: {}\n{:10}licence: {}\n",
+                        i.name, i.description, "", i.files, "", i.licence
+                    ))?;
+                }
+                print(&format!(
+                    "\ndata folder: {} (--data or $WEIGHTPROOF_DATA change it)\n",
+                    data::default_dir().display()
+                ))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,40 @@
+//! `weightproof distort`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Global, print};
+use crate::error::Result;
+use crate::eval::distort;
+use crate::gpu::Runner;
+use crate::kernels::projections::Projection;
+
+/// Arguments of `distort`.
+#[derive(Args)]
+pub struct Distort {
+    /// A safetensors file with f32, f16 or bf16 weights
+    file: PathBuf,
+    /// The projection, e.g. sign or addnorm:0.3 (`show --projections` lists them)
+    #[arg(long, value_name = "PROJECTION")]
+    with: String,
+    /// The file to write
+    #[arg(short, long, value_name = "OUT")]
+    out: PathBuf,
+    /// Number of the draw of a random projection
+    #[arg(long, default_value_t = 0)]
+    draw: u64,
+}
+
+impl Distort {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let projection = Projection::parse(&self.with)?;
+        let mut runner = Runner::new(global.open()?);
+        let seed = global.seed.unwrap_or(1);
+        for line in distort::file(&mut runner, &self.file, &self.out, &projection, seed, self.draw)? {
+            print(&format!("{line}\n"))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,117 @@
+//! The command line. Results go to stdout, everything else to stderr; the exit code is 0 only on success.
+
+mod check;
+mod data;
+mod distort;
+mod eval;
+mod show;
+mod train;
+
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::gpu::{Device, Options};
+
+/// Train convolutional networks with projected weights, and measure how robust they are to distorted weights.
+#[derive(Parser)]
+#[command(name = "weightproof", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Options of every subcommand.
+#[derive(Args, Clone)]
+pub struct Global {
+    /// Adapter: an index of `show --devices`, or part of a name
+    #[arg(long, global = true, value_name = "NAME|INDEX")]
+    device: Option<String>,
+    /// Seed of every random draw (a preset's own if not given; 1 where there is no preset)
+    #[arg(long, global = true)]
+    seed: Option<u64>,
+    /// Force a kernel's variant, e.g. conv2d.forward=naive; `*=naive` forces all that have it
+    #[arg(long, global = true, value_name = "KERNEL=VARIANT")]
+    variant: Vec<String>,
+    /// No progress bars, no messages but errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// More messages; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+}
+
+impl Global {
+    fn open(&self) -> Result<Arc<Device>> {
+        let mut forced = vec![];
+        for text in &self.variant {
+            let (kernel, variant) = text.split_once('=').ok_or_else(|| {
+                Error::Invalid(format!("--variant {text}: write KERNEL=VARIANT, e.g. conv2d.forward=naive"))
+            })?;
+            if kernel != "*" {
+                crate::kernels::find(kernel)?;
+            }
+            forced.push((kernel.to_owned(), variant.to_owned()));
+        }
+        let device = Device::open(&Options { device: self.device.clone(), forced, ..Options::default() })?;
+        log::info!("adapter: {}", device.info);
+        Ok(Arc::new(device))
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a preset, or resume a run
+    Train(train::Train),
+    /// Test a trained network under distorted weights
+    Eval(eval::Eval),
+    /// Self-test: every kernel against its twin on this adapter
+    Check(check::Check),
+    /// Apply a projection to the weights in a safetensors file
+    Distort(distort::Distort),
+    /// Look inside: plans, shaders, adapters, presets, projections
+    Show(show::Show),
+    /// Fetch, verify or list data sets
+    Data(data::Data),
+}
+
+/// Runs the command line of this process; returns its exit code.
+pub fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let level = match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn,weightproof=info",
+        (false, 1) => "info,weightproof=debug",
+        (false, _) => "debug",
+    };
+    let env = env_logger::Env::default().default_filter_or(level);
+    env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
+    let global = &cli.global;
+    let done = match cli.command {
+        Command::Train(c) => c.run(global),
+        Command::Eval(c) => c.run(global),
+        Command::Check(c) => c.run(global),
+        Command::Distort(c) => c.run(global),
+        Command::Show(c) => c.run(global),
+        Command::Data(c) => c.run(global),
+    };
+    match done {
+        Ok(code) => code,
+        Err(e) => {
+            eprintln!("error: {e}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("stdout", e)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,108 @@
+//! `weightproof show`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Global, print};
+use crate::error::{Error, Result, suggest};
+use crate::gpu;
+use crate::gpu::compose;
+use crate::kernels::projections::PROJECTIONS;
+use crate::kernels::{self, KERNELS};
+use crate::model::Network;
+use crate::model::preset::{self, Preset};
+use crate::plan::{Target, listing};
+
+/// Arguments of `show`; give at least one of them.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub struct What {
+    /// The commands of a training step of PRESET
+    #[arg(long, value_name = "PRESET")]
+    plan: Option<String>,
+    /// A kernel's composed WGSL, e.g. conv2d.forward or conv2d.forward=lanes; without a name, all kernels
+    #[arg(long, value_name = "KERNEL", num_args = 0..=1, default_missing_value = "")]
+    shader: Option<String>,
+    /// The adapters of this machine
+    #[arg(long)]
+    devices: bool,
+    /// A preset, resolved, with the shapes of its layers; without a name, the shipped presets
+    #[arg(long, value_name = "PRESET", num_args = 0..=1, default_missing_value = "")]
+    preset: Option<String>,
+    /// The projections that can be trained and tested with
+    #[arg(long)]
+    projections: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Args)]
+pub struct Show {
+    #[command(flatten)]
+    what: What,
+    /// Change a key of the preset, e.g. --set width=0.125
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Show {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let what = &self.what;
+        if what.devices {
+            for d in gpu::list() {
+                print(&format!("{}: {d}\n", d.index))?;
+            }
+        }
+        if what.projections {
+            for p in PROJECTIONS {
+                print(&format!("{:<24} {}\n", p.syntax, p.doc))?;
+            }
+        }
+        if let Some(name) = &what.preset {
+            if name.is_empty() {
+                for p in preset::embedded::names() {
+                    print(&format!("{p}\n"))?;
+                }
+            } else {
+                let preset = Preset::load(name, &self.set)?;
+                print(&format!("{}\n{}\n", preset.to_toml(), preset.describe()?))?;
+            }
+        }
+        if let Some(name) = &what.plan {
+            let preset = Preset::load(name, &self.set)?;
+            let input = preset.input().ok_or_else(|| {
+                Error::Invalid(format!(
+                    "the data set \"{}\" is not known, so neither is the shape of its images",
+                    preset.data.set
+                ))
+            })?;
+            let classes = preset.shapes(input)?.last().map_or(0, |l| l.output[2]);
+            let network = Network::new(&preset, input, classes)?;
+            // The plan for the adapter at hand, else for the least that WebGPU guarantees.
+            let target = global.open().map_or_else(|_| Target::baseline(), |d| d.target.clone());
+            print(&listing::listing(&network.train_plan(&target)?))?;
+        }
+        if let Some(name) = &what.shader {
+            self.shader(name)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn shader(&self, name: &str) -> Result<()> {
+        if name.is_empty() {
+            for k in KERNELS {
+                let variants: Vec<&str> = k.variants.iter().map(|v| v.name).collect();
+                print(&format!("{:<28} {}\n", k.name, variants.join(" ")))?;
+            }
+            return Ok(());
+        }
+        let (kernel, variant) = name.split_once('=').unwrap_or((name, "naive"));
+        let k = kernels::find(kernel)?;
+        let v = k.variant(variant).ok_or_else(|| {
+            let near = suggest(variant, k.variants.iter().map(|v| v.name));
+            Error::Invalid(format!("kernel {kernel} has no variant \"{variant}\".{near}"))
+        })?;
+        let composed = compose::compose(v.file, v.source, &[]).map_err(|e| Error::Shaders(vec![e]))?;
+        print(&composed.text)
+    }
+}

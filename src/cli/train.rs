@@ -1,0 +1,80 @@
+//! `weightproof train`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Args;
+
+use super::{Global, print};
+use crate::error::{Error, Result};
+use crate::eval;
+use crate::model::preset::Preset;
+use crate::train::{self, checkpoint, record};
+
+/// Exit code after Ctrl-C, as shells use it.
+const INTERRUPTED: u8 = 130;
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Arguments of `train`.
+#[derive(Args)]
+pub struct Train {
+    /// A preset: a .toml file or the name of a shipped one (`show --preset` lists them). With --resume also a run folder
+    preset: String,
+    /// Folder of the data sets
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Change a key of the preset, e.g. --set width=0.125 --set data.train=10000
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Run folder (runs/<time>-<preset> if not given)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Go on from the checkpoint in the run folder
+    #[arg(long)]
+    resume: bool,
+}
+
+impl Train {
+    pub(super) fn run(mut self, global: &Global) -> Result<ExitCode> {
+        let mut sets = self.set.clone();
+        sets.extend(global.seed.map(|s| format!("seed={s}")));
+        let folder = PathBuf::from(&self.preset);
+        let preset = if self.resume && folder.is_dir() {
+            let out = self.out.get_or_insert(folder);
+            let saved = checkpoint::load(record::checkpoint(out))?;
+            Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?
+        } else {
+            Preset::load(&self.preset, &sets)?
+        };
+        if self.resume && self.out.is_none() {
+            let message = "--resume needs the run folder: `train RUN --resume`, or --out RUN with the same preset";
+            return Err(Error::Invalid(message.into()));
+        }
+        let device = global.open()?;
+        let handler = || {
+            if STOP.swap(true, Ordering::SeqCst) {
+                // The second Ctrl-C means now; the last checkpoint is intact.
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+            eprintln!("\nstopping after this step (Ctrl-C again: at once)");
+        };
+        ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
+        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let Train { data, out, resume, .. } = self;
+        let options = train::Options { data, out, resume, command, stop: &STOP, quiet: global.quiet };
+        let outcome = train::train(&preset, device, options)?;
+        let at = outcome.dir.display();
+        if outcome.stopped {
+            let step = outcome.step;
+            eprintln!("stopped after step {step}; the checkpoint is saved. Resume: weightproof train {at} --resume");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        if !outcome.scores.is_empty() {
+            print(&eval::table(&outcome.scores))?;
+        }
+        print(&format!("run: {at}\n"))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

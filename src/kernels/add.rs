@@ -1,0 +1,116 @@
+//! Sums of two arrays: the residual connection, and gradients that reach a tensor along two paths.
+
+use super::case::{Case, Fill};
+use super::relu::vec4_len;
+use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, read, update, write};
+use crate::error::Result;
+use crate::plan::{Builder, View};
+
+/// Records y = a + b over views of equal length, `outer` rows each.
+///
+/// # Errors
+/// A row that cannot be bound.
+pub fn forward(builder: &mut Builder, scope: &str, outer: usize, a: View, b: View, y: View) -> Result<()> {
+    for w in builder.windows(scope, outer, &[a, b, y])? {
+        let (a, b, y) = (a.rows(&w, outer), b.rows(&w, outer), y.rows(&w, outer));
+        FORWARD.dispatch(builder, scope, &[("len", y.len.into())], &[("a", a), ("b", b), ("y", y)])?;
+    }
+    Ok(())
+}
+
+/// Records dst += src over views of equal length, `outer` rows each.
+///
+/// # Errors
+/// A row that cannot be bound.
+pub fn accumulate(b: &mut Builder, scope: &str, outer: usize, src: View, dst: View) -> Result<()> {
+    for w in b.windows(scope, outer, &[src, dst])? {
+        let (src, dst) = (src.rows(&w, outer), dst.rows(&w, outer));
+        ACCUMULATE.dispatch(b, scope, &[("len", dst.len.into())], &[("src", src), ("dst", dst)])?;
+    }
+    Ok(())
+}
+
+/// y = a + b.
+pub static FORWARD: Kernel = Kernel {
+    name: "add.forward",
+    args: &[read("a"), read("b"), write("y")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "add/add.forward.naive.wgsl",
+            source: include_str!("../../shaders/add/add.forward.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
+        },
+        Variant {
+            name: "vec4",
+            file: "add/add.forward.vec4.wgsl",
+            source: include_str!("../../shaders/add/add.forward.vec4.wgsl"),
+            supports: vec4_len,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(256)),
+        },
+    ],
+    // The nearest f32 to the exact sum: addition rounds correctly everywhere.
+    twin: |io: &mut Io| {
+        let y: Vec<f64> = io.f("a").iter().zip(io.f("b")).map(|(a, b)| a + b).collect();
+        io.put("y", y);
+    },
+    budget: Budget::Exact,
+    flop: |p| p.u("len") as f64,
+    cases: || {
+        let case = |name: &str, outer: usize, row: usize, limit: usize| {
+            Case::exact(name, move |c| {
+                c.b.target.limits.max_binding = limit;
+                let (a, b) = (c.input("a", &[outer, row], &ANY), c.input("b", &[outer, row], &ANY));
+                let y = c.output("y", &[outer, row]);
+                forward(&mut c.b, "add", outer, a, b, y)
+            })
+        };
+        shapes().map(|(name, outer, row, limit)| case(name, outer, row, limit)).to_vec()
+    },
+};
+
+/// dst += src.
+pub static ACCUMULATE: Kernel = Kernel {
+    name: "add.accumulate",
+    args: &[read("src"), update("dst")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "add/add.accumulate.naive.wgsl",
+            source: include_str!("../../shaders/add/add.accumulate.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
+        },
+        Variant {
+            name: "vec4",
+            file: "add/add.accumulate.vec4.wgsl",
+            source: include_str!("../../shaders/add/add.accumulate.vec4.wgsl"),
+            supports: vec4_len,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(256)),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let dst: Vec<f64> = io.f("dst").iter().zip(io.f("src")).map(|(d, s)| d + s).collect();
+        io.put("dst", dst);
+    },
+    budget: Budget::Exact,
+    flop: |p| p.u("len") as f64,
+    cases: || {
+        let case = |name: &str, outer: usize, row: usize, limit: usize| {
+            Case::exact(name, move |c| {
+                c.b.target.limits.max_binding = limit;
+                let (src, dst) = (c.input("src", &[outer, row], &ANY), c.input("dst", &[outer, row], &ANY));
+                accumulate(&mut c.b, "add", outer, src, dst)
+            })
+        };
+        shapes().map(|(name, outer, row, limit)| case(name, outer, row, limit)).to_vec()
+    },
+};
+
+const ANY: Fill = Fill::Uniform(1.0);
+
+/// Name, rows, row length and binding limit of the cases.
+fn shapes() -> [(&'static str, usize, usize, usize); 4] {
+    [("len=1", 1, 1, 4096), ("len=1024", 1, 1024, 4096), ("len=4099", 1, 4099, 1 << 20), ("windows", 12, 64, 1024)]
+}

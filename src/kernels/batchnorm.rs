@@ -1,0 +1,480 @@
+//! Batch normalisation over the rows of x `[rows, c]` (rows = images * height * width, NHWC): moments per channel, the
+//! normalisation, its gradient, and the average of moments over many batches (RECIPES A7, C5).
+//!
+//! Reductions run in blocks of rows whose number is a function of the shape alone, then over the blocks in order, so
+//! that neither windows nor machines change a result.
+
+mod cases;
+
+use std::ops::Range;
+
+use super::{Budget, Io, Kernel, Knobs, Scalars, Variant, anywhere, linear_grid, read, update, write};
+use crate::error::{Error, Result};
+use crate::plan::{Builder, Params, Target, Value, View};
+
+/// Unit roundoff of f32.
+const U: f64 = f32::EPSILON as f64 / 2.0;
+
+/// Rows that one partial sum covers: at most 256 partial sums, of a multiple of 64 rows each.
+pub fn block(rows: usize) -> usize {
+    rows.div_ceil(256).next_multiple_of(64)
+}
+
+/// Checks that the views fit `[rows, c]` and `[c]`.
+fn check(scope: &str, rows: usize, c: usize, arrays: &[(&str, View)], channels: &[(&str, View)]) -> Result<()> {
+    let fail = |m: String| Err(Error::layer(scope, format!("batch norm: {m}")));
+    if rows == 0 || c == 0 {
+        return fail(format!("x of shape [{rows}, {c}] is empty"));
+    }
+    if let Some((name, v)) = arrays.iter().find(|(_, v)| v.len != rows * c) {
+        return fail(format!("`{name}` has {} elements, [{rows}, {c}] has {}", v.len, rows * c));
+    }
+    if let Some((name, v)) = channels.iter().find(|(_, v)| v.len != c) {
+        return fail(format!("`{name}` has {} elements, there are {c} channels", v.len));
+    }
+    Ok(())
+}
+
+/// The windows of a reduction over blocks of the rows of x: elements of x and the part of `partial` of each. Windows end
+/// between blocks.
+fn block_windows(b: &Builder, scope: &str, rows: usize, x: View, partial: View) -> Result<Vec<(Range<usize>, View)>> {
+    let size = block(rows);
+    let (blocks, row) = (rows.div_ceil(size), x.len / rows);
+    // As if the last block were full: only the sizes matter here.
+    let full = View { len: blocks * size * row, ..x };
+    let windows = b.windows(scope, blocks, &[full, partial])?;
+    let elements = |w: &Range<usize>| w.start * size * row..(w.end * size).min(rows) * row;
+    Ok(windows.iter().map(|w| (elements(w), partial.rows(w, blocks))).collect())
+}
+
+/// Records mean and (biased) variance of each channel of x `[rows, c]` into `mean` and `var`, `[c]` each.
+/// Scratch: `{scope}.partial`.
+///
+/// # Errors
+/// Views of other lengths; rows that cannot be bound.
+pub fn statistics(b: &mut Builder, scope: &str, rows: usize, c: usize, x: View, mean: View, var: View) -> Result<()> {
+    check(scope, rows, c, &[("x", x)], &[("mean", mean), ("var", var)])?;
+    let size = block(rows);
+    let partial = b.transient(format!("{scope}.partial"), &[rows.div_ceil(size), 2, c]);
+    for (elements, part) in block_windows(b, scope, rows, x, partial)? {
+        let params = [("rows", (elements.len() / c).into()), ("c", c.into()), ("block", size.into())];
+        PARTIAL.dispatch(b, scope, &params, &[("x", x.slice(elements)), ("partial", part)])?;
+    }
+    let params = [("rows", rows.into()), ("c", c.into()), ("block", size.into())];
+    COMBINE.dispatch(b, scope, &params, &[("partial", partial), ("mean", mean), ("variance", var)])
+}
+
+/// Arguments of [`forward`] and [`backward`] that belong to the channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Channels {
+    /// Mean of each channel, `[c]`.
+    pub mean: View,
+    /// Biased variance of each channel, `[c]`.
+    pub var: View,
+    /// Scale, `[c]`; a constant buffer of ones where it is not learned.
+    pub gamma: View,
+    /// Added to the variance.
+    pub eps: f32,
+}
+
+/// Records y = (x - mean) / sqrt(var + eps) * gamma + beta for x, y `[rows, c]`, beta `[c]` (a constant buffer of zeros
+/// where it is not learned).
+///
+/// # Errors
+/// Views of other lengths; rows that cannot be bound.
+#[allow(clippy::too_many_arguments)]
+pub fn forward(
+    b: &mut Builder,
+    scope: &str,
+    rows: usize,
+    c: usize,
+    x: View,
+    channels: &Channels,
+    beta: View,
+    y: View,
+) -> Result<()> {
+    let Channels { mean, var, gamma, eps } = *channels;
+    let of_channels = [("mean", mean), ("var", var), ("gamma", gamma), ("beta", beta)];
+    check(scope, rows, c, &[("x", x), ("y", y)], &of_channels)?;
+    for w in b.windows(scope, rows, &[x, y])? {
+        let params = [("rows", w.len().into()), ("c", c.into()), ("eps", eps.into())];
+        let (x, y) = (x.rows(&w, rows), y.rows(&w, rows));
+        let args = [("x", x), ("mean", mean), ("variance", var), ("gamma", gamma), ("beta", beta), ("y", y)];
+        FORWARD.dispatch(b, scope, &params, &args)?;
+    }
+    Ok(())
+}
+
+/// Records the gradients dgamma, dbeta `[c]` and dx `[rows, c]` from dy, through the moments as well. `channels` as given
+/// to [`forward`], the moments being those of x itself. Scratch: `{scope}.partial`.
+///
+/// # Errors
+/// Views of other lengths; rows that cannot be bound.
+#[allow(clippy::too_many_arguments)]
+pub fn backward(
+    b: &mut Builder,
+    scope: &str,
+    rows: usize,
+    c: usize,
+    x: View,
+    dy: View,
+    channels: &Channels,
+    dgamma: View,
+    dbeta: View,
+    dx: View,
+) -> Result<()> {
+    let Channels { mean, var, gamma, eps } = *channels;
+    let of_channels = [("mean", mean), ("var", var), ("gamma", gamma), ("dgamma", dgamma), ("dbeta", dbeta)];
+    check(scope, rows, c, &[("x", x), ("dy", dy), ("dx", dx)], &of_channels)?;
+    let size = block(rows);
+    let blocks = rows.div_ceil(size);
+    let partial = b.transient(format!("{scope}.partial"), &[blocks, 2, c]);
+    for (elements, part) in block_windows(b, scope, rows, x, partial)? {
+        let (x, dy) = (x.slice(elements.clone()), dy.slice(elements));
+        let params = [("rows", (x.len / c).into()), ("c", c.into()), ("block", size.into()), ("eps", Value::from(eps))];
+        let args = [("x", x), ("dy", dy), ("mean", mean), ("variance", var), ("partial", part)];
+        GRAD_PARTIAL.dispatch(b, scope, &params, &args)?;
+    }
+    let params = [("c", c.into()), ("blocks", blocks.into())];
+    GRAD_COMBINE.dispatch(b, scope, &params, &[("partial", partial), ("dgamma", dgamma), ("dbeta", dbeta)])?;
+    for w in b.windows(scope, rows, &[x, dy, dx])? {
+        let params = [("rows", w.len().into()), ("c", c.into()), ("total", rows.into()), ("eps", Value::from(eps))];
+        let cut = |v: View| v.rows(&w, rows);
+        let args = [
+            ("x", cut(x)),
+            ("dy", cut(dy)),
+            ("mean", mean),
+            ("variance", var),
+            ("gamma", gamma),
+            ("dgamma", dgamma),
+            ("dbeta", dbeta),
+            ("dx", cut(dx)),
+        ];
+        BACKWARD.dispatch(b, scope, &params, &args)?;
+    }
+    Ok(())
+}
+
+/// Moments, or their averages over batches: mean and variance, `[c]` each.
+pub type Moments = [View; 2];
+
+/// Records average += weight * batch for mean and variance; weight = 1 / batches makes the average of the moments of
+/// that many batches, from averages that the host has zeroed.
+///
+/// # Errors
+/// Views of other lengths.
+pub fn accumulate(b: &mut Builder, scope: &str, c: usize, batch: Moments, average: Moments, weight: f32) -> Result<()> {
+    let [mean, variance] = batch;
+    let [average_mean, average_variance] = average;
+    let args = [
+        ("mean", mean),
+        ("variance", variance),
+        ("average_mean", average_mean),
+        ("average_variance", average_variance),
+    ];
+    check(scope, 1, c, &[], &args)?;
+    ACCUMULATE.dispatch(b, scope, &[("c", c.into()), ("weight", weight.into())], &args)
+}
+
+/// Channels that the four-wide variants can run.
+fn vec4_channels(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if p.u("c").is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
+}
+
+type Grid = fn(&Params, &Knobs) -> [u32; 3];
+
+const fn naive(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+    Variant { name: "naive", file, source, supports: anywhere, grid }
+}
+
+const fn vec4(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+    Variant { name: "vec4", file, source, supports: vec4_channels, grid }
+}
+
+const fn tree(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+    Variant { name: "tree", file, source, supports: vec4_channels, grid }
+}
+
+fn blocks(p: &Params) -> usize {
+    p.u("rows").div_ceil(p.u("block"))
+}
+
+/// Calls `f(element, channel, block)` for every element of x.
+fn for_each(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
+    let c = p.u("c");
+    for r in 0..p.u("rows") {
+        for ch in 0..c {
+            f(r * c + ch, ch, r / p.u("block"));
+        }
+    }
+}
+
+/// Moments of blocks of rows.
+pub static PARTIAL: Kernel = Kernel {
+    name: "batchnorm.partial",
+    args: &[read("x"), write("partial")],
+    variants: &[
+        naive(
+            "batchnorm/batchnorm.partial.naive.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.partial.naive.wgsl"),
+            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64)),
+        ),
+        vec4(
+            "batchnorm/batchnorm.partial.vec4.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.partial.vec4.wgsl"),
+            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
+        ),
+        tree(
+            "batchnorm/batchnorm.partial.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.partial.tree.wgsl"),
+            |p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32)),
+        ),
+    ],
+    twin: |io: &mut Io| {
+        let (p, x) = (io.params, io.f("x"));
+        let (c, size) = (p.u("c"), p.u("block"));
+        let rows_of = |b: usize| (p.u("rows") - b * size).min(size) as f64;
+        let mut out = Scalars::zeros(io.len("partial"));
+        for_each(p, |i, ch, b| out.add(2 * b * c + ch, x[i] / rows_of(b)));
+        let mut squares = out.clone();
+        for_each(p, |i, ch, b| squares.add((2 * b + 1) * c + ch, (x[i] - out.value[2 * b * c + ch]).powi(2)));
+        // What a rounded mean that is off by `slack` would add: the correction removes it up to its own rounding.
+        for (b, ch) in (0..blocks(p)).flat_map(|b| (0..c).map(move |ch| (b, ch))) {
+            let slack = (8.0 + rows_of(b).sqrt()) * U * squares.scale[2 * b * c + ch];
+            squares.scale[(2 * b + 1) * c + ch] += rows_of(b) * slack * slack;
+        }
+        io.put("partial", squares);
+    },
+    budget: Budget::Sum(|p| p.u("block")),
+    flop: |p| 5.0 * (p.u("rows") * p.u("c")) as f64,
+    cases: cases::statistics,
+};
+
+/// Moments of all rows from those of the blocks.
+pub static COMBINE: Kernel = Kernel {
+    name: "batchnorm.combine",
+    args: &[read("partial"), write("mean"), write("variance")],
+    variants: &[
+        naive(
+            "batchnorm/batchnorm.combine.naive.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.combine.naive.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(64)),
+        ),
+        vec4(
+            "batchnorm/batchnorm.combine.vec4.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.combine.vec4.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(256)),
+        ),
+        tree(
+            "batchnorm/batchnorm.combine.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.combine.tree.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(32)),
+        ),
+    ],
+    twin: |io: &mut Io| {
+        let (p, partial) = (io.params, io.f("partial"));
+        let (c, size, rows) = (p.u("c"), p.u("block"), p.u("rows"));
+        let share = |b: usize| (rows - b * size).min(size) as f64 / rows as f64;
+        let (mut mean, mut var) = (Scalars::zeros(c), Scalars::zeros(c));
+        for ch in 0..c {
+            for b in 0..blocks(p) {
+                mean.add(ch, partial[2 * b * c + ch] * share(b));
+            }
+            for b in 0..blocks(p) {
+                var.add(ch, partial[(2 * b + 1) * c + ch] / rows as f64);
+                var.add(ch, (partial[2 * b * c + ch] - mean.value[ch]).powi(2) * share(b));
+            }
+            // As in batchnorm.partial.
+            let slack = (8.0 + (blocks(p) as f64).sqrt()) * U * mean.scale[ch];
+            var.scale[ch] += slack * slack;
+        }
+        io.put("mean", mean);
+        io.put("variance", var);
+    },
+    budget: Budget::Sum(blocks),
+    flop: |p| 9.0 * (blocks(p) * p.u("c")) as f64,
+    cases: cases::statistics,
+};
+
+/// y = (x - mean) / sqrt(variance + eps) * gamma + beta.
+pub static FORWARD: Kernel = Kernel {
+    name: "batchnorm.forward",
+    args: &[read("x"), read("mean"), read("variance"), read("gamma"), read("beta"), write("y")],
+    variants: &[
+        naive(
+            "batchnorm/batchnorm.forward.naive.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.forward.naive.wgsl"),
+            |p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64)),
+        ),
+        vec4(
+            "batchnorm/batchnorm.forward.vec4.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.forward.vec4.wgsl"),
+            |p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256)),
+        ),
+    ],
+    twin: |io: &mut Io| {
+        let (x, mean, var, gamma, beta) = (io.f("x"), io.f("mean"), io.f("variance"), io.f("gamma"), io.f("beta"));
+        let eps = f64::from(io.params.f("eps"));
+        let mut y = Scalars::zeros(x.len());
+        for (i, &x) in x.iter().enumerate() {
+            let ch = i % mean.len();
+            y.add(i, (x - mean[ch]) / (var[ch] + eps).sqrt() * gamma[ch]);
+            y.add(i, beta[ch]);
+        }
+        io.put("y", y);
+    },
+    budget: Budget::Sum(|_| 2),
+    flop: |p| 3.0 * (p.u("rows") * p.u("c")) as f64,
+    cases: cases::forward,
+};
+
+/// dgamma and dbeta over blocks of rows.
+pub static GRAD_PARTIAL: Kernel = Kernel {
+    name: "batchnorm.grad_partial",
+    args: &[read("x"), read("dy"), read("mean"), read("variance"), write("partial")],
+    variants: &[
+        naive(
+            "batchnorm/batchnorm.grad_partial.naive.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_partial.naive.wgsl"),
+            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64)),
+        ),
+        vec4(
+            "batchnorm/batchnorm.grad_partial.vec4.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_partial.vec4.wgsl"),
+            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
+        ),
+        tree(
+            "batchnorm/batchnorm.grad_partial.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_partial.tree.wgsl"),
+            |p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32)),
+        ),
+    ],
+    twin: |io: &mut Io| {
+        let (p, x, dy, mean, var) = (io.params, io.f("x"), io.f("dy"), io.f("mean"), io.f("variance"));
+        let (c, eps) = (p.u("c"), f64::from(p.f("eps")));
+        let mut out = Scalars::zeros(io.len("partial"));
+        for_each(p, |i, ch, b| {
+            out.add(2 * b * c + ch, dy[i] * (x[i] - mean[ch]) / (var[ch] + eps).sqrt());
+            out.add((2 * b + 1) * c + ch, dy[i]);
+        });
+        io.put("partial", out);
+    },
+    budget: Budget::Sum(|p| p.u("block")),
+    flop: |p| 4.0 * (p.u("rows") * p.u("c")) as f64,
+    cases: cases::backward,
+};
+
+/// dgamma and dbeta.
+pub static GRAD_COMBINE: Kernel = Kernel {
+    name: "batchnorm.grad_combine",
+    args: &[read("partial"), write("dgamma"), write("dbeta")],
+    variants: &[
+        naive(
+            "batchnorm/batchnorm.grad_combine.naive.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_combine.naive.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(64)),
+        ),
+        vec4(
+            "batchnorm/batchnorm.grad_combine.vec4.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_combine.vec4.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(256)),
+        ),
+        tree(
+            "batchnorm/batchnorm.grad_combine.tree.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.grad_combine.tree.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(32)),
+        ),
+    ],
+    twin: |io: &mut Io| {
+        let (c, partial) = (io.params.u("c"), io.f("partial"));
+        let mut sums = [Scalars::zeros(c), Scalars::zeros(c)];
+        for (i, &v) in partial.iter().enumerate() {
+            sums[i / c % 2].add(i % c, v);
+        }
+        let [dgamma, dbeta] = sums;
+        io.put("dgamma", dgamma);
+        io.put("dbeta", dbeta);
+    },
+    budget: Budget::Sum(|p| p.u("blocks")),
+    flop: |p| 2.0 * (p.u("blocks") * p.u("c")) as f64,
+    cases: cases::backward,
+};
+
+/// dx, through the moments as well.
+pub static BACKWARD: Kernel = Kernel {
+    name: "batchnorm.backward",
+    args: &[
+        read("x"),
+        read("dy"),
+        read("mean"),
+        read("variance"),
+        read("gamma"),
+        read("dgamma"),
+        read("dbeta"),
+        write("dx"),
+    ],
+    variants: &[
+        naive(
+            "batchnorm/batchnorm.backward.naive.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.backward.naive.wgsl"),
+            |p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64)),
+        ),
+        vec4(
+            "batchnorm/batchnorm.backward.vec4.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.backward.vec4.wgsl"),
+            |p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256)),
+        ),
+    ],
+    twin: |io: &mut Io| {
+        let p = io.params;
+        let (x, dy, mean, var) = (io.f("x"), io.f("dy"), io.f("mean"), io.f("variance"));
+        let (gamma, dgamma, dbeta) = (io.f("gamma"), io.f("dgamma"), io.f("dbeta"));
+        let (eps, total) = (f64::from(p.f("eps")), p.u("total") as f64);
+        let mut dx = Scalars::zeros(x.len());
+        for i in 0..x.len() {
+            let ch = i % mean.len();
+            let inv_std = 1.0 / (var[ch] + eps).sqrt();
+            let along = (x[i] - mean[ch]) * inv_std * inv_std * gamma[ch] * dgamma[ch] / total;
+            dx.add(i, gamma[ch] * inv_std * dy[i]);
+            dx.add(i, -gamma[ch] * inv_std * dbeta[ch] / total);
+            dx.add(i, -along);
+            // WGSL's 1 / sqrt is good to 2 ulp, and this term holds it twice.
+            dx.scale[i] += along.abs();
+        }
+        io.put("dx", dx);
+    },
+    budget: Budget::Sum(|_| 3),
+    flop: |p| 5.0 * (p.u("rows") * p.u("c")) as f64,
+    cases: cases::backward,
+};
+
+/// average += weight * batch.
+pub static ACCUMULATE: Kernel = Kernel {
+    name: "batchnorm.accumulate",
+    args: &[read("mean"), read("variance"), update("average_mean"), update("average_variance")],
+    variants: &[
+        naive(
+            "batchnorm/batchnorm.accumulate.naive.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.accumulate.naive.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(64)),
+        ),
+        vec4(
+            "batchnorm/batchnorm.accumulate.vec4.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.accumulate.vec4.wgsl"),
+            |p, _| linear_grid(p.u("c").div_ceil(256)),
+        ),
+    ],
+    twin: |io: &mut Io| {
+        let weight = f64::from(io.params.f("weight"));
+        for (batch, average) in [("mean", "average_mean"), ("variance", "average_variance")] {
+            let mut out = Scalars::from(io.f(average).to_vec());
+            for (i, v) in io.f(batch).iter().enumerate() {
+                out.add(i, weight * v);
+            }
+            io.put(average, out);
+        }
+    },
+    budget: Budget::Sum(|_| 2),
+    flop: |p| 4.0 * p.u("c") as f64,
+    cases: cases::accumulate,
+};

@@ -1,0 +1,109 @@
+//! Batch normalisation over all but the channels.
+
+use super::init::Init;
+use super::{Layer, Mode, Net, Tensor};
+use crate::error::Result;
+use crate::kernels::batchnorm;
+use crate::kernels::parameters::{self, Parameters};
+use crate::plan::{Elem, Role, View};
+
+/// y = (x - mean) / sqrt(var + epsilon) * gamma + beta, moments per channel: of the batch in training, the averages over
+/// the training data in testing (`{name}.running_mean`, `{name}.running_var`).
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    /// Unique name.
+    pub name: String,
+    /// Channels.
+    pub channels: usize,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Whether gamma and beta are learned; else they are 1 and 0.
+    pub learned: bool,
+}
+
+struct Affine {
+    gamma: View,
+    beta: View,
+}
+
+impl BatchNorm {
+    fn affine(&self, net: &mut Net) -> Affine {
+        if self.learned {
+            return Affine {
+                gamma: net.parameter(&format!("{}.weight", self.name)),
+                beta: net.parameter(&format!("{}.bias", self.name)),
+            };
+        }
+        let mut table = |name: &str, value: f32| {
+            let name = format!("{}.{name}", self.name);
+            net.b.shared_constant(&name, Elem::F32, vec![value.to_bits(); self.channels])
+        };
+        Affine { gamma: table("ones", 1.0), beta: table("zeros", 0.0) }
+    }
+
+    fn rows(&self, net: &Net, x: Tensor) -> usize {
+        net.batch * x.sample() / self.channels
+    }
+}
+
+impl Layer for BatchNorm {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn declare(&self, _: usize, parameters: &mut Parameters, _: &Init) {
+        if self.learned {
+            for (what, initial) in [("weight", 1.0), ("bias", 0.0)] {
+                let tensor = parameters::Tensor::new(format!("{}.{what}", self.name), &[self.channels]);
+                parameters.push(parameters::Tensor { initial, ..tensor });
+            }
+        }
+    }
+
+    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+        let (c, rows) = (self.channels, self.rows(net, x));
+        let moment =
+            |net: &mut Net, what: &str, role| net.b.shared(&format!("{}.{what}", self.name), Elem::F32, &[c], role);
+        let (mean, var) = match net.mode {
+            Mode::Test => (moment(net, "running_mean", Role::State), moment(net, "running_var", Role::State)),
+            Mode::Train | Mode::Moments { .. } => {
+                let mean = moment(net, "mean", Role::Transient);
+                let var = moment(net, "var", Role::Transient);
+                batchnorm::statistics(net.b, &format!("{}.statistics", self.name), rows, c, x.view, mean, var)?;
+                (mean, var)
+            }
+        };
+        if let Mode::Moments { weight } = net.mode {
+            let (all_mean, all_var) =
+                (moment(net, "running_mean", Role::State), moment(net, "running_var", Role::State));
+            let scope = format!("{}.accumulate", self.name);
+            batchnorm::accumulate(net.b, &scope, c, [mean, var], [all_mean, all_var], weight)?;
+        }
+        let affine = self.affine(net);
+        let y = net.activation(format!("{}.output", self.name), x.shape);
+        let channels = batchnorm::Channels { mean, var, gamma: affine.gamma, eps: self.epsilon };
+        let scope = format!("{}.forward", self.name);
+        batchnorm::forward(net.b, &scope, rows, c, x.view, &channels, affine.beta, y.view)?;
+        Ok(y)
+    }
+
+    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, _want_dx: bool) -> Result<Option<View>> {
+        let (c, rows) = (self.channels, self.rows(net, x));
+        let (mean, var) = (net.b.view(&format!("{}.mean", self.name)), net.b.view(&format!("{}.var", self.name)));
+        let gamma = self.affine(net).gamma;
+        let (dgamma, dbeta) = if self.learned {
+            (net.gradient(&format!("{}.weight", self.name)).0, net.gradient(&format!("{}.bias", self.name)).0)
+        } else {
+            // The sums are needed for dx in any case.
+            (
+                net.b.transient(format!("{}.grad_gamma", self.name), &[c]),
+                net.b.transient(format!("{}.grad_beta", self.name), &[c]),
+            )
+        };
+        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let channels = batchnorm::Channels { mean, var, gamma, eps: self.epsilon };
+        let scope = format!("{}.backward", self.name);
+        batchnorm::backward(net.b, &scope, rows, c, x.view, dy, &channels, dgamma, dbeta, dx.view)?;
+        Ok(Some(dx.view))
+    }
+}

@@ -1,0 +1,82 @@
+//! Convolution and linear layers: both record `kernels::conv2d`, a linear layer as a 1x1 convolution over one row of
+//! `batch` pixels.
+
+use super::init::Init;
+use super::{Layer, Net, Tensor};
+use crate::error::Result;
+use crate::kernels::conv2d::{self, Geometry};
+use crate::kernels::parameters::{self, Parameters};
+use crate::plan::View;
+
+/// A convolution without bias: the batch norm that follows has one.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    /// Unique name.
+    pub name: String,
+    /// Shape for one sample: `n` is 1.
+    pub geometry: Geometry,
+    /// Height, width, channels of the input of a linear layer, which flattens it; absent: a convolution.
+    pub flattens: Option<[usize; 3]>,
+}
+
+impl Conv2d {
+    /// A linear layer from an input of the given shape to `out` features, weights `[h w c, out]`.
+    pub fn linear(name: &str, input: [usize; 3], out: usize) -> Self {
+        let geometry = Geometry::linear(1, input.iter().product(), out);
+        Conv2d { name: name.into(), geometry, flattens: Some(input) }
+    }
+
+    fn batched(&self, batch: usize) -> Geometry {
+        Geometry { n: batch, ..self.geometry }
+    }
+
+    fn weight(&self) -> String {
+        format!("{}.weight", self.name)
+    }
+
+    fn scope(&self, pass: &str) -> String {
+        format!("{}.{pass}", self.name)
+    }
+}
+
+impl Layer for Conv2d {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn declare(&self, batch: usize, parameters: &mut Parameters, init: &Init) {
+        let g = self.batched(batch);
+        let [kh, kw] = g.kernel;
+        let taps = kh * kw;
+        let (fan_in, fan_out) = (taps * g.c_in / g.groups, taps * g.c_out / g.groups);
+        let shape = match self.flattens {
+            Some(_) => vec![g.c_in, g.c_out],
+            None => vec![kh, kw, g.c_in / g.groups, g.c_out],
+        };
+        let init_std = init.std(fan_in, fan_out) as f32;
+        let tensor = parameters::Tensor::new(self.weight(), &shape);
+        parameters.push(parameters::Tensor { splits: g.splits(), init_std, projected: true, ..tensor });
+    }
+
+    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+        let g = self.batched(net.batch);
+        let w = net.parameter(&self.weight());
+        let y = net.activation(format!("{}.output", self.name), [g.oh(), g.ow(), g.c_out]);
+        conv2d::forward(net.b, &self.scope("forward"), &g, x.view, w, y.view)?;
+        Ok(y)
+    }
+
+    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+        let g = self.batched(net.batch);
+        // Both read dy and write different buffers: adjacent, they overlap on the device.
+        let (dw, splits) = net.gradient(&self.weight());
+        conv2d::grad_weight(net.b, &self.scope("grad_weight"), &g, x.view, dy, dw, splits)?;
+        if !want_dx {
+            return Ok(None);
+        }
+        let w = net.parameter(&self.weight());
+        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        conv2d::grad_input(net.b, &self.scope("grad_input"), &g, dy, w, dx.view)?;
+        Ok(Some(dx.view))
+    }
+}

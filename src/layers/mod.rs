@@ -1,0 +1,167 @@
+//! How a layer uses kernels: the commands of its forward and its backward pass, its parameters, its initialisation.
+//!
+//! There is no autograd: each layer appends its own backward commands; `tests/gradients.rs` holds them against f64
+//! differences.
+
+mod batchnorm;
+mod conv2d;
+mod dropout;
+pub mod init;
+mod pool;
+mod relu;
+mod residual;
+
+pub use batchnorm::BatchNorm;
+pub use conv2d::Conv2d;
+pub use dropout::Dropout;
+pub use pool::{AvgPool, MaxPool};
+pub use relu::Relu;
+pub use residual::Residual;
+
+use crate::error::Result;
+use crate::kernels::parameters::{self, Parameters};
+use crate::plan::{Builder, View};
+
+/// A batch of activations, `[batch, h, w, c]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensor {
+    /// Where it lies.
+    pub view: View,
+    /// Height, width, channels of one sample.
+    pub shape: [usize; 3],
+}
+
+impl Tensor {
+    /// Elements of one sample.
+    pub fn sample(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// What a forward pass is for; only batch norm and dropout care.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mode {
+    /// Batch statistics, dropout, everything kept for the backward pass.
+    Train,
+    /// Batch statistics, each added with this weight to the layer's averages (RECIPES A7).
+    Moments {
+        /// 1 / number of batches.
+        weight: f32,
+    },
+    /// The averages take the place of batch statistics.
+    Test,
+}
+
+/// The plan under construction, as layers see it.
+pub struct Net<'a> {
+    /// The plan.
+    pub b: &'a mut Builder,
+    /// Samples per batch.
+    pub batch: usize,
+    /// What the pass is for.
+    pub mode: Mode,
+    /// The table of parameter tensors.
+    pub parameters: &'a Parameters,
+    /// The flat array of projected parameters.
+    pub projected: View,
+    /// The flat array of gradients; its part of a tensor holds `splits` partial sums.
+    pub grad: Option<View>,
+}
+
+impl Net<'_> {
+    /// The projected values of a parameter tensor.
+    ///
+    /// # Panics
+    /// If no layer declared it.
+    pub fn parameter(&self, name: &str) -> View {
+        self.tensor(name).part(self.projected)
+    }
+
+    /// The gradient of a parameter tensor, with its number of partial sums.
+    ///
+    /// # Panics
+    /// If no layer declared it or the plan has no backward pass.
+    pub fn gradient(&self, name: &str) -> (View, usize) {
+        let (grad, t) = (self.grad.expect("a backward pass has gradients"), self.tensor(name));
+        (t.grad_part(grad), t.splits)
+    }
+
+    fn tensor(&self, name: &str) -> &parameters::Tensor {
+        self.parameters.find(name).unwrap_or_else(|| panic!("no layer declared {name}"))
+    }
+
+    /// A new activation `[batch, h, w, c]`.
+    pub fn activation(&mut self, name: String, shape: [usize; 3]) -> Tensor {
+        let [h, w, c] = shape;
+        Tensor { view: self.b.transient(name, &[self.batch, h, w, c]), shape }
+    }
+}
+
+/// One layer of a network. The name is unique and prefixes its parameters (`conv1.weight`), its scopes
+/// (`conv1.forward`) and its activations (`conv1.output`).
+pub trait Layer: Send + Sync {
+    /// The unique name.
+    fn name(&self) -> &str;
+
+    /// Appends the layer's parameter tensors, for batches of `batch` samples.
+    fn declare(&self, batch: usize, parameters: &mut Parameters, init: &init::Init);
+
+    /// Appends the forward commands.
+    ///
+    /// # Errors
+    /// What the kernels refuse, with the layer's scope.
+    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor>;
+
+    /// Appends the backward commands: the gradients of the parameters and, if `want_dx`, of the input. `x` and `y` are
+    /// the input and output of the forward pass, `dy` has the length of `y`.
+    ///
+    /// # Errors
+    /// As [`Layer::forward`].
+    fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>>;
+}
+
+/// A stack of layers.
+pub type Layers = Vec<Box<dyn Layer>>;
+
+/// Appends the forward passes of all layers; returns the input followed by every layer's output.
+///
+/// # Errors
+/// What a layer refuses.
+pub fn forward(layers: &Layers, net: &mut Net, x: Tensor) -> Result<Vec<Tensor>> {
+    let mut all = vec![x];
+    for layer in layers {
+        all.push(layer.forward(net, all[all.len() - 1])?);
+    }
+    Ok(all)
+}
+
+/// Appends the backward passes of all layers. `activations` is what [`forward`] returned. No gradient is computed below
+/// the first layer that has parameters unless `want_dx`.
+///
+/// # Errors
+/// What a layer refuses.
+pub fn backward(
+    layers: &Layers,
+    net: &mut Net,
+    activations: &[Tensor],
+    dy: View,
+    want_dx: bool,
+) -> Result<Option<View>> {
+    let has_parameters = |l: &dyn Layer| {
+        let mut p = Parameters::default();
+        l.declare(1, &mut p, &init::Init::default());
+        !p.tensors.is_empty()
+    };
+    let first = layers.iter().position(|l| has_parameters(l.as_ref())).unwrap_or(layers.len());
+    let mut dy = dy;
+    for (i, layer) in layers.iter().enumerate().rev() {
+        if !want_dx && i < first {
+            return Ok(None);
+        }
+        match layer.backward(net, activations[i], activations[i + 1], dy, want_dx || i > first)? {
+            Some(dx) => dy = dx,
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(dy))
+}

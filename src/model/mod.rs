@@ -1,0 +1,6 @@
+//! Presets, and the plans that they become.
+
+mod network;
+pub mod preset;
+
+pub use network::Network;

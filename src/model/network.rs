@@ -1,0 +1,289 @@
+//! From a preset to plans: the training step, the projection of stored weights, the re-computation of batch-norm
+//! moments, the test pass.
+
+use super::preset::{self, Loss, Optimizer, Preset};
+use crate::error::{Error, Result};
+use crate::kernels::conv2d::Geometry;
+use crate::kernels::parameters::Parameters;
+use crate::kernels::projections::Projection;
+use crate::kernels::{median, metric, optimizer, pool, project, softmax_ce, square_hinge};
+use crate::layers::init::Init;
+use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layers, MaxPool, Mode, Net, Relu, Residual, Tensor};
+use crate::plan::{Builder, Elem, Plan, Role, Target, View};
+
+/// Rows of the metrics buffer: the steps between two reads by the host.
+const METRIC_SLOTS: usize = 256;
+
+/// A network ready to be planned: what a preset, the shape of the images and the number of classes determine.
+pub struct Network {
+    /// The layers.
+    pub layers: Layers,
+    /// The table of parameter tensors, with clip bounds and weight decay.
+    pub parameters: Parameters,
+    /// The projection of training.
+    pub projection: Projection,
+    /// Height, width, channels of an image.
+    pub input: [usize; 3],
+    /// Number of classes.
+    pub classes: usize,
+    /// Training batch.
+    pub batch: usize,
+    init: Init,
+    loss: Loss,
+    optimizer: Optimizer,
+    /// Batch-norm layers with their channels.
+    normalised: Vec<(String, usize)>,
+    /// For every linear layer's weight: height, width, channels of the map that it flattens.
+    flattened: Vec<(String, [usize; 3])>,
+    /// Number of dropout layers: each has draws of its own.
+    dropouts: u32,
+}
+
+impl Network {
+    /// The network of a preset for images `[h, w, c]`.
+    ///
+    /// # Errors
+    /// Layers whose shapes do not fit, an output that has not `classes` values, an unknown projection.
+    pub fn new(preset: &Preset, input: [usize; 3], classes: usize) -> Result<Network> {
+        let shapes = preset.shapes(input)?;
+        let last = shapes.last().map_or(input, |l| l.output);
+        if last != [1, 1, classes] {
+            let name = shapes.last().map_or("layers", |l| l.name.as_str());
+            let message =
+                format!("the last layer gives {last:?}; {} has {classes} classes: [1, 1, {classes}]", preset.data.set);
+            return Err(Error::layer(name, message));
+        }
+        let mut network = Network {
+            layers: vec![],
+            parameters: Parameters::default(),
+            projection: Projection::parse(&preset.projection)?,
+            input,
+            classes,
+            batch: preset.batch,
+            init: match preset.init {
+                preset::Init::GlorotUniform => Init::GlorotUniform,
+                preset::Init::HeNormal => Init::HeNormal,
+                preset::Init::Gaussian { std } => Init::Gaussian(std),
+            },
+            loss: preset.loss,
+            optimizer: preset.optimizer.clone(),
+            normalised: vec![],
+            flattened: vec![],
+            dropouts: 0,
+        };
+        network.layers = network.build(preset, &shapes);
+        for layer in &network.layers {
+            layer.declare(preset.batch, &mut network.parameters, &network.init);
+        }
+        let decay = match network.optimizer {
+            Optimizer::Sgd { weight_decay, .. } => weight_decay as f32,
+            Optimizer::Adam { .. } => 0.0,
+        };
+        for t in network.parameters.tensors.iter_mut().filter(|t| t.projected) {
+            t.clip = (preset.clip.factor * f64::from(t.init_std)) as f32;
+            t.decay = decay;
+        }
+        Ok(network)
+    }
+
+    fn build(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Layers {
+        let mut out: Layers = vec![];
+        for shape in shapes {
+            let (name, [h, w, c]) = (shape.name.clone(), shape.input);
+            out.push(match &shape.layer {
+                preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
+                preset::Layer::Conv2d(l) => Box::new(Conv2d {
+                    name,
+                    geometry: Geometry {
+                        n: 1,
+                        h,
+                        w,
+                        c_in: c,
+                        c_out: shape.output[2],
+                        kernel: l.kernel.0,
+                        stride: l.stride.0,
+                        pad: l.pad.0,
+                        groups: l.groups,
+                    },
+                    flattens: None,
+                }),
+                preset::Layer::Linear(_) => {
+                    self.flattened.push((format!("{name}.weight"), shape.input));
+                    Box::new(Conv2d::linear(&name, shape.input, shape.output[2]))
+                }
+                preset::Layer::BatchNorm(l) => {
+                    self.normalised.push((name.clone(), c));
+                    let learned = l.learned.unwrap_or(preset.batch_norm.learned);
+                    Box::new(BatchNorm { name, channels: c, epsilon: preset.batch_norm.epsilon as f32, learned })
+                }
+                preset::Layer::Relu(_) => Box::new(Relu { name }),
+                preset::Layer::MaxPool(l) => {
+                    let (kernel, stride) = (l.kernel.0, l.stride.unwrap_or(l.kernel).0);
+                    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad: l.pad.0, ceil: l.ceil };
+                    Box::new(MaxPool { name, geometry })
+                }
+                preset::Layer::AvgPool(l) => {
+                    let kernel = match l.window {
+                        preset::Window::Global => [h, w],
+                        preset::Window::Size(size) => size.0,
+                    };
+                    let (stride, pad) = (l.stride.map_or(kernel, |s| s.0), l.pad.0);
+                    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad, ceil: l.ceil };
+                    Box::new(AvgPool { name, geometry, include_pad: l.include_pad })
+                }
+                preset::Layer::Dropout(l) => {
+                    self.dropouts += 1;
+                    Box::new(Dropout { name, p: l.p, layer: self.dropouts })
+                }
+            });
+        }
+        out
+    }
+
+    /// The flat array of all parameters at step 0.
+    pub fn initial_weights(&self, seed: u64) -> Vec<f32> {
+        self.init.weights(&self.parameters, seed)
+    }
+
+    /// Rows of the metrics buffer.
+    pub fn metric_slots(&self) -> usize {
+        METRIC_SLOTS
+    }
+
+    /// Names of the optimiser's flat arrays.
+    pub fn optimizer_state(&self) -> &'static [&'static str] {
+        match self.optimizer {
+            Optimizer::Adam { .. } => &["adam_m", "adam_v"],
+            Optimizer::Sgd { .. } => &["momentum"],
+        }
+    }
+
+    /// Whether it has batch-norm moments to re-compute.
+    pub fn has_moments(&self) -> bool {
+        !self.normalised.is_empty()
+    }
+
+    /// The state buffers of the averaged moments with their lengths.
+    pub fn moments(&self) -> Vec<(String, usize)> {
+        let both =
+            |(name, c): &(String, usize)| [(format!("{name}.running_mean"), *c), (format!("{name}.running_var"), *c)];
+        self.normalised.iter().flat_map(both).collect()
+    }
+
+    /// For a linear layer's weight, height, width, channels of the map that it flattens.
+    pub fn flattens(&self, weight: &str) -> Option<[usize; 3]> {
+        self.flattened.iter().find(|(name, _)| name == weight).map(|(_, shape)| *shape)
+    }
+
+    /// The training step: project, forward, loss and its gradient, backward, update. Reads `input`, `label`,
+    /// `projections`, `step`; changes `weight` and the optimiser's state; writes `metrics`.
+    ///
+    /// # Errors
+    /// A network that the target cannot hold.
+    pub fn train_plan(&self, target: &Target) -> Result<Plan> {
+        let mut b = Builder::new("train", target.clone());
+        let arrays = self.parameters.arrays(&mut b);
+        if self.projection.needs_median() {
+            median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
+        }
+        project::apply(&mut b, "project", &self.parameters, &arrays)?;
+        let grad = self.parameters.grad(&mut b);
+        let x = self.images(&mut b, "input", self.batch);
+        let mode = Mode::Train;
+        let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
+        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads };
+        let all = layers::forward(&self.layers, &mut net, x)?;
+        let halt = optimizer::halt(net.b);
+        let dlogits = self.loss(net.b, "label", self.batch, all[all.len() - 1].view, halt)?;
+        layers::backward(&self.layers, &mut net, &all, dlogits, false)?;
+        let update = optimizer::Update { weight: arrays.weight, grad, maxima: arrays.maxima, halt };
+        let state: Vec<View> = self.optimizer_state().iter().map(|name| self.parameters.flat(&mut b, name)).collect();
+        match self.optimizer {
+            Optimizer::Adam { beta1, beta2, epsilon: eps } => {
+                let hyper = optimizer::Adam { beta1, beta2, eps };
+                optimizer::adam(&mut b, "update", &self.parameters, &hyper, &update, state[0], state[1])?;
+            }
+            Optimizer::Sgd { momentum, nesterov, .. } => {
+                let hyper = optimizer::Sgd { momentum, nesterov };
+                optimizer::sgd(&mut b, "update", &self.parameters, &hyper, &update, state[0])?;
+            }
+        }
+        b.finish()
+    }
+
+    /// Leaves the largest magnitudes of freshly written weights in `maxima`; what an update does for the next step.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn maxima_plan(&self, target: &Target) -> Result<Plan> {
+        let mut b = Builder::new("maxima", target.clone());
+        let arrays = self.parameters.arrays(&mut b);
+        project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
+        b.finish()
+    }
+
+    /// Projects the stored weights under whatever `projections` says.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn project_plan(&self, target: &Target) -> Result<Plan> {
+        let mut b = Builder::new("project", target.clone());
+        let arrays = self.parameters.arrays(&mut b);
+        project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
+        median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
+        project::apply(&mut b, "project", &self.parameters, &arrays)?;
+        b.finish()
+    }
+
+    /// A forward pass over a training batch in `input` under the projected weights, which adds each batch-norm layer's
+    /// moments, divided by `batches`, to its averages (zeroed by the host before the first batch).
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
+        let mut b = Builder::new("moments", target.clone());
+        let projected = self.parameters.arrays(&mut b).projected;
+        let x = self.images(&mut b, "input", self.batch);
+        let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32 };
+        let mut net = Net { b: &mut b, batch: self.batch, mode, parameters: &self.parameters, projected, grad: None };
+        layers::forward(&self.layers, &mut net, x)?;
+        b.finish()
+    }
+
+    /// A forward pass over `test.input` and `test.label` with the averaged moments; writes `metrics`.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn test_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
+        let mut b = Builder::new("test", target.clone());
+        let projected = self.parameters.arrays(&mut b).projected;
+        let x = self.images(&mut b, "test.input", batch);
+        let mode = Mode::Test;
+        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
+        let all = layers::forward(&self.layers, &mut net, x)?;
+        // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
+        let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
+        self.loss(&mut b, "test.label", batch, all[all.len() - 1].view, halt)?;
+        b.finish()
+    }
+
+    fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Tensor {
+        let [h, w, c] = self.input;
+        Tensor { view: b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), shape: self.input }
+    }
+
+    /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.
+    fn loss(&self, b: &mut Builder, labels: &str, batch: usize, logits: View, halt: View) -> Result<View> {
+        let labels = b.shared(labels, Elem::U32, &[batch], Role::Input);
+        let dlogits = b.transient("loss.grad_input", &[batch, self.classes]);
+        let rows = b.transient("loss.rows", &[batch, 3]);
+        let metrics = b.shared("metrics", Elem::F32, &[METRIC_SLOTS, metric::ROW], Role::Output);
+        let record = match self.loss {
+            Loss::SquareHinge => square_hinge::record,
+            Loss::SoftmaxCe => softmax_ce::record,
+        };
+        record(b, "loss", batch, self.classes, logits, labels, dlogits, rows)?;
+        metric::record(b, "loss.metrics", batch, rows, metrics, halt)?;
+        Ok(dlogits)
+    }
+}

@@ -1,0 +1,400 @@
+//! A preset: the network, how its weights are projected and trained, on which data. Read from TOML (`models/README.md`
+//! explains every key), never changed afterwards, and carried whole in every checkpoint and run folder.
+//!
+//! ```
+//! # use weightproof::model::preset::Preset;
+//! let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &["width=0.125".into(), "data.train=10000".into()])?;
+//! assert_eq!((preset.projection.as_str(), preset.width, preset.data.train), ("sign", 0.125, Some(10_000)));
+//! # Ok::<(), weightproof::error::Error>(())
+//! ```
+
+mod check;
+mod de;
+pub mod embedded;
+mod layer;
+mod shapes;
+mod source;
+mod text;
+mod value;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::error::{Error, Result};
+use de::{De, Failure};
+use source::Sources;
+use value::{number_or_false, number_or_none};
+
+pub use layer::{AvgPool, BatchNorm, Conv2d, Dropout, Layer, Linear, MaxPool, Relu, Residual};
+pub use shapes::{LayerShape, totals};
+pub use value::{Pair, Window};
+
+/// A resolved preset.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preset {
+    /// Name, part of the names of run folders.
+    pub name: String,
+    /// Seed of every random draw.
+    #[serde(default, with = "value::seed")]
+    pub seed: u64,
+    /// Multiplies the channels of every hidden convolution and linear layer.
+    #[serde(default = "default::width")]
+    pub width: f64,
+    /// Images per step.
+    pub batch: usize,
+    /// Passes over the training images.
+    pub epochs: u64,
+    /// Ends training after so many steps, however many epochs there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// Projection of the weights in training, as the papers write it: `none`, `sign`, `stochm:0.5`, ...
+    #[serde(default = "default::projection")]
+    pub projection: String,
+    /// Loss.
+    pub loss: Loss,
+    /// The layers in order.
+    pub layers: Vec<Layer>,
+    /// Bounds of the real-valued weights.
+    #[serde(default)]
+    pub clip: Clip,
+    /// Initial weights.
+    #[serde(default)]
+    pub init: Init,
+    /// Optimiser.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// Learning rate over time.
+    pub lr: Lr,
+    /// Data set and preprocessing.
+    pub data: Data,
+    /// Batch normalisation.
+    #[serde(default)]
+    pub batch_norm: BatchNormalisation,
+    /// Evaluation.
+    #[serde(default)]
+    pub eval: Eval,
+    /// Log.
+    #[serde(default)]
+    pub log: Log,
+    /// Checkpoints.
+    #[serde(default)]
+    pub checkpoint: CheckpointEvery,
+}
+
+/// `loss`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Mean over batch and classes of max(0, 1 - t o)^2, t = +-1 one against all.
+    SquareHinge,
+    /// Cross-entropy of the softmax, mean over the batch.
+    SoftmaxCe,
+}
+
+/// `[clip]`: after each update the weights of layer k are clipped to +-c_k, c_k = factor * (initial std of layer k).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clip {
+    /// The factor; infinity for no clipping.
+    #[serde(with = "number_or_none")]
+    pub factor: f64,
+    /// `[step, times]`: from that step on every c_k is multiplied by `times` once more.
+    pub schedule: Vec<(u64, f64)>,
+}
+
+impl Default for Clip {
+    fn default() -> Self {
+        Clip { factor: f64::INFINITY, schedule: vec![] }
+    }
+}
+
+/// `[init]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Init {
+    /// U(-b, b), b = sqrt(6 / (fan_in + fan_out)).
+    #[default]
+    GlorotUniform,
+    /// N(0, 2 / fan_in).
+    HeNormal,
+    /// N(0, std^2).
+    Gaussian {
+        /// Standard deviation.
+        std: f64,
+    },
+}
+
+impl Init {
+    /// Standard deviation of the initial weights of a layer, which the clip bound scales.
+    pub fn std(&self, fan_in: usize, fan_out: usize) -> f64 {
+        match self {
+            Init::GlorotUniform => (2.0 / (fan_in + fan_out) as f64).sqrt(),
+            Init::HeNormal => (2.0 / fan_in as f64).sqrt(),
+            Init::Gaussian { std } => *std,
+        }
+    }
+}
+
+/// `[optimizer]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Optimizer {
+    /// ADAM.
+    Adam {
+        /// Decay of the mean of gradients.
+        #[serde(default = "default::beta1")]
+        beta1: f64,
+        /// Decay of the mean of squared gradients.
+        #[serde(default = "default::beta2")]
+        beta2: f64,
+        /// Added to the square root of the latter.
+        #[serde(default = "default::adam_epsilon")]
+        epsilon: f64,
+    },
+    /// Stochastic gradient descent: v = momentum v - lr (g + weight_decay W), W += v.
+    Sgd {
+        /// Share of the last step that is kept.
+        #[serde(default)]
+        momentum: f64,
+        /// Whether the gradient is taken after the momentum step.
+        #[serde(default)]
+        nesterov: bool,
+        /// Weight decay of the real-valued weights (not of batch normalisation).
+        #[serde(default)]
+        weight_decay: f64,
+    },
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        let (beta1, beta2, epsilon) = (default::beta1(), default::beta2(), default::adam_epsilon());
+        Optimizer::Adam { beta1, beta2, epsilon }
+    }
+}
+
+/// `[lr]`: the learning rate over time (see `train::schedule`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Lr {
+    /// Always the same.
+    Constant {
+        /// The rate.
+        initial: f64,
+    },
+    /// In epoch e (from 0): initial * (final / initial)^(e / epochs).
+    Exponential {
+        /// The rate of the first epoch.
+        initial: f64,
+        /// The rate that the epoch after the last one would have.
+        #[serde(rename = "final")]
+        last: f64,
+    },
+    /// Multiplied by a factor at given steps.
+    Step {
+        /// The rate of the first step.
+        initial: f64,
+        /// `[step, times]`: from that step on the rate is multiplied by `times` once more.
+        factors: Vec<(u64, f64)>,
+    },
+    /// Cosine from `initial` to `final`, again and again; each cycle `growth` times as long as the last.
+    CosineRestarts {
+        /// The rate at the start of each cycle.
+        initial: f64,
+        /// The rate at the end of each cycle.
+        #[serde(rename = "final")]
+        last: f64,
+        /// Epochs of the first cycle.
+        #[serde(default = "default::two")]
+        first: u64,
+        /// How many times as long each next cycle is.
+        #[serde(default = "default::two")]
+        growth: u64,
+    },
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The data set, e.g. `cifar10`.
+    pub set: String,
+    /// Uses only the first so many training images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
+    /// Uses only the first so many test images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<usize>,
+    /// Global contrast normalisation: the norm that each image gets; `None` for none.
+    #[serde(default, with = "number_or_false")]
+    pub gcn: Option<f64>,
+    /// ZCA whitening: what is added to the eigenvalues; `None` for none.
+    #[serde(default, with = "number_or_false")]
+    pub zca: Option<f64>,
+    /// Scale of the images where there is no contrast normalisation.
+    #[serde(default)]
+    pub scale: Scale,
+}
+
+/// `data.scale`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// 0 to 1.
+    #[default]
+    Unit,
+    /// As in the files, 0 to 255 for bytes.
+    Raw,
+}
+
+/// `[batch_norm]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchNormalisation {
+    /// Added to the variance.
+    pub epsilon: f64,
+    /// Whether gamma and beta are learned, where a layer does not say otherwise.
+    pub learned: bool,
+}
+
+impl Default for BatchNormalisation {
+    fn default() -> Self {
+        BatchNormalisation { epsilon: 1e-4, learned: true }
+    }
+}
+
+/// `[eval]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Eval {
+    /// Projections under which the network is tested, independent of the one it is trained with.
+    pub distort: Vec<String>,
+    /// Images per evaluation step; the training batch if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
+    /// Training batches over which the moments of batch normalisation are re-computed; 0 for all.
+    pub moments_batches: u64,
+    /// Epochs between evaluations during training; 0 for one at the end only.
+    pub every: u64,
+}
+
+impl Default for Eval {
+    fn default() -> Self {
+        Eval {
+            distort: ["none", "sign", "round"].map(String::from).to_vec(),
+            batch: None,
+            moments_batches: 0,
+            every: 0,
+        }
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Steps between lines of the log.
+    pub every: u64,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { every: 10 }
+    }
+}
+
+/// `[checkpoint]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CheckpointEvery {
+    /// Epochs between checkpoints; 0 for none between the start and the end.
+    pub every_epochs: u64,
+    /// Steps between checkpoints, besides those at the ends of epochs; 0 for none.
+    pub every_steps: u64,
+}
+
+impl Default for CheckpointEvery {
+    fn default() -> Self {
+        CheckpointEvery { every_epochs: 1, every_steps: 0 }
+    }
+}
+
+mod default {
+    pub fn width() -> f64 {
+        1.0
+    }
+    pub fn projection() -> String {
+        "none".into()
+    }
+    pub fn beta1() -> f64 {
+        0.9
+    }
+    pub fn beta2() -> f64 {
+        0.999
+    }
+    pub fn adam_epsilon() -> f64 {
+        1e-8
+    }
+    pub fn two() -> u64 {
+        2
+    }
+}
+
+impl Preset {
+    /// Reads the preset at `path`, applies the bases it extends and then each `key=value` of `sets`. `path` is a file,
+    /// or (with or without `.toml`) a name under `models/`, which need not exist: the presets are part of the binary.
+    ///
+    /// # Errors
+    /// No such preset (with the nearest names); a base that is missing or extends itself; no TOML; a key that is unknown
+    /// (with the nearest keys), missing, of the wrong type or out of range. Each names the file or flag it comes from.
+    pub fn load(path: impl AsRef<Path>, sets: &[String]) -> Result<Preset> {
+        Preset::read(Sources::open(path.as_ref())?, sets)
+    }
+
+    /// Reads a preset from text, as [`Preset::to_toml`] writes it.
+    ///
+    /// # Errors
+    /// As [`Preset::load`]; `extends` is refused, because a text lies nowhere.
+    pub fn from_toml(text: &str) -> Result<Preset> {
+        Preset::read(Sources::text(text)?, &[])
+    }
+
+    /// This preset with each `key=value` of `sets` applied: what a resumed run may change.
+    ///
+    /// # Errors
+    /// As [`Preset::load`].
+    pub fn with(&self, sets: &[String]) -> Result<Preset> {
+        Preset::read(Sources::text(&self.to_toml())?, sets)
+    }
+
+    fn read(mut sources: Sources, sets: &[String]) -> Result<Preset> {
+        for set in sets {
+            sources.set(set)?;
+        }
+        let merged: Table = sources.merged();
+        Preset::deserialize(De(Value::Table(merged)))
+            .and_then(|preset| check::check(&preset).map(|()| preset))
+            .map_err(|failure: Failure| Error::Invalid(format!("{}: {failure}", sources.origin(&failure.path))))
+    }
+
+    /// The batch of evaluations.
+    pub fn eval_batch(&self) -> usize {
+        self.eval.batch.unwrap_or(self.batch)
+    }
+
+    /// Rows, columns and channels of the images of the data set, if it is one of those the project knows.
+    pub fn input(&self) -> Option<[usize; 3]> {
+        match self.data.set.as_str() {
+            "digits" => Some([8, 8, 1]),
+            "mnist" => Some([28, 28, 1]),
+            "cifar10" | "cifar100" | "svhn" => Some([32, 32, 3]),
+            "imagenet" => Some([227, 227, 3]),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Ranges of the values of a preset. Types and unknown keys are settled by then.
+
+use super::de::Failure;
+use super::shapes::{MOST_CHANNELS, MOST_PIXELS};
+use super::value::{Pair, Window};
+use super::{Layer, Lr, Optimizer, Preset};
+
+type Check = Result<(), Failure>;
+
+fn require(ok: bool, key: &str, value: impl std::fmt::Display, must: &str) -> Check {
+    if ok { Ok(()) } else { Err(Failure::new(key.split('.'), format!("{value} is out of range: {must}"))) }
+}
+
+fn positive(key: &str, x: f64) -> Check {
+    require(x > 0.0 && x.is_finite(), key, x, "give a number above 0")
+}
+
+fn count(key: &str, n: u64) -> Check {
+    require((1..=1 << 40).contains(&n), key, n, "give a whole number from 1 to 2^40")
+}
+
+/// `[step, times]` pairs: steps ascend, factors are positive.
+fn schedule(key: &str, pairs: &[(u64, f64)]) -> Check {
+    let shown = || pairs.iter().map(|(s, t)| format!("[{s}, {t}]")).collect::<Vec<_>>().join(", ");
+    require(pairs.windows(2).all(|p| p[0].0 < p[1].0), key, shown(), "the steps must ascend")?;
+    require(pairs.iter().all(|(_, t)| *t > 0.0 && t.is_finite()), key, shown(), "every factor must be above 0")
+}
+
+pub(super) fn check(p: &Preset) -> Check {
+    let name_ok = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    require(
+        !p.name.is_empty() && p.name.chars().all(name_ok) && !p.name.starts_with('.') && p.name.len() <= 100,
+        "name",
+        format!("\"{}\"", p.name),
+        "use 1 to 100 letters, digits, - _ . and no leading dot (it becomes part of a folder's name)",
+    )?;
+    require(p.width > 0.0 && p.width <= 1024.0, "width", p.width, "give a number above 0, e.g. 0.125 for an eighth")?;
+    require((1..=1 << 20).contains(&p.batch), "batch", p.batch, "give a whole number from 1 to 2^20")?;
+    require((1..=1 << 20).contains(&p.epochs), "epochs", p.epochs, "give a whole number from 1 to 2^20")?;
+    if let Some(steps) = p.steps {
+        count("steps", steps)?;
+    }
+    require(!p.projection.trim().is_empty(), "projection", "\"\"", "write \"none\" for no projection")?;
+
+    positive_or_infinite("clip.factor", p.clip.factor)?;
+    schedule("clip.schedule", &p.clip.schedule)?;
+    if let super::Init::Gaussian { std } = p.init {
+        positive("init.std", std)?;
+    }
+    optimizer(&p.optimizer)?;
+    lr(&p.lr)?;
+
+    require(!p.data.set.trim().is_empty(), "data.set", "\"\"", "name a data set, e.g. \"cifar10\"")?;
+    for (key, n) in [("data.train", p.data.train), ("data.test", p.data.test), ("eval.batch", p.eval.batch)] {
+        require(n != Some(0), key, 0, "give 1 or more, or leave the key out")?;
+    }
+    require(p.eval.batch.is_none_or(|n| n <= 1 << 20), "eval.batch", p.eval_batch(), "give at most 2^20")?;
+    for (key, x) in [("data.gcn", p.data.gcn), ("data.zca", p.data.zca)] {
+        if let Some(x) = x {
+            require(x > 0.0 && x.is_finite(), key, x, "give a number above 0, or false to switch it off")?;
+        }
+    }
+    positive("batch_norm.epsilon", p.batch_norm.epsilon)?;
+    require(
+        p.eval.distort.iter().all(|d| !d.trim().is_empty()),
+        "eval.distort",
+        format!("{:?}", p.eval.distort),
+        "name projections, e.g. [\"none\", \"sign\"]",
+    )?;
+    count("log.every", p.log.every)?;
+    require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;
+    layers(&p.layers, &["layers".into()])
+}
+
+fn positive_or_infinite(key: &str, x: f64) -> Check {
+    require(x > 0.0, key, x, "give a number above 0, or \"none\" for no clipping")
+}
+
+fn optimizer(o: &Optimizer) -> Check {
+    let decay = |key, x: f64| require((0.0..1.0).contains(&x), key, x, "give a number from 0 up to, but not, 1");
+    match *o {
+        Optimizer::Adam { beta1, beta2, epsilon } => {
+            decay("optimizer.beta1", beta1)?;
+            decay("optimizer.beta2", beta2)?;
+            positive("optimizer.epsilon", epsilon)
+        }
+        Optimizer::Sgd { momentum, nesterov, weight_decay } => {
+            decay("optimizer.momentum", momentum)?;
+            let ok = weight_decay >= 0.0 && weight_decay.is_finite();
+            require(ok, "optimizer.weight_decay", weight_decay, "give 0 or more")?;
+            require(!nesterov || momentum > 0.0, "optimizer.nesterov", nesterov, "needs a momentum above 0")
+        }
+    }
+}
+
+fn lr(lr: &Lr) -> Check {
+    match lr {
+        Lr::Constant { initial } => positive("lr.initial", *initial),
+        Lr::Exponential { initial, last } => {
+            positive("lr.initial", *initial)?;
+            positive("lr.final", *last)
+        }
+        Lr::Step { initial, factors } => {
+            positive("lr.initial", *initial)?;
+            schedule("lr.factors", factors)
+        }
+        Lr::CosineRestarts { initial, last, first, growth } => {
+            positive("lr.initial", *initial)?;
+            require(*last >= 0.0 && last <= initial, "lr.final", last, "give 0 or more, at most lr.initial")?;
+            require((1..=1 << 20).contains(first), "lr.first", first, "give a whole number from 1 to 2^20 (epochs)")?;
+            require((1..=1 << 20).contains(growth), "lr.growth", growth, "give 1 (equal cycles) or more")
+        }
+    }
+}
+
+fn layers(list: &[Layer], path: &[String]) -> Check {
+    for (i, layer) in list.iter().enumerate() {
+        let path = [path, &[format!("[{i}]")]].concat();
+        self::layer(layer, &path)?;
+    }
+    Ok(())
+}
+
+fn layer(layer: &Layer, path: &[String]) -> Check {
+    let require = |ok: bool, key: &str, value: &dyn std::fmt::Display, must: &str| {
+        let failure = || {
+            let path = path.iter().map(String::as_str).chain([key]);
+            Failure::new(path, format!("{value} is out of range: {must}"))
+        };
+        if ok { Ok(()) } else { Err(failure()) }
+    };
+    let out = |key: &str, n: usize| {
+        require((1..=MOST_CHANNELS).contains(&n), key, &n, &format!("give a whole number from 1 to {MOST_CHANNELS}"))
+    };
+    let size = |key: &str, pair: Pair| {
+        let ok = pair.0.iter().all(|n| (1..=MOST_PIXELS).contains(n));
+        require(ok, key, &pair, &format!("give 1 to {MOST_PIXELS} rows and columns"))
+    };
+    let pad = |pad: Pair, kernel: Pair| {
+        let ok = pad.0[0] < kernel.0[0] && pad.0[1] < kernel.0[1];
+        require(ok, "pad", &pad, &format!("it must be less than the {kernel} kernel, else outputs see only padding"))
+    };
+    let on = |key: &str, flag: bool| require(flag, key, &flag, "leave the layer out to switch it off");
+    if let Some(name) = layer.given_name() {
+        let ok = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        require(ok, "name", &format!("\"{name}\""), "use 1 to 64 letters, digits and _")?;
+    }
+    match layer {
+        Layer::Conv2d(l) => {
+            out("conv2d", l.out)?;
+            size("kernel", l.kernel)?;
+            size("stride", l.stride)?;
+            pad(l.pad, l.kernel)?;
+            out("groups", l.groups)
+        }
+        Layer::Linear(l) => out("linear", l.out),
+        Layer::BatchNorm(l) => on("batchnorm", l.batchnorm),
+        Layer::Relu(l) => on("relu", l.relu),
+        Layer::MaxPool(l) => {
+            size("maxpool", l.kernel)?;
+            size("stride", l.stride.unwrap_or(l.kernel))?;
+            pad(l.pad, l.kernel)
+        }
+        Layer::AvgPool(l) => match l.window {
+            Window::Size(kernel) => {
+                size("avgpool", kernel)?;
+                size("stride", l.stride.unwrap_or(kernel))?;
+                pad(l.pad, kernel)
+            }
+            Window::Global => {
+                let alone = l.stride.is_none() && l.pad == Pair::ZERO && !l.ceil && !l.include_pad;
+                require(alone, "avgpool", &"\"global\"", "it takes no stride, pad, ceil or include_pad")
+            }
+        },
+        Layer::Dropout(l) => {
+            require((0.0..1.0).contains(&l.p), "dropout", &l.p, "give a probability from 0 up to, but not, 1")
+        }
+        Layer::Residual(l) => {
+            require(!l.body.is_empty(), "residual", &"[]", "the body needs at least one layer")?;
+            layers(&l.body, &[path, &["residual".into()]].concat())
+        }
+    }
+}

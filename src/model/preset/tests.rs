@@ -1,0 +1,331 @@
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+const SMALL: &str = r#"
+name = "small"
+batch = 5
+epochs = 2
+loss = "softmax_ce"
+layers = [
+  { conv2d = 4, kernel = [3, 1], pad = [1, 0], name = "stem" }, { batchnorm = true, learned = false }, { relu = true },
+  { residual = [{ conv2d = 4, kernel = 3, pad = 1 }, { batchnorm = true }] },
+  { maxpool = 3, stride = 2, ceil = true }, { avgpool = 2, stride = 1, include_pad = true }, { dropout = 0.5 },
+  { avgpool = "global" }, { linear = 10, output = true },
+]
+[lr]
+kind = "constant"
+initial = 0.1
+[data]
+set = "digits"
+"#;
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+}
+
+fn load(name: &str, sets: &[&str]) -> Result<Preset> {
+    let sets: Vec<String> = sets.iter().map(|s| s.to_string()).collect();
+    Preset::load(models().join(name), &sets)
+}
+
+/// The message of the error that `edit` brings into the small preset.
+fn wrong(from: &str, to: &str) -> String {
+    assert!(SMALL.contains(from), "{from}");
+    Preset::from_toml(&SMALL.replacen(from, to, 1)).expect_err(to).to_string()
+}
+
+fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "\"{message}\" does not say \"{part}\"");
+    }
+}
+
+#[test]
+fn the_presets_of_table_2_differ_in_projection_and_clip_only() {
+    let want = [
+        ("tr-none-nc", "none", f64::INFINITY),
+        ("tr-none-c", "none", 0.5),
+        ("tr-sign-c", "sign", 0.5),
+        ("tr-stoch-c", "stoch", 0.5),
+        ("tr-power-c", "power:0..2", 0.5),
+        ("tr-stochm-c", "stochm:0.5", 0.5),
+    ];
+    let first = load("merolla2016/cifar10/tr-none-nc", &[]).unwrap();
+    for (name, projection, factor) in want {
+        let p = load(&format!("merolla2016/cifar10/{name}.toml"), &[]).unwrap();
+        assert_eq!((p.name.as_str(), p.projection.as_str(), p.clip.factor), (name, projection, factor));
+        assert_eq!(p.lr, Lr::Exponential { initial: 0.003, last: 2e-6 });
+        assert_eq!((p.batch, p.epochs, p.data.gcn, p.data.zca), (50, 500, Some(55.0), Some(0.1)));
+        assert_eq!(p.optimizer, Optimizer::Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
+        let same = |p: Preset| Preset { name: "x".into(), projection: "x".into(), clip: Clip::default(), ..p };
+        assert_eq!(same(p), same(first.clone()));
+    }
+}
+
+#[test]
+fn cifar_vgg_has_the_weights_and_multiply_adds_of_the_paper() {
+    let p = load("merolla2016/cifar10/tr-sign-c", &[]).unwrap();
+    let shapes = p.shapes([32, 32, 3]).unwrap();
+    let (weights, multiply_adds) = totals(&shapes);
+    assert_eq!(weights, 12_973_440);
+    assert_eq!((multiply_adds as f64 / 1e6).round(), 616.0);
+    let conv: Vec<_> = shapes.iter().filter(|l| l.kind == "conv2d").map(|l| (l.name.as_str(), l.output)).collect();
+    assert_eq!(
+        conv,
+        [
+            ("conv1", [32, 32, 128]),
+            ("conv2", [32, 32, 128]),
+            ("conv3", [16, 16, 256]),
+            ("conv4", [16, 16, 256]),
+            ("conv5", [8, 8, 512]),
+            ("conv6", [8, 8, 512]),
+        ]
+    );
+    let fc = shapes.iter().find(|l| l.name == "fc1").unwrap();
+    assert_eq!((fc.input, fc.output), ([4, 4, 512], [1, 1, 1024]));
+    assert_eq!(shapes.last().unwrap().output, [1, 1, 10]);
+    says(&p.describe().unwrap(), &["12,973,440", "conv6", "maxpool 2x2 / 2x2"]);
+}
+
+#[test]
+fn width_scales_every_hidden_layer_and_never_the_output() {
+    let p = load("merolla2016/cifar10/tr-sign-c", &["width=0.125"]).unwrap();
+    let shapes = p.shapes([32, 32, 3]).unwrap();
+    let out: Vec<usize> = shapes.iter().filter(|l| l.weights > 0).map(|l| l.output[2]).collect();
+    assert_eq!(out, [16, 16, 32, 32, 64, 64, 128, 10]);
+    let thin = p.with(&["width=0.0001".into()]).unwrap().shapes([32, 32, 3]).unwrap();
+    let out: Vec<usize> = thin.iter().filter(|l| l.weights > 0).map(|l| l.output[2]).collect();
+    assert_eq!(out, [1, 1, 1, 1, 1, 1, 1, 10]);
+}
+
+#[test]
+fn shapes_follow_pooling_modes_groups_and_residual_blocks() {
+    let p = Preset::from_toml(SMALL).unwrap();
+    let shapes = p.shapes([8, 8, 1]).unwrap();
+    let got: Vec<_> = shapes.iter().map(|l| (l.name.as_str(), l.output)).collect();
+    assert_eq!(
+        got,
+        [
+            ("stem", [8, 8, 4]),
+            ("bn1", [8, 8, 4]),
+            ("relu1", [8, 8, 4]),
+            ("res1", [8, 8, 4]),
+            ("pool1", [4, 4, 4]),
+            ("pool2", [3, 3, 4]),
+            ("dropout1", [3, 3, 4]),
+            ("pool3", [1, 1, 4]),
+            ("fc1", [1, 1, 10]),
+        ]
+    );
+    assert_eq!(shapes[0].weights, 12);
+    assert_eq!(shapes[3].body[0].name, "conv2");
+    assert_eq!((shapes[3].weights, shapes[3].multiply_adds), (144, 144 * 64));
+    assert!(matches!(&shapes[1].layer, Layer::BatchNorm(l) if l.learned == Some(false)));
+    assert!(matches!(&shapes[3].body[1].layer, Layer::BatchNorm(l) if l.learned == Some(true)));
+    says(&p.describe().unwrap(), &["  conv2", "avgpool global", "dropout 0.5"]);
+}
+
+#[test]
+fn shapes_that_do_not_fit_name_the_layer_and_the_shapes() {
+    let error = |from: &str, to: &str| {
+        let p = Preset::from_toml(&SMALL.replacen(from, to, 1)).unwrap();
+        p.shapes([8, 8, 1]).unwrap_err().to_string()
+    };
+    says(&error("maxpool = 3", "maxpool = 9"), &["pool1: a 9x9 window does not fit a 8x8 map"]);
+    says(&error("[{ conv2d = 4", "[{ conv2d = 5"), &["res1", "8x8x5", "8x8x4"]);
+    says(&error("[{ conv2d = 4,", "[{ conv2d = 4, groups = 3,"), &["conv2: 3 groups do not divide 4 input"]);
+    says(&error("{ relu = true }", "{ relu = true, name = \"stem\" }"), &["stem: two layers have this name"]);
+    says(&Preset::from_toml(SMALL).unwrap().shapes([0, 8, 1]).unwrap_err().to_string(), &["0x8x1"]);
+}
+
+#[test]
+fn every_preset_survives_the_way_through_text() {
+    let small = SMALL.replace("name = \"small\"", "name = \"small\"\nseed = \"18446744073709551615\"\nsteps = 3");
+    let variants = [
+        "[lr]\nkind = \"cosine_restarts\"\ninitial = 0.1\nfinal = 1e-4\n[init]\nkind = \"he_normal\"\n\
+         [optimizer]\nkind = \"sgd\"\nmomentum = 0.9\nnesterov = true\nweight_decay = 5e-4",
+        "[lr]\nkind = \"step\"\ninitial = 0.1\nfactors = [[100000, 0.01], [125000, 0.01]]\n[init]\nkind = \"gaussian\"\n\
+         std = 0.01\n[clip]\nfactor = 4.5\nschedule = [[5000, 1.4], [10000, 1.4]]\n[eval]\nbatch = 7",
+    ];
+    let mut presets: Vec<Preset> = embedded::names().map(|n| Preset::load(n, &[]).unwrap()).collect();
+    for text in variants.map(|v| small.replace("[lr]\nkind = \"constant\"\ninitial = 0.1", v)) {
+        presets.push(Preset::from_toml(&text).unwrap());
+    }
+    assert_eq!(presets.last().unwrap().seed, u64::MAX);
+    for p in presets {
+        let text = p.to_toml();
+        assert_eq!(Preset::from_toml(&text).unwrap(), p, "{text}");
+        assert_eq!(Preset::from_toml(&text).unwrap().to_toml(), text);
+    }
+}
+
+#[test]
+fn set_replaces_by_dotted_key_and_reads_values_as_toml_else_as_strings() {
+    let sets =
+        ["data.train=10000", "width=0.125", "projection=stochm:0.5", "clip.factor=none", "eval.distort=[\"sign\"]"];
+    let p = load("merolla2016/cifar10/tr-sign-c", &sets).unwrap();
+    assert_eq!((p.data.train, p.width, p.projection.as_str()), (Some(10_000), 0.125, "stochm:0.5"));
+    assert_eq!((p.clip.factor, p.eval.distort), (f64::INFINITY, vec!["sign".to_string()]));
+    assert_eq!(p.data.gcn, Some(55.0), "the rest of the table stays");
+    let p = load("merolla2016/cifar10/tr-sign-c", &["clip.factor=inf", "data.gcn=false", "lr.final=1"]).unwrap();
+    assert_eq!((p.clip.factor, p.data.gcn), (f64::INFINITY, None));
+}
+
+#[test]
+fn a_change_of_kind_drops_the_keys_of_the_old_kind_in_any_order_of_flags() {
+    for sets in [["lr.kind=constant", "lr.initial=0.1"], ["lr.initial=0.1", "lr.kind=constant"]] {
+        assert_eq!(load("demo/digits", &sets).unwrap().lr, Lr::Constant { initial: 0.1 });
+    }
+    says(&load("demo/digits", &["lr.kind=constant"]).unwrap_err().to_string(), &["lr.initial: is missing"]);
+}
+
+#[test]
+fn an_unknown_key_names_its_source_and_the_nearest_keys() {
+    says(&wrong("batch = 5", "bacth = 5"), &["preset: bacth: unknown key", "\"batch\""]);
+    says(&wrong("set =", "sett ="), &["data.sett", "\"set\""]);
+    says(&wrong("pad = [1, 0]", "padd = 1"), &["layers[0].padd", "\"pad\""]);
+    says(&wrong("[{ conv2d = 4,", "[{ conv2d = 4, strid = 1,"), &["layers[3].residual[0].strid", "\"stride\""]);
+    says(&wrong("kind = \"constant\"", "kind = \"constant\"\nfinal = 1.0"), &["lr.final: unknown key"]);
+    says(&load("demo/digits", &["data.trian=5"]).unwrap_err().to_string(), &["--set data.trian=5", "\"train\""]);
+    says(&load("demo/digits", &["init.std=5"]).unwrap_err().to_string(), &["--set init.std=5: init.std"]);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("base.toml"), SMALL.replace("epochs", "epoch")).unwrap();
+    std::fs::write(dir.path().join("top.toml"), "extends = \"base.toml\"").unwrap();
+    let message = Preset::load(dir.path().join("top.toml"), &[]).unwrap_err().to_string();
+    says(&message, &["base.toml: epoch: unknown key", "\"epochs\""]);
+    std::fs::write(dir.path().join("base.toml"), SMALL).unwrap();
+    std::fs::write(dir.path().join("top.toml"), "extends = \"base.toml\"\nbatch = \"many\"").unwrap();
+    let message = Preset::load(dir.path().join("top.toml"), &[]).unwrap_err().to_string();
+    says(&message, &["top.toml: batch: expected a whole number, 0 or more, found the string \"many\""]);
+}
+
+#[test]
+fn an_unknown_kind_names_the_nearest() {
+    says(&wrong("{ relu = true }", "{ rellu = true }"), &["layers[2]", "names no kind of layer", "\"relu\""]);
+    says(&wrong("{ relu = true }", "{ relu = true, dropout = 0.5 }"), &["layers[2]", "2 kinds", "relu, dropout"]);
+    says(&wrong("kind = \"constant\"", "kind = \"constnat\""), &["lr.kind", "\"constant\""]);
+    says(&wrong("kind = \"constant\"\n", ""), &["lr.kind: is missing", "exponential"]);
+    says(&wrong("\"softmax_ce\"", "\"softmax\""), &["loss: \"softmax\" is not known", "softmax_ce"]);
+    says(&wrong("loss =", "losss ="), &["losss: unknown key"]);
+    says(&wrong("set = \"digits\"", ""), &["data.set: is missing"]);
+}
+
+#[test]
+fn a_wrong_type_names_key_type_and_value() {
+    let cases = [
+        ("batch = 5", "batch = -5", "batch: expected a whole number, 0 or more, found the whole number -5"),
+        ("batch = 5", "batch = 5.5", "batch: expected a whole number, 0 or more, found the number 5.5"),
+        ("epochs = 2", "epochs = 1979-05-27", "epochs: expected a whole number"),
+        ("initial = 0.1", "initial = true", "lr.initial: expected a number, found true"),
+        ("kernel = [3, 1]", "kernel = [3, 1, 1]", "layers[0].kernel: expected an array of 2, found an array of 3"),
+        ("kernel = [3, 1]", "kernel = [3]", "layers[0].kernel: expected a whole number or [rows, columns]"),
+        ("\"global\"", "\"all\"", "layers[7].avgpool: expected a whole number, [rows, columns] or \"global\""),
+        ("set = \"digits\"", "set = \"digits\"\ngcn = true", "data.gcn: expected a number or false, found true"),
+        (
+            "batch = 5",
+            "batch = 5\nclip.factor = \"no\"",
+            "clip.factor: expected a number or \"none\", found the string",
+        ),
+        ("batch = 5", "batch = 5\nclip.schedule = [[1]]", "clip.schedule[0]: expected an array of two numbers"),
+        ("batch = 5", "batch = 5\nclip.schedule = [[1, 2, 3]]", "clip.schedule[0]: expected"),
+        ("batch = 5", "batch = 5\nclip = 5", "clip: expected a table, found the whole number 5"),
+        ("{ relu = true }", "5", "layers[2]: expected one of conv2d"),
+    ];
+    for (from, to, message) in cases {
+        says(&wrong(from, to), &[message]);
+    }
+}
+
+#[test]
+fn a_value_out_of_range_says_what_to_do() {
+    let cases = [
+        ("batch = 5", "batch = 0", "batch: 0 is out of range: give a whole number from 1"),
+        ("batch = 5", "batch = 5\nwidth = 0.0", "width: 0 is out of range"),
+        ("batch = 5", "batch = 5\nwidth = nan", "width: NaN is out of range"),
+        ("epochs = 2", "epochs = 0", "epochs: 0"),
+        ("initial = 0.1", "initial = -0.1", "lr.initial: -0.1"),
+        ("initial = 0.1", "initial = inf", "lr.initial: inf"),
+        ("name = \"small\"", "name = \"../x\"", "name: \"../x\" is out of range"),
+        ("pad = [1, 0]", "pad = [3, 0]", "layers[0].pad: 3x0 is out of range"),
+        ("conv2d = 4, kernel = 3", "conv2d = 4, kernel = 0", "layers[3].residual[0].kernel: 0x0"),
+        ("conv2d = 4", "conv2d = 9000000000000000000", "layers[0].conv2d"),
+        ("{ relu = true }", "{ relu = false }", "layers[2].relu: false is out of range: leave the layer out"),
+        ("dropout = 0.5", "dropout = 1.0", "layers[6].dropout: 1 is"),
+        ("batch = 5", "batch = 5\nclip.schedule = [[5, 1.4], [5, 1.4]]", "the steps must ascend"),
+        ("batch = 5", "batch = 5\noptimizer = { kind = \"adam\", beta1 = 1.0 }", "optimizer.beta1: 1 is"),
+        ("batch = 5", "batch = 5\neval.batch = 0", "eval.batch: 0 is out of range: give 1 or more"),
+    ];
+    for (from, to, message) in cases {
+        says(&wrong(from, to), &[message]);
+    }
+    says(&load("demo/digits", &["lr.initial=0"]).unwrap_err().to_string(), &["--set lr.initial=0: lr.initial: 0 is"]);
+}
+
+#[test]
+fn extends_is_relative_to_the_file_merges_tables_and_refuses_cycles() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    std::fs::create_dir(dir.path().join("sub")).unwrap();
+    write("base.toml", &SMALL.replace("name = \"small\"\n", ""));
+    write("sub/top.toml", "extends = \"../base.toml\"\n[lr]\ninitial = 0.5\n[data]\ntrain = 7");
+    let p = Preset::load(dir.path().join("sub/top.toml"), &[]).unwrap();
+    assert_eq!((p.name.as_str(), p.lr, p.data.train), ("top", Lr::Constant { initial: 0.5 }, Some(7)));
+    assert_eq!(p.data.set, "digits");
+    assert_eq!(Preset::load(dir.path().join("sub/top"), &[]).unwrap().data.train, Some(7), ".toml may be left out");
+
+    write("base.toml", "extends = \"sub/top.toml\"");
+    let message = Preset::load(dir.path().join("sub/top.toml"), &[]).unwrap_err().to_string();
+    says(&message, &["extends itself", "base.toml"]);
+    write("base.toml", "extends = \"gone.toml\"");
+    says(
+        &Preset::load(dir.path().join("base.toml"), &[]).unwrap_err().to_string(),
+        &["base.toml extends", "gone.toml"],
+    );
+    write("base.toml", "extends = 5");
+    says(&Preset::load(dir.path().join("base.toml"), &[]).unwrap_err().to_string(), &["extends: expected the path"]);
+    write("base.toml", "batch = = 5");
+    says(
+        &Preset::load(dir.path().join("base.toml"), &[]).unwrap_err().to_string(),
+        &["base.toml: this is no TOML", "line 1"],
+    );
+}
+
+#[test]
+fn built_in_presets_are_found_by_name_and_near_misses_are_named() {
+    let p =
+        Preset::read(Sources::open(Path::new("models/merolla2016/cifar10/tr-stochm-c.toml")).unwrap(), &[]).unwrap();
+    assert_eq!(p.projection, "stochm:0.5");
+    says(&Preset::load("demo/digit", &[]).unwrap_err().to_string(), &["demo/digit", "\"demo/digits\""]);
+}
+
+#[test]
+fn odd_sets_are_errors_or_strings_and_never_more_than_one_key() {
+    for set in ["width", "=5", ".=5", "a..b=5", "extends=x", "layers.0.conv2d=5", "width=0.5\nbatch=7"] {
+        assert!(load("demo/digits", &[set]).is_err(), "{set}");
+    }
+    assert!(load("demo/digits", &["name=a-b"]).is_ok());
+}
+
+#[test]
+fn no_truncation_or_altered_byte_of_a_preset_panics() {
+    let text = load("merolla2016/cifar10/tr-power-c", &[]).unwrap().to_toml();
+    for end in (0..text.len()).filter(|i| text.is_char_boundary(*i)) {
+        drop(Preset::from_toml(&text[..end]));
+    }
+    for i in (0..text.len()).step_by(3) {
+        let mut bytes = text.clone().into_bytes();
+        bytes[i] ^= 1;
+        if let Ok(p) = Preset::from_toml(&String::from_utf8_lossy(&bytes)) {
+            drop(p.shapes([32, 32, 3]));
+        }
+    }
+}
+
+#[test]
+fn initial_deviation_is_what_the_clip_bound_scales() {
+    let fan = (3 * 3 * 128, 3 * 3 * 256);
+    assert!((Init::GlorotUniform.std(fan.0, fan.1) - (2.0f64 / (1152.0 + 2304.0)).sqrt()).abs() < 1e-15);
+    assert!((Init::HeNormal.std(fan.0, fan.1) - (2.0f64 / 1152.0).sqrt()).abs() < 1e-15);
+    assert_eq!(Init::Gaussian { std: 0.01 }.std(1, 1), 0.01);
+}

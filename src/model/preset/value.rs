@@ -1,0 +1,221 @@
+//! The values of a preset that TOML has no type for: a pair written as one number, a number that can be switched off.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Unexpected, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+/// Rows and columns: `3` is short for `[3, 3]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair(pub [usize; 2]);
+
+impl Pair {
+    /// No padding.
+    pub const ZERO: Pair = Pair([0, 0]);
+    /// Every pixel.
+    pub const ONE: Pair = Pair([1, 1]);
+
+    /// Serde default.
+    pub(super) fn zero() -> Self {
+        Pair::ZERO
+    }
+
+    /// Serde default.
+    pub(super) fn one() -> Self {
+        Pair::ONE
+    }
+
+    /// Serde skip.
+    pub(super) fn is_zero(&self) -> bool {
+        *self == Pair::ZERO
+    }
+
+    /// Serde skip.
+    pub(super) fn is_one(&self) -> bool {
+        *self == Pair::ONE
+    }
+}
+
+impl fmt::Display for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.0[0], self.0[1])
+    }
+}
+
+impl Serialize for Pair {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if self.0[0] == self.0[1] { self.0[0].serialize(s) } else { self.0.serialize(s) }
+    }
+}
+
+struct PairVisitor;
+
+impl<'de> Visitor<'de> for PairVisitor {
+    type Value = Pair;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number or [rows, columns]")
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Pair, E> {
+        match usize::try_from(n) {
+            Ok(n) => Ok(Pair([n, n])),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(n), &self)),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Pair, A::Error> {
+        let mut next = |i| seq.next_element()?.ok_or_else(|| de::Error::invalid_length(i, &PairVisitor));
+        Ok(Pair([next(0)?, next(1)?]))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pair {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(PairVisitor)
+    }
+}
+
+/// What an average-pooling layer averages over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The whole map: written `"global"`.
+    Global,
+    /// Windows of this size.
+    Size(Pair),
+}
+
+impl Serialize for Window {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Window::Global => s.serialize_str("global"),
+            Window::Size(pair) => pair.serialize(s),
+        }
+    }
+}
+
+struct WindowVisitor;
+
+impl<'de> Visitor<'de> for WindowVisitor {
+    type Value = Window;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number, [rows, columns] or \"global\"")
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Window, E> {
+        match usize::try_from(n) {
+            Ok(n) => Ok(Window::Size(Pair([n, n]))),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(n), &self)),
+        }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Window, E> {
+        if text == "global" { Ok(Window::Global) } else { Err(E::invalid_value(Unexpected::Str(text), &self)) }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Window, A::Error> {
+        PairVisitor.visit_seq(seq).map(Window::Size)
+    }
+}
+
+impl<'de> Deserialize<'de> for Window {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(WindowVisitor)
+    }
+}
+
+struct NumberOr {
+    /// What stands for "off", for messages.
+    expecting: &'static str,
+    /// Whether `false` (else `"none"`) switches it off.
+    boolean: bool,
+}
+
+impl Visitor<'_> for NumberOr {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
+    }
+
+    fn visit_f64<E: de::Error>(self, x: f64) -> Result<Option<f64>, E> {
+        Ok(Some(x))
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Option<f64>, E> {
+        Ok(Some(n as f64))
+    }
+
+    fn visit_bool<E: de::Error>(self, b: bool) -> Result<Option<f64>, E> {
+        if self.boolean && !b { Ok(None) } else { Err(E::invalid_type(Unexpected::Bool(b), &self)) }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<f64>, E> {
+        if !self.boolean && text == "none" { Ok(None) } else { Err(E::invalid_type(Unexpected::Str(text), &self)) }
+    }
+}
+
+/// A number, or `false` for `None`.
+pub(super) mod number_or_false {
+    use super::*;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+        d.deserialize_any(NumberOr { expecting: "a number or false", boolean: true })
+    }
+
+    pub fn serialize<S: Serializer>(x: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+        match x {
+            Some(x) => s.serialize_f64(*x),
+            None => s.serialize_bool(false),
+        }
+    }
+}
+
+/// A number, or `"none"` for infinity.
+pub(super) mod number_or_none {
+    use super::*;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<f64, D::Error> {
+        let x = d.deserialize_any(NumberOr { expecting: "a number or \"none\"", boolean: false })?;
+        Ok(x.unwrap_or(f64::INFINITY))
+    }
+
+    pub fn serialize<S: Serializer>(x: &f64, s: S) -> Result<S::Ok, S::Error> {
+        if *x == f64::INFINITY { s.serialize_str("none") } else { s.serialize_f64(*x) }
+    }
+}
+
+struct SeedVisitor;
+
+impl Visitor<'_> for SeedVisitor {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number from 0 to 2^64 - 1 (as a string from 2^63 on)")
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<u64, E> {
+        u64::try_from(n).map_err(|_| E::invalid_value(Unexpected::Signed(n), &self))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+        text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+/// A seed of 64 bits, of which TOML's integers have only 63.
+pub(super) mod seed {
+    use super::*;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<u64, D::Error> {
+        d.deserialize_any(SeedVisitor)
+    }
+
+    pub fn serialize<S: Serializer>(x: &u64, s: S) -> Result<S::Ok, S::Error> {
+        match i64::try_from(*x) {
+            Ok(n) => s.serialize_i64(n),
+            Err(_) => s.serialize_str(&x.to_string()),
+        }
+    }
+}

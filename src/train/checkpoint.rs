@@ -1,0 +1,316 @@
+//! Checkpoints: safetensors files that carry a whole training state.
+//!
+//! The tensors are f32 and stand as PyTorch has them (see [`layout`](super::layout)), so that any reader of safetensors can use the
+//! weights. The metadata holds the rest as strings (see [`key`]), with a format version and a SHA-256 over everything else. A file
+//! is written beside the old one and renamed, so that there is always a whole one.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+use std::str::FromStr;
+
+use safetensors::{Dtype, tensor::Metadata};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::files;
+
+/// Version of the format that [`save`] writes. [`load`] reads this and older ones.
+pub const VERSION: u32 = 1;
+/// Metadata key of the format version: what makes a safetensors file a checkpoint.
+const FORMAT: &str = "weightproof_checkpoint";
+/// Metadata key of the checksum.
+const CHECKSUM: &str = "sha256";
+/// The safetensors key of the metadata itself, hence no name of a tensor.
+const METADATA: &str = "__metadata__";
+/// Longest header that readers of safetensors accept.
+const MOST_HEADER: u64 = 100_000_000;
+
+/// Keys of the metadata of a training run.
+pub mod key {
+    /// The resolved preset as TOML.
+    pub const PRESET: &str = "preset";
+    /// Steps done.
+    pub const STEP: &str = "step";
+    /// Epochs done.
+    pub const EPOCH: &str = "epoch";
+    /// Images of the current epoch that have been used.
+    pub const POSITION: &str = "position";
+    /// The seed.
+    pub const SEED: &str = "seed";
+    /// Variant and knobs of each kernel.
+    pub const VARIANTS: &str = "variants";
+    /// Adapter and driver.
+    pub const ADAPTER: &str = "adapter";
+}
+
+/// A named array.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tensor {
+    /// Dimensions, as in PyTorch.
+    pub shape: Vec<usize>,
+    /// Elements, the last dimension innermost.
+    pub data: Vec<f32>,
+}
+
+/// The content of a checkpoint.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    /// Weights, batch-norm parameters and moments, optimiser state.
+    pub tensors: BTreeMap<String, Tensor>,
+    /// The rest (see [`key`]); format version and checksum are not among them.
+    pub meta: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// The metadata string `key`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn text(&self, key: &str) -> Result<&str> {
+        let missing = || Error::Invalid(format!("the checkpoint has no `{key}`: it is not one of a training run"));
+        self.meta.get(key).map(String::as_str).ok_or_else(missing)
+    }
+
+    /// The metadata string `key` as a number.
+    ///
+    /// # Errors
+    /// There is none, or it is no number.
+    pub fn number<T: FromStr>(&self, key: &str) -> Result<T> {
+        let text = self.text(key)?;
+        text.parse().map_err(|_| Error::Invalid(format!("`{key}` of the checkpoint is \"{text}\", not a number")))
+    }
+
+    /// Takes the tensor `name` out.
+    ///
+    /// # Errors
+    /// There is none, or it has another shape.
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        match self.tensors.get(name) {
+            Some(t) if t.shape == shape => Ok(self.tensors.remove(name).unwrap_or_default().data),
+            Some(t) => Err(Error::layer(
+                name,
+                format!(
+                    "the checkpoint has shape {:?}, the network {shape:?}; use the checkpoint's own preset",
+                    t.shape
+                ),
+            )),
+            None => Err(Error::layer(
+                name,
+                format!(
+                    "the checkpoint has no such tensor.{}",
+                    crate::error::suggest(name, self.tensors.keys().map(String::as_str))
+                ),
+            )),
+        }
+    }
+
+    /// SHA-256 over the metadata and the tensors, every part preceded by its length.
+    fn checksum(&self, version: u32) -> String {
+        let mut hash = Sha256::new();
+        let count = |hash: &mut Sha256, n: usize| hash.update((n as u64).to_le_bytes());
+        let text = |hash: &mut Sha256, s: &str| {
+            count(hash, s.len());
+            hash.update(s);
+        };
+        text(&mut hash, &version.to_string());
+        count(&mut hash, self.meta.len());
+        for (key, value) in &self.meta {
+            text(&mut hash, key);
+            text(&mut hash, value);
+        }
+        count(&mut hash, self.tensors.len());
+        for (name, tensor) in &self.tensors {
+            text(&mut hash, name);
+            count(&mut hash, tensor.shape.len());
+            tensor.shape.iter().for_each(|n| count(&mut hash, *n));
+            for part in tensor.data.chunks(CHUNK) {
+                hash.update(bytes(part));
+            }
+        }
+        hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// The whole header: length, JSON, spaces up to a multiple of eight.
+    fn header(&self, path: &Path) -> Result<Vec<u8>> {
+        let fail = |message: String| Err(Error::format(path, format!("cannot be written: {message}")));
+        let mut meta = serde_json::Map::new();
+        meta.insert(FORMAT.into(), VERSION.to_string().into());
+        for (key, value) in &self.meta {
+            if key == FORMAT || key == CHECKSUM {
+                return fail(format!("the metadata key `{key}` is reserved"));
+            }
+            meta.insert(key.clone(), value.clone().into());
+        }
+        meta.insert(CHECKSUM.into(), self.checksum(VERSION).into());
+        let mut header = serde_json::Map::new();
+        header.insert(METADATA.into(), meta.into());
+        let mut start = 0;
+        for (name, tensor) in &self.tensors {
+            let elements = tensor.shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
+            if elements != Some(tensor.data.len()) || name == METADATA {
+                return fail(format!("tensor {name} of shape {:?} has {} elements", tensor.shape, tensor.data.len()));
+            }
+            let end = start + tensor.data.len() * 4;
+            let info = serde_json::json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [start, end] });
+            header.insert(name.clone(), info);
+            start = end;
+        }
+        let mut json = serde_json::Value::from(header).to_string().into_bytes();
+        json.resize(json.len().next_multiple_of(8), b' ');
+        if json.len() as u64 > MOST_HEADER {
+            return fail(format!("names and metadata take {} bytes, readers accept {MOST_HEADER}", json.len()));
+        }
+        Ok([&(json.len() as u64).to_le_bytes(), json.as_slice()].concat())
+    }
+}
+
+/// Elements that are converted at a time.
+const CHUNK: usize = 1 << 14;
+
+/// Little-endian bytes.
+fn bytes(part: &[f32]) -> Vec<u8> {
+    part.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+/// Writes `checkpoint` to `path`: whole, or not at all.
+///
+/// # Errors
+/// A full disk or missing folder (what was at `path` stays as it was); a tensor whose shape does not match its data.
+pub fn save(path: impl AsRef<Path>, checkpoint: &Checkpoint) -> Result<()> {
+    let path = path.as_ref();
+    let header = checkpoint.header(path)?;
+    files::replace(path, |w: &mut dyn Write| {
+        w.write_all(&header)?;
+        for tensor in checkpoint.tensors.values() {
+            for part in tensor.data.chunks(CHUNK) {
+                w.write_all(&bytes(part))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Reads the checkpoint at `path`.
+///
+/// # Errors
+/// A file that cannot be read; that is truncated, altered, or no safetensors file; a plain file of weights; a checkpoint
+/// of a newer format.
+pub fn load(path: impl AsRef<Path>) -> Result<Checkpoint> {
+    let path = path.as_ref();
+    let io = |e| Error::io(path, e);
+    let file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    read(&mut BufReader::with_capacity(1 << 20, file), length, path)
+}
+
+/// Reads a checkpoint of `length` bytes from anywhere; errors name `path`. Nothing is allocated that the file has not the
+/// bytes for.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint> {
+    let fail = |message: String| Error::format(path, message);
+    let io = |e: io::Error| match e.kind() {
+        io::ErrorKind::UnexpectedEof => fail("the file ends in the middle; use another checkpoint".into()),
+        _ => Error::io(path, e),
+    };
+    let mut word = [0; 8];
+    if length < 8 {
+        return Err(fail(format!("{length} bytes are no checkpoint; the file is truncated or another kind of file")));
+    }
+    file.read_exact(&mut word).map_err(io)?;
+    let header = u64::from_le_bytes(word);
+    if header > MOST_HEADER || header > length - 8 {
+        return Err(fail(format!(
+            "a header of {header} bytes in a file of {length}: the file is truncated, or no safetensors file"
+        )));
+    }
+    let mut json = vec![0; header as usize];
+    file.read_exact(&mut json).map_err(io)?;
+    let metadata: Metadata = serde_json::from_slice(&json).map_err(|e| {
+        fail(format!("the header is no safetensors header ({e}); the file is altered or of another kind"))
+    })?;
+
+    let mut meta: BTreeMap<String, String> = metadata.metadata().clone().unwrap_or_default().into_iter().collect();
+    let version = meta.remove(FORMAT).ok_or_else(|| {
+        fail("this is a plain file of weights, not a checkpoint: it has no training state; give a file that `train` wrote".into())
+    })?;
+    let altered = |what: &str| fail(format!("{what}: the file is altered or damaged; use another checkpoint"));
+    let version: u32 = version.parse().map_err(|_| altered(&format!("format version \"{version}\"")))?;
+    if version > VERSION {
+        return Err(fail(format!(
+            "checkpoint format {version}, this program reads up to {VERSION}: it was written by a newer one; update"
+        )));
+    }
+    let checksum = meta.remove(CHECKSUM).ok_or_else(|| altered("no checksum"))?;
+
+    let present = length - 8 - header;
+    if metadata.data_len() as u64 != present {
+        return Err(fail(format!(
+            "{present} bytes of tensors, the header lists {}: the file is truncated or damaged; use another checkpoint",
+            metadata.data_len()
+        )));
+    }
+    let mut checkpoint = Checkpoint { tensors: BTreeMap::new(), meta };
+    let mut buffer = vec![0; CHUNK * 4];
+    for name in metadata.offset_keys() {
+        let Some(info) = metadata.info(&name) else { return Err(altered(&format!("tensor {name}"))) };
+        if info.dtype != Dtype::F32 {
+            return Err(altered(&format!("tensor {name} has type {:?} instead of F32", info.dtype)));
+        }
+        let size = info.data_offsets.1 - info.data_offsets.0;
+        let mut data = Vec::with_capacity(size / 4);
+        let mut left = size;
+        while left > 0 {
+            let part = &mut buffer[..left.min(CHUNK * 4)];
+            file.read_exact(part).map_err(io)?;
+            data.extend(part.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
+            left -= part.len();
+        }
+        checkpoint.tensors.insert(name, Tensor { shape: info.shape.clone(), data });
+    }
+    if checkpoint.checksum(version) != checksum {
+        return Err(altered("the checksum does not match"));
+    }
+    Ok(checkpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(bytes: &[u8]) -> String {
+        read(&mut &*bytes, bytes.len() as u64, Path::new("x.safetensors")).unwrap_err().to_string()
+    }
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn a_header_that_claims_more_than_the_file_has_is_refused_before_anything_is_allocated() {
+        assert!(refused(&u64::MAX.to_le_bytes()).starts_with("x.safetensors: a header of 18446744073709551615 bytes"));
+        let claim = |n: u64, end: u64| {
+            format!(
+                r#"{{"__metadata__":{{"weightproof_checkpoint":"1","sha256":""}},
+                "a":{{"dtype":"F32","shape":[{n}],"data_offsets":[0,{end}]}}}}"#
+            )
+        };
+        assert!(refused(&file(&claim(1 << 40, 1 << 42), &[])).contains("0 bytes of tensors, the header lists"));
+        assert!(refused(&file(&claim(u64::MAX, 4), &[0; 4])).contains("header"));
+        assert!(refused(&file(&claim(1, 4), &[0; 4])).contains("the checksum does not match"));
+    }
+
+    #[test]
+    fn foreign_and_future_files_say_what_they_are() {
+        assert!(
+            refused(&file(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, &[0; 4])).contains("plain file")
+        );
+        assert!(refused(&file(r#"{"__metadata__":{"weightproof_checkpoint":"2"}}"#, &[])).contains("newer"));
+        assert!(refused(&file(r#"{"__metadata__":{"weightproof_checkpoint":"-"}}"#, &[])).contains("altered"));
+        assert!(refused(b"PK\x03\x04 is a zip file, not safetensors").contains("no safetensors file"));
+        assert!(refused(b"").contains("0 bytes"));
+    }
+}

@@ -1,0 +1,64 @@
+//! After a loss that is not finite: which scope first produced such a value.
+
+use std::sync::Arc;
+
+use crate::data::{Batches, Position, Prepared};
+use crate::error::{Error, Result};
+use crate::gpu::Runner;
+use crate::model::Network;
+use crate::plan::{Elem, Role, Step};
+
+/// Repeats step `step`, whose update did not happen, command by command and looks at everything each command wrote.
+/// The weights are still those that the bad step read: from the first bad loss on the optimiser leaves them alone.
+///
+/// Returns the error to report.
+pub fn non_finite(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &Step, number: u64) -> Error {
+    match search(runner, network, data, step, number) {
+        Ok(error) | Err(error) => error,
+    }
+}
+
+fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &Step, number: u64) -> Result<Error> {
+    const REMEDY: &str = "try a smaller learning rate (--set lr.initial=...), or clipping (--set clip.factor=0.5)";
+    let report = |scope: &str, what: String| Error::NonFinite {
+        step: number,
+        scope: scope.into(),
+        message: format!("{what}; {REMEDY}"),
+    };
+    let words = runner.read("weight", network.parameters.len())?;
+    let weights: &[f32] = bytemuck::cast_slice(&words);
+    for t in &network.parameters.tensors {
+        if let Some(i) = weights[t.offset..t.offset + t.len()].iter().position(|w| !w.is_finite()) {
+            let scope = format!("{} (update of the step before)", t.name);
+            return Ok(report(&scope, format!("element {i} is {}", weights[t.offset + i])));
+        }
+    }
+    let loaded = runner.load(network.train_plan(&runner.device.target.clone())?, true)?;
+    let batch = Batches::train(data, network.batch, step.seed(), Position { step: number })?.next();
+    let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))?;
+    if let Some(i) = batch.images.iter().position(|v| !v.is_finite()) {
+        return Ok(report("data", format!("value {i} of the batch is {}", batch.images[i])));
+    }
+    runner.write("input", bytemuck::cast_slice(&batch.images))?;
+    runner.write("label", &batch.labels)?;
+    runner.write("step", &step.words())?;
+    for i in 0..loaded.plan.commands.len() {
+        runner.run_commands(&loaded, i..i + 1)?;
+        let command = &loaded.plan.commands[i];
+        for a in command.args.iter().filter(|a| a.access.writes()) {
+            let b = loaded.plan.buffer(a.view.buffer);
+            if b.elem != Elem::F32 || b.role == Role::Constant {
+                continue;
+            }
+            let words = runner.read_buffer(&loaded, a.view.buffer.0 as usize)?;
+            let values: &[f32] = &bytemuck::cast_slice(&words)[a.view.offset..a.view.offset + a.view.len];
+            if let Some(e) = values.iter().position(|v| !v.is_finite()) {
+                return Ok(report(
+                    &command.scope,
+                    format!("`{}` of {} has {} at element {e}", a.name, command.kernel, values[e]),
+                ));
+            }
+        }
+    }
+    Ok(report("loss", "the loss was not finite, but the repetition of the step found nothing".into()))
+}

@@ -1,0 +1,11 @@
+//! Training: the loop, its schedules, the run folder with its log, checkpoints.
+
+pub mod checkpoint;
+mod diagnose;
+pub mod layout;
+pub mod record;
+mod run;
+pub mod schedule;
+pub mod state;
+
+pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};

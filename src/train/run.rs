@@ -1,0 +1,364 @@
+//! The training loop: feeds batches to the plan, reads metrics late, logs, evaluates, saves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::checkpoint::{self, Checkpoint, key};
+use super::record::{self, About, EvalLine, Run, StepLine};
+use super::{diagnose, schedule, state};
+use crate::data::{self, Batches, Position, Prepared, Preprocessing};
+use crate::error::{Error, Result};
+use crate::eval::{Evaluator, Score};
+use crate::gpu::{Device, Loaded, Runner};
+use crate::kernels::projections::{self, Projection};
+use crate::model::Network;
+use crate::model::preset::{Optimizer, Preset, Scale};
+use crate::plan::Step;
+
+/// What a training run needs beside its preset.
+pub struct Options<'a> {
+    /// Folder of the data sets; absent: the default one.
+    pub data: Option<PathBuf>,
+    /// The run folder; absent: `runs/<time>-<preset>`.
+    pub out: Option<PathBuf>,
+    /// Go on from the checkpoint in the run folder, which must be given.
+    pub resume: bool,
+    /// The command line, for the record.
+    pub command: String,
+    /// Set by Ctrl-C: finish the step, save, stop.
+    pub stop: &'a AtomicBool,
+    /// No progress bars.
+    pub quiet: bool,
+}
+
+/// How a run ended.
+pub struct Outcome {
+    /// The final scores; empty if the run was stopped.
+    pub scores: Vec<Score>,
+    /// Steps done.
+    pub step: u64,
+    /// Whether Ctrl-C ended it early.
+    pub stopped: bool,
+    /// The run folder.
+    pub dir: PathBuf,
+}
+
+/// Loads and preprocesses the data set of a preset.
+///
+/// # Errors
+/// Missing or damaged files; limits beyond the set.
+pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
+    let set = data::load(&preset.data.set, dir)?;
+    let preprocessing = Preprocessing {
+        scale: match preset.data.scale {
+            Scale::Unit => data::Scale::Unit,
+            Scale::Raw => data::Scale::Raw,
+        },
+        gcn: preset.data.gcn,
+        zca: preset.data.zca,
+    };
+    let mut prepared = data::prepare(&set, &preprocessing, preset.data.train)?;
+    if let Some(test) = preset.data.test {
+        prepared.test.images.truncate(test * prepared.shape.features());
+        prepared.test.labels.truncate(test);
+    }
+    Ok(Arc::new(prepared))
+}
+
+/// The network of a preset for a data set.
+///
+/// # Errors
+/// As [`Network::new`].
+pub fn network(preset: &Preset, data: &Prepared) -> Result<Arc<Network>> {
+    let s = data.shape;
+    Ok(Arc::new(Network::new(preset, [s.height, s.width, s.channels], data.classes.len())?))
+}
+
+/// Trains a preset from step 0, or from its checkpoint, to its last step, then evaluates.
+///
+/// # Errors
+/// Everything that can go wrong on the way: data, preset, device, disk, a loss that is not finite. The last checkpoint
+/// is intact in every case.
+pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<Outcome> {
+    let saved = match (&options.out, options.resume) {
+        (Some(out), true) => Some(checkpoint::load(record::checkpoint(out))?),
+        (None, true) => return Err(Error::Invalid("resuming needs the run folder".into())),
+        (_, false) => None,
+    };
+    // What can be refused is refused before the data are read.
+    preset.eval.distort.iter().try_for_each(|d| Projection::parse(d).map(|_| ()))?;
+    if let Some(saved) = &saved {
+        same_preset(saved, preset)?;
+    }
+    let data = load_data(preset, options.data.as_deref())?;
+    let network = network(preset, &data)?;
+    let mut runner = Runner::new(device);
+    let target = runner.device.target.clone();
+    let plan = runner.load(network.train_plan(&target)?, false)?;
+    let per_epoch = (data.train.labels.len() / preset.batch) as u64;
+    if per_epoch == 0 {
+        let message = format!("{} training images do not fill a batch of {}", data.train.labels.len(), preset.batch);
+        return Err(Error::layer("data.train", message));
+    }
+    let step = match &saved {
+        Some(saved) => {
+            state::upload(&mut runner, &network, saved)?;
+            saved.number(key::STEP)?
+        }
+        None => {
+            runner.write("weight", bytemuck::cast_slice(&network.initial_weights(preset.seed)))?;
+            for array in network.optimizer_state() {
+                runner.write(array, &vec![0; network.parameters.len()])?;
+            }
+            0
+        }
+    };
+    runner.write("halt", &[0, 0])?;
+    let maxima = runner.load(network.maxima_plan(&target)?, false)?;
+    runner.run(&maxima, &Step::at(preset.seed, step))?;
+    let variants: BTreeMap<&str, &str> = plan.plan.commands.iter().map(|c| (c.kernel, c.variant)).collect();
+    let variants = variants.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
+    let run = match (saved, options.out) {
+        (Some(_), Some(out)) => Run::resume(out, step, &about)?,
+        (_, out) => Run::create(out, preset, &about)?,
+    };
+    log::info!("run folder: {}", run.dir().display());
+    let total = schedule::total_steps(preset, per_epoch);
+    let mut trainer = Trainer {
+        preset,
+        network,
+        data,
+        runner,
+        plan,
+        run,
+        about,
+        per_epoch,
+        total,
+        step,
+        window: Window::start(step),
+        stop: options.stop,
+        quiet: options.quiet,
+    };
+    trainer.start_projection()?;
+    trainer.run()
+}
+
+/// Steps since the last log line.
+struct Window {
+    first: u64,
+    since: Instant,
+}
+
+impl Window {
+    fn start(first: u64) -> Self {
+        Window { first, since: Instant::now() }
+    }
+}
+
+struct Trainer<'a> {
+    preset: &'a Preset,
+    network: Arc<Network>,
+    data: Arc<Prepared>,
+    runner: Runner,
+    plan: Loaded,
+    run: Run,
+    about: About,
+    per_epoch: u64,
+    total: u64,
+    /// Steps done.
+    step: u64,
+    window: Window,
+    stop: &'a AtomicBool,
+    quiet: bool,
+}
+
+impl Trainer<'_> {
+    /// Tells the device the projection of training; an evaluation leaves another.
+    fn start_projection(&mut self) -> Result<()> {
+        let table = projections::table(&self.network.parameters, &self.network.projection);
+        self.runner.write("projections", &table)
+    }
+
+    /// The step block of step `number` (0-based).
+    fn block(&self, number: u64) -> Step {
+        let (bias1, bias2) = match self.preset.optimizer {
+            Optimizer::Adam { beta1, beta2, .. } => schedule::adam_bias(beta1, beta2, number + 1),
+            Optimizer::Sgd { .. } => (1.0, 1.0),
+        };
+        Step {
+            lr: schedule::lr(self.preset, number, self.per_epoch) as f32,
+            bias1: bias1 as f32,
+            bias2: bias2 as f32,
+            clip_scale: schedule::clip_scale(self.preset, number) as f32,
+            beta_u: projections::beta_draw(self.preset.seed, number),
+            slot: (number % self.network.metric_slots() as u64) as u32,
+            valid: self.network.batch as u32,
+            ..Step::at(self.preset.seed, number)
+        }
+    }
+
+    fn run(mut self) -> Result<Outcome> {
+        let bar = progress(self.quiet, self.total, self.step);
+        let start = Position { step: self.step };
+        let mut batches = Batches::train(self.data.clone(), self.network.batch, self.preset.seed, start)?;
+        self.window = Window::start(self.step);
+        let mut scores = vec![];
+        while self.step < self.total {
+            let Some(batch) = batches.next() else { break };
+            if schedule::restarts(self.preset, self.step, self.per_epoch) {
+                self.runner.write("momentum", &vec![0; self.network.parameters.len()])?;
+            }
+            self.runner.write("input", bytemuck::cast_slice(&batch.images))?;
+            self.runner.write("label", &batch.labels)?;
+            let block = self.block(self.step);
+            self.runner.run(&self.plan, &block)?;
+            self.step += 1;
+            bar.inc(1);
+            let last = self.step == self.total;
+            let epoch_ends = self.step.is_multiple_of(self.per_epoch);
+            let stop = self.stop.load(Ordering::SeqCst);
+            let save = last || stop || self.saves_at(epoch_ends);
+            let full = self.step - self.window.first == self.network.metric_slots() as u64;
+            if save || full || self.step.is_multiple_of(self.preset.log.every.max(1)) {
+                self.log(&bar)?;
+            }
+            if save {
+                self.save()?;
+            }
+            if stop && !last {
+                bar.abandon();
+                return Ok(self.outcome(scores, true));
+            }
+            let every = self.preset.eval.every;
+            if epoch_ends && !last && every > 0 && (self.step / self.per_epoch).is_multiple_of(every) {
+                self.evaluate(true)?;
+                self.start_projection()?;
+                self.window = Window::start(self.step);
+            }
+        }
+        bar.finish_and_clear();
+        if !self.preset.eval.distort.is_empty() {
+            scores = self.evaluate(self.quiet)?;
+        }
+        Ok(self.outcome(scores, false))
+    }
+
+    fn outcome(&self, scores: Vec<Score>, stopped: bool) -> Outcome {
+        Outcome { scores, step: self.step, stopped, dir: self.run.dir().to_path_buf() }
+    }
+
+    fn saves_at(&self, epoch_ends: bool) -> bool {
+        let c = &self.preset.checkpoint;
+        let by_epoch = c.every_epochs > 0 && epoch_ends && (self.step / self.per_epoch).is_multiple_of(c.every_epochs);
+        by_epoch || (c.every_steps > 0 && self.step.is_multiple_of(c.every_steps))
+    }
+
+    /// Reads the metrics of the steps since the last line and writes one.
+    fn log(&mut self, bar: &ProgressBar) -> Result<()> {
+        let slots = self.network.metric_slots() as u64;
+        let words = self.runner.read("metrics", self.network.metric_slots() * 4)?;
+        let rows: &[f32] = bytemuck::cast_slice(&words);
+        let steps = self.step - self.window.first;
+        if steps == 0 {
+            return Ok(());
+        }
+        let halt = self.runner.read("halt", 2)?;
+        if halt[0] != 0 {
+            let bad = (self.window.first..self.step).find(|s| *s as u32 == halt[1]).unwrap_or(self.window.first);
+            let block = self.block(bad);
+            let data = self.data.clone();
+            return Err(diagnose::non_finite(&mut self.runner, &self.network, data, &block, bad));
+        }
+        let losses = (self.window.first..self.step).map(|s| f64::from(rows[(s % slots) as usize * 4]));
+        let loss = losses.sum::<f64>() / steps as f64;
+        let images = (steps * self.network.batch as u64) as f64;
+        let rate = images / self.window.since.elapsed().as_secs_f64();
+        let epoch = self.step / self.per_epoch;
+        let lr = schedule::lr(self.preset, self.step - 1, self.per_epoch);
+        self.run.log(&StepLine { step: self.step, epoch, loss, lr, images_per_s: rate })?;
+        bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {rate:.0} images/s"));
+        self.window = Window::start(self.step);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let tensors = state::download(&self.runner, &self.network)?;
+        let variants: Vec<String> = self.about.variants.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let position = self.step % self.per_epoch * self.network.batch as u64;
+        let meta = [
+            (key::PRESET, self.preset.to_toml()),
+            (key::STEP, self.step.to_string()),
+            (key::EPOCH, (self.step / self.per_epoch).to_string()),
+            (key::POSITION, position.to_string()),
+            (key::SEED, self.preset.seed.to_string()),
+            (key::VARIANTS, variants.join(" ")),
+            (key::ADAPTER, self.about.adapter.clone()),
+        ];
+        let meta = meta.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        checkpoint::save(self.run.checkpoint(), &Checkpoint { tensors, meta })
+    }
+
+    fn evaluate(&mut self, quiet: bool) -> Result<Vec<Score>> {
+        let e = &self.preset.eval;
+        let batch = self.preset.eval_batch();
+        let (network, data) = (self.network.clone(), self.data.clone());
+        let mut evaluator = Evaluator::new(&mut self.runner, network, data, batch, e.moments_batches as usize)?;
+        let bar = evaluation_bar(quiet, evaluator.batches() * e.distort.len() as u64);
+        let mut scores = vec![];
+        for text in &e.distort {
+            let projection = Projection::parse(text)?;
+            bar.set_message(format!("test under {projection}"));
+            let score = evaluator.score(&mut self.runner, &projection, self.preset.seed, 0, &bar)?;
+            let (step, epoch) = (self.step, self.step / self.per_epoch);
+            let Score { ref distortion, error, loss, .. } = score;
+            self.run.log(&EvalLine { step, epoch, eval: distortion, error, loss })?;
+            scores.push(score);
+        }
+        bar.finish_and_clear();
+        Ok(scores)
+    }
+}
+
+/// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
+/// change: how long to train, what to evaluate, log and save.
+fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
+    let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
+    then.steps = now.steps;
+    then.eval = now.eval.clone();
+    then.log = now.log.clone();
+    then.checkpoint = now.checkpoint.clone();
+    if then == *now {
+        return Ok(());
+    }
+    let (old, new) = (then.to_toml(), now.to_toml());
+    let changed: Vec<&str> = new.lines().filter(|l| !old.lines().any(|o| o == *l)).collect();
+    Err(Error::Invalid(format!(
+        "the checkpoint was trained with another preset; resume with the same one. Different now: {}",
+        changed.join("; ")
+    )))
+}
+
+fn progress(quiet: bool, total: u64, step: u64) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  {eta} left").expect("a valid template");
+    ProgressBar::new(total).with_style(style).with_position(step).with_message("starting")
+}
+
+/// A bar over `batches` of an evaluation.
+pub fn evaluation_bar(quiet: bool, batches: u64) -> ProgressBar {
+    if quiet {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{bar:30} {pos}/{len} batches  {msg}  {eta} left").expect("a valid template");
+    ProgressBar::new(batches).with_style(style)
+}

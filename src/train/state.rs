@@ -1,0 +1,80 @@
+//! What a checkpoint holds, moved between the device and the file: every parameter and the optimiser's state under
+//! PyTorch-like names and layouts.
+
+use std::collections::BTreeMap;
+
+use super::checkpoint::{Checkpoint, Tensor};
+use super::layout;
+use crate::error::{Error, Result};
+use crate::gpu::Runner;
+use crate::model::Network;
+
+/// Suffix of a state tensor in a file: `optimizer.conv1.weight.m` for the flat array `adam_m`.
+fn suffix(array: &str) -> &str {
+    array.strip_prefix("adam_").unwrap_or(array)
+}
+
+/// Name in a file of the part of `array` that belongs to parameter `name`.
+fn stored_name(array: &str, name: &str) -> String {
+    if array == "weight" { name.into() } else { format!("optimizer.{name}.{}", suffix(array)) }
+}
+
+/// Reads weights and optimiser state from the device. The caller adds the metadata.
+///
+/// # Errors
+/// What the device reports.
+pub fn download(runner: &Runner, network: &Network) -> Result<BTreeMap<String, Tensor>> {
+    let mut out = BTreeMap::new();
+    for array in std::iter::once(&"weight").chain(network.optimizer_state()) {
+        let words = runner.read(array, network.parameters.len())?;
+        let flat: &[f32] = bytemuck::cast_slice(&words);
+        for t in &network.parameters.tensors {
+            let part = &flat[t.offset..t.offset + t.len()];
+            let (shape, data) = layout::to_torch(&t.name, &t.shape, part, network.flattens(&t.name))?;
+            out.insert(stored_name(array, &t.name), Tensor { shape, data });
+        }
+    }
+    Ok(out)
+}
+
+/// The flat array of parameters from a file's tensors.
+///
+/// # Errors
+/// A missing tensor or one of another shape, by name.
+pub fn weights(network: &Network, tensors: &BTreeMap<String, Tensor>) -> Result<Vec<f32>> {
+    flat(network, tensors, "weight")
+}
+
+fn flat(network: &Network, tensors: &BTreeMap<String, Tensor>, array: &str) -> Result<Vec<f32>> {
+    let mut out = vec![0.0; network.parameters.len()];
+    for t in &network.parameters.tensors {
+        let name = stored_name(array, &t.name);
+        let Some(stored) = tensors.get(&name) else {
+            let near = crate::error::suggest(&name, tensors.keys().map(String::as_str));
+            return Err(Error::layer(&name, format!("the file has no such tensor.{near}")));
+        };
+        let flattens = network.flattens(&t.name);
+        let (expected, _) = layout::to_torch(&name, &t.shape, &vec![0.0; t.len()], flattens)?;
+        if stored.shape != expected {
+            return Err(Error::layer(
+                &name,
+                format!("the file has shape {:?}, this network wants {expected:?}", stored.shape),
+            ));
+        }
+        let (_, data) = layout::from_torch(&name, &stored.shape, &stored.data, flattens)?;
+        out[t.offset..t.offset + t.len()].copy_from_slice(&data);
+    }
+    Ok(out)
+}
+
+/// Writes weights and optimiser state of a checkpoint to the device.
+///
+/// # Errors
+/// A checkpoint of another network; what the device reports.
+pub fn upload(runner: &mut Runner, network: &Network, checkpoint: &Checkpoint) -> Result<()> {
+    for array in std::iter::once(&"weight").chain(network.optimizer_state()) {
+        let flat = flat(network, &checkpoint.tensors, array)?;
+        runner.write(array, bytemuck::cast_slice(&flat))?;
+    }
+    Ok(())
+}

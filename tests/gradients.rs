@@ -1,0 +1,282 @@
+//! The backward twins against central differences of the forward twins, in f64. The output is weighted with a random
+//! cotangent: a plain sum would test nothing for batch norm and softmax. Inputs keep away from kinks.
+
+use weightproof::cpu::Runner;
+use weightproof::error::Result;
+use weightproof::kernels::case::Fill;
+use weightproof::kernels::{add, avgpool, batchnorm, conv2d, dropout, maxpool, relu, softmax_ce, square_hinge};
+use weightproof::plan::{Builder, Elem, Role, Step, Target, View};
+
+/// Step of the differences: their error, h^2 and rounding / h, is then about 1e-10.
+const H: f64 = 1e-5;
+/// Largest difference relative to the gradient, or absolute where that is below 1.
+const TOLERANCE: f64 = 1e-7;
+
+/// A small plan, the data of its inputs, and what is differentiated.
+struct Layer {
+    b: Builder,
+    data: Vec<(String, Vec<f64>)>,
+    labels: Option<Vec<u32>>,
+    valid: u32,
+}
+
+impl Layer {
+    fn new() -> Self {
+        Layer { b: Builder::new("gradient", Target::baseline()), data: vec![], labels: None, valid: 0 }
+    }
+
+    /// An input with these values.
+    fn with(&mut self, name: &str, shape: &[usize], values: Vec<f64>) -> View {
+        self.data.push((name.into(), values));
+        self.b.buffer(name, Elem::F32, shape, Role::Input)
+    }
+
+    /// An input, uniform in [-1, 1].
+    fn input(&mut self, name: &str, shape: &[usize]) -> View {
+        self.with(name, shape, uniform(name, shape.iter().product()))
+    }
+
+    fn output(&mut self, name: &str, shape: &[usize]) -> View {
+        self.b.buffer(name, Elem::F32, shape, Role::Output)
+    }
+
+    fn words(&mut self, name: &str, len: usize) -> View {
+        self.b.buffer(name, Elem::U32, &[len], Role::Output)
+    }
+
+    /// Compares, for every (input, gradient), the gradient with the differences of `objective` after a run. A gradient
+    /// in several partial sums is added up first.
+    fn check(self, pairs: &[(&str, &str)], objective: impl Fn(&Runner) -> f64) {
+        let mut runner = Runner::new(self.b.finish().expect("a sound plan"));
+        for (name, values) in &self.data {
+            runner.write(name, values);
+        }
+        if let Some(labels) = &self.labels {
+            runner.write_u32("labels", labels);
+        }
+        let step = Step { valid: self.valid, ..Step::at(11, 3) };
+        runner.run(&step);
+        let gradients: Vec<Vec<f64>> = pairs.iter().map(|(_, g)| runner.read(g).to_vec()).collect();
+        for ((name, gradient_name), gradient) in pairs.iter().zip(gradients) {
+            let values = self.data.iter().find(|(n, _)| n == name).expect("an input").1.clone();
+            let (mut largest, mut moved) = (0.0f64, values.clone());
+            for i in 0..values.len() {
+                let mut at = |x: f64| {
+                    moved[i] = x;
+                    runner.write(name, &moved);
+                    runner.run(&step);
+                    objective(&runner)
+                };
+                let numeric = (at(values[i] + H) - at(values[i] - H)) / (2.0 * H);
+                moved[i] = values[i];
+                let analytic: f64 = gradient.iter().skip(i).step_by(values.len()).sum();
+                largest = largest.max(analytic.abs());
+                let diff = (numeric - analytic).abs();
+                assert!(
+                    diff <= TOLERANCE * analytic.abs().max(1.0),
+                    "{gradient_name}[{i}]: backward gives {analytic}, differences give {numeric}"
+                );
+            }
+            runner.write(name, &values);
+            assert!(largest > 1e-3, "{gradient_name} vanishes: the test shows nothing");
+        }
+    }
+
+    /// [`Layer::check`] of the sum of y dy, for a layer with output `y` and cotangent `dy`.
+    fn check_layer(self, pairs: &[(&str, &str)]) {
+        self.check(pairs, |r| r.read("y").iter().zip(r.read("dy")).map(|(y, dy)| y * dy).sum());
+    }
+}
+
+fn uniform(name: &str, len: usize) -> Vec<f64> {
+    Fill::Uniform(1.0).values(name, len).into_iter().map(f64::from).collect()
+}
+
+/// Moves values that are nearer than 0.05 to `kink` away from it.
+fn avoiding(values: Vec<f64>, kink: f64) -> Vec<f64> {
+    values.into_iter().map(|v| if (v - kink).abs() < 0.05 { v + 0.1 } else { v }).collect()
+}
+
+/// Values that differ by at least 0.1 from each other, in no particular order.
+fn distinct(name: &str, len: usize) -> Vec<f64> {
+    let draws = uniform(name, len);
+    let mut order: Vec<usize> = (0..len).collect();
+    order.sort_by(|&a, &b| draws[a].total_cmp(&draws[b]));
+    let mut values = vec![0.0; len];
+    for (rank, i) in order.into_iter().enumerate() {
+        values[i] = 0.1 * rank as f64 - 1.0;
+    }
+    values
+}
+
+fn convolution(g: conv2d::Geometry) {
+    let mut l = Layer::new();
+    let (x, w) = (l.input("x", &[g.n, g.x_len()]), l.input("w", &[g.w_len()]));
+    let (dy, y) = (l.input("dy", &[g.n, g.y_len()]), l.output("y", &[g.n, g.y_len()]));
+    let splits = 3;
+    let (dx, dw) = (l.output("dx", &[g.n, g.x_len()]), l.output("dw", &[splits, g.w_len()]));
+    conv2d::forward(&mut l.b, "forward", &g, x, w, y).unwrap();
+    conv2d::grad_weight(&mut l.b, "backward", &g, x, dy, dw, splits).unwrap();
+    conv2d::grad_input(&mut l.b, "backward", &g, dy, w, dx).unwrap();
+    l.check_layer(&[("x", "dx"), ("w", "dw")]);
+}
+
+#[test]
+fn a_convolution_passes_gradients_to_input_and_weights() {
+    let base = conv2d::Geometry {
+        n: 2,
+        h: 5,
+        w: 4,
+        c_in: 2,
+        c_out: 4,
+        kernel: [3, 3],
+        stride: [1, 1],
+        pad: [1, 1],
+        groups: 1,
+    };
+    convolution(base);
+    convolution(conv2d::Geometry { stride: [2, 1], pad: [0, 1], kernel: [2, 3], ..base });
+    convolution(conv2d::Geometry { groups: 2, ..base });
+}
+
+#[test]
+fn a_linear_layer_passes_gradients_to_input_and_weights() {
+    convolution(conv2d::Geometry::linear(5, 7, 3));
+}
+
+#[test]
+fn relu_passes_the_gradient_where_its_input_is_positive() {
+    let mut l = Layer::new();
+    let x = l.with("x", &[60], avoiding(uniform("x", 60), 0.0));
+    let (dy, y, dx) = (l.input("dy", &[60]), l.output("y", &[60]), l.output("dx", &[60]));
+    relu::forward(&mut l.b, "forward", 1, x, y).unwrap();
+    relu::backward(&mut l.b, "backward", 1, y, dy, dx).unwrap();
+    l.check_layer(&[("x", "dx")]);
+}
+
+fn batch_norm(rows: usize, c: usize, limit: usize) {
+    let mut l = Layer::new();
+    l.b.target.limits.max_binding = limit;
+    let x = l.input("x", &[rows, c]);
+    let (gamma, beta) = (l.input("gamma", &[c]), l.input("beta", &[c]));
+    let (dy, y) = (l.input("dy", &[rows, c]), l.output("y", &[rows, c]));
+    let (mean, var) = (l.output("mean", &[c]), l.output("var", &[c]));
+    let (dgamma, dbeta, dx) = (l.output("dgamma", &[c]), l.output("dbeta", &[c]), l.output("dx", &[rows, c]));
+    let channels = batchnorm::Channels { mean, var, gamma, eps: 1e-2 };
+    batchnorm::statistics(&mut l.b, "statistics", rows, c, x, mean, var).unwrap();
+    batchnorm::forward(&mut l.b, "forward", rows, c, x, &channels, beta, y).unwrap();
+    batchnorm::backward(&mut l.b, "backward", rows, c, x, dy, &channels, dgamma, dbeta, dx).unwrap();
+    l.check_layer(&[("x", "dx"), ("gamma", "dgamma"), ("beta", "dbeta")]);
+}
+
+#[test]
+fn batch_norm_passes_gradients_through_its_moments_and_to_scale_and_shift() {
+    batch_norm(6, 5, 1 << 20);
+    // Several blocks of rows, the last one short.
+    batch_norm(150, 3, 1 << 20);
+}
+
+#[test]
+fn batch_norm_in_windows_has_the_same_gradients() {
+    // Blocks of 64 rows of 16 channels: 4 KiB each.
+    batch_norm(200, 16, 8 << 10);
+}
+
+fn pool_shapes() -> [maxpool::Geometry; 4] {
+    let base = maxpool::Geometry { n: 2, h: 6, w: 5, c: 2, kernel: [2, 2], stride: [2, 2], pad: [0, 0], ceil: false };
+    [
+        base,
+        maxpool::Geometry { kernel: [3, 3], pad: [1, 1], ..base },
+        maxpool::Geometry { kernel: [3, 3], ceil: true, ..base },
+        maxpool::Geometry::global(2, 3, 4, 3),
+    ]
+}
+
+#[test]
+fn max_pooling_passes_the_gradient_to_the_largest_element() {
+    for g in pool_shapes() {
+        let mut l = Layer::new();
+        let x = l.with("x", &[g.n, g.x_len()], distinct("x", g.n * g.x_len()));
+        let (dy, y) = (l.input("dy", &[g.n, g.y_len()]), l.output("y", &[g.n, g.y_len()]));
+        let (index, dx) = (l.words("index", g.n * g.y_len()), l.output("dx", &[g.n, g.x_len()]));
+        maxpool::forward(&mut l.b, "forward", &g, x, y, index).unwrap();
+        maxpool::backward(&mut l.b, "backward", &g, dy, index, dx).unwrap();
+        l.check_layer(&[("x", "dx")]);
+    }
+}
+
+#[test]
+fn among_equal_elements_the_first_alone_gets_the_gradient_of_max_pooling() {
+    let g = maxpool::Geometry { n: 1, h: 2, w: 2, c: 1, kernel: [2, 2], stride: [2, 2], pad: [0, 0], ceil: false };
+    let mut l = Layer::new();
+    let (x, dy, y) = (l.input("x", &[4]), l.input("dy", &[1]), l.output("y", &[1]));
+    let (index, dx) = (l.words("index", 1), l.output("dx", &[4]));
+    maxpool::forward(&mut l.b, "forward", &g, x, y, index).unwrap();
+    maxpool::backward(&mut l.b, "backward", &g, dy, index, dx).unwrap();
+    let mut runner = Runner::new(l.b.finish().unwrap());
+    runner.write("x", &[1.0, 2.0, 2.0, 2.0]);
+    runner.write("dy", &[5.0]);
+    runner.run(&Step::default());
+    assert_eq!(runner.read("dx"), [0.0, 5.0, 0.0, 0.0]);
+}
+
+#[test]
+fn average_pooling_spreads_the_gradient_over_the_pixels_it_divides_by() {
+    for g in pool_shapes() {
+        for include_pad in [false, true] {
+            let mut l = Layer::new();
+            let (x, dy) = (l.input("x", &[g.n, g.x_len()]), l.input("dy", &[g.n, g.y_len()]));
+            let (y, dx) = (l.output("y", &[g.n, g.y_len()]), l.output("dx", &[g.n, g.x_len()]));
+            avgpool::forward(&mut l.b, "forward", &g, include_pad, x, y).unwrap();
+            avgpool::backward(&mut l.b, "backward", &g, include_pad, dy, dx).unwrap();
+            l.check_layer(&[("x", "dx")]);
+        }
+    }
+}
+
+#[test]
+fn a_residual_connection_adds_the_gradients_of_its_two_paths() {
+    let mut l = Layer::new();
+    let x = l.with("x", &[40], avoiding(uniform("x", 40), 0.0));
+    let (dy, branch, y, dx) =
+        (l.input("dy", &[40]), l.output("branch", &[40]), l.output("y", &[40]), l.output("dx", &[40]));
+    relu::forward(&mut l.b, "branch", 1, x, branch).unwrap();
+    add::forward(&mut l.b, "add", 1, branch, x, y).unwrap();
+    relu::backward(&mut l.b, "branch", 1, branch, dy, dx).unwrap();
+    add::accumulate(&mut l.b, "add", 1, dy, dx).unwrap();
+    l.check_layer(&[("x", "dx")]);
+}
+
+#[test]
+fn dropout_draws_the_mask_of_the_forward_pass_again() {
+    let mut l = Layer::new();
+    let (x, dy) = (l.input("x", &[90]), l.input("dy", &[90]));
+    let (y, dx) = (l.output("y", &[90]), l.output("dx", &[90]));
+    dropout::apply(&mut l.b, "forward", 1, 0.4, 2, x, y).unwrap();
+    dropout::apply(&mut l.b, "backward", 1, 0.4, 2, dy, dx).unwrap();
+    l.check_layer(&[("x", "dx")]);
+}
+
+type Record = fn(&mut Builder, &str, usize, usize, View, View, View, View) -> Result<()>;
+
+/// A loss over 6 samples of 5 classes, of which 4 are valid.
+fn loss(record: Record, logits: Vec<f64>) {
+    let (n, classes) = (6, 5);
+    let mut l = Layer { labels: Some(vec![0, 3, 4, 1, 2, 2]), valid: 4, ..Layer::new() };
+    let o = l.with("logits", &[n, classes], logits);
+    let labels = l.b.buffer("labels", Elem::U32, &[n], Role::Input);
+    let (d, rows) = (l.output("dlogits", &[n, classes]), l.output("rows", &[n, 3]));
+    record(&mut l.b, "loss", n, classes, o, labels, d, rows).unwrap();
+    l.check(&[("logits", "dlogits")], |r| r.read("rows").iter().step_by(3).sum());
+}
+
+#[test]
+fn the_squared_hinge_gives_the_gradient_of_its_mean_over_valid_samples() {
+    let logits = uniform("logits", 30).into_iter().map(|v| 2.0 * v).collect();
+    loss(square_hinge::record, avoiding(avoiding(logits, 1.0), -1.0));
+}
+
+#[test]
+fn the_softmax_cross_entropy_gives_the_gradient_of_its_mean_over_valid_samples() {
+    loss(softmax_ce::record, uniform("logits", 30).into_iter().map(|v| 3.0 * v).collect());
+}

@@ -1,0 +1,223 @@
+//! The architecture as a table, and the house rules of files. The table below is the statement of who may use whom; there
+//! is no other.
+
+use std::path::{Path, PathBuf};
+
+use weightproof::kernels::COMMON;
+
+/// `(module, the modules it may name)`: one row per file or folder of `src/`, from the bottom up. A row names rows above
+/// it only, so there are no cycles. Tests inside a module obey its row.
+///
+/// `cli -> train, eval -> model -> layers -> kernels -> plan -> error`, and beside this chain the runners, which execute
+/// plans and know nothing of nets, and the data sets, which know nothing of nets or plans.
+const MAY_USE: &[(&str, &[&str])] = &[
+    // The error type: everything may fail.
+    ("error", &[]),
+    // The random numbers: a pure function.
+    ("philox", &[]),
+    // Files replaced whole or not at all.
+    ("files", &["error"]),
+    // What a step is, as data. It knows no kernel: the names in its commands are text.
+    ("plan", &["error"]),
+    // What each kernel computes. No device: the twins are plain loops.
+    ("kernels", &["plan", "philox", "error"]),
+    // The two runners. They see plans and kernels, never the net that a plan came from, and not each other.
+    ("gpu", &["kernels", "plan", "philox", "error"]),
+    ("cpu", &["kernels", "plan", "philox", "error"]),
+    // The comparison of the two runners.
+    ("check", &["gpu", "cpu", "kernels", "plan", "error"]),
+    // The data sets. No nets, no plans, no device.
+    ("data", &["philox", "error"]),
+    // How a layer uses kernels. It appends to plans, and runs none.
+    ("layers", &["kernels", "plan", "philox", "error"]),
+    // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere.
+    ("model", &["layers", "kernels", "plan", "philox", "error"]),
+    // The loops, which join nets, data and a runner.
+    ("eval", &["model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
+    ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
+    // The command line: everything.
+    ("cli", &["train", "eval", "model", "check", "kernels", "plan", "gpu", "data", "error"]),
+    ("main", &["cli"]),
+];
+
+/// The crates that only `src/gpu/` may name.
+const DEVICE_CRATES: [&str; 5] = ["wgpu", "naga", "wgpu_hal", "wgpu_core", "wgpu_types"];
+
+/// Lines of a file of `src/` or `shaders/`, at most: what a reader can hold in mind.
+const MOST_LINES: usize = 600;
+
+/// Every file with the extension below a folder of the repository, as `(path relative to the repository, text)`.
+fn files(folder: &str, extension: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut open = vec![root.join(folder)];
+    let mut found = vec![];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == extension) {
+                let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                found.push((path.strip_prefix(root).expect("below the root").to_path_buf(), text));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no .{extension} file in {folder}");
+    found.sort();
+    found
+}
+
+/// The code without comments: links in documentation are no imports.
+fn code(text: &str) -> String {
+    text.lines().map(|l| l.split("//").next().unwrap_or("").to_owned() + "\n").collect()
+}
+
+/// The top-level module of a file of `src/`: `src/plan/memory.rs` and `src/plan.rs` are `plan`.
+fn module(path: &Path) -> String {
+    let first = path.components().nth(1).expect("src/ and a name").as_os_str();
+    Path::new(first).file_stem().expect("a name").to_string_lossy().into_owned()
+}
+
+/// Whether a byte can be part of a name.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// The name at the start of a text.
+fn name_at(text: &str) -> &str {
+    &text[..text.bytes().position(|b| !is_name(b)).unwrap_or(text.len())]
+}
+
+/// Positions after each occurrence of `path`, e.g. `crate::`, that is not the end of a longer name.
+fn after<'a>(text: &'a str, path: &'a str) -> impl Iterator<Item = &'a str> {
+    let whole = |at: &usize| *at == 0 || !is_name(text.as_bytes()[at - 1]);
+    text.match_indices(path).map(|(at, _)| at).filter(whole).map(move |at| &text[at + path.len()..])
+}
+
+/// The first names of `a::b` or of every branch of `{a::b, c::{d, e}}`.
+fn first_names(text: &str) -> Vec<&str> {
+    let Some(group) = text.trim_start().strip_prefix('{') else { return vec![name_at(text)] };
+    let (mut depth, mut start, mut names) = (0, true, vec![]);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => start = true,
+            c if start && !c.is_whitespace() => {
+                names.push(name_at(&group[at..]));
+                start = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The top-level modules of the library that code names.
+fn imports(code: &str) -> Vec<&str> {
+    ["crate::", "weightproof::"].iter().flat_map(|p| after(code, p)).flat_map(first_names).collect()
+}
+
+#[test]
+fn a_row_of_the_table_names_rows_above_it_only() {
+    for (i, (module, uses)) in MAY_USE.iter().enumerate() {
+        for used in *uses {
+            assert!(MAY_USE[..i].iter().any(|(m, _)| m == used), "{module} uses {used}, which is not above it");
+        }
+    }
+}
+
+#[test]
+fn imports_run_one_way() {
+    let mut bad = vec![];
+    for (path, text) in files("src", "rs") {
+        let (module, code) = (module(&path), code(&text));
+        if module == "lib" {
+            continue;
+        }
+        let Some((_, uses)) = MAY_USE.iter().find(|(m, _)| *m == module) else {
+            bad.push(format!("{}: module {module} has no row in the table", path.display()));
+            continue;
+        };
+        for used in imports(&code) {
+            if used != module && !uses.contains(&used) {
+                bad.push(format!("{}: {module} may not use {used}", path.display()));
+            }
+        }
+        // `super` could climb out of a module unseen.
+        if code.contains("super::super::") {
+            bad.push(format!("{}: write crate:: instead of super::super::", path.display()));
+        }
+        let top = path.components().count() == 2 || path.ends_with("mod.rs");
+        let outside_tests = code.split("#[cfg(test)]").next().expect("a first part");
+        if top && after(outside_tests, "super::").next().is_some() {
+            bad.push(format!("{}: write crate:: instead of super:: in a top-level module", path.display()));
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+#[test]
+fn only_gpu_names_wgpu_or_naga() {
+    let mut bad = vec![];
+    for (path, text) in files("src", "rs").iter().filter(|(p, _)| module(p) != "gpu") {
+        let code = code(text);
+        for name in DEVICE_CRATES {
+            let imported = after(&code, "use ").chain(after(&code, "extern crate ")).any(|t| name_at(t) == name);
+            if imported || after(&code, &format!("{name}::")).next().is_some() {
+                bad.push(format!("{} names {name}", path.display()));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+#[test]
+fn imports_are_found_in_groups_and_paths_and_not_in_comments() {
+    let text =
+        "use crate::{a::b, c::{d, e},\n f}; //! [`crate::g`]\n fn x() -> crate::h::Y {} // crate::i\nmycrate::j();";
+    assert_eq!(imports(&code(text)), ["a", "c", "f", "h"]);
+}
+
+#[test]
+fn no_source_file_is_too_long_to_read() {
+    let all = files("src", "rs").into_iter().chain(files("shaders", "wgsl"));
+    let long: Vec<String> = all
+        .filter(|(_, text)| text.lines().count() > MOST_LINES)
+        .map(|(path, text)| format!("{} has {} lines", path.display(), text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "above {MOST_LINES}: {}", long.join(", "));
+}
+
+#[test]
+fn a_shader_is_called_folder_verb_variant() {
+    let mut bad = vec![];
+    for (path, _) in files("shaders", "wgsl") {
+        let folder = path.parent().and_then(Path::file_name).expect("a folder").to_string_lossy().into_owned();
+        let stem = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let parts: Vec<&str> = stem.split('.').collect();
+        let plain =
+            |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        // A piece to include has one word: no entry point, no variant.
+        let piece = COMMON.iter().any(|(p, _)| path.ends_with(p));
+        let good = if piece { parts.len() == 1 } else { parts.len() == 3 && parts[0] == folder };
+        if !good || !parts.iter().all(plain) || path.components().count() != 3 {
+            bad.push(path.display().to_string());
+        }
+    }
+    assert!(bad.is_empty(), "not shaders/FOLDER/FOLDER.VERB.VARIANT.wgsl: {}", bad.join(", "));
+}
+
+#[test]
+fn nothing_is_left_to_do_or_switched_off() {
+    // In pieces, so that this file does not find itself.
+    let words = [["todo", "!("], ["unimplemented", "!("], ["#[ig", "nore"], ["dbg", "!("]].map(|w| w.concat());
+    let mut bad = vec![];
+    for (path, text) in files("src", "rs").into_iter().chain(files("tests", "rs")) {
+        for word in words.iter().filter(|w| code(&text).contains(*w)) {
+            bad.push(format!("{}: {word}", path.display()));
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+}

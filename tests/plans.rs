@@ -1,0 +1,248 @@
+//! Plans without a device: golden listings, and what must hold for every plan: no command reads what was never written,
+//! no two live buffers share memory.
+
+#[path = "common/small.rs"]
+mod small;
+
+use std::ops::Range;
+use std::path::Path;
+
+use weightproof::philox::philox4x32;
+use weightproof::plan::{Access, Arg, Builder, Command, Elem, Params, Plan, Role, Target, View, listing, memory};
+
+/// Compares `text` with `tests/golden/NAME.txt`; `make bless` rewrites the file. A golden changes only with its reason in
+/// the CHANGELOG.
+fn golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        return;
+    }
+    let want =
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}; `make bless` writes it", path.display()));
+    if text == want {
+        return;
+    }
+    let (mut new, mut old) = (text.lines(), want.lines());
+    for line in 1.. {
+        let (new, old) = (new.next(), old.next());
+        assert!(
+            new == old && new.is_some(),
+            "{}:{line} is\n  {}\nand now\n  {}\nIf that is meant, `make bless` rewrites it.",
+            path.display(),
+            old.unwrap_or("(the end)"),
+            new.unwrap_or("(the end)")
+        );
+    }
+}
+
+/// The intervals of a buffer that hold data, sorted and disjoint.
+#[derive(Clone, Default)]
+struct Written(Vec<Range<usize>>);
+
+impl Written {
+    fn add(&mut self, view: View) {
+        let mut new = view.offset..view.offset + view.len;
+        // Ranges that overlap or touch the new one become part of it.
+        self.0.retain(|r| {
+            let apart = r.end < new.start || r.start > new.end;
+            if !apart {
+                new = new.start.min(r.start)..new.end.max(r.end);
+            }
+            apart
+        });
+        self.0.push(new);
+        self.0.sort_by_key(|r| r.start);
+    }
+
+    fn holds(&self, view: View) -> bool {
+        view.len == 0 || self.0.iter().any(|r| r.start <= view.offset && view.offset + view.len <= r.end)
+    }
+}
+
+/// What is wrong with a plan, found by walking through it with the memory that `memory::allocate` hands out and with no
+/// other knowledge of lifetimes: every element of a transient that is read was written by an earlier command and has not
+/// been overwritten by another buffer in the same slot since, and no command binds two buffers in one slot.
+fn unsound(plan: &Plan) -> Vec<String> {
+    let allocation = memory::allocate(plan);
+    let mut bad = vec![];
+    let mut written = vec![Written::default(); plan.buffers.len()];
+    for c in &plan.commands {
+        let transients = |keep: fn(Access) -> bool| {
+            let of = move |a: &&Arg| plan.buffer(a.view.buffer).role == Role::Transient && keep(a.access);
+            c.args.iter().filter(of).map(|a| (a.view, a.view.buffer.0 as usize))
+        };
+        for (view, i) in transients(Access::reads) {
+            if !written[i].holds(view) {
+                bad.push(format!("{} reads {} where nothing was written", c.scope, plan.buffers[i].name));
+            }
+        }
+        for (view, i) in transients(|_| true) {
+            let b = &plan.buffers[i];
+            let Some(slot) = allocation.slot[i] else {
+                bad.push(format!("{} binds {}, which has no memory", c.scope, b.name));
+                continue;
+            };
+            if allocation.slots[slot] < (view.offset + view.len) * 4 {
+                bad.push(format!("{} is larger than its slot", b.name));
+            }
+            for (_, other) in transients(|_| true).filter(|&(_, o)| o != i && allocation.slot[o] == Some(slot)) {
+                bad.push(format!("{} binds {} and {} in one slot", c.scope, b.name, plan.buffers[other].name));
+            }
+        }
+        for (view, i) in transients(Access::writes) {
+            written[i].add(view);
+            for other in (0..written.len()).filter(|&o| o != i && allocation.slot[o] == allocation.slot[i]) {
+                written[other] = Written::default();
+            }
+        }
+    }
+    bad
+}
+
+/// A source of small numbers.
+struct Dice {
+    seed: u32,
+    thrown: u32,
+}
+
+impl Dice {
+    /// A number below `n`.
+    fn below(&mut self, n: usize) -> usize {
+        self.thrown += 1;
+        philox4x32([self.thrown, 0, 0, 0], [self.seed, 0x00d1_ce00])[0] as usize % n
+    }
+}
+
+/// A plan of up to 60 commands that read random earlier results and write a new buffer, part by part or whole, or change
+/// an old one in place. Sound by construction.
+fn random_plan(seed: u32) -> Plan {
+    let mut dice = Dice { seed, thrown: 0 };
+    let mut b = Builder::new("random", Target::baseline());
+    let weight = b.buffer("weight", Elem::F32, &[256], Role::State);
+    let mut ready: Vec<View> = vec![];
+    let push = |b: &mut Builder, scope: String, args: Vec<Arg>| {
+        let params = Params::default();
+        let command =
+            Command { scope, kernel: "relu.forward", variant: "naive", knobs: vec![], params, args, grid: [1; 3] };
+        b.push(command).expect("valid");
+    };
+    for i in 0..1 + dice.below(60) {
+        let mut args = vec![Arg { name: "weight", view: weight, access: Access::Read }];
+        for name in ["a", "b"] {
+            if !ready.is_empty() && dice.below(4) > 0 {
+                // Mostly recent results, now and then an old one, as backward passes read activations.
+                let back = if dice.below(3) > 0 { 3 } else { ready.len() };
+                let view = ready[ready.len() - 1 - dice.below(back.min(ready.len()))];
+                if args.iter().all(|a| a.view != view) {
+                    args.push(Arg { name, view, access: Access::Read });
+                }
+            }
+        }
+        match dice.below(5) {
+            0 if args.len() > 1 => {
+                let last = args.last_mut().expect("not empty");
+                *last = Arg { name: "changed", view: last.view, access: Access::ReadWrite };
+                push(&mut b, format!("change{i}"), args);
+            }
+            1 => {
+                let y = b.transient(format!("t{i}"), &[2, 64 * (1 + dice.below(8))]);
+                for row in 0..2 {
+                    let mut args = args.clone();
+                    args.push(Arg { name: "y", view: y.rows(&(row..row + 1), 2), access: Access::Write });
+                    push(&mut b, format!("part{i}.{row}"), args);
+                }
+                ready.push(y);
+            }
+            _ => {
+                let y = b.transient(format!("t{i}"), &[64 * (1 + dice.below(16))]);
+                args.push(Arg { name: "y", view: y, access: Access::Write });
+                push(&mut b, format!("new{i}"), args);
+                ready.push(y);
+            }
+        }
+    }
+    b.finish().expect("valid")
+}
+
+/// As lavapipe: subgroups of eight lanes.
+fn lavapipe() -> Target {
+    Target { subgroup: Some(8), ..Target::baseline() }
+}
+
+/// Bindings so small that every command is cut into windows.
+fn windowed() -> Target {
+    let mut target = Target::baseline();
+    target.limits.max_binding = 8192;
+    target
+}
+
+#[test]
+fn the_listing_of_a_small_plan_is_as_it_was() {
+    golden("small_baseline", &listing::listing(&small::plan(Target::baseline())));
+    golden("small_lavapipe", &listing::listing(&small::plan(lavapipe())));
+}
+
+#[test]
+fn a_small_plan_is_sound_on_every_target() {
+    for target in [Target::baseline(), lavapipe(), windowed()] {
+        let plan = small::plan(target);
+        assert_eq!(unsound(&plan), Vec::<String>::new());
+        assert_eq!(plan.unwritten_reads(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn no_command_of_a_random_plan_reads_what_was_never_written_or_has_been_overwritten() {
+    for seed in 0..400 {
+        let plan = random_plan(seed);
+        assert_eq!(unsound(&plan), Vec::<String>::new(), "seed {seed}");
+        assert_eq!(plan.unwritten_reads(), Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+#[test]
+fn transients_that_live_at_the_same_time_never_share_a_slot() {
+    for seed in 0..400 {
+        let plan = random_plan(seed);
+        let (life, allocation) = (memory::lifetimes(&plan), memory::allocate(&plan));
+        let placed: Vec<_> = (0..plan.buffers.len()).filter_map(|i| Some((i, life[i]?, allocation.slot[i]?))).collect();
+        for (n, (i, (first, last), slot)) in placed.iter().enumerate() {
+            for (j, (other_first, other_last), other_slot) in &placed[n + 1..] {
+                let together = first <= other_last && other_first <= last;
+                assert!(!together || slot != other_slot, "seed {seed}: buffers {i} and {j}");
+            }
+        }
+    }
+}
+
+#[test]
+fn slots_are_shared() {
+    let saved = |seed| {
+        let plan = random_plan(seed);
+        let whole: usize = plan.buffers.iter().filter(|b| b.role == Role::Transient).map(|b| b.len() * 4).sum();
+        (whole, memory::allocate(&plan).bytes())
+    };
+    let (whole, allocated) = (0..100).map(saved).fold((0, 0), |s, v| (s.0 + v.0, s.1 + v.1));
+    assert!(allocated * 2 < whole, "{allocated} of {whole} bytes");
+}
+
+#[test]
+fn a_plan_that_lost_a_command_is_found_unsound() {
+    let mut found = 0;
+    for seed in 0..100 {
+        let mut plan = random_plan(seed);
+        // Without the writer of a buffer that is read later.
+        let is_read = |p: &Plan, at: usize| {
+            let Some(written) = p.commands[at].args.iter().find(|a| a.access == Access::Write) else { return false };
+            p.commands[at + 1..]
+                .iter()
+                .any(|c| c.args.iter().any(|a| a.access.reads() && a.view.buffer == written.view.buffer))
+        };
+        let Some(at) = (0..plan.commands.len()).find(|&i| is_read(&plan, i)) else { continue };
+        plan.commands.remove(at);
+        assert!(!unsound(&plan).is_empty(), "seed {seed}: command {at} is not missed");
+        found += 1;
+    }
+    assert!(found > 50, "only {found} plans read what they write");
+}

@@ -1,0 +1,129 @@
+//! Everything about the shaders that needs no adapter: they compose, parse, validate and bind, in every variant and with
+//! every value of every knob; the host gives their constants; no file lies unused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use weightproof::gpu::compose::compose;
+use weightproof::gpu::reflect::{Reflected, reflect};
+use weightproof::kernels::{COMMON, KERNELS, Kernel, Knobs, Variant, tuning};
+use weightproof::plan::Target;
+
+fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)]) -> Result<Reflected, String> {
+    let composed = compose(variant.file, variant.source, knobs)?;
+    reflect(kernel, variant, &composed).map_err(|e| format!("{} {}, knobs {knobs:?}: {e}", kernel.name, variant.name))
+}
+
+/// Files under `shaders/` with this extension, as paths relative to it.
+fn files(extension: &str) -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let mut found = BTreeSet::new();
+    let mut open = vec![root.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("shaders/ is readable") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|e| e == extension) {
+                let relative = path.strip_prefix(&root).expect("below the root");
+                found.insert(relative.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_variant_composes_validates_and_binds_by_name_with_every_value_of_every_knob() {
+    let mut bad = vec![];
+    for kernel in KERNELS {
+        for variant in kernel.variants {
+            bad.extend(load(kernel, variant, &[]).err());
+            for (name, default, allowed) in Knobs::declared(variant.source) {
+                if !allowed.contains(&default) {
+                    bad.push(format!("{}: the default {default} of {name} is not among {allowed:?}", variant.file));
+                }
+                for value in allowed {
+                    bad.extend(load(kernel, variant, &[(name.clone(), value)]).err());
+                }
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{} errors:\n{}", bad.len(), bad.join("\n"));
+}
+
+#[test]
+fn files_are_called_after_kernel_and_variant_and_none_lies_unused() {
+    let mut used: BTreeSet<String> = COMMON.iter().map(|(path, _)| (*path).into()).collect();
+    for kernel in KERNELS {
+        for variant in kernel.variants {
+            let folder = kernel.name.split('.').next().unwrap_or_default();
+            assert_eq!(variant.file, format!("{folder}/{}.{}.wgsl", kernel.name, variant.name));
+            used.insert(variant.file.into());
+        }
+    }
+    assert_eq!(files("wgsl"), used);
+}
+
+#[test]
+fn every_common_piece_parses_on_its_own_and_binds_nothing() {
+    for (path, text) in COMMON {
+        let composed = compose(path, text, &[]).unwrap_or_else(|e| panic!("{e}"));
+        if let Err(e) = naga::front::wgsl::parse_str(&composed.text) {
+            panic!("{path}: {}", e.emit_to_string(&composed.text));
+        }
+        let code = text.lines().map(|l| l.split("//").next().unwrap_or_default());
+        assert!(code.clone().all(|l| !l.contains("@group") && !l.contains("@compute")), "{path}");
+    }
+}
+
+#[test]
+fn kernels_have_distinct_names_and_start_with_naive() {
+    let names: BTreeSet<&str> = KERNELS.iter().map(|k| k.name).collect();
+    assert_eq!(names.len(), KERNELS.len());
+    for kernel in KERNELS {
+        assert_eq!(kernel.variants[0].name, "naive", "{}", kernel.name);
+        let variants: BTreeSet<&str> = kernel.variants.iter().map(|v| v.name).collect();
+        assert_eq!(variants.len(), kernel.variants.len(), "{}", kernel.name);
+    }
+}
+
+#[test]
+fn the_tuning_table_names_what_exists() {
+    assert_eq!(tuning::check(tuning::shipped()), Vec::<String>::new());
+}
+
+#[test]
+fn the_host_gives_a_value_for_every_constant_of_every_variant_and_no_other() {
+    let mut shaders: BTreeMap<(&str, &str), Reflected> = BTreeMap::new();
+    let mut bad = BTreeSet::new();
+    for kernel in KERNELS {
+        for variant in kernel.variants {
+            let mut target = Target { subgroup: Some(8), ..Target::baseline() };
+            target.forced = vec![(kernel.name.into(), variant.name.into())];
+            let mut ran = 0;
+            for case in (kernel.cases)() {
+                let built = match case.build(&target) {
+                    Ok(built) => built,
+                    Err(e) if e.to_string().contains("cannot run here") => continue,
+                    Err(e) => panic!("{} {} \"{}\": {e}", kernel.name, variant.name, case.name),
+                };
+                for c in &built.plan.commands {
+                    let k = weightproof::kernels::find(c.kernel).expect("a known kernel");
+                    let v = k.variant(c.variant).expect("a known variant");
+                    ran += usize::from(c.kernel == kernel.name && c.variant == variant.name);
+                    let shader = shaders
+                        .entry((c.kernel, c.variant))
+                        .or_insert_with(|| load(k, v, &[]).unwrap_or_else(|e| panic!("{e}")));
+                    if let Err(e) = shader.pack(&c.params) {
+                        bad.insert(format!("{} {}: {e}", c.kernel, c.variant));
+                    }
+                }
+            }
+            if ran == 0 {
+                bad.insert(format!("no case runs {} {}", kernel.name, variant.name));
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{bad:#?}");
+}

@@ -1,0 +1,246 @@
+//! Whole training steps on the adapter: against an independent implementation, against the twins after every command,
+//! over a batch to memorise, and against themselves.
+
+mod common;
+
+use serde_json::Value;
+use weightproof::check;
+use weightproof::gpu::Runner;
+use weightproof::kernels::projections;
+use weightproof::model::Network;
+use weightproof::model::preset::Preset;
+use weightproof::plan::{Role, Step};
+use weightproof::train::schedule;
+
+/// The network of `tests/reference/small_step.py`.
+const SMALL: &str = r#"
+name = "small"
+batch = 4
+epochs = 1
+projection = "sign"
+loss = "square_hinge"
+clip.factor = 0.5
+batch_norm.epsilon = 1e-5
+lr = { kind = "constant", initial = 0.003 }
+data.set = "cifar10"
+layers = [
+  { conv2d = 4, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+  { conv2d = 4, kernel = 3, pad = 1 }, { maxpool = 2 }, { batchnorm = true }, { relu = true },
+  { linear = 8 }, { batchnorm = true }, { relu = true },
+  { linear = 10, output = true }, { batchnorm = true },
+]
+"#;
+
+fn reference() -> Value {
+    let text = include_str!("reference/small_step.json");
+    serde_json::from_str(text).expect("the reference is JSON")
+}
+
+fn numbers(v: &Value) -> Vec<f64> {
+    v.as_array().expect("a list").iter().map(|n| n.as_f64().expect("a number")).collect()
+}
+
+/// The reference names layers by their weights; batch norm k belongs to the k-th of them.
+const NAMES: [(&str, &str); 4] = [("conv1", "bn1"), ("conv2", "bn2"), ("fc1", "bn3"), ("fc2", "bn4")];
+
+/// The inputs of the reference, by its formulae.
+fn small_inputs(network: &Network) -> (Vec<f32>, Vec<u32>, Vec<f32>) {
+    let images =
+        (0..4 * 8 * 8 * 3u64).map(|i| (((i * 37 + i * i * 5 + 11) % 101) as f64 / 50.0 - 1.0) as f32).collect();
+    let mut weights = vec![0.0; network.parameters.len()];
+    for (layer, (name, bn)) in NAMES.iter().enumerate() {
+        let l = layer as u64;
+        let w = |i: u64| {
+            let k = ((i * 53 + i * i * 13 + 13 * l + 3) % 97) as f64 - 48.0;
+            (k / 97.0 * (0.3 + 0.05 * l as f64)) as f32
+        };
+        let gamma = |j: u64| (1.0 + (((j * 29 + 5 * l) % 13) as f64 - 6.0) / 40.0) as f32;
+        let beta = |j: u64| ((((j * 31 + 11 * l + 1) % 17) as f64 - 8.0) / 40.0) as f32;
+        let fills: [(String, &dyn Fn(u64) -> f32); 3] =
+            [(format!("{name}.weight"), &w), (format!("{bn}.weight"), &gamma), (format!("{bn}.bias"), &beta)];
+        for (name, f) in fills {
+            let t = network.parameters.find(&name).expect("declared");
+            for i in 0..t.len() {
+                weights[t.offset + i] = f(i as u64);
+            }
+        }
+    }
+    (images, (0..4).collect(), weights)
+}
+
+struct Small {
+    network: Network,
+    runner: Runner,
+    loaded: weightproof::gpu::Loaded,
+}
+
+/// The small network under `projection`, loaded on the adapter with its inputs.
+fn small(projection: &str, checked: bool) -> Small {
+    let text = SMALL.replace("\"sign\"", &format!("\"{projection}\""));
+    let network = Network::new(&Preset::from_toml(&text).unwrap(), [8, 8, 3], 10).unwrap();
+    let mut runner = Runner::new(common::device(checked));
+    let target = runner.device.target.clone();
+    let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
+    let (images, labels, weights) = small_inputs(&network);
+    runner.write("input", bytemuck::cast_slice(&images)).unwrap();
+    runner.write("label", &labels).unwrap();
+    runner.write("weight", bytemuck::cast_slice(&weights)).unwrap();
+    runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
+    let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
+    runner.run(&maxima, &Step::at(1, 0)).unwrap();
+    Small { network, runner, loaded }
+}
+
+fn step_block(number: u64) -> Step {
+    let (bias1, bias2) = schedule::adam_bias(0.9, 0.999, number + 1);
+    Step {
+        lr: 0.003,
+        bias1: bias1 as f32,
+        bias2: bias2 as f32,
+        slot: number as u32,
+        valid: 4,
+        beta_u: 0.5,
+        ..Step::at(1, number)
+    }
+}
+
+fn floats(words: &[u32]) -> &[f32] {
+    bytemuck::cast_slice(words)
+}
+
+/// Largest |got - want| must stay within `allowed`.
+fn close(what: &str, got: &[f32], want: &[f64], allowed: f64) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    for (i, (g, w)) in got.iter().zip(want).enumerate() {
+        let diff = (f64::from(*g) - w).abs();
+        assert!(diff <= allowed, "{what}[{i}]: got {g}, the reference says {w}; off by {diff:e}, allowed {allowed:e}");
+    }
+}
+
+/// The reference's own f32 error, times four for another order of summation.
+fn allowed(reference: &Value, what: &str) -> f64 {
+    4.0 * reference["f32_error"][what].as_f64().expect("a number")
+}
+
+#[test]
+fn three_steps_agree_with_an_independent_implementation() {
+    let r = reference();
+    let mut s = small("sign", true);
+    let parameters = s.network.parameters.clone();
+    let check_parameters = |runner: &Runner, key: &str| {
+        let words = runner.read("weight", parameters.len()).unwrap();
+        for (name, bn) in NAMES {
+            for (ours, theirs) in [
+                (format!("{name}.weight"), "weight"),
+                (format!("{bn}.weight"), "gamma"),
+                (format!("{bn}.bias"), "beta"),
+            ] {
+                let t = parameters.find(&ours).unwrap();
+                let got = &floats(&words)[t.offset..t.offset + t.len()];
+                close(&format!("{key} {ours}"), got, &numbers(&r[key][name][theirs]), allowed(&r, key));
+            }
+        }
+    };
+    for number in 0..3u64 {
+        s.runner.run(&s.loaded, &step_block(number)).unwrap();
+        if number == 0 {
+            let read = |name: &str| {
+                let index = s.loaded.plan.find(name).unwrap_or_else(|| panic!("no {name}")).0 as usize;
+                s.runner.read_buffer(&s.loaded, index).unwrap()
+            };
+            close("logits", floats(&read("bn4.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
+            let grad = read("grad");
+            for (name, bn) in NAMES {
+                for (ours, theirs) in [
+                    (format!("{name}.weight"), "weight"),
+                    (format!("{bn}.weight"), "gamma"),
+                    (format!("{bn}.bias"), "beta"),
+                ] {
+                    let t = parameters.find(&ours).unwrap();
+                    assert_eq!(t.splits, 1, "a batch this small needs no partial sums");
+                    let got = &floats(&grad)[t.grad_offset..t.grad_offset + t.len()];
+                    let want = numbers(&r["first"]["grad"][name][theirs]);
+                    close(&format!("gradient {ours}"), got, &want, allowed(&r, "grad"));
+                }
+            }
+            check_parameters(&s.runner, "after_1");
+        }
+    }
+    check_parameters(&s.runner, "after_3");
+    let metrics = s.runner.read("metrics", 12).unwrap();
+    let losses: Vec<f32> = floats(&metrics).chunks(4).map(|row| row[0]).collect();
+    close("losses", &losses, &numbers(&r["losses"]), allowed(&r, "losses"));
+}
+
+#[test]
+fn every_command_of_a_step_agrees_with_its_twin() {
+    for projection in
+        ["sign", "round", "power:0..2", "stoch", "stochm:0.5", "stochm3:0.5", "addnorm:0.1", "multunif:0.5"]
+    {
+        let Small { mut runner, loaded, .. } = small(projection, false);
+        runner.write("step", &step_block(0).words()).unwrap();
+        let worst = check::compare(&mut runner, &loaded, false, true).unwrap_or_else(|e| panic!("{projection}: {e}"));
+        eprintln!("{projection}: worst {:.2} of its budget at {}", worst.share, worst.place);
+    }
+}
+
+#[test]
+fn a_batch_is_memorised() {
+    let mut s = small("none", false);
+    for number in 0..200 {
+        s.runner.run(&s.loaded, &Step { lr: 0.03, ..step_block(number) }).unwrap();
+    }
+    let metrics = s.runner.read("metrics", 4 * 200).unwrap();
+    let rows: Vec<&[f32]> = floats(&metrics).chunks(4).collect();
+    let (first, last) = (rows[0], rows[199]);
+    assert!(last[0] < 0.05 * first[0], "loss {} after {}", last[0], first[0]);
+    assert_eq!(last[1], 4.0, "all four are recognised");
+}
+
+/// One golden curve: the loss of the first steps under a stochastic projection. A change of the sixth digit is rounding
+/// on another adapter; anything more is a change of the algorithm.
+#[test]
+fn the_loss_curve_is_the_golden_one() {
+    let run = || {
+        let Small { network, mut runner, loaded } = small("stochm:0.5", false);
+        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
+        let maxima = runner.load(network.maxima_plan(&runner.device.target.clone()).unwrap(), false).unwrap();
+        runner.run(&maxima, &Step::at(1, 0)).unwrap();
+        for number in 0..20 {
+            runner.run(&loaded, &step_block(number)).unwrap();
+        }
+        let weights = runner.read("weight", network.parameters.len()).unwrap();
+        (runner.read("metrics", 80).unwrap(), weights)
+    };
+    let (metrics, weights) = run();
+    let (again, same) = run();
+    assert!(metrics == again && weights == same, "two runs with one seed differ");
+    let losses: Vec<f32> = floats(&metrics).chunks(4).map(|row| row[0]).collect();
+    let text: String = losses.iter().map(|l| format!("{l:.6}\n")).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/small_curve.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).expect("tests/golden/small_curve.txt; make bless writes it");
+    for (i, (got, want)) in losses.iter().zip(golden.lines()).enumerate() {
+        let want: f32 = want.parse().unwrap();
+        assert!((got - want).abs() <= 2e-3 * want, "step {i}: loss {got}, golden {want}");
+    }
+    assert_eq!(golden.lines().count(), losses.len());
+}
+
+#[test]
+fn a_plan_reads_nothing_unwritten_and_shares_memory() {
+    let network = Network::new(&Preset::from_toml(SMALL).unwrap(), [8, 8, 3], 10).unwrap();
+    let target = weightproof::plan::Target::baseline();
+    for plan in [
+        network.train_plan(&target).unwrap(),
+        network.moments_plan(&target, 3).unwrap(),
+        network.test_plan(&target, 7).unwrap(),
+        network.project_plan(&target).unwrap(),
+    ] {
+        assert_eq!(plan.unwritten_reads(), Vec::<String>::new(), "{}", plan.name);
+        let transient = plan.buffers.iter().filter(|b| b.role == Role::Transient).map(|b| b.len() * 4).sum::<usize>();
+        assert!(weightproof::plan::memory::allocate(&plan).bytes() <= transient, "{}", plan.name);
+    }
+}
