@@ -293,7 +293,8 @@ impl Network {
             Loss::SoftmaxCe => softmax_ce::record,
         };
         record(b, "loss", batch, self.classes, logits, labels, dlogits, rows)?;
-        metric::record(b, "loss.metrics", batch, rows, metrics, halt)?;
+        let maxima = self.parameters.arrays(b).maxima;
+        metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
     }
 }
