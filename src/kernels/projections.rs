@@ -367,7 +367,7 @@ pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
 pub fn table_by(parameters: &Parameters, choose: impl Fn(&Tensor) -> Projection) -> Vec<u32> {
     let row = |t: &Tensor| {
         let p = if t.projected { choose(t) } else { Projection::NONE };
-        let w = p.words(t.fan_in().max(1));
+        let w = p.words(t.fan_in.max(1));
         [p.kind | p.row().draws << 8, w[0].to_bits(), w[1].to_bits(), w[2].to_bits()]
     };
     parameters.tensors.iter().flat_map(row).collect()
@@ -404,7 +404,7 @@ pub fn apply_host(projection: &Projection, shape: &[usize], weights: &[f32], dra
         alpha: weights.iter().fold(0.0, |a, w| a.max(w.abs())),
         median,
         beta_u: draw.beta_u,
-        p: projection.words(tensor.fan_in().max(1)),
+        p: projection.words(tensor.fan_in.max(1)),
         seed: draw.seed,
         step: draw.step,
         layer: draw.layer,
