@@ -1,14 +1,16 @@
 // SGD with momentum over every parameter tensor (McDonnell 2018): g = sum of the partial sums + decay w,
 // v = momentum v - lr g, w += v; with Nesterov w += momentum v - lr g. Then the clip, and max |w| of the chunk.
-// Nothing happens when halt[0] is not 0.
+// Nothing happens when halt[0] is not 0. An element whose update would not be finite stays as it is, and the maximum
+// of its chunk becomes infinite, which the metric kernel sees and halts.
 // One workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time.
 // weight, v: flat, from element `base` on; grad: from `grad_base` on.
 // Grid: one workgroup per chunk of the window, in rows.
 // include common/grid.wgsl
 // include common/step.wgsl
+// include common/finite.wgsl
 // include common/parameters.wgsl
 // include common/workgroup_max.wgsl
-const SIZE: u32 = 64u; // knob 64 128 256
+const SIZE: u32 = 256u; // knob 64 128 256
 
 struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, momentum: f32, nesterov: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -49,7 +51,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let g = step.lr * gradient(segment, chunk.start + i, before);
     let v1 = params.momentum * v[at + i] - g;
     let change = select(v1, params.momentum * v1 - g, params.nesterov != 0u);
-    let w = clipped(segment, step.clip_scale, before + change);
+    let after = before + change;
+    if !(is_finite(v1) && is_finite(after)) {
+      most = infinity(i);
+      continue;
+    }
+    let w = clipped(segment, step.clip_scale, after);
     v[at + i] = v1;
     weight[at + i] = w;
     most = max(most, abs(w));

@@ -2,5 +2,5 @@
 // include project/context.wgsl
 // include common/normal.wgsl
 fn project_addnorm(w: vec4<f32>, c: Context) -> vec4<f32> {
-  return w + normal(draw(c, 3u)) * (c.p0 * c.alpha);
+  return w + normal(c.word) * (c.p0 * c.alpha);
 }

@@ -6,23 +6,36 @@ struct Context {
   median: f32,        // of |w|: floor(len / 2) elements lie below it, ties aside; 0 where it was not computed
   beta_u: f32,        // the step's draw for a ranged Power
   p0: f32, p1: f32, p2: f32, // parameters (src/kernels/projections.rs: words)
-  key: vec2<u32>,     // of the stream of projections
-  counter: vec4<u32>, // element / 4, layer, step
+  sign_u: vec4<f32>,  // draw 0, uniform: decides the sign
+  size_u: vec4<f32>,  // draw 1, uniform: the magnitude
+  drop_u: vec4<f32>,  // draw 2, uniform: decides the drop
+  word: vec4<u32>,    // draw 3, for the normal number
 }
 
-// Random words of the four elements. Draw 0 decides the sign, 1 the magnitude, 2 the drop, 3 is the normal number.
-fn draw(c: Context, number: u32) -> vec4<u32> {
-  return philox4x32(vec4<u32>(c.counter.x, c.counter.y | (number << 16u), c.counter.z, c.counter.w), c.key);
+// Makes the draws whose bits are set in `wanted`. A loop that runs once per draw, not a branch around each: software
+// drivers execute every branch and every case of a switch for masked lanes, and Philox is most of the work.
+// counter: element / 4, layer, step.
+fn draw(c: ptr<function, Context>, wanted: u32, counter: vec4<u32>, key: vec2<u32>) {
+  for (var rest = wanted; rest != 0u; rest &= rest - 1u) {
+    let number = firstTrailingBit(rest);
+    let x = philox4x32(counter + vec4<u32>(0u, number << 16u, 0u, 0u), key);
+    let u = uniform01_vec4(x);
+    switch number {
+      case 0u: { (*c).sign_u = u; }
+      case 1u: { (*c).size_u = u; }
+      case 2u: { (*c).drop_u = u; }
+      default: { (*c).word = x; }
+    }
+  }
 }
 
 // U(gamma, 1/gamma), one per element: p0 = gamma, p1 = 1/gamma - gamma.
 fn magnitude(c: Context) -> vec4<f32> {
-  return uniform01_vec4(draw(c, 1u)) * c.p1 + c.p0;
+  return c.size_u * c.p1 + c.p0;
 }
 
 // True with probability (w / alpha + 1) / 2: u < (w / alpha + 1) / 2 without a division, so that every adapter decides
 // alike (2u - 1 is exact, its product with alpha is rounded once).
 fn positive(w: vec4<f32>, c: Context) -> vec4<bool> {
-  let u = uniform01_vec4(draw(c, 0u));
-  return (2.0 * u - 1.0) * c.alpha < w;
+  return (2.0 * c.sign_u - 1.0) * c.alpha < w;
 }

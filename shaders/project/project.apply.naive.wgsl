@@ -16,9 +16,10 @@
 // include project/addnorm.wgsl
 // include project/multunif.wgsl
 // include project/he_sign.wgsl
-const SIZE: u32 = 64u; // knob 64 128 256
+const SIZE: u32 = 256u; // knob 64 128 256
 const STREAM_PROJECTION: u32 = 2u; // src/philox.rs
 
+// kind: position in the table of kinds; bits 8.. say which draws it needs.
 struct Projection { kind: u32, p0: f32, p1: f32, p2: f32 }
 struct Params { first_chunk: u32, chunks: u32, base: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -52,15 +53,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   c.p0 = projection.p0;
   c.p1 = projection.p1;
   c.p2 = projection.p2;
-  c.key = stream_key(step.seed_lo, step.seed_hi, STREAM_PROJECTION);
+  let key = stream_key(step.seed_lo, step.seed_hi, STREAM_PROJECTION);
   let size = min(CHUNK, segment.len - chunk.start);
   let padded = (size + 63u) / 64u * 16u; // in fours
   let at = (segment.offset + chunk.start - params.base) / 4u;
   for (var i = lane; i < padded; i += SIZE) {
-    c.counter = vec4<u32>(chunk.start / 4u + i, segment.layer, step.step_lo, step.step_hi);
+    let counter = vec4<u32>(chunk.start / 4u + i, segment.layer, step.step_lo, step.step_hi);
+    draw(&c, projection.kind >> 8u, counter, key);
     let w = weight[at + i];
     var p = w;
-    switch projection.kind {
+    switch projection.kind & 255u {
       case 1u: { p = project_sign(w, c); }
       case 2u: { p = project_round(w, c); }
       case 3u: { p = project_power(w, c); }

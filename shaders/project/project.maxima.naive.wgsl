@@ -4,7 +4,7 @@
 // include common/grid.wgsl
 // include common/parameters.wgsl
 // include common/workgroup_max.wgsl
-const SIZE: u32 = 64u; // knob 64 128 256
+const SIZE: u32 = 256u; // knob 64 128 256
 
 struct Params { first_chunk: u32, chunks: u32, base: u32 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -3,6 +3,6 @@
 // include project/stochm.wgsl
 fn project_stochm3(w: vec4<f32>, c: Context) -> vec4<f32> {
   let middle = abs(w) < vec4<f32>(select(0.5 * c.alpha, c.median, c.p2 == 1.0));
-  let dropped = uniform01_vec4(draw(c, 2u)) < vec4<f32>(0.5);
+  let dropped = c.drop_u < vec4<f32>(0.5);
   return select(project_stochm(w, c), vec4<f32>(0.0), middle & dropped);
 }

@@ -1,4 +1,4 @@
-// y = max(x, 0).
+// y = max(x, 0); NaN stays NaN.
 // One invocation owns one element. x, y: any shape, flat.
 // Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
@@ -12,6 +12,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   if i < params.len {
-    y[i] = max(x[i], 0.0);
+    y[i] = select(x[i], 0.0, x[i] < 0.0);
   }
 }

@@ -1,4 +1,4 @@
-// y = max(x, 0), four elements per invocation: len is a multiple of 4.
+// y = max(x, 0), NaN stays NaN, four elements per invocation: len is a multiple of 4.
 // Over naive: a quarter of the loads and stores, each four wide.
 // Grid: ceil(len / 256) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
@@ -12,6 +12,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   if i < params.len / 4u {
-    y[i] = max(x[i], vec4<f32>(0.0));
+    y[i] = select(x[i], vec4<f32>(0.0), x[i] < vec4<f32>(0.0));
   }
 }

@@ -2,8 +2,10 @@
 // dL/do = -2 t max(0, 1 - t o) / (valid classes).
 // One invocation owns one sample. logits (o), dlogits: [n, classes]; labels: [n], below classes; rows: [n, 3] = the
 // sample's part of L, 1 if its label has the largest logit, 1 if it is among the five largest (common/rank.wgsl).
+// A logit that is not finite makes its sample's part of L infinite: max(NaN, 0) would hide it.
 // Samples from step.valid on are padding: all zero. Grid: ceil(n / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
+// include common/finite.wgsl
 // include common/rank.wgsl
 // include common/step.wgsl
 struct Params { n: u32, classes: u32 }
@@ -27,17 +29,19 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let label = min(labels[i], params.classes - 1u);
   let target_logit = logits[first + label];
   var sum = 0.0;
+  var sound = true;
   var before = 0u;
   for (var j = 0u; j < params.classes; j++) {
     let o = logits[first + j];
     let t = select(-1.0, 1.0, j == label);
     let slack = max(1.0 - t * o, 0.0);
     sum = fma(slack, slack, sum);
+    sound = sound && is_finite(o);
     dlogits[first + j] = select(0.0, -2.0 * t * slack * share, counted);
     before += select(0u, 1u, outranks(o, j, target_logit, label));
   }
   let ranked = counted && !is_nan(target_logit);
-  rows[3u * i] = select(0.0, sum * share, counted);
+  rows[3u * i] = select(0.0, select(infinity(i), sum * share, sound), counted);
   rows[3u * i + 1u] = select(0.0, 1.0, ranked && before == 0u);
   rows[3u * i + 2u] = select(0.0, 1.0, ranked && before < 5u);
 }

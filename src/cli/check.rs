@@ -5,30 +5,49 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Global, print};
-use crate::check::check;
-use crate::error::Result;
-use crate::kernels::{self, KERNELS};
+use crate::check::{check, compare};
+use crate::error::{Error, Result};
+use crate::gpu::Runner;
+use crate::kernels::case::Fill;
+use crate::kernels::{self, KERNELS, projections};
+use crate::model::Network;
+use crate::model::preset::Preset;
+use crate::plan::Step;
 
 /// Arguments of `check`.
 #[derive(Args)]
 pub struct Check {
     /// A kernel, e.g. conv2d.forward; all if not given
     kernel: Option<String>,
+    /// Run one training step of PRESET, every command against its twin, and name the first that differs. Twins are slow:
+    /// width 0.125 and batch 4 unless --set says otherwise
+    #[arg(long, value_name = "PRESET", conflicts_with = "kernel")]
+    bisect: Option<String>,
+    /// Change a key of the preset
+    #[arg(long, value_name = "KEY=VALUE", requires = "bisect")]
+    set: Vec<String>,
 }
 
 impl Check {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        match &self.bisect {
+            Some(preset) => bisect(preset, &self.set, global),
+            None => self.cases(global),
+        }
+    }
+
+    fn cases(&self, global: &Global) -> Result<ExitCode> {
         let chosen = match &self.kernel {
             Some(name) => vec![kernels::find(name)?],
             None => KERNELS.to_vec(),
         };
         let device = global.open()?;
-        print(&format!("{}\n{:<28} {:<10} cases  worst error / budget\n", device.info, "kernel", "variant"))?;
+        print(&format!("{}\n{:<30} {:<10} cases  worst error / budget\n", device.info, "kernel", "variant"))?;
         let mut failed = 0;
         for kernel in chosen {
             for r in check(&device, kernel)? {
                 let verdict = if r.cases == 0 { "cannot run here".into() } else { format!("{:.2}", r.worst.share) };
-                print(&format!("{:<28} {:<10} {:>5}  {verdict}\n", r.kernel, r.variant, r.cases))?;
+                print(&format!("{:<30} {:<10} {:>5}  {verdict}\n", r.kernel, r.variant, r.cases))?;
                 for failure in &r.failures {
                     print(&format!("  FAILED {failure}\n"))?;
                 }
@@ -44,4 +63,41 @@ impl Check {
         print("every case within its budget\n")?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// One training step, command by command, on made-up images.
+fn bisect(preset: &str, sets: &[String], global: &Global) -> Result<ExitCode> {
+    let small = ["width=0.125", "batch=4"].map(String::from);
+    let seed = global.seed.map(|s| format!("seed={s}"));
+    let sets: Vec<String> = small.into_iter().chain(sets.iter().cloned()).chain(seed).collect();
+    let preset = Preset::load(preset, &sets)?;
+    let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+    let network = Network::without_data(&preset, input)?;
+    let device = global.open()?;
+    print(&format!("{}\n", device.info))?;
+    let target = device.target.clone();
+    let mut runner = Runner::new(device);
+    let loaded = runner.load(network.train_plan(&target)?, true)?;
+    let images = Fill::Uniform(1.0).values("input", network.batch * input.iter().product::<usize>());
+    let labels: Vec<u32> = (0..network.batch).map(|i| (i % network.classes) as u32).collect();
+    runner.write("input", bytemuck::cast_slice(&images))?;
+    runner.write("label", &labels)?;
+    runner.write("weight", bytemuck::cast_slice(&network.initial_weights(preset.seed)))?;
+    runner.write("projections", &projections::table(&network.parameters, &network.projection))?;
+    let beta_u = projections::beta_draw(preset.seed, 0);
+    let (lr, valid) = (1e-3, network.batch as u32);
+    let step = Step { lr, bias1: 10.0, bias2: 31.6, valid, beta_u, ..Step::at(preset.seed, 0) };
+    let maxima = runner.load(network.maxima_plan(&target)?, false)?;
+    runner.run(&maxima, &step)?;
+    runner.write("step", &step.words())?;
+    let worst = compare(&mut runner, &loaded, false, true)?;
+    let (commands, share) = (loaded.plan.commands.len(), worst.share);
+    print(&format!("{commands} commands agree with their twins; worst {share:.2} of its budget at {}\n", worst.place))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The shape of the images of a data set that this program does not know.
+pub(super) fn unknown_images(preset: &Preset) -> Error {
+    let set = &preset.data.set;
+    Error::Invalid(format!("the data set \"{set}\" is not known, so neither is the shape of its images"))
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -26,8 +27,8 @@ pub struct Eval {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images tested at a time (the preset's if not given)
-    #[arg(long)]
-    batch: Option<usize>,
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    batch: Option<u32>,
     /// Batches of training images over which batch-norm moments are averaged, 0 for all (the preset's if not given)
     #[arg(long, value_name = "N")]
     moments_batches: Option<u64>,
@@ -46,7 +47,7 @@ impl Eval {
         let data = train::load_data(&preset, self.data.as_deref())?;
         let network = train::network(&preset, &data)?;
         let mut runner = Runner::new(device);
-        let batch = self.batch.unwrap_or(preset.eval_batch());
+        let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches);
         let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, batch, moments as usize)?;
         runner.write("weight", bytemuck::cast_slice(&state::weights(&network, &saved.tensors)?))?;
@@ -55,7 +56,9 @@ impl Eval {
         let mut scores = vec![];
         for projection in &distortions {
             bar.set_message(format!("test under {projection}"));
-            scores.push(evaluator.score(&mut runner, projection, seed, 0, &bar)?);
+            // Ctrl-C ends the program: there is nothing to save.
+            let score = evaluator.score(&mut runner, projection, seed, 0, &bar, &AtomicBool::new(false))?;
+            scores.extend(score);
         }
         bar.finish_and_clear();
         if !self.json {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::check::unknown_images;
 use super::{Global, print};
 use crate::error::{Error, Result, suggest};
 use crate::gpu;
@@ -70,14 +71,8 @@ impl Show {
         }
         if let Some(name) = &what.plan {
             let preset = Preset::load(name, &self.set)?;
-            let input = preset.input().ok_or_else(|| {
-                Error::Invalid(format!(
-                    "the data set \"{}\" is not known, so neither is the shape of its images",
-                    preset.data.set
-                ))
-            })?;
-            let classes = preset.shapes(input)?.last().map_or(0, |l| l.output[2]);
-            let network = Network::new(&preset, input, classes)?;
+            let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+            let network = Network::without_data(&preset, input)?;
             // The plan for the adapter at hand, else for the least that WebGPU guarantees.
             let target = global.open().map_or_else(|_| Target::baseline(), |d| d.target.clone());
             print(&listing::listing(&network.train_plan(&target)?))?;

@@ -66,13 +66,13 @@ impl Train {
         let options = train::Options { data, out, resume, command, stop: &STOP, quiet: global.quiet };
         let outcome = train::train(&preset, device, options)?;
         let at = outcome.dir.display();
-        if outcome.stopped {
+        let Some(scores) = outcome.scores else {
             let step = outcome.step;
             eprintln!("stopped after step {step}; the checkpoint is saved. Resume: weightproof train {at} --resume");
             return Ok(ExitCode::from(INTERRUPTED));
-        }
-        if !outcome.scores.is_empty() {
-            print(&eval::table(&outcome.scores))?;
+        };
+        if !scores.is_empty() {
+            print(&eval::table(&scores))?;
         }
         print(&format!("run: {at}\n"))?;
         Ok(ExitCode::SUCCESS)

@@ -2,6 +2,7 @@
 //! on the training data, then count the errors on the test data.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::ProgressBar;
 
@@ -11,6 +12,9 @@ use crate::gpu::{Loaded, Runner};
 use crate::kernels::projections::{self, Projection};
 use crate::model::Network;
 use crate::plan::Step;
+
+/// Draws of an evaluation are numbered from here: no training step shares them.
+pub(super) const EVALUATION: u64 = 1 << 63;
 
 /// What the test data say of a network under one distortion.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +84,7 @@ impl Evaluator {
     }
 
     /// Distorts the weights with draw `draw` of `seed` and measures. The draw is one for the whole evaluation: one
-    /// distorted chip, first calibrated, then tested.
+    /// distorted chip, first calibrated, then tested. None if `stop` was set on the way.
     ///
     /// # Errors
     /// What the device reports.
@@ -91,8 +95,10 @@ impl Evaluator {
         seed: u64,
         draw: u64,
         bar: &ProgressBar,
-    ) -> Result<Score> {
-        let step = Step { beta_u: projections::beta_draw(seed, draw), ..Step::at(seed, draw) };
+        stop: &AtomicBool,
+    ) -> Result<Option<Score>> {
+        let number = EVALUATION + draw;
+        let step = Step { beta_u: projections::beta_draw(seed, number), ..Step::at(seed, number) };
         runner.write("projections", &projections::table(&self.network.parameters, projection))?;
         runner.run(&self.project, &step)?;
         if let Some(moments) = &self.moments {
@@ -101,6 +107,9 @@ impl Evaluator {
             }
             let batches = Batches::sequential(self.data.clone(), Part::Train, self.network.batch)?;
             for batch in batches.take(self.moments_batches) {
+                if stop.load(Ordering::SeqCst) {
+                    return Ok(None);
+                }
                 runner.write("input", bytemuck::cast_slice(&batch.images))?;
                 runner.run(moments, &step)?;
                 bar.inc(1);
@@ -120,6 +129,9 @@ impl Evaluator {
             Ok(())
         };
         for batch in Batches::sequential(self.data.clone(), Part::Test, self.test_batch)? {
+            if stop.load(Ordering::SeqCst) {
+                return Ok(None);
+            }
             if slot == slots {
                 collect(runner, slots)?;
                 slot = 0;
@@ -131,11 +143,11 @@ impl Evaluator {
             bar.inc(1);
         }
         collect(runner, slot)?;
-        Ok(Score {
+        Ok(Some(Score {
             distortion: projection.to_string(),
             loss: loss / count,
             error: 100.0 * (count - top1) / count,
             top5_error: (self.network.classes > 10).then(|| 100.0 * (count - top5) / count),
-        })
+        }))
     }
 }

@@ -46,7 +46,9 @@ pub fn file(
     let mut parameters = Parameters::default();
     let mut flat = vec![];
     for (name, t) in tensors.iter().filter(|(_, t)| is_weight(t)) {
-        let i = parameters.push(Tensor { projected: true, ..Tensor::new(name, t.shape()) });
+        // [out, in, kh, kw] or [out, in], as PyTorch has them.
+        let fan_in = t.shape()[1..].iter().product();
+        let i = parameters.push(Tensor { projected: true, fan_in, ..Tensor::new(name, t.shape()) });
         let values = decode(t);
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
             return Err(Error::format(from, format!("{name}: element {at} is {}; nothing was written", values[at])));
@@ -105,7 +107,8 @@ fn project_all(
     let plan = runner.load(b.finish()?, false)?;
     runner.write("weight", bytemuck::cast_slice(flat))?;
     runner.write("projections", &projections::table(parameters, projection))?;
-    runner.run(&plan, &Step { beta_u: projections::beta_draw(seed, draw), ..Step::at(seed, draw) })?;
+    let number = super::accuracy::EVALUATION + draw;
+    runner.run(&plan, &Step { beta_u: projections::beta_draw(seed, number), ..Step::at(seed, number) })?;
     Ok(bytemuck::cast_slice(&runner.read("projected", flat.len())?).to_vec())
 }
 

@@ -9,21 +9,31 @@ use crate::plan::{Builder, Step, View};
 pub const ROW: usize = 4;
 
 /// Records the sums of a loss's `rows` `[n, 3]` into row `step.slot` of `metrics` `[slots, 4]` = (loss, top-1 count,
-/// top-5 count, valid samples). `halt`: u32 `[2]`, zeroed by the host; the first step whose loss is not finite sets
-/// `halt[0]` to 1 and `halt[1]` to its low word, and the optimiser then leaves the weights alone.
+/// top-5 count, valid samples). `halt`: u32 `[2]`, zeroed by the host; the first step whose loss is not finite, or which
+/// finds an infinite value among `maxima` (the optimiser's sign that its last update was not finite), sets `halt[0]` to 1
+/// and `halt[1]` to its low word, and the optimiser then leaves the weights alone.
 ///
 /// # Errors
 /// A view that cannot be bound.
-pub fn record(b: &mut Builder, scope: &str, n: usize, rows: View, metrics: View, halt: View) -> Result<()> {
+pub fn record(
+    b: &mut Builder,
+    scope: &str,
+    n: usize,
+    rows: View,
+    maxima: View,
+    metrics: View,
+    halt: View,
+) -> Result<()> {
     let step = b.step();
-    let params = [("n", n.into()), ("slots", (metrics.len / ROW).into())];
-    REDUCE.dispatch(b, scope, &params, &[("step", step), ("rows", rows), ("metrics", metrics), ("halt", halt)])
+    let params = [("n", n.into()), ("slots", (metrics.len / ROW).into()), ("chunks", maxima.len.into())];
+    let args = [("step", step), ("rows", rows), ("maxima", maxima), ("metrics", metrics), ("halt", halt)];
+    REDUCE.dispatch(b, scope, &params, &args)
 }
 
 /// Adds the rows of a loss.
 pub static REDUCE: Kernel = Kernel {
     name: "metric.reduce",
-    args: &[STEP, read("rows"), update("metrics"), update_u32("halt")],
+    args: &[STEP, read("rows"), read("maxima"), update("metrics"), update_u32("halt")],
     variants: &[Variant {
         name: "naive",
         file: "metric/metric.reduce.naive.wgsl",
@@ -45,7 +55,8 @@ pub static REDUCE: Kernel = Kernel {
             metrics.scale[at..at + ROW].copy_from_slice(&sums.scale);
         }
         let mut halt = io.u("halt").to_vec();
-        if halt[0] == 0 && !(sums.value[0] as f32).is_finite() {
+        let sound = (sums.value[0] as f32).is_finite() && io.f("maxima").iter().all(|m| m.is_finite());
+        if halt[0] == 0 && !sound {
             halt = vec![1, step.step_lo];
         }
         io.put("metrics", metrics);
@@ -54,15 +65,24 @@ pub static REDUCE: Kernel = Kernel {
     budget: Budget::Sum(|p| p.u("n")),
     flop: |p| 3.0 * p.u("n") as f64,
     cases: || {
-        let case = |name: &str, exact: bool, n: usize, rows: Fill, slot: u32, halt: [u32; 2]| {
+        let of = |name: &str, exact: bool, n: usize, rows: Fill, slot: u32, halt: [u32; 2], maxima: Vec<f32>| {
             let build = move |c: &mut super::case::CaseBuilder| {
                 c.step(Step { slot, valid: n as u32, ..Step::at(1, 77) });
                 let rows = c.input("rows", &[n, 3], &rows);
                 let metrics = c.input("metrics", &[3, ROW], &Fill::Uniform(1.0));
                 let halt = c.words("halt", halt.to_vec());
-                record(&mut c.b, "metric", n, rows, metrics, halt)
+                let maxima = c.input("maxima", &[maxima.len()], &Fill::Values(maxima.clone()));
+                record(&mut c.b, "metric", n, rows, maxima, metrics, halt)
             };
             if exact { Case::exact(name, build) } else { Case::new(name, build).one_sign() }
+        };
+        let case = |name: &str, exact: bool, n: usize, rows: Fill, slot: u32, halt: [u32; 2]| {
+            of(name, exact, n, rows, slot, halt, vec![0.5; 3])
+        };
+        let flagged = |at: usize| {
+            let mut maxima = vec![0.5; 100];
+            maxima[at] = f32::INFINITY;
+            maxima
         };
         let infinite = |at: usize| {
             let mut v = vec![0.5; 3 * 70];
@@ -74,6 +94,7 @@ pub static REDUCE: Kernel = Kernel {
             case("n=50, integers", true, 50, Fill::Integers(4), 2, [0, 0]),
             case("n=1000", false, 1000, Fill::Range(0.0, 1.0), 1, [0, 0]),
             case("infinite loss halts", true, 70, infinite(3 * 69), 0, [0, 0]),
+            of("a flagged update halts", true, 8, Fill::Integers(4), 0, [0, 0], flagged(99)),
             case("an infinite count does not halt", true, 70, infinite(3 * 5 + 1), 0, [0, 0]),
             case("the first halt stays", true, 70, infinite(0), 0, [1, 5]),
             case("a slot outside is not written", true, 9, Fill::Integers(4), 3, [0, 0]),

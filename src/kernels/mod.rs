@@ -255,6 +255,7 @@ pub fn linear_grid(workgroups: usize) -> [u32; 3] {
 /// The pieces that shaders include: `(path under shaders/, text)`.
 pub static COMMON: &[(&str, &str)] = &[
     ("common/grid.wgsl", include_str!("../../shaders/common/grid.wgsl")),
+    ("common/finite.wgsl", include_str!("../../shaders/common/finite.wgsl")),
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),

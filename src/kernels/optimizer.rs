@@ -83,13 +83,17 @@ pub static ADAM: Kernel = Kernel {
         update_by(io, |step, i, w, (g, scale)| {
             let (lr, bias1, bias2) = (f64::from(step.lr), f64::from(step.bias1), f64::from(step.bias2));
             let (m0, v0) = (m.value[i], v.value[i]);
-            m.set(i, beta1 * m0 + gain1 * g, (beta1 * m0).abs() + gain1 * scale);
-            v.set(i, beta2 * v0 + gain2 * g * g, beta2 * v0 + gain2 * scale * scale);
-            let below = v.value[i].sqrt() * bias2 + eps;
+            let (m1, v1) = (beta1 * m0 + gain1 * g, beta2 * v0 + gain2 * g * g);
+            let below = v1.sqrt() * bias2 + eps;
+            if ![m1, v1, w - lr * bias1 * m1 / below].iter().all(|v| (*v as f32).is_finite()) {
+                return None;
+            }
+            m.set(i, m1, (beta1 * m0).abs() + gain1 * scale);
+            v.set(i, v1, beta2 * v0 + gain2 * scale * scale);
             let by_m = lr * bias1 * m.scale[i] / below;
             // Of the root: half the relative error of v.
             let by_v = lr * bias1 * m.value[i].abs() / below * (v.scale[i] / v.value[i].max(1e-300)).min(1e6);
-            (w - lr * bias1 * m.value[i] / below, w.abs() + by_m + by_v)
+            Some((w - lr * bias1 * m.value[i] / below, w.abs() + by_m + by_v))
         });
         if io.u("halt")[0] == 0 {
             io.put("m", m);
@@ -134,13 +138,14 @@ pub static SGD: Kernel = Kernel {
         let mut v: Scalars = io.f("v").to_vec().into();
         update_by(io, |step, i, w, (g, scale)| {
             let (lr, v0) = (f64::from(step.lr), v.value[i]);
-            v.set(i, momentum * v0 - lr * g, (momentum * v0).abs() + lr * scale);
-            if nesterov {
-                let scale = w.abs() + momentum * v.scale[i] + lr * scale;
-                (w + momentum * v.value[i] - lr * g, scale)
-            } else {
-                (w + v.value[i], w.abs() + v.scale[i])
+            let v1 = momentum * v0 - lr * g;
+            let after = if nesterov { w + momentum * v1 - lr * g } else { w + v1 };
+            if ![v1, after].iter().all(|v| (*v as f32).is_finite()) {
+                return None;
             }
+            v.set(i, v1, (momentum * v0).abs() + lr * scale);
+            let by_v = if nesterov { momentum * v.scale[i] + lr * scale } else { v.scale[i] };
+            Some((after, w.abs() + by_v))
         });
         if io.u("halt")[0] == 0 {
             io.put("v", v);
@@ -176,8 +181,9 @@ pub static SGD: Kernel = Kernel {
 };
 
 /// Computes the new weights and their maxima chunk by chunk: `change(step, index in the flat arrays, w, (gradient, its
-/// scale))` gives the weight before the clip and its scale. Nothing where `halt` is set.
-fn update_by(io: &mut Io, mut change: impl FnMut(&Step, usize, f64, (f64, f64)) -> (f64, f64)) {
+/// scale))` gives the weight before the clip and its scale, or none if the update would not be finite: then the element
+/// stays and the maximum of its chunk is infinite. Nothing where `halt` is set.
+fn update_by(io: &mut Io, mut change: impl FnMut(&Step, usize, f64, (f64, f64)) -> Option<(f64, f64)>) {
     if io.u("halt")[0] != 0 {
         return;
     }
@@ -188,7 +194,10 @@ fn update_by(io: &mut Io, mut change: impl FnMut(&Step, usize, f64, (f64, f64)) 
         let (mut most, mut scale) = (0.0f64, 0.0f64);
         for (i, element) in (o.at..).zip(o.elements.clone()) {
             let before = weight.value[i];
-            let (mut w, s) = change(&step, i, before, gradient(io, &o, element, before));
+            let Some((mut w, s)) = change(&step, i, before, gradient(io, &o, element, before)) else {
+                most = f64::INFINITY;
+                continue;
+            };
             if let Some(c) = o.segment.bound(step.clip_scale) {
                 w = w.clamp(-f64::from(c), f64::from(c));
             }
@@ -313,12 +322,14 @@ fn cases(
     };
     let (all, step) = (1 << 27, case_step());
     let wider = Step { clip_scale: 1.5, ..step };
-    let bad = Fill::Range(f32::NAN, f32::NAN);
+    let (bad, huge) = (Fill::Range(f32::NAN, f32::NAN), Fill::Range(f32::INFINITY, f32::INFINITY));
     vec![
         case("awkward lengths", false, table(AWKWARD, 1, loose, 0.0), all, &some, step, 0),
         case("partial sums, decay, clip", false, table(AWKWARD, 4, 0.4, 5e-4), all, &some, wider, 0),
         case("windows", false, table(&[30_000, 9000, 7, 3000], 2, 0.5, 1e-4), 100 << 10, &some, step, 0),
         case("halted, gradient NaN", true, table(&[70, 5000], 2, 0.5, 0.5), all, &bad, step, 1),
+        case("gradient NaN", true, table(&[70, 5000], 2, 0.5, 0.5), all, &bad, step, 0),
+        case("gradient beyond f32", true, table(&[70, 5000], 1, 0.5, 0.5), all, &huge, step, 0),
         case("no gradient", true, table(&[100, 4097], 1, loose, 0.0), all, &none, step, 0),
         case("one element, clipped", true, table(&[1], 1, 0.5, 0.0), all, &none, step, 0),
     ]

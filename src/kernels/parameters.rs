@@ -42,6 +42,8 @@ pub struct Tensor {
     pub decay: f32,
     /// Index for random draws, below 65,536. Set by [`Parameters::push`] to the position in the table.
     pub layer: u32,
+    /// Inputs that one output sums over: all dimensions but the last, unless the maker of the tensor knows better.
+    pub fan_in: usize,
     /// Whether it is projected: weights are; gamma, beta and biases never are.
     pub projected: bool,
     /// Standard deviation of the initial values; 0: they are all `initial`.
@@ -56,6 +58,7 @@ impl Tensor {
         Tensor {
             name: name.into(),
             shape: shape.to_vec(),
+            fan_in: shape[..shape.len().saturating_sub(1)].iter().product(),
             offset: 0,
             grad_offset: 0,
             splits: 1,
@@ -76,11 +79,6 @@ impl Tensor {
     /// Whether it has no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Inputs that one output sums over: all dimensions but the last.
-    pub fn fan_in(&self) -> usize {
-        self.shape[..self.shape.len().saturating_sub(1)].iter().product()
     }
 
     /// Its part of a flat array (`weight`, `projected`, `adam_m`, ...).
@@ -384,7 +382,7 @@ mod tests {
             assert!(pair[1].grad_offset.is_multiple_of(64));
         }
         assert_eq!(p.chunks().len(), 2 + 1 + 4);
-        assert_eq!(p.tensors[0].fan_in(), 45);
+        assert_eq!(p.tensors[0].fan_in, 45);
     }
 
     #[test]

@@ -18,8 +18,11 @@ pub struct ProjectionKind {
     pub doc: &'static str,
     /// Examples of every form, for tests and help.
     pub examples: &'static [&'static str],
-    /// Whether its values have the same bits on every adapter; decisions always have.
+    /// Whether its values have the same bits on every adapter; decisions always have. Of the others all but Power have
+    /// the twin's bits on adapters that do not fuse products with sums (lavapipe, SwiftShader).
     pub exact: bool,
+    /// Bit n: whether it needs draw n (see [`Context::draw`]).
+    draws: u32,
     /// The parameters from the text behind the colon; the error says what is allowed.
     parse: fn(Option<&str>) -> std::result::Result<[f32; 2], String>,
     /// The text behind the colon from the parameters.
@@ -76,6 +79,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "w itself",
         examples: &["none"],
         exact: true,
+        draws: 0b0000,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -87,6 +91,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "alpha sign(w), sign(0) = +1",
         examples: &["sign"],
         exact: true,
+        draws: 0b0000,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -98,6 +103,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "alpha round(w/alpha): 0 where |w| < alpha/2, else +-alpha",
         examples: &["round"],
         exact: true,
+        draws: 0b0000,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -109,6 +115,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "alpha |w/alpha|^B sign(w); LO..HI draws B uniformly for each minibatch",
         examples: &["power:0", "power:1", "power:0.5", "power:2", "power:0..2"],
         exact: false,
+        draws: 0b0000,
         parse: |text| {
             let bad = || "B must be a finite number >= 0, and LO..HI two of them with LO <= HI".to_owned();
             let text = text.ok_or_else(bad)?;
@@ -126,6 +133,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "+alpha with probability (w/alpha + 1)/2, else -alpha",
         examples: &["stoch"],
         exact: true,
+        draws: 0b0001,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -137,6 +145,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "|w| U(G, 1/G), + with probability (w/alpha + 1)/2, else -",
         examples: &["stochm:0.5", "stochm:1"],
         exact: false,
+        draws: 0b0011,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
@@ -148,6 +157,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "StochM as table 1 prints it, w instead of |w|: the sign is lost (an ablation)",
         examples: &["stochm-literal:0.5"],
         exact: false,
+        draws: 0b0011,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
@@ -159,6 +169,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "StochM, and weights with |w| < alpha/2 (quantile: below the median of |w|) become 0 with probability 1/2",
         examples: &["stochm3:0.5", "stochm3:0.5,quantile"],
         exact: false,
+        draws: 0b0111,
         parse: |text| match text.and_then(|t| t.split_once(',')) {
             None => gamma(text),
             Some((g, "quantile")) => Ok([gamma(Some(g))?[0], 1.0]),
@@ -177,6 +188,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "w + N(0, (S alpha)^2)",
         examples: &["addnorm:0.55", "addnorm:0"],
         exact: false,
+        draws: 0b1000,
         parse: |text| {
             let s = text.and_then(number).filter(|&s| s >= 0.0);
             Ok([s.ok_or("S must be a finite number >= 0")?, 0.0])
@@ -195,6 +207,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "w U(G, 1/G)",
         examples: &["multunif:0.5"],
         exact: false,
+        draws: 0b0010,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
@@ -206,6 +219,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "sqrt(2/fan_in) sign(w), sign(0) = +1 (McDonnell 2018)",
         examples: &["he-sign"],
         exact: true,
+        draws: 0b0000,
         parse: no_parameter,
         show: |_| None,
         words: |_, fan_in| [(2.0 / fan_in as f64).sqrt() as f32, 0.0, 0.0],
@@ -343,8 +357,8 @@ pub fn beta_draw(seed: u64, step: u64) -> f32 {
     philox::uniform01(philox::philox4x32(counter, philox::key(seed, stream::BETA))[0])
 }
 
-/// The content of the buffer `projections`, four words per tensor: `projection` for every projected tensor, None for
-/// the others.
+/// The content of the buffer `projections`, four words per tensor (the kind with the draws it needs in bits 8 and up,
+/// then p0, p1, p2 of the shader): `projection` for every projected tensor, None for the others.
 pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
     table_by(parameters, |_| *projection)
 }
@@ -353,15 +367,16 @@ pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
 pub fn table_by(parameters: &Parameters, choose: impl Fn(&Tensor) -> Projection) -> Vec<u32> {
     let row = |t: &Tensor| {
         let p = if t.projected { choose(t) } else { Projection::NONE };
-        let w = p.words(t.fan_in().max(1));
-        [p.kind, w[0].to_bits(), w[1].to_bits(), w[2].to_bits()]
+        let w = p.words(t.fan_in.max(1));
+        [p.kind | p.row().draws << 8, w[0].to_bits(), w[1].to_bits(), w[2].to_bits()]
     };
     parameters.tensors.iter().flat_map(row).collect()
 }
 
-/// The projected weight and the scale of its rounding error, for a row of the table. An unknown kind is None.
-pub(super) fn twin(kind: u32, w: f32, c: &Context) -> (f32, f64) {
-    PROJECTIONS.get(kind as usize).map_or((w, 0.0), |k| (k.twin)(w, c))
+/// The projected weight and the scale of its rounding error, for the first word of a row of the table. An unknown kind
+/// is None.
+pub(super) fn twin(word: u32, w: f32, c: &Context) -> (f32, f64) {
+    PROJECTIONS.get((word & 255) as usize).map_or((w, 0.0), |k| (k.twin)(w, c))
 }
 
 /// Draws of one projection of one tensor on the host.
@@ -389,7 +404,7 @@ pub fn apply_host(projection: &Projection, shape: &[usize], weights: &[f32], dra
         alpha: weights.iter().fold(0.0, |a, w| a.max(w.abs())),
         median,
         beta_u: draw.beta_u,
-        p: projection.words(tensor.fan_in().max(1)),
+        p: projection.words(tensor.fan_in.max(1)),
         seed: draw.seed,
         step: draw.step,
         layer: draw.layer,

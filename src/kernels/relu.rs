@@ -34,7 +34,7 @@ pub static FORWARD: Kernel = Kernel {
         },
     ],
     twin: |io: &mut Io| {
-        let y: Vec<f64> = io.f("x").iter().map(|&v| v.max(0.0)).collect();
+        let y: Vec<f64> = io.f("x").iter().map(|&v| if v < 0.0 { 0.0 } else { v }).collect();
         io.put("y", y);
     },
     budget: Budget::Exact,

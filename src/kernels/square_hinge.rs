@@ -50,7 +50,8 @@ pub static FORWARD_BACKWARD: Kernel = Kernel {
             for (j, o) in o.iter().enumerate() {
                 let t = if j == label { 1.0 } else { -1.0 };
                 let slack = (1.0 - t * o).max(0.0);
-                rows.add(3 * i, slack * slack * share);
+                let part = if o.is_finite() { slack * slack * share } else { f64::INFINITY };
+                rows.add(3 * i, part);
                 d.add(i * classes + j, -2.0 * t * slack * share);
             }
             count(o, label, &mut rows.value[3 * i + 1..3 * i + 3]);
@@ -64,6 +65,18 @@ pub static FORWARD_BACKWARD: Kernel = Kernel {
         // Powers of two make the mean exact as well.
         let mut all = cases(record);
         all.push(Case::exact("n=8 classes=16, integers", |c| build(c, [8, 16, 4], None, record)));
+        let unsound = |at: usize, v: f32| {
+            let mut logits = vec![1.0; 64];
+            logits[at] = v;
+            Some(Fill::Values(logits))
+        };
+        for (name, fill) in [
+            ("n=4 classes=16, NaN", unsound(3, f32::NAN)),
+            ("n=4 classes=16, infinity", unsound(17, f32::INFINITY)),
+            ("n=4 classes=16, minus infinity", unsound(33, f32::NEG_INFINITY)),
+        ] {
+            all.push(Case::new(name, move |c| build(c, [4, 16, 4], fill.clone(), record)));
+        }
         all.push(Case::exact("n=64 classes=4, ties", |c| build(c, [64, 4, 64], Some(Fill::Integers(1)), record)));
         all
     },

@@ -86,6 +86,16 @@ impl Network {
         Ok(network)
     }
 
+    /// The network of a preset for images `[h, w, c]`, with as many classes as its last layer gives: for looking at
+    /// plans without the data.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn without_data(preset: &Preset, input: [usize; 3]) -> Result<Network> {
+        let classes = preset.shapes(input)?.last().map_or(0, |l| l.output[2]);
+        Network::new(preset, input, classes)
+    }
+
     fn build(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Layers {
         let mut out: Layers = vec![];
         for shape in shapes {
@@ -283,7 +293,8 @@ impl Network {
             Loss::SoftmaxCe => softmax_ce::record,
         };
         record(b, "loss", batch, self.classes, logits, labels, dlogits, rows)?;
-        metric::record(b, "loss.metrics", batch, rows, metrics, halt)?;
+        let maxima = self.parameters.arrays(b).maxima;
+        metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
     }
 }

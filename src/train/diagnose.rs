@@ -8,8 +8,8 @@ use crate::gpu::Runner;
 use crate::model::Network;
 use crate::plan::{Elem, Role, Step};
 
-/// Repeats step `step`, whose update did not happen, command by command and looks at everything each command wrote.
-/// The weights are still those that the bad step read: from the first bad loss on the optimiser leaves them alone.
+/// Repeats step `number`, command by command, and looks at everything each command writes. After a bad loss the weights
+/// are still those that the step read; after a bad update its sound elements have moved on.
 ///
 /// Returns the error to report.
 pub fn non_finite(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &Step, number: u64) -> Error {
@@ -25,15 +25,15 @@ fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &St
         scope: scope.into(),
         message: format!("{what}; {REMEDY}"),
     };
-    let words = runner.read("weight", network.parameters.len())?;
-    let weights: &[f32] = bytemuck::cast_slice(&words);
-    for t in &network.parameters.tensors {
-        if let Some(i) = weights[t.offset..t.offset + t.len()].iter().position(|w| !w.is_finite()) {
-            let scope = format!("{} (update of the step before)", t.name);
-            return Ok(report(&scope, format!("element {i} is {}", weights[t.offset + i])));
-        }
-    }
-    let loaded = runner.load(network.train_plan(&runner.device.target.clone())?, true)?;
+    let chunks = network.parameters.chunks();
+    let flagged = runner.read("maxima", chunks.len())?;
+    let flagged = flagged.iter().position(|&m| !f32::from_bits(m).is_finite());
+    let tensor = |chunk: usize| &network.parameters.tensors[chunks[chunk].tensor].name;
+    let target = runner.device.target.clone();
+    let maxima = runner.load(network.maxima_plan(&target)?, false)?;
+    let loaded = runner.load(network.train_plan(&target)?, true)?;
+    runner.run(&maxima, step)?;
+    runner.write("halt", &[0, 0])?;
     let batch = Batches::train(data, network.batch, step.seed(), Position { step: number })?.next();
     let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))?;
     if let Some(i) = batch.images.iter().position(|v| !v.is_finite()) {
@@ -53,12 +53,20 @@ fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &St
             let words = runner.read_buffer(&loaded, a.view.buffer.0 as usize)?;
             let values: &[f32] = &bytemuck::cast_slice(&words)[a.view.offset..a.view.offset + a.view.len];
             if let Some(e) = values.iter().position(|v| !v.is_finite()) {
+                if a.name == "maxima" {
+                    let scope = format!("{} of {}", command.scope, tensor(e));
+                    return Ok(report(&scope, "the new value of a weight or of the optimiser's state".into()));
+                }
                 return Ok(report(
                     &command.scope,
                     format!("`{}` of {} has {} at element {e}", a.name, command.kernel, values[e]),
                 ));
             }
         }
+    }
+    if let Some(chunk) = flagged {
+        let what = "its gradient or its update was not finite; the repetition of the step found nothing".into();
+        return Ok(report(tensor(chunk), what));
     }
     Ok(report("loss", "the loss was not finite, but the repetition of the step found nothing".into()))
 }

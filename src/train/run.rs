@@ -1,6 +1,6 @@
 //! The training loop: feeds batches to the plan, reads metrics late, logs, evaluates, saves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::projections::{self, Projection};
 use crate::model::Network;
 use crate::model::preset::{Optimizer, Preset, Scale};
-use crate::plan::Step;
+use crate::plan::{Plan, Step};
 
 /// What a training run needs beside its preset.
 pub struct Options<'a> {
@@ -38,12 +38,10 @@ pub struct Options<'a> {
 
 /// How a run ended.
 pub struct Outcome {
-    /// The final scores; empty if the run was stopped.
-    pub scores: Vec<Score>,
+    /// The final scores; none if Ctrl-C ended the run early.
+    pub scores: Option<Vec<Score>>,
     /// Steps done.
     pub step: u64,
-    /// Whether Ctrl-C ended it early.
-    pub stopped: bool,
     /// The run folder.
     pub dir: PathBuf,
 }
@@ -96,15 +94,15 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         same_preset(saved, preset)?;
     }
     let data = load_data(preset, options.data.as_deref())?;
-    let network = network(preset, &data)?;
-    let mut runner = Runner::new(device);
-    let target = runner.device.target.clone();
-    let plan = runner.load(network.train_plan(&target)?, false)?;
     let per_epoch = (data.train.labels.len() / preset.batch) as u64;
     if per_epoch == 0 {
         let message = format!("{} training images do not fill a batch of {}", data.train.labels.len(), preset.batch);
         return Err(Error::layer("data.train", message));
     }
+    let network = network(preset, &data)?;
+    let mut runner = Runner::new(device);
+    let target = runner.device.target.clone();
+    let plan = runner.load(network.train_plan(&target)?, false)?;
     let step = match &saved {
         Some(saved) => {
             state::upload(&mut runner, &network, saved)?;
@@ -121,8 +119,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     runner.write("halt", &[0, 0])?;
     let maxima = runner.load(network.maxima_plan(&target)?, false)?;
     runner.run(&maxima, &Step::at(preset.seed, step))?;
-    let variants: BTreeMap<&str, &str> = plan.plan.commands.iter().map(|c| (c.kernel, c.variant)).collect();
-    let variants = variants.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let variants = variants(&plan.plan);
     let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
     let run = match (saved, options.out) {
         (Some(_), Some(out)) => Run::resume(out, step, &about)?,
@@ -147,6 +144,16 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     };
     trainer.start_projection()?;
     trainer.run()
+}
+
+/// For every kernel of a plan the variants that its dispatches use, with the knobs that differ from the defaults.
+fn variants(plan: &Plan) -> Vec<(String, String)> {
+    let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for c in &plan.commands {
+        let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        all.entry(c.kernel).or_default().insert(format!("{}{knobs}", c.variant));
+    }
+    all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()
 }
 
 /// Steps since the last log line.
@@ -207,11 +214,15 @@ impl Trainer<'_> {
         let bar = progress(self.quiet, self.total, self.step);
         let start = Position { step: self.step };
         let mut batches = Batches::train(self.data.clone(), self.network.batch, self.preset.seed, start)?;
+        if self.step == 0 {
+            // So that a run can be resumed whenever it is killed.
+            self.save()?;
+        }
         self.window = Window::start(self.step);
-        let mut scores = vec![];
         while self.step < self.total {
             let Some(batch) = batches.next() else { break };
-            if schedule::restarts(self.preset, self.step, self.per_epoch) {
+            let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
+            if restarts && matches!(self.preset.optimizer, Optimizer::Sgd { .. }) {
                 self.runner.write("momentum", &vec![0; self.network.parameters.len()])?;
             }
             self.runner.write("input", bytemuck::cast_slice(&batch.images))?;
@@ -225,32 +236,35 @@ impl Trainer<'_> {
             let stop = self.stop.load(Ordering::SeqCst);
             let save = last || stop || self.saves_at(epoch_ends);
             let full = self.step - self.window.first == self.network.metric_slots() as u64;
-            if save || full || self.step.is_multiple_of(self.preset.log.every.max(1)) {
+            let every = self.preset.eval.every;
+            let evaluate = epoch_ends && !last && every > 0 && (self.step / self.per_epoch).is_multiple_of(every);
+            if save || evaluate || full || self.step.is_multiple_of(self.preset.log.every.max(1)) {
                 self.log(&bar)?;
             }
             if save {
                 self.save()?;
+                self.window = Window::start(self.step);
             }
             if stop && !last {
                 bar.abandon();
-                return Ok(self.outcome(scores, true));
+                return Ok(self.outcome(None));
             }
-            let every = self.preset.eval.every;
-            if epoch_ends && !last && every > 0 && (self.step / self.per_epoch).is_multiple_of(every) {
-                self.evaluate(true)?;
+            if evaluate {
+                if self.evaluate(true)?.is_none() {
+                    self.save()?;
+                    return Ok(self.outcome(None));
+                }
                 self.start_projection()?;
                 self.window = Window::start(self.step);
             }
         }
         bar.finish_and_clear();
-        if !self.preset.eval.distort.is_empty() {
-            scores = self.evaluate(self.quiet)?;
-        }
-        Ok(self.outcome(scores, false))
+        let scores = self.evaluate(self.quiet)?;
+        Ok(self.outcome(scores))
     }
 
-    fn outcome(&self, scores: Vec<Score>, stopped: bool) -> Outcome {
-        Outcome { scores, step: self.step, stopped, dir: self.run.dir().to_path_buf() }
+    fn outcome(&self, scores: Option<Vec<Score>>) -> Outcome {
+        Outcome { scores, step: self.step, dir: self.run.dir().to_path_buf() }
     }
 
     fn saves_at(&self, epoch_ends: bool) -> bool {
@@ -268,9 +282,7 @@ impl Trainer<'_> {
         if steps == 0 {
             return Ok(());
         }
-        let halt = self.runner.read("halt", 2)?;
-        if halt[0] != 0 {
-            let bad = (self.window.first..self.step).find(|s| *s as u32 == halt[1]).unwrap_or(self.window.first);
+        if let Some(bad) = self.first_unsound()? {
             let block = self.block(bad);
             let data = self.data.clone();
             return Err(diagnose::non_finite(&mut self.runner, &self.network, data, &block, bad));
@@ -287,6 +299,20 @@ impl Trainer<'_> {
         Ok(())
     }
 
+    /// The first step whose loss or update was not finite, if any.
+    fn first_unsound(&self) -> Result<Option<u64>> {
+        let maxima = self.runner.read("maxima", self.network.parameters.chunks().len())?;
+        let flagged = maxima.iter().any(|&m| !f32::from_bits(m).is_finite());
+        let halt = self.runner.read("halt", 2)?;
+        if halt[0] == 0 {
+            // The update of the last step; the next would have halted.
+            return Ok(flagged.then(|| self.step - 1));
+        }
+        let bad = (self.window.first..self.step).find(|s| *s as u32 == halt[1]).unwrap_or(self.window.first);
+        // The step that halted only noticed a flag that the update of the step before had left.
+        Ok(Some(if flagged { bad.saturating_sub(1) } else { bad }))
+    }
+
     fn save(&mut self) -> Result<()> {
         let tensors = state::download(&self.runner, &self.network)?;
         let variants: Vec<String> = self.about.variants.iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -297,14 +323,15 @@ impl Trainer<'_> {
             (key::EPOCH, (self.step / self.per_epoch).to_string()),
             (key::POSITION, position.to_string()),
             (key::SEED, self.preset.seed.to_string()),
-            (key::VARIANTS, variants.join(" ")),
+            (key::VARIANTS, variants.join("; ")),
             (key::ADAPTER, self.about.adapter.clone()),
         ];
         let meta = meta.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         checkpoint::save(self.run.checkpoint(), &Checkpoint { tensors, meta })
     }
 
-    fn evaluate(&mut self, quiet: bool) -> Result<Vec<Score>> {
+    /// Tests under every distortion of the preset; none if Ctrl-C came in between.
+    fn evaluate(&mut self, quiet: bool) -> Result<Option<Vec<Score>>> {
         let e = &self.preset.eval;
         let batch = self.preset.eval_batch();
         let (network, data) = (self.network.clone(), self.data.clone());
@@ -314,14 +341,18 @@ impl Trainer<'_> {
         for text in &e.distort {
             let projection = Projection::parse(text)?;
             bar.set_message(format!("test under {projection}"));
-            let score = evaluator.score(&mut self.runner, &projection, self.preset.seed, 0, &bar)?;
+            let seed = self.preset.seed;
+            let Some(score) = evaluator.score(&mut self.runner, &projection, seed, 0, &bar, self.stop)? else {
+                bar.abandon();
+                return Ok(None);
+            };
             let (step, epoch) = (self.step, self.step / self.per_epoch);
             let Score { ref distortion, error, loss, .. } = score;
             self.run.log(&EvalLine { step, epoch, eval: distortion, error, loss })?;
             scores.push(score);
         }
         bar.finish_and_clear();
-        Ok(scores)
+        Ok(Some(scores))
     }
 }
 

@@ -1,0 +1,10 @@
+// The order of NaN and the handling of infinities are left open by WGSL, so bits are tested: the exponent of both is all
+// ones.
+fn is_finite(v: f32) -> bool {
+  return (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
+}
+
+// +infinity. A constant expression may not give one, hence the argument: any value that the shader learns when it runs.
+fn infinity(any: u32) -> f32 {
+  return bitcast<f32>(0x7f800000u | (any & 0u));
+}
