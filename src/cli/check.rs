@@ -12,7 +12,7 @@ use crate::kernels::{self, KERNELS};
 /// Arguments of `check`.
 #[derive(Args)]
 pub struct Check {
-    /// A kernel, e.g. conv2d.forward; all if not given
+    /// A kernel, e.g. conv2d.forward (`show --shader` lists them); all if not given
     kernel: Option<String>,
 }
 
