@@ -18,21 +18,21 @@ use crate::train::{self, checkpoint, record, state};
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct Eval {
-    /// A run folder, or a checkpoint in one
+    /// A run folder, or a checkpoint that `train` wrote
     run: PathBuf,
     /// Distortions, separated by commas: none,sign,round,power:0.5,addnorm:0.55 (`show --projections` lists them)
     #[arg(long, value_name = "LIST", default_value = "none,sign,round")]
     distort: String,
-    /// Folder of the data sets
+    /// Folder of the data sets (`data list` says where they are sought if it is not given)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images tested at a time (the preset's if not given)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: Option<u32>,
-    /// Batches of training images over which batch-norm moments are averaged, 0 for all (the preset's if not given)
+    /// Training batches over which batch-norm moments are averaged, 0 for all (the preset's if not given)
     #[arg(long, value_name = "N")]
     moments_batches: Option<u64>,
-    /// One JSON object instead of the table
+    /// Print one JSON object, with the errors in per cent by distortion, instead of the table
     #[arg(long)]
     json: bool,
 }

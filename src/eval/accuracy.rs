@@ -1,4 +1,4 @@
-//! The test protocol of Merolla et al. 2016 (RECIPES A7): distort the weights once, re-compute the batch-norm moments
+//! The test protocol of Merolla et al. 2016: distort the weights once, re-compute the batch-norm moments
 //! on the training data, then count the errors on the test data.
 
 use std::sync::Arc;

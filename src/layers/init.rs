@@ -3,7 +3,7 @@
 use crate::kernels::parameters::{Parameters, Tensor};
 use crate::philox::{self, stream};
 
-/// How weights are drawn. RECIPES A2, A9, C3.
+/// How weights are drawn. Glorot and Bengio 2010 (Merolla et al. 2016), He et al. 2015 (McDonnell 2018).
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub enum Init {
     /// Uniform in [-b, b], b = sqrt(6 / (fan_in + fan_out)).
