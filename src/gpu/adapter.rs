@@ -118,7 +118,10 @@ impl Device {
                 let found = index.or_else(by_name);
                 found.ok_or_else(|| {
                     let names = all.iter().map(|(i, _)| i.name.as_str());
-                    Error::Invalid(format!("--device {want}: no adapter has that index or name.{}", suggest(want, names)))
+                    Error::Invalid(format!(
+                        "--device {want}: no adapter has that index or name.{}",
+                        suggest(want, names)
+                    ))
                 })?
             }
         };

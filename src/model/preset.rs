@@ -242,7 +242,7 @@ pub struct Data {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
-    /// 0 to 1.
+    /// -1 to 1.
     #[default]
     Unit,
     /// As in the files, 0 to 255 for bytes.

@@ -30,7 +30,7 @@ pub struct StepLine {
     pub step: u64,
     /// Epochs done.
     pub epoch: u64,
-    /// Training loss of the last step.
+    /// Mean training loss of the steps since the line before.
     pub loss: f64,
     /// Learning rate of the last step.
     pub lr: f64,
