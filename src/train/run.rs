@@ -124,12 +124,14 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let variants: BTreeMap<&str, &str> = plan.plan.commands.iter().map(|c| (c.kernel, c.variant)).collect();
     let variants = variants.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
+    let total = schedule::total_steps(preset, per_epoch);
+    // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
+    let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
     let run = match (saved, options.out) {
-        (Some(_), Some(out)) => Run::resume(out, step, &about)?,
+        (Some(_), Some(out)) => Run::resume(out, step, again || step >= total, &about)?,
         (_, out) => Run::create(out, preset, &about)?,
     };
     log::info!("run folder: {}", run.dir().display());
-    let total = schedule::total_steps(preset, per_epoch);
     let mut trainer = Trainer {
         preset,
         network,
@@ -145,8 +147,17 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         stop: options.stop,
         quiet: options.quiet,
     };
+    if again && step < total {
+        trainer.evaluate(true)?;
+    }
     trainer.start_projection()?;
     trainer.run()
+}
+
+/// Whether the network is tested after `step` steps, if they are not the last.
+fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
+    let every = preset.eval.every;
+    every > 0 && step > 0 && step.is_multiple_of(per_epoch) && (step / per_epoch).is_multiple_of(every)
 }
 
 /// Steps since the last log line.
@@ -235,8 +246,7 @@ impl Trainer<'_> {
                 bar.abandon();
                 return Ok(self.outcome(scores, true));
             }
-            let every = self.preset.eval.every;
-            if epoch_ends && !last && every > 0 && (self.step / self.per_epoch).is_multiple_of(every) {
+            if !last && evaluates_at(self.preset, self.step, self.per_epoch) {
                 self.evaluate(true)?;
                 self.start_projection()?;
                 self.window = Window::start(self.step);
