@@ -1,6 +1,6 @@
 //! The training loop: feeds batches to the plan, reads metrics late, logs, evaluates, saves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use crate::eval::{Evaluator, Score};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::projections::{self, Projection};
 use crate::model::Network;
-use crate::model::preset::{Optimizer, Preset, Scale};
+use crate::model::preset::{Lr, Optimizer, Preset, Scale};
 use crate::plan::Step;
 
 /// What a training run needs beside its preset.
@@ -336,22 +336,51 @@ impl Trainer<'_> {
 }
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
-/// change: how long to train, what to evaluate, log and save.
+/// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
+/// and save.
 fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
+    if !matches!(now.lr, Lr::Exponential { .. }) {
+        // The other schedules do not look at the end.
+        then.epochs = now.epochs;
+    }
     then.eval = now.eval.clone();
     then.log = now.log.clone();
     then.checkpoint = now.checkpoint.clone();
     if then == *now {
         return Ok(());
     }
-    let (old, new) = (then.to_toml(), now.to_toml());
-    let changed: Vec<&str> = new.lines().filter(|l| !old.lines().any(|o| o == *l)).collect();
+    let (old, new) = (keys(&then)?, keys(now)?);
+    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed: Vec<String> = names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| format!("{name} = {} (was {})", shown(new.get(name)), shown(old.get(name))))
+        .collect();
+    let schedule =
+        if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
     Err(Error::Invalid(format!(
-        "the checkpoint was trained with another preset; resume with the same one. Different now: {}",
+        "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
         changed.join("; ")
     )))
+}
+
+/// Every key of a preset with its value, `lr.initial` and `0.003`.
+fn keys(preset: &Preset) -> Result<BTreeMap<String, String>> {
+    fn flatten(prefix: &str, table: &toml::Table, out: &mut BTreeMap<String, String>) {
+        for (name, value) in table {
+            match value {
+                toml::Value::Table(inner) => flatten(&format!("{prefix}{name}."), inner, out),
+                other => drop(out.insert(format!("{prefix}{name}"), other.to_string())),
+            }
+        }
+    }
+    let table = preset.to_toml().parse().map_err(|e| Error::Invalid(format!("the preset is no TOML: {e}")))?;
+    let mut out = BTreeMap::new();
+    flatten("", &table, &mut out);
+    Ok(out)
 }
 
 fn progress(quiet: bool, total: u64, step: u64) -> ProgressBar {
