@@ -7,12 +7,14 @@ mod eval;
 mod show;
 mod train;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, suggest};
 use crate::gpu::{Device, Options};
+use crate::kernels::KERNELS;
 
 /// Train convolutional networks with projected weights, and measure how robust they are to distorted weights.
 #[derive(Parser)]
@@ -53,6 +55,10 @@ impl Global {
             })?;
             if kernel != "*" {
                 crate::kernels::find(kernel)?;
+            } else if KERNELS.iter().all(|k| k.variant(variant).is_none()) {
+                let names: BTreeSet<&str> = KERNELS.iter().flat_map(|k| k.variants).map(|v| v.name).collect();
+                let near = suggest(variant, names);
+                return Err(Error::Invalid(format!("--variant {text}: no kernel has a variant \"{variant}\".{near}")));
             }
             forced.push((kernel.to_owned(), variant.to_owned()));
         }

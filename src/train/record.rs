@@ -108,11 +108,12 @@ impl Run {
     }
 
     /// Opens the folder of a run to continue it after `step` steps, the checkpoint's: lines of the log about later steps
-    /// are removed, and `run.json` notes the resumption.
+    /// are removed, and `run.json` notes the resumption. `again`: the evaluation after `step` is done again, so its lines
+    /// are removed too.
     ///
     /// # Errors
     /// A folder without a run, or that cannot be written.
-    pub fn resume(dir: impl AsRef<Path>, step: u64, about: &About) -> Result<Run> {
+    pub fn resume(dir: impl AsRef<Path>, step: u64, again: bool, about: &About) -> Result<Run> {
         let dir = dir.as_ref().to_path_buf();
         let mut info = info(&dir)?;
         let (run, log) = (dir.join(RUN), dir.join(LOG));
@@ -127,7 +128,7 @@ impl Run {
             "adapter": about.adapter,
             "variants": table(&about.variants),
         }));
-        cut(&log, step)?;
+        cut(&log, step, again)?;
         let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| Error::io(&log, e))?;
         let run = Run { dir, log };
         run.write(&info)?;
@@ -203,12 +204,15 @@ fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Removes the lines of a log that are about steps after `step`, and a last line that was cut off.
-fn cut(path: &Path, step: u64) -> Result<()> {
+/// Removes the lines of a log that are about steps after `step`, and a last line that was cut off; if `again`, also the
+/// evaluations after `step`.
+fn cut(path: &Path, step: u64, again: bool) -> Result<()> {
     #[derive(Deserialize)]
     struct Line {
         step: u64,
+        eval: Option<String>,
     }
+    let stays = |l: Line| l.step < step || l.step == step && !(again && l.eval.is_some());
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -217,7 +221,7 @@ fn cut(path: &Path, step: u64) -> Result<()> {
     files::replace(path, |w| {
         for line in BufReader::new(file).split(b'\n') {
             let line = line?;
-            if serde_json::from_slice::<Line>(&line).is_ok_and(|l| l.step <= step) {
+            if serde_json::from_slice::<Line>(&line).is_ok_and(stays) {
                 w.write_all(&line)?;
                 w.write_all(b"\n")?;
             }
@@ -287,7 +291,7 @@ mod tests {
         // A power cut in the middle of a line.
         run.log.write_all(b"{\"step\":1").unwrap();
         drop(run);
-        let mut run = Run::resume(&path, 20, &about()).unwrap();
+        let mut run = Run::resume(&path, 20, false, &about()).unwrap();
         run.log(&line(25)).unwrap();
         let log = fs::read_to_string(path.join(LOG)).unwrap();
         let steps: Vec<u64> =
@@ -301,10 +305,10 @@ mod tests {
     #[test]
     fn a_folder_without_a_run_cannot_be_resumed() {
         let dir = tempfile::tempdir().unwrap();
-        let e = Run::resume(dir.path(), 0, &about()).unwrap_err().to_string();
+        let e = Run::resume(dir.path(), 0, false, &about()).unwrap_err().to_string();
         assert!(e.contains(dir.path().to_str().unwrap()) && e.contains("no run here"), "{e}");
         fs::write(dir.path().join(RUN), "[1]").unwrap();
-        assert!(Run::resume(dir.path(), 0, &about()).unwrap_err().to_string().contains("no JSON object"));
+        assert!(Run::resume(dir.path(), 0, false, &about()).unwrap_err().to_string().contains("no JSON object"));
     }
 
     #[test]

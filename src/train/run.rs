@@ -17,7 +17,7 @@ use crate::eval::{Evaluator, Score};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::projections::{self, Projection};
 use crate::model::Network;
-use crate::model::preset::{Optimizer, Preset, Scale};
+use crate::model::preset::{Lr, Optimizer, Preset, Scale};
 use crate::plan::{Plan, Step};
 
 /// What a training run needs beside its preset.
@@ -121,12 +121,14 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     runner.run(&maxima, &Step::at(preset.seed, step))?;
     let variants = variants(&plan.plan);
     let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
+    let total = schedule::total_steps(preset, per_epoch);
+    // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
+    let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
     let run = match (saved, options.out) {
-        (Some(_), Some(out)) => Run::resume(out, step, &about)?,
+        (Some(_), Some(out)) => Run::resume(out, step, again || step >= total, &about)?,
         (_, out) => Run::create(out, preset, &about)?,
     };
     log::info!("run folder: {}", run.dir().display());
-    let total = schedule::total_steps(preset, per_epoch);
     let mut trainer = Trainer {
         preset,
         network,
@@ -142,6 +144,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         stop: options.stop,
         quiet: options.quiet,
     };
+    if again && step < total && trainer.evaluate(true)?.is_none() {
+        return Ok(trainer.outcome(None));
+    }
     trainer.start_projection()?;
     trainer.run()
 }
@@ -154,6 +159,12 @@ fn variants(plan: &Plan) -> Vec<(String, String)> {
         all.entry(c.kernel).or_default().insert(format!("{}{knobs}", c.variant));
     }
     all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()
+}
+
+/// Whether the network is tested after `step` steps, if they are not the last.
+fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
+    let every = preset.eval.every;
+    every > 0 && step > 0 && step.is_multiple_of(per_epoch) && (step / per_epoch).is_multiple_of(every)
 }
 
 /// Steps since the last log line.
@@ -236,8 +247,7 @@ impl Trainer<'_> {
             let stop = self.stop.load(Ordering::SeqCst);
             let save = last || stop || self.saves_at(epoch_ends);
             let full = self.step - self.window.first == self.network.metric_slots() as u64;
-            let every = self.preset.eval.every;
-            let evaluate = epoch_ends && !last && every > 0 && (self.step / self.per_epoch).is_multiple_of(every);
+            let evaluate = !last && evaluates_at(self.preset, self.step, self.per_epoch);
             if save || evaluate || full || self.step.is_multiple_of(self.preset.log.every.max(1)) {
                 self.log(&bar)?;
             }
@@ -357,22 +367,51 @@ impl Trainer<'_> {
 }
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
-/// change: how long to train, what to evaluate, log and save.
+/// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
+/// and save.
 fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
+    if !matches!(now.lr, Lr::Exponential { .. }) {
+        // The other schedules do not look at the end.
+        then.epochs = now.epochs;
+    }
     then.eval = now.eval.clone();
     then.log = now.log.clone();
     then.checkpoint = now.checkpoint.clone();
     if then == *now {
         return Ok(());
     }
-    let (old, new) = (then.to_toml(), now.to_toml());
-    let changed: Vec<&str> = new.lines().filter(|l| !old.lines().any(|o| o == *l)).collect();
+    let (old, new) = (keys(&then)?, keys(now)?);
+    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed: Vec<String> = names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| format!("{name} = {} (was {})", shown(new.get(name)), shown(old.get(name))))
+        .collect();
+    let schedule =
+        if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
     Err(Error::Invalid(format!(
-        "the checkpoint was trained with another preset; resume with the same one. Different now: {}",
+        "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
         changed.join("; ")
     )))
+}
+
+/// Every key of a preset with its value, `lr.initial` and `0.003`.
+fn keys(preset: &Preset) -> Result<BTreeMap<String, String>> {
+    fn flatten(prefix: &str, table: &toml::Table, out: &mut BTreeMap<String, String>) {
+        for (name, value) in table {
+            match value {
+                toml::Value::Table(inner) => flatten(&format!("{prefix}{name}."), inner, out),
+                other => drop(out.insert(format!("{prefix}{name}"), other.to_string())),
+            }
+        }
+    }
+    let table = preset.to_toml().parse().map_err(|e| Error::Invalid(format!("the preset is no TOML: {e}")))?;
+    let mut out = BTreeMap::new();
+    flatten("", &table, &mut out);
+    Ok(out)
 }
 
 fn progress(quiet: bool, total: u64, step: u64) -> ProgressBar {
