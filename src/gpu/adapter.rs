@@ -119,7 +119,7 @@ impl Device {
                 found.ok_or_else(|| {
                     let names = all.iter().map(|(i, _)| i.name.as_str());
                     Error::Invalid(format!(
-                        "--device {want}: no adapter has that index or name.{}",
+                        "--device {want}: no adapter has that index or name (`weightproof show --devices`).{}",
                         suggest(want, names)
                     ))
                 })?
