@@ -10,7 +10,7 @@ use crate::error::{Error, Result, suggest};
 use crate::gpu;
 use crate::gpu::compose;
 use crate::kernels::projections::PROJECTIONS;
-use crate::kernels::{self, KERNELS};
+use crate::kernels::{self, KERNELS, Work};
 use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
@@ -75,7 +75,15 @@ impl Show {
             let network = Network::without_data(&preset, input)?;
             // The plan for the adapter at hand, else for the least that WebGPU guarantees.
             let target = global.open().map_or_else(|_| Target::baseline(), |d| d.target.clone());
-            print(&listing::listing(&network.train_plan(&target)?))?;
+            let plan = network.train_plan(&target)?;
+            print(&listing::listing(&plan))?;
+            let mut work = Work::default();
+            for c in &plan.commands {
+                let one = kernels::find(c.kernel)?.work(c);
+                work = Work { flop: work.flop + one.flop, bytes: work.bytes + one.bytes };
+            }
+            let (flop, bytes) = (work.flop / 1e9, work.bytes / 1e9);
+            print(&format!("\nwork: {flop:.2} GFLOP, at least {bytes:.3} GB through memory\n"))?;
         }
         if let Some(name) = &what.shader {
             self.shader(name)?;

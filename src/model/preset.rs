@@ -127,17 +127,6 @@ pub enum Init {
     },
 }
 
-impl Init {
-    /// Standard deviation of the initial weights of a layer, which the clip bound scales.
-    pub fn std(&self, fan_in: usize, fan_out: usize) -> f64 {
-        match self {
-            Init::GlorotUniform => (2.0 / (fan_in + fan_out) as f64).sqrt(),
-            Init::HeNormal => (2.0 / fan_in as f64).sqrt(),
-            Init::Gaussian { std } => *std,
-        }
-    }
-}
-
 /// `[optimizer]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
