@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::{Global, print};
+use crate::data::Part;
 use crate::error::Result;
 use crate::eval::{Evaluator, Score, table};
 use crate::gpu::Runner;
@@ -49,7 +50,7 @@ impl Eval {
         let mut runner = Runner::new(device);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches);
-        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, batch, moments as usize)?;
+        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, moments as usize)?;
         runner.write("weight", bytemuck::cast_slice(&state::weights(&network, &saved.tensors)?))?;
         let seed = global.seed.unwrap_or(preset.seed);
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * distortions.len() as u64);

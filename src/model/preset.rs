@@ -213,6 +213,9 @@ pub struct Data {
     /// Uses only the first so many training images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,
+    /// Holds the last so many of the training images out; the weights with the least error on them are the ones tested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<usize>,
     /// Uses only the first so many test images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<usize>,

@@ -41,6 +41,8 @@ pub mod key {
     pub const SEED: &str = "seed";
     /// Variant and knobs of each kernel.
     pub const VARIANTS: &str = "variants";
+    /// Error on the validation images, per cent; in the file of the best weights.
+    pub const VALIDATION: &str = "validation_error";
     /// Adapter and driver.
     pub const ADAPTER: &str = "adapter";
 }

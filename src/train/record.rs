@@ -47,6 +47,9 @@ pub struct EvalLine<'a> {
     pub epoch: u64,
     /// The projection of the weights in this evaluation.
     pub eval: &'a str,
+    /// `validation` where the images held out were tested instead of the test images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<&'a str>,
     /// Wrong answers, per cent.
     pub error: f64,
     /// Mean loss.
@@ -164,6 +167,11 @@ impl Run {
 const RUN: &str = "run.json";
 const LOG: &str = "log.jsonl";
 
+/// Path of the best weights by validation error of the run in `dir`, if it holds images out.
+pub fn best(dir: &Path) -> PathBuf {
+    dir.join("best.safetensors")
+}
+
 /// Path of the checkpoint of the run in `dir`.
 pub fn checkpoint(dir: &Path) -> PathBuf {
     dir.join("checkpoint.safetensors")
@@ -255,7 +263,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut run = Run::create(Some(dir.path().join("a/b")), &preset(), &about()).unwrap();
         run.log(&line(10)).unwrap();
-        run.log(&EvalLine { step: 10, epoch: 1, eval: "sign", error: 0.25, loss: f64::NAN }).unwrap();
+        run.log(&EvalLine { step: 10, epoch: 1, eval: "sign", part: None, error: 0.25, loss: f64::NAN }).unwrap();
         let info = info(run.dir()).unwrap();
         assert_eq!((&info["preset"], &info["variants"]["conv2d.forward"]), (&json!("digits"), &json!("lanes")));
         assert_eq!(Preset::from_toml(info["preset_toml"].as_str().unwrap()).unwrap(), preset());

@@ -126,3 +126,32 @@ fn a_loss_that_is_not_finite_names_step_and_scope_and_leaves_the_checkpoint() {
         place.run(&format!("eval {run} --distort none")).ok();
     }
 }
+
+#[test]
+fn the_weights_with_the_least_validation_error_are_the_ones_tested() {
+    let place = Place::new();
+    // A learning rate that grows: the last weights are not the best.
+    let set = "--set data.validation=100 --set eval.every=1 --set epochs=5 --set eval.distort=[\"none\",\"sign\"] \
+               --set lr.initial=0.003 --set lr.final=1.0";
+    let whole = place.train("whole", set).ok();
+    let text = fs::read_to_string(place.path("whole/log.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let held: Vec<(u64, f64)> = lines
+        .iter()
+        .filter(|l| l["part"] == "validation")
+        .map(|l| (l["step"].as_u64().unwrap(), l["error"].as_f64().unwrap()))
+        .collect();
+    // Half of the 200 images are left to learn from: five steps an epoch.
+    assert_eq!(held.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [5, 10, 15, 20, 25]);
+    let (step, least) = held.iter().copied().fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+    assert!(step < 25, "the last weights are the best: {held:?}");
+    let best = weightproof::train::checkpoint::load(place.path("whole/best.safetensors")).unwrap();
+    assert_eq!((best.number::<u64>("step").unwrap(), best.number::<f64>("validation_error").unwrap()), (step, least));
+    let table = place.run("eval whole/best.safetensors --distort none,sign").ok();
+    assert!(whole.contains(&table), "{whole}\n{table}");
+
+    place.train("parts", &format!("{set} --set steps=12")).ok();
+    let parts = place.run("train parts --resume --set steps=25").ok();
+    assert_eq!(parts.replace("run: parts", "run: whole"), whole);
+    place.train("none", "--set data.validation=200 --set eval.distort=[\"none\"]").refused(&["data.validation", "200"]);
+}
