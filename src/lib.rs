@@ -1,4 +1,54 @@
-//! Trains convolutional networks with projected weights in hand-written WGSL.
+//! Trains convolutional networks whose weights are *projected* (binarised, rounded, raised to a power, drawn at random)
+//! on every forward pass, and measures how well a trained network stands up to distorted weights. All arithmetic is
+//! hand-written WGSL, run through wgpu.
+//!
+//! A training step is a value: a [`plan::Plan`], a list of commands over named buffers. It is built once from a preset,
+//! needs no device to be built or printed, and runs as often as wanted:
+//!
+//! ```text
+//! preset.toml -> model::Network -> plan::Plan -+-> gpu::Runner   WGSL on an adapter: the product
+//!                                              +-> cpu::Runner   f64 twins of the kernels: the specification
+//! ```
+//!
+//! This loads a preset that comes with the program and prints its step for the least adapter that WebGPU allows:
+//!
+//! ```
+//! use weightproof::model::{Network, preset::Preset};
+//! use weightproof::plan::{Target, listing::listing};
+//!
+//! let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &["width=0.125".into()])?;
+//! let network = Network::new(&preset, [32, 32, 3], 10)?;
+//! let plan = network.train_plan(&Target::baseline())?;
+//! let first = &plan.commands[0];
+//! assert_eq!((first.scope.as_str(), first.kernel), ("project", "project.apply"));
+//! assert_eq!(plan.commands.last().map(|c| c.kernel), Some("optimizer.adam"));
+//! println!("{}", listing(&plan));
+//! # Ok::<(), weightproof::error::Error>(())
+//! ```
+//!
+//! # The tour
+//!
+//! In the order in which the code is best read. `tests/layering.rs` holds who may use whom.
+//!
+//! 1. [`plan`]: what a step is. Buffers with a role and a lifetime, commands with named arguments, the listing, the
+//!    memory that transients share, the adapter as plain data ([`plan::Target`]).
+//! 2. [`kernels`]: what each kernel computes. Signature, variants in WGSL, grid, f64 twin, error budget, test cases.
+//!    Begin with [`kernels::relu`], the smallest; then [`kernels::conv2d`]. [`kernels::parameters`] lays all weights
+//!    out in flat arrays, so that [`kernels::project`] and [`kernels::optimizer`] are one dispatch each;
+//!    [`kernels::projections`] is the table of projections.
+//! 3. [`layers`]: how a layer uses kernels. Each appends its forward and its backward commands; there is no autograd.
+//! 4. [`model`]: [`model::preset`] reads the TOML files of `models/`, [`model::Network`] makes of one the plans for
+//!    training, batch-norm moments and tests.
+//! 5. [`gpu`]: the only module that names wgpu or naga. Opens adapters, composes shaders from files, includes and
+//!    knobs, binds by name, runs plans. `shaders/README.md` has the rules of the WGSL side.
+//! 6. [`cpu`]: the same plans by twins. [`check`] compares the two runners command by command.
+//! 7. [`data`]: data sets, whitening, batches from a second thread, downloads. It knows no networks.
+//! 8. [`train`]: the loop, schedules, run folders, checkpoints. [`eval`]: the test protocol (distort, re-compute the
+//!    moments, count errors), and projections applied to any safetensors file.
+//! 9. [`cli`]: one file per subcommand.
+//!
+//! Below all of them: [`error`] (one type; each text names the place and the remedy), [`philox`] (the only source of
+//! randomness, a pure function that the shaders compute too) and [`files`] (files replaced whole or not at all).
 #![warn(missing_docs)]
 
 pub mod check;

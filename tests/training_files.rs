@@ -124,12 +124,9 @@ fn a_save_that_fails_leaves_the_old_checkpoint() {
 
 #[test]
 fn what_a_checkpoint_lacks_is_named() {
-    let mut c = small();
+    let c = small();
     assert_eq!(c.number::<u64>(key::STEP).unwrap(), 1234);
     assert!(c.number::<u64>(key::ADAPTER).unwrap_err().to_string().contains("not a number"));
     assert!(c.text(key::SEED).unwrap_err().to_string().contains("`seed`"));
-    assert!(c.take("conv1.weight", &[3]).unwrap_err().to_string().contains("[2, 1, 1, 3]"));
-    assert_eq!(c.take("bn1.weight", &[2]).unwrap().len(), 2);
-    assert!(c.take("bn1.weight", &[2]).unwrap_err().to_string().contains("no such tensor"));
     assert_eq!(Preset::from_toml(c.text(key::PRESET).unwrap()).unwrap().name, "digits");
 }

@@ -1,4 +1,4 @@
-//! The projections and their random numbers against RECIPES A6, by the host twins.
+//! The projections and their random numbers against Table 1 of Merolla et al. 2016, by the host twins.
 //!
 //! Statistical checks compare a mean over n draws with its expectation in units of its standard deviation. The bound is
 //! 6 (false alarm 2e-9 for one check, below 1e-5 for all of this file together); the draws are fixed by their seeds, so

@@ -51,8 +51,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   part[lane] = products;
   other[lane] = sum;
   add_rows(lane);
-  if lane < 8u && inside {
-    let b = group / strips;
+  let b = group / strips;
+  // The last row of a large grid may be longer than the work.
+  if lane < 8u && inside && b * params.block < params.rows {
     partial[2u * b * quads + channel] = part[lane] * inverseSqrt(variance[channel] + params.eps);
     partial[(2u * b + 1u) * quads + channel] = other[lane];
   }

@@ -53,8 +53,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   part[lane] = off;
   other[lane] = squares;
   add_rows(lane);
-  if lane < 8u && inside {
-    let b = group / strips;
+  let b = group / strips;
+  // The last row of a large grid may be longer than the work.
+  if lane < 8u && inside && b * params.block < params.rows {
     partial[2u * b * quads + channel] = mean + part[lane] / n;
     partial[(2u * b + 1u) * quads + channel] = max(other[lane] - part[lane] * part[lane] / n, vec4<f32>(0.0));
   }

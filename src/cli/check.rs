@@ -17,7 +17,7 @@ use crate::plan::Step;
 /// Arguments of `check`.
 #[derive(Args)]
 pub struct Check {
-    /// A kernel, e.g. conv2d.forward; all if not given
+    /// A kernel, e.g. conv2d.forward (`show --shader` lists them); all if not given
     kernel: Option<String>,
     /// Run one training step of PRESET, every command against its twin, and name the first that differs. Twins are slow:
     /// width 0.125 and batch 4 unless --set says otherwise

@@ -20,21 +20,21 @@ pub struct Data {
 enum Verb {
     /// Download a data set, verify it, unpack it; an interrupted download is resumed
     Fetch {
-        /// Its name
+        /// Name of the data set (`data list` has them)
         set: String,
-        /// Folder of the data sets
+        /// Folder of the data sets (`data list` says which it is if not given)
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
     /// Compare the files of a data set with their published SHA-256 sums
     Verify {
-        /// Its name
+        /// Name of the data set (`data list` has them)
         set: String,
-        /// Folder of the data sets
+        /// Folder of the data sets (`data list` says which it is if not given)
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// The data sets that this program knows
+    /// The data sets that this program knows, their files and terms, and the data folder
     List,
 }
 

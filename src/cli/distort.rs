@@ -14,7 +14,8 @@ use crate::kernels::projections::Projection;
 /// Arguments of `distort`.
 #[derive(Args)]
 pub struct Distort {
-    /// A safetensors file with f32, f16 or bf16 weights
+    /// A safetensors file. Its f32, f16 and bf16 tensors of two or more dimensions are projected, each as one layer;
+    /// the rest is copied, but for the optimiser's state in a checkpoint
     file: PathBuf,
     /// The projection, e.g. sign or addnorm:0.3 (`show --projections` lists them)
     #[arg(long, value_name = "PROJECTION")]
@@ -22,7 +23,7 @@ pub struct Distort {
     /// The file to write
     #[arg(short, long, value_name = "OUT")]
     out: PathBuf,
-    /// Number of the draw of a random projection
+    /// Number of the draw of a random projection: with the same seed, another number is another draw
     #[arg(long, default_value_t = 0)]
     draw: u64,
 }

@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::{Global, print};
+use crate::data::Part;
 use crate::error::Result;
 use crate::eval::{Evaluator, Score, table};
 use crate::gpu::Runner;
@@ -18,21 +19,21 @@ use crate::train::{self, checkpoint, record, state};
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct Eval {
-    /// A run folder, or a checkpoint in one
+    /// A run folder, or a checkpoint that `train` wrote
     run: PathBuf,
     /// Distortions, separated by commas: none,sign,round,power:0.5,addnorm:0.55 (`show --projections` lists them)
     #[arg(long, value_name = "LIST", default_value = "none,sign,round")]
     distort: String,
-    /// Folder of the data sets
+    /// Folder of the data sets (`data list` says where they are sought if it is not given)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Images tested at a time (the preset's if not given)
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: Option<u32>,
-    /// Batches of training images over which batch-norm moments are averaged, 0 for all (the preset's if not given)
+    /// Training batches over which batch-norm moments are averaged, 0 for all (the preset's if not given)
     #[arg(long, value_name = "N")]
     moments_batches: Option<u64>,
-    /// One JSON object instead of the table
+    /// Print one JSON object, with the errors in per cent by distortion, instead of the table
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +50,7 @@ impl Eval {
         let mut runner = Runner::new(device);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches);
-        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, batch, moments as usize)?;
+        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, moments as usize)?;
         runner.write("weight", bytemuck::cast_slice(&state::weights(&network, &saved.tensors)?))?;
         let seed = global.seed.unwrap_or(preset.seed);
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * distortions.len() as u64);

@@ -7,12 +7,14 @@ mod eval;
 mod show;
 mod train;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, suggest};
 use crate::gpu::{Device, Options};
+use crate::kernels::KERNELS;
 
 /// Train convolutional networks with projected weights, and measure how robust they are to distorted weights.
 #[derive(Parser)]
@@ -30,16 +32,16 @@ pub struct Global {
     /// Adapter: an index of `show --devices`, or part of a name
     #[arg(long, global = true, value_name = "NAME|INDEX")]
     device: Option<String>,
-    /// Seed of every random draw (a preset's own if not given; 1 where there is no preset)
+    /// Seed of every random draw (the preset's if not given; 1 for `distort`)
     #[arg(long, global = true)]
     seed: Option<u64>,
-    /// Force a kernel's variant, e.g. conv2d.forward=naive; `*=naive` forces all that have it
+    /// Force a kernel's variant, e.g. conv2d.forward=naive; `*=naive` forces it wherever it can run
     #[arg(long, global = true, value_name = "KERNEL=VARIANT")]
     variant: Vec<String>,
     /// No progress bars, no messages but errors
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// More messages; twice for even more
+    /// More messages; -vv for even more ($RUST_LOG overrides)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
 }
@@ -53,6 +55,10 @@ impl Global {
             })?;
             if kernel != "*" {
                 crate::kernels::find(kernel)?;
+            } else if KERNELS.iter().all(|k| k.variant(variant).is_none()) {
+                let names: BTreeSet<&str> = KERNELS.iter().flat_map(|k| k.variants).map(|v| v.name).collect();
+                let near = suggest(variant, names);
+                return Err(Error::Invalid(format!("--variant {text}: no kernel has a variant \"{variant}\".{near}")));
             }
             forced.push((kernel.to_owned(), variant.to_owned()));
         }
@@ -64,7 +70,7 @@ impl Global {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train a preset, or resume a run
+    /// Train a preset, then test it; or resume a run
     Train(train::Train),
     /// Test a trained network under distorted weights
     Eval(eval::Eval),

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, suggest};
 use crate::gpu;
 use crate::gpu::compose;
 use crate::kernels::projections::PROJECTIONS;
-use crate::kernels::{self, KERNELS};
+use crate::kernels::{self, KERNELS, Work};
 use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
@@ -19,19 +19,19 @@ use crate::plan::{Target, listing};
 #[derive(Args)]
 #[group(required = true, multiple = true)]
 pub struct What {
-    /// The commands of a training step of PRESET
+    /// The commands of a training step of PRESET, as planned for the adapter in use
     #[arg(long, value_name = "PRESET")]
     plan: Option<String>,
-    /// A kernel's composed WGSL, e.g. conv2d.forward or conv2d.forward=lanes; without a name, all kernels
+    /// A kernel's composed WGSL, e.g. conv2d.forward or conv2d.forward=lanes; without a name, all kernels and variants
     #[arg(long, value_name = "KERNEL", num_args = 0..=1, default_missing_value = "")]
     shader: Option<String>,
-    /// The adapters of this machine
+    /// The adapters of this machine with the index that --device takes, the preferred one first
     #[arg(long)]
     devices: bool,
     /// A preset, resolved, with the shapes of its layers; without a name, the shipped presets
     #[arg(long, value_name = "PRESET", num_args = 0..=1, default_missing_value = "")]
     preset: Option<String>,
-    /// The projections that can be trained and tested with
+    /// The projections, how each is written and what it computes
     #[arg(long)]
     projections: bool,
 }
@@ -56,7 +56,7 @@ impl Show {
         }
         if what.projections {
             for p in PROJECTIONS {
-                print(&format!("{:<24} {}\n", p.syntax, p.doc))?;
+                print(&format!("{:<30} {}\n", p.syntax, p.doc))?;
             }
         }
         if let Some(name) = &what.preset {
@@ -75,7 +75,15 @@ impl Show {
             let network = Network::without_data(&preset, input)?;
             // The plan for the adapter at hand, else for the least that WebGPU guarantees.
             let target = global.open().map_or_else(|_| Target::baseline(), |d| d.target.clone());
-            print(&listing::listing(&network.train_plan(&target)?))?;
+            let plan = network.train_plan(&target)?;
+            print(&listing::listing(&plan))?;
+            let mut work = Work::default();
+            for c in &plan.commands {
+                let one = kernels::find(c.kernel)?.work(c);
+                work = Work { flop: work.flop + one.flop, bytes: work.bytes + one.bytes };
+            }
+            let (flop, bytes) = (work.flop / 1e9, work.bytes / 1e9);
+            print(&format!("\nwork: {flop:.2} GFLOP, at least {bytes:.3} GB through memory\n"))?;
         }
         if let Some(name) = &what.shader {
             self.shader(name)?;

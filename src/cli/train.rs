@@ -20,18 +20,18 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Arguments of `train`.
 #[derive(Args)]
 pub struct Train {
-    /// A preset: a .toml file or the name of a shipped one (`show --preset` lists them). With --resume also a run folder
+    /// A preset: a .toml file, or the name of a shipped one (`show --preset` lists them). With --resume, the run folder
     preset: String,
-    /// Folder of the data sets
+    /// Folder of the data sets (`data list` says where they are sought if it is not given)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Change a key of the preset, e.g. --set width=0.125 --set data.train=10000
+    /// Change a key of the preset, e.g. --set width=0.125 --set data.train=10000 (`show --preset P` prints P's keys)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Run folder (runs/<time>-<preset> if not given)
+    /// The folder to write the run to, a new one (runs/<date>-<time>-<preset> if not given)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Go on from the checkpoint in the run folder
+    /// Go on from the checkpoint of a run; the folder is PRESET, or --out with the preset it was started with
     #[arg(long)]
     resume: bool,
 }

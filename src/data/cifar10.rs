@@ -36,20 +36,37 @@ const LAYOUTS: [Layout; 2] = [
 
 /// Reads CIFAR-10 from `dir`: the folder with the files, or its parent. The binary layout is preferred.
 ///
-/// A file may hold any whole number of images (a subset for a trial); a warning says so if it is not the official
+/// The six files may hold any equal number of images (a subset for a trial); a warning says so if it is not the official
 /// 10,000.
 ///
 /// # Errors
-/// A missing, truncated or damaged file, or a label above 9; the text names the file.
+/// A missing, truncated (fewer images than the others) or damaged file, or a label above 9; the text names the file.
 pub fn load(dir: &Path) -> Result<DataSet> {
     let (folder, layout) = locate(dir);
+    let mut batches = vec![];
+    for name in TRAIN.into_iter().chain([TEST]) {
+        batches.push((name, read_batch(&folder, layout, name)?));
+    }
+    // A file cut between two images is a sound file of fewer images: the others tell.
+    let most = batches.iter().map(|(_, b)| b.labels.len()).max().unwrap_or(0);
+    if let Some((name, short)) = batches.iter().find(|(_, b)| b.labels.len() < most) {
+        let path = folder.join(format!("{name}{}", layout.extension));
+        let message = format!(
+            "{} images, the other files have {most}: the file is truncated. {}",
+            short.labels.len(),
+            remedy("cifar10")
+        );
+        return Err(Error::format(path, message));
+    }
+    if most != OFFICIAL {
+        log::warn!("{}: {most} images in each file, not the official {OFFICIAL}", folder.display());
+    }
+    let test = batches.pop().map(|(_, b)| b).unwrap_or_default();
     let mut train = Split::default();
-    for name in TRAIN {
-        let mut batch = read_batch(&folder, layout, name)?;
+    for (_, mut batch) in batches {
         train.images.append(&mut batch.images);
         train.labels.append(&mut batch.labels);
     }
-    let test = read_batch(&folder, layout, TEST)?;
     Ok(DataSet {
         name: "cifar10".into(),
         shape: SHAPE,
@@ -81,9 +98,6 @@ fn read_batch(folder: &Path, layout: &Layout, name: &str) -> Result<Split> {
             path,
             format!("image {i} has label {}, but the labels are 0 to 9. {}", split.labels[i], remedy("cifar10")),
         ));
-    }
-    if split.labels.len() != OFFICIAL {
-        log::warn!("{}: {} images, not the {OFFICIAL} of the official file", path.display(), split.labels.len());
     }
     Ok(split)
 }

@@ -53,11 +53,13 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// Which of the two splits of a data set.
+/// Which examples of a prepared data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The images to learn from.
     Train,
+    /// The images held out from them, to choose by.
+    Validation,
     /// The images to be judged by.
     Test,
 }
@@ -173,14 +175,6 @@ impl Split {
 }
 
 impl DataSet {
-    /// One of the two splits.
-    pub fn split(&self, part: Part) -> &Split {
-        match part {
-            Part::Train => &self.train,
-            Part::Test => &self.test,
-        }
-    }
-
     /// That the images have pixels, fit the labels, and the labels the classes.
     ///
     /// # Errors

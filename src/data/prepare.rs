@@ -44,7 +44,7 @@ impl Preprocessing {
 }
 
 /// Images and labels of one split, ready for a network.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Examples {
     /// `[count][row][column][channel]` (NHWC).
     pub images: Vec<f32>,
@@ -63,17 +63,36 @@ pub struct Prepared {
     pub classes: Vec<String>,
     /// What to learn from.
     pub train: Examples,
+    /// Held out from what to learn from; empty unless [`Prepared::hold_out`] was called.
+    pub validation: Examples,
     /// What to be judged by.
     pub test: Examples,
 }
 
 impl Prepared {
-    /// One of the two splits.
+    /// One of the splits.
     pub fn split(&self, part: Part) -> &Examples {
         match part {
             Part::Train => &self.train,
+            Part::Validation => &self.validation,
             Part::Test => &self.test,
         }
+    }
+
+    /// Moves the last `count` training images to the validation images. What whitening was fitted to stays.
+    ///
+    /// # Errors
+    /// A count that leaves nothing to learn from.
+    pub fn hold_out(&mut self, count: usize) -> Result<()> {
+        let all = self.train.labels.len();
+        if count >= all {
+            let message =
+                format!("data.validation: {count} of {all} training images leave none to learn from; hold out fewer");
+            return Err(Error::Invalid(message));
+        }
+        self.validation.images = self.train.images.split_off((all - count) * self.shape.features());
+        self.validation.labels = self.train.labels.split_off(all - count);
+        Ok(())
     }
 }
 
@@ -125,6 +144,7 @@ pub fn prepare_in(
         shape: data.shape,
         classes: data.classes.clone(),
         train: Examples { images: train, labels: data.train.labels[..kept].to_vec() },
+        validation: Examples::default(),
         test: Examples { images: test, labels: data.test.labels.clone() },
     })
 }
@@ -219,7 +239,7 @@ impl Source<'_> {
         let train = &self.data.train;
         let zca = Zca::fit(train.labels.len(), features, epsilon, |i, x| self.image(train, i, x))?;
         let start = Instant::now();
-        let images = [Part::Train, Part::Test].map(|part| self.whiten(&zca, self.data.split(part)));
+        let images = [&self.data.train, &self.data.test].map(|split| self.whiten(&zca, split));
         log::info!(
             "ZCA: {} images whitened in {:.1} s",
             train.labels.len() + self.data.test.labels.len(),

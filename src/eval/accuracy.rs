@@ -1,4 +1,4 @@
-//! The test protocol of Merolla et al. 2016 (RECIPES A7): distort the weights once, re-compute the batch-norm moments
+//! The test protocol of Merolla et al. 2016: distort the weights once, re-compute the batch-norm moments
 //! on the training data, then count the errors on the test data.
 
 use std::sync::Arc;
@@ -37,11 +37,12 @@ pub struct Evaluator {
     moments: Option<Loaded>,
     test: Loaded,
     moments_batches: usize,
+    part: Part,
     test_batch: usize,
 }
 
 impl Evaluator {
-    /// Loads the plans. `test_batch` images at a time are tested; the moments are averaged over the first
+    /// Loads the plans. The images of `part` are tested, `test_batch` at a time; the moments are averaged over the first
     /// `moments_batches` batches of training images, 0 for all, in batches of the training size.
     ///
     /// # Errors
@@ -50,6 +51,7 @@ impl Evaluator {
         runner: &mut Runner,
         network: Arc<Network>,
         data: Arc<Prepared>,
+        part: Part,
         test_batch: usize,
         moments_batches: usize,
     ) -> Result<Self> {
@@ -69,18 +71,18 @@ impl Evaluator {
         };
         let project = runner.load(network.project_plan(&target)?, false)?;
         let test = runner.load(network.test_plan(&target, test_batch)?, false)?;
-        Ok(Evaluator { network, data, project, moments, test, moments_batches, test_batch })
+        Ok(Evaluator { network, data, project, moments, test, moments_batches, part, test_batch })
     }
 
     /// Batches that one call of [`Evaluator::score`] runs, for progress bars.
     pub fn batches(&self) -> u64 {
         let moments = if self.moments.is_some() { self.moments_batches } else { 0 };
-        (moments + self.data.test.labels.len().div_ceil(self.test_batch)) as u64
+        (moments + self.test_images().div_ceil(self.test_batch)) as u64
     }
 
     /// Images that the errors are counted over.
     pub fn test_images(&self) -> usize {
-        self.data.test.labels.len()
+        self.data.split(self.part).labels.len()
     }
 
     /// Distorts the weights with draw `draw` of `seed` and measures. The draw is one for the whole evaluation: one
@@ -128,7 +130,7 @@ impl Evaluator {
             }
             Ok(())
         };
-        for batch in Batches::sequential(self.data.clone(), Part::Test, self.test_batch)? {
+        for batch in Batches::sequential(self.data.clone(), self.part, self.test_batch)? {
             if stop.load(Ordering::SeqCst) {
                 return Ok(None);
             }

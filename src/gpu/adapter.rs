@@ -113,13 +113,15 @@ impl Device {
             None => 0,
             Some(want) => {
                 let by_name = || all.iter().position(|(i, _)| i.name.to_lowercase().contains(&want.to_lowercase()));
-                let found = match want.parse::<usize>() {
-                    Ok(i) => (i < all.len()).then_some(i),
-                    Err(_) => by_name(),
-                };
+                // "4090" is no index but part of a name.
+                let index = want.parse().ok().filter(|i| *i < all.len());
+                let found = index.or_else(by_name);
                 found.ok_or_else(|| {
                     let names = all.iter().map(|(i, _)| i.name.as_str());
-                    Error::NoAdapter(format!("none matches \"{want}\".{}", suggest(want, names)))
+                    Error::Invalid(format!(
+                        "--device {want}: no adapter has that index or name (`weightproof show --devices`).{}",
+                        suggest(want, names)
+                    ))
                 })?
             }
         };

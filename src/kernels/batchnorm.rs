@@ -1,5 +1,5 @@
 //! Batch normalisation over the rows of x `[rows, c]` (rows = images * height * width, NHWC): moments per channel, the
-//! normalisation, its gradient, and the average of moments over many batches (RECIPES A7, C5).
+//! normalisation, its gradient, and the average of moments over many batches (Merolla et al. 2016; McDonnell 2018).
 //!
 //! Reductions run in blocks of rows whose number is a function of the shape alone, then over the blocks in order, so
 //! that neither windows nor machines change a result.

@@ -42,7 +42,7 @@ pub static BEGIN: Kernel = Kernel {
     cases,
 };
 
-/// `histogram[tensor][digit]` += elements of the window that begin with the bits found so far.
+/// `histogram[tensor][digit] +=` elements of the window that begin with the bits found so far.
 pub static COUNT: Kernel = Kernel {
     name: "project.median_count",
     args: &[read_u32("segments"), read_u32("chunks"), read("weight"), read_u32("search"), update_u32("histogram")],

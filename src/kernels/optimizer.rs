@@ -20,7 +20,7 @@ pub struct Adam {
 }
 
 impl Default for Adam {
-    /// 0.9, 0.999, 1e-8 (RECIPES A3).
+    /// 0.9, 0.999, 1e-8 (Merolla et al. 2016; Kingma and Ba 2015).
     fn default() -> Self {
         Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 }
     }

@@ -36,7 +36,7 @@ pub struct Tensor {
     pub grad_offset: usize,
     /// Partial sums of its gradient: partial sum s of element i is `grad[grad_offset + s len + i]`.
     pub splits: usize,
-    /// Clip bound c_k (RECIPES A2); infinity: none.
+    /// Clip bound c_k (Merolla et al. 2016, Algorithm 1); infinity: none.
     pub clip: f32,
     /// Coefficient of weight decay: `decay * w` is added to the gradient.
     pub decay: f32,

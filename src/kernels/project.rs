@@ -62,7 +62,7 @@ pub static APPLY: Kernel = Kernel {
     cases: apply_cases,
 };
 
-/// `maxima[chunk] = max |weight|`.
+/// `maxima[chunk]` = max |weight|.
 pub static MAXIMA: Kernel = Kernel {
     name: "project.maxima",
     args: &[read_u32("segments"), read_u32("chunks"), read("weight"), update("maxima")],

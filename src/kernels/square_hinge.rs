@@ -1,4 +1,4 @@
-//! Squared hinge loss, one against all (RECIPES A4), with its gradient and the top-1 and top-5 counts in one pass.
+//! Squared hinge loss, one against all (BinaryConnect; Merolla et al. 2016), with its gradient and the top-1 and top-5 counts in one pass.
 
 use super::case::{Case, CaseBuilder, Fill};
 use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, write};

@@ -43,7 +43,7 @@ impl Tensor {
 pub enum Mode {
     /// Batch statistics, dropout, everything kept for the backward pass.
     Train,
-    /// Batch statistics, each added with this weight to the layer's averages (RECIPES A7).
+    /// Batch statistics, each added with this weight to the layer's averages (the test protocol of Merolla et al. 2016).
     Moments {
         /// 1 / number of batches.
         weight: f32,

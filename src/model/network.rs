@@ -14,6 +14,9 @@ use crate::plan::{Builder, Elem, Plan, Role, Target, View};
 /// Rows of the metrics buffer: the steps between two reads by the host.
 const METRIC_SLOTS: usize = 256;
 
+/// Elements of a flat array, at most: shaders index them with 32 bits, and no adapter holds 8 GiB in a buffer.
+const MOST_ELEMENTS: usize = 1 << 31;
+
 /// A network ready to be planned: what a preset, the shape of the images and the number of classes determine.
 pub struct Network {
     /// The layers.
@@ -74,6 +77,14 @@ impl Network {
         network.layers = network.build(preset, &shapes);
         for layer in &network.layers {
             layer.declare(preset.batch, &mut network.parameters, &network.init);
+        }
+        let (weights, gradients) = (network.parameters.len(), network.parameters.grad_len());
+        if weights.max(gradients) > MOST_ELEMENTS {
+            let message = format!(
+                "{weights} parameters with {gradients} partial sums of their gradients are more than {MOST_ELEMENTS}; \
+                 use a smaller width (--set width=X)"
+            );
+            return Err(Error::layer(&preset.name, message));
         }
         let decay = match network.optimizer {
             Optimizer::Sgd { weight_decay, .. } => weight_decay as f32,

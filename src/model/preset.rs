@@ -127,17 +127,6 @@ pub enum Init {
     },
 }
 
-impl Init {
-    /// Standard deviation of the initial weights of a layer, which the clip bound scales.
-    pub fn std(&self, fan_in: usize, fan_out: usize) -> f64 {
-        match self {
-            Init::GlorotUniform => (2.0 / (fan_in + fan_out) as f64).sqrt(),
-            Init::HeNormal => (2.0 / fan_in as f64).sqrt(),
-            Init::Gaussian { std } => *std,
-        }
-    }
-}
-
 /// `[optimizer]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -224,6 +213,9 @@ pub struct Data {
     /// Uses only the first so many training images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,
+    /// Holds the last so many of the training images out; the weights with the least error on them are the ones tested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<usize>,
     /// Uses only the first so many test images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<usize>,
@@ -242,7 +234,7 @@ pub struct Data {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
-    /// 0 to 1.
+    /// -1 to 1.
     #[default]
     Unit,
     /// As in the files, 0 to 255 for bytes.

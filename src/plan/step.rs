@@ -20,7 +20,7 @@ pub struct Step {
     pub bias1: f32,
     /// ADAM: 1 / sqrt(1 - beta2^t), computed in f64.
     pub bias2: f32,
-    /// Multiplies every clip bound c_k (RECIPES A9: raised during training).
+    /// Multiplies every clip bound c_k (Merolla et al. 2016: raised while AlexNet trains).
     pub clip_scale: f32,
     /// Uniform draw in (0, 1) of this step, from which a ranged Power takes its beta.
     pub beta_u: f32,

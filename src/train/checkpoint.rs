@@ -41,6 +41,8 @@ pub mod key {
     pub const SEED: &str = "seed";
     /// Variant and knobs of each kernel.
     pub const VARIANTS: &str = "variants";
+    /// Error on the validation images, per cent; in the file of the best weights.
+    pub const VALIDATION: &str = "validation_error";
     /// Adapter and driver.
     pub const ADAPTER: &str = "adapter";
 }
@@ -57,7 +59,7 @@ pub struct Tensor {
 /// The content of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
-    /// Weights, batch-norm parameters and moments, optimiser state.
+    /// Weights, gamma and beta of batch norm, optimiser state. Moments are not among them: each evaluation computes its own.
     pub tensors: BTreeMap<String, Tensor>,
     /// The rest (see [`key`]); format version and checksum are not among them.
     pub meta: BTreeMap<String, String>,
@@ -80,30 +82,6 @@ impl Checkpoint {
     pub fn number<T: FromStr>(&self, key: &str) -> Result<T> {
         let text = self.text(key)?;
         text.parse().map_err(|_| Error::Invalid(format!("`{key}` of the checkpoint is \"{text}\", not a number")))
-    }
-
-    /// Takes the tensor `name` out.
-    ///
-    /// # Errors
-    /// There is none, or it has another shape.
-    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        match self.tensors.get(name) {
-            Some(t) if t.shape == shape => Ok(self.tensors.remove(name).unwrap_or_default().data),
-            Some(t) => Err(Error::layer(
-                name,
-                format!(
-                    "the checkpoint has shape {:?}, the network {shape:?}; use the checkpoint's own preset",
-                    t.shape
-                ),
-            )),
-            None => Err(Error::layer(
-                name,
-                format!(
-                    "the checkpoint has no such tensor.{}",
-                    crate::error::suggest(name, self.tensors.keys().map(String::as_str))
-                ),
-            )),
-        }
     }
 
     /// SHA-256 over the metadata and the tensors, every part preceded by its length.

@@ -30,7 +30,7 @@ pub struct StepLine {
     pub step: u64,
     /// Epochs done.
     pub epoch: u64,
-    /// Training loss of the last step.
+    /// Mean training loss of the steps since the line before.
     pub loss: f64,
     /// Learning rate of the last step.
     pub lr: f64,
@@ -47,6 +47,9 @@ pub struct EvalLine<'a> {
     pub epoch: u64,
     /// The projection of the weights in this evaluation.
     pub eval: &'a str,
+    /// `validation` where the images held out were tested instead of the test images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part: Option<&'a str>,
     /// Wrong answers, per cent.
     pub error: f64,
     /// Mean loss.
@@ -108,11 +111,12 @@ impl Run {
     }
 
     /// Opens the folder of a run to continue it after `step` steps, the checkpoint's: lines of the log about later steps
-    /// are removed, and `run.json` notes the resumption.
+    /// are removed, and `run.json` notes the resumption. `again`: the evaluation after `step` is done again, so its lines
+    /// are removed too.
     ///
     /// # Errors
     /// A folder without a run, or that cannot be written.
-    pub fn resume(dir: impl AsRef<Path>, step: u64, about: &About) -> Result<Run> {
+    pub fn resume(dir: impl AsRef<Path>, step: u64, again: bool, about: &About) -> Result<Run> {
         let dir = dir.as_ref().to_path_buf();
         let mut info = info(&dir)?;
         let (run, log) = (dir.join(RUN), dir.join(LOG));
@@ -127,7 +131,7 @@ impl Run {
             "adapter": about.adapter,
             "variants": table(&about.variants),
         }));
-        cut(&log, step)?;
+        cut(&log, step, again)?;
         let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| Error::io(&log, e))?;
         let run = Run { dir, log };
         run.write(&info)?;
@@ -162,6 +166,11 @@ impl Run {
 
 const RUN: &str = "run.json";
 const LOG: &str = "log.jsonl";
+
+/// Path of the best weights by validation error of the run in `dir`, if it holds images out.
+pub fn best(dir: &Path) -> PathBuf {
+    dir.join("best.safetensors")
+}
 
 /// Path of the checkpoint of the run in `dir`.
 pub fn checkpoint(dir: &Path) -> PathBuf {
@@ -203,12 +212,15 @@ fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Removes the lines of a log that are about steps after `step`, and a last line that was cut off.
-fn cut(path: &Path, step: u64) -> Result<()> {
+/// Removes the lines of a log that are about steps after `step`, and a last line that was cut off; if `again`, also the
+/// evaluations after `step`.
+fn cut(path: &Path, step: u64, again: bool) -> Result<()> {
     #[derive(Deserialize)]
     struct Line {
         step: u64,
+        eval: Option<String>,
     }
+    let stays = |l: Line| l.step < step || l.step == step && !(again && l.eval.is_some());
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -217,7 +229,7 @@ fn cut(path: &Path, step: u64) -> Result<()> {
     files::replace(path, |w| {
         for line in BufReader::new(file).split(b'\n') {
             let line = line?;
-            if serde_json::from_slice::<Line>(&line).is_ok_and(|l| l.step <= step) {
+            if serde_json::from_slice::<Line>(&line).is_ok_and(stays) {
                 w.write_all(&line)?;
                 w.write_all(b"\n")?;
             }
@@ -251,7 +263,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut run = Run::create(Some(dir.path().join("a/b")), &preset(), &about()).unwrap();
         run.log(&line(10)).unwrap();
-        run.log(&EvalLine { step: 10, epoch: 1, eval: "sign", error: 0.25, loss: f64::NAN }).unwrap();
+        run.log(&EvalLine { step: 10, epoch: 1, eval: "sign", part: None, error: 0.25, loss: f64::NAN }).unwrap();
         let info = info(run.dir()).unwrap();
         assert_eq!((&info["preset"], &info["variants"]["conv2d.forward"]), (&json!("digits"), &json!("lanes")));
         assert_eq!(Preset::from_toml(info["preset_toml"].as_str().unwrap()).unwrap(), preset());
@@ -287,7 +299,7 @@ mod tests {
         // A power cut in the middle of a line.
         run.log.write_all(b"{\"step\":1").unwrap();
         drop(run);
-        let mut run = Run::resume(&path, 20, &about()).unwrap();
+        let mut run = Run::resume(&path, 20, false, &about()).unwrap();
         run.log(&line(25)).unwrap();
         let log = fs::read_to_string(path.join(LOG)).unwrap();
         let steps: Vec<u64> =
@@ -301,10 +313,10 @@ mod tests {
     #[test]
     fn a_folder_without_a_run_cannot_be_resumed() {
         let dir = tempfile::tempdir().unwrap();
-        let e = Run::resume(dir.path(), 0, &about()).unwrap_err().to_string();
+        let e = Run::resume(dir.path(), 0, false, &about()).unwrap_err().to_string();
         assert!(e.contains(dir.path().to_str().unwrap()) && e.contains("no run here"), "{e}");
         fs::write(dir.path().join(RUN), "[1]").unwrap();
-        assert!(Run::resume(dir.path(), 0, &about()).unwrap_err().to_string().contains("no JSON object"));
+        assert!(Run::resume(dir.path(), 0, false, &about()).unwrap_err().to_string().contains("no JSON object"));
     }
 
     #[test]

@@ -11,13 +11,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
 use super::{diagnose, schedule, state};
-use crate::data::{self, Batches, Position, Prepared, Preprocessing};
+use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
 use crate::eval::{Evaluator, Score};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::projections::{self, Projection};
 use crate::model::Network;
-use crate::model::preset::{Optimizer, Preset, Scale};
+use crate::model::preset::{Lr, Optimizer, Preset, Scale};
 use crate::plan::{Plan, Step};
 
 /// What a training run needs beside its preset.
@@ -61,6 +61,9 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         zca: preset.data.zca,
     };
     let mut prepared = data::prepare(&set, &preprocessing, preset.data.train)?;
+    if let Some(count) = preset.data.validation {
+        prepared.hold_out(count)?;
+    }
     if let Some(test) = preset.data.test {
         prepared.test.images.truncate(test * prepared.shape.features());
         prepared.test.labels.truncate(test);
@@ -121,12 +124,14 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     runner.run(&maxima, &Step::at(preset.seed, step))?;
     let variants = variants(&plan.plan);
     let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
+    let total = schedule::total_steps(preset, per_epoch);
+    // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
+    let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
     let run = match (saved, options.out) {
-        (Some(_), Some(out)) => Run::resume(out, step, &about)?,
+        (Some(_), Some(out)) => Run::resume(out, step, again || step >= total, &about)?,
         (_, out) => Run::create(out, preset, &about)?,
     };
     log::info!("run folder: {}", run.dir().display());
-    let total = schedule::total_steps(preset, per_epoch);
     let mut trainer = Trainer {
         preset,
         network,
@@ -142,6 +147,10 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         stop: options.stop,
         quiet: options.quiet,
     };
+    let again = again && step < total || trainer.selects() && step > 0 && step >= total;
+    if again && !trainer.look()? {
+        return Ok(trainer.outcome(None));
+    }
     trainer.start_projection()?;
     trainer.run()
 }
@@ -154,6 +163,12 @@ fn variants(plan: &Plan) -> Vec<(String, String)> {
         all.entry(c.kernel).or_default().insert(format!("{}{knobs}", c.variant));
     }
     all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()
+}
+
+/// Whether the network is tested after `step` steps, if they are not the last.
+fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
+    let every = if preset.data.validation.is_some() { preset.eval.every.max(1) } else { preset.eval.every };
+    every > 0 && step > 0 && step.is_multiple_of(per_epoch) && (step / per_epoch).is_multiple_of(every)
 }
 
 /// Steps since the last log line.
@@ -236,8 +251,8 @@ impl Trainer<'_> {
             let stop = self.stop.load(Ordering::SeqCst);
             let save = last || stop || self.saves_at(epoch_ends);
             let full = self.step - self.window.first == self.network.metric_slots() as u64;
-            let every = self.preset.eval.every;
-            let evaluate = epoch_ends && !last && every > 0 && (self.step / self.per_epoch).is_multiple_of(every);
+            let due = evaluates_at(self.preset, self.step, self.per_epoch);
+            let evaluate = if last { self.selects() } else { due };
             if save || evaluate || full || self.step.is_multiple_of(self.preset.log.every.max(1)) {
                 self.log(&bar)?;
             }
@@ -250,7 +265,7 @@ impl Trainer<'_> {
                 return Ok(self.outcome(None));
             }
             if evaluate {
-                if self.evaluate(true)?.is_none() {
+                if !self.look()? {
                     self.save()?;
                     return Ok(self.outcome(None));
                 }
@@ -259,7 +274,14 @@ impl Trainer<'_> {
             }
         }
         bar.finish_and_clear();
-        let scores = self.evaluate(self.quiet)?;
+        if self.selects() {
+            let best = checkpoint::load(record::best(self.run.dir()))?;
+            let (step, error) = (best.text(key::STEP)?, best.text(key::VALIDATION)?);
+            log::info!("testing the weights of step {step}, which have the least validation error, {error} %");
+            let weights = state::weights(&self.network, &best.tensors)?;
+            self.runner.write("weight", bytemuck::cast_slice(&weights))?;
+        }
+        let scores = self.evaluate(Part::Test, &self.preset.eval.distort, self.quiet)?;
         Ok(self.outcome(scores))
     }
 
@@ -314,6 +336,11 @@ impl Trainer<'_> {
     }
 
     fn save(&mut self) -> Result<()> {
+        let path = self.run.checkpoint();
+        self.save_to(&path, None)
+    }
+
+    fn save_to(&mut self, path: &Path, validation: Option<f64>) -> Result<()> {
         let tensors = state::download(&self.runner, &self.network)?;
         let variants: Vec<String> = self.about.variants.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let position = self.step % self.per_epoch * self.network.batch as u64;
@@ -326,19 +353,45 @@ impl Trainer<'_> {
             (key::VARIANTS, variants.join("; ")),
             (key::ADAPTER, self.about.adapter.clone()),
         ];
-        let meta = meta.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        checkpoint::save(self.run.checkpoint(), &Checkpoint { tensors, meta })
+        let validation = validation.map(|error| (key::VALIDATION, error.to_string()));
+        let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();
+        checkpoint::save(path, &Checkpoint { tensors, meta })
     }
 
-    /// Tests under every distortion of the preset; none if Ctrl-C came in between.
-    fn evaluate(&mut self, quiet: bool) -> Result<Option<Vec<Score>>> {
+    /// Whether images are held out to choose the best weights by.
+    fn selects(&self) -> bool {
+        self.preset.data.validation.is_some()
+    }
+
+    /// An evaluation during training: of the validation images, keeping the weights if they are the best so far, or
+    /// without them of the test images. False if Ctrl-C came in between.
+    fn look(&mut self) -> Result<bool> {
+        let distort = &self.preset.eval.distort;
+        if !self.selects() {
+            return Ok(self.evaluate(Part::Test, distort, true)?.is_some());
+        }
+        let Some(scores) = self.evaluate(Part::Validation, &distort[..1], true)? else { return Ok(false) };
+        let path = record::best(self.run.dir());
+        // A run that was killed may have a best of later steps; the same steps give the same errors again.
+        let best = match path.exists() {
+            true => checkpoint::load(&path)?.number(key::VALIDATION)?,
+            false => f64::INFINITY,
+        };
+        if scores[0].error < best {
+            self.save_to(&path, Some(scores[0].error))?;
+        }
+        Ok(true)
+    }
+
+    /// Tests under every distortion of a list; none if Ctrl-C came in between.
+    fn evaluate(&mut self, part: Part, distort: &[String], quiet: bool) -> Result<Option<Vec<Score>>> {
         let e = &self.preset.eval;
         let batch = self.preset.eval_batch();
         let (network, data) = (self.network.clone(), self.data.clone());
-        let mut evaluator = Evaluator::new(&mut self.runner, network, data, batch, e.moments_batches as usize)?;
-        let bar = evaluation_bar(quiet, evaluator.batches() * e.distort.len() as u64);
+        let mut evaluator = Evaluator::new(&mut self.runner, network, data, part, batch, e.moments_batches as usize)?;
+        let bar = evaluation_bar(quiet, evaluator.batches() * distort.len() as u64);
         let mut scores = vec![];
-        for text in &e.distort {
+        for text in distort {
             let projection = Projection::parse(text)?;
             bar.set_message(format!("test under {projection}"));
             let seed = self.preset.seed;
@@ -348,7 +401,14 @@ impl Trainer<'_> {
             };
             let (step, epoch) = (self.step, self.step / self.per_epoch);
             let Score { ref distortion, error, loss, .. } = score;
-            self.run.log(&EvalLine { step, epoch, eval: distortion, error, loss })?;
+            self.run.log(&EvalLine {
+                step,
+                epoch,
+                eval: distortion,
+                part: (part == Part::Validation).then_some("validation"),
+                error,
+                loss,
+            })?;
             scores.push(score);
         }
         bar.finish_and_clear();
@@ -357,22 +417,51 @@ impl Trainer<'_> {
 }
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
-/// change: how long to train, what to evaluate, log and save.
+/// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
+/// and save.
 fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
+    if !matches!(now.lr, Lr::Exponential { .. }) {
+        // The other schedules do not look at the end.
+        then.epochs = now.epochs;
+    }
     then.eval = now.eval.clone();
     then.log = now.log.clone();
     then.checkpoint = now.checkpoint.clone();
     if then == *now {
         return Ok(());
     }
-    let (old, new) = (then.to_toml(), now.to_toml());
-    let changed: Vec<&str> = new.lines().filter(|l| !old.lines().any(|o| o == *l)).collect();
+    let (old, new) = (keys(&then)?, keys(now)?);
+    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed: Vec<String> = names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| format!("{name} = {} (was {})", shown(new.get(name)), shown(old.get(name))))
+        .collect();
+    let schedule =
+        if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
     Err(Error::Invalid(format!(
-        "the checkpoint was trained with another preset; resume with the same one. Different now: {}",
+        "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
         changed.join("; ")
     )))
+}
+
+/// Every key of a preset with its value, `lr.initial` and `0.003`.
+fn keys(preset: &Preset) -> Result<BTreeMap<String, String>> {
+    fn flatten(prefix: &str, table: &toml::Table, out: &mut BTreeMap<String, String>) {
+        for (name, value) in table {
+            match value {
+                toml::Value::Table(inner) => flatten(&format!("{prefix}{name}."), inner, out),
+                other => drop(out.insert(format!("{prefix}{name}"), other.to_string())),
+            }
+        }
+    }
+    let table = preset.to_toml().parse().map_err(|e| Error::Invalid(format!("the preset is no TOML: {e}")))?;
+    let mut out = BTreeMap::new();
+    flatten("", &table, &mut out);
+    Ok(out)
 }
 
 fn progress(quiet: bool, total: u64, step: u64) -> ProgressBar {

@@ -51,7 +51,12 @@ pub(super) fn check(p: &Preset) -> Check {
     lr(&p.lr)?;
 
     require(!p.data.set.trim().is_empty(), "data.set", "\"\"", "name a data set, e.g. \"cifar10\"")?;
-    for (key, n) in [("data.train", p.data.train), ("data.test", p.data.test), ("eval.batch", p.eval.batch)] {
+    for (key, n) in [
+        ("data.train", p.data.train),
+        ("data.validation", p.data.validation),
+        ("data.test", p.data.test),
+        ("eval.batch", p.eval.batch),
+    ] {
         require(n != Some(0), key, 0, "give 1 or more, or leave the key out")?;
     }
     require(p.eval.batch.is_none_or(|n| n <= 1 << 20), "eval.batch", p.eval_batch(), "give at most 2^20")?;
@@ -66,6 +71,12 @@ pub(super) fn check(p: &Preset) -> Check {
         "eval.distort",
         format!("{:?}", p.eval.distort),
         "name projections, e.g. [\"none\", \"sign\"]",
+    )?;
+    require(
+        p.data.validation.is_none() || !p.eval.distort.is_empty(),
+        "eval.distort",
+        "[]",
+        "name the projection to validate under first, e.g. [\"none\"], or leave data.validation out",
     )?;
     count("log.every", p.log.every)?;
     require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;

@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 
 /// Most channels or features of a layer: beyond lies a typing error, not a network.
 pub(super) const MOST_CHANNELS: usize = 1 << 20;
+/// Names that scopes, buffers and files use for the step itself.
+const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "median", "test", "input"];
 /// Most rows or columns of an image or window.
 pub(super) const MOST_PIXELS: usize = 1 << 14;
 
@@ -153,6 +155,9 @@ impl Pass<'_> {
         let number = self.used.entry(layer.prefix()).or_default();
         *number += 1;
         let name = layer.given_name().map_or_else(|| format!("{}{number}", layer.prefix()), String::from);
+        if RESERVED.contains(&name.as_str()) {
+            return Err(Error::layer(name, "this name is taken by the training step itself; give the layer another"));
+        }
         if !self.names.insert(name.clone()) {
             return Err(Error::layer(
                 name,

@@ -1,0 +1,118 @@
+//! `distort`: a projection applied to weights from anywhere.
+
+use std::collections::HashMap;
+use std::fs;
+
+use half::{bf16, f16};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::Place;
+
+/// Numbers between -1 and 1 that are exact in every type here.
+fn numbers(n: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 37 + 11) % 64) as f32 / 32.0 - 0.96875).collect()
+}
+
+fn bytes_of(values: &[f32], dtype: Dtype) -> Vec<u8> {
+    match dtype {
+        Dtype::F16 => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
+        Dtype::BF16 => values.iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes()).collect(),
+        _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
+}
+
+fn floats(t: &TensorView) -> Vec<f32> {
+    let pairs = || t.data().chunks_exact(2).map(|b| [b[0], b[1]]);
+    match t.dtype() {
+        Dtype::F16 => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
+        Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+        _ => t.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+    }
+}
+
+/// A file of `(name, type, shape, bytes)`.
+fn write(place: &Place, name: &str, tensors: &[(&str, Dtype, Vec<usize>, Vec<u8>)]) {
+    let views = tensors.iter().map(|(n, d, s, b)| (n.to_string(), TensorView::new(*d, s.clone(), b).unwrap()));
+    let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
+    fs::write(place.path(name), safetensors::serialize(views, Some(metadata)).unwrap()).unwrap();
+}
+
+fn float(name: &'static str, dtype: Dtype, shape: &[usize]) -> (&'static str, Dtype, Vec<usize>, Vec<u8>) {
+    (name, dtype, shape.to_vec(), bytes_of(&numbers(shape.iter().product()), dtype))
+}
+
+#[test]
+fn sign_leaves_one_magnitude_per_tensor_and_the_rest_of_the_file_as_it_was() {
+    let place = Place::new();
+    let integers: Vec<u8> = (0..32).collect();
+    let file = [
+        float("conv.weight", Dtype::F32, &[4, 2, 3, 3]),
+        float("half.weight", Dtype::F16, &[3, 5]),
+        float("brain.weight", Dtype::BF16, &[2, 7]),
+        float("conv.bias", Dtype::F32, &[4]),
+        ("ids", Dtype::I64, vec![2, 2], integers),
+    ];
+    write(&place, "in.safetensors", &file);
+    let out = place.run("distort in.safetensors --with sign -o out.safetensors").ok();
+    assert_eq!(out.lines().count(), 3, "a line per projected tensor: {out}");
+    let bytes = fs::read(place.path("out.safetensors")).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let remarks = header.metadata().as_ref().unwrap();
+    assert_eq!(remarks["format"], "pt");
+    assert!(remarks["distortion"].contains("sign"));
+    let result = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(result.len(), file.len());
+    for (name, dtype, shape, before) in &file {
+        let after = result.tensor(name).unwrap();
+        assert_eq!((after.dtype(), after.shape()), (*dtype, shape.as_slice()), "{name}");
+        if !name.ends_with(".weight") {
+            assert_eq!(after.data(), before, "{name} is copied");
+            continue;
+        }
+        let before = floats(&TensorView::new(*dtype, shape.clone(), before).unwrap());
+        let alpha = before.iter().fold(0f32, |a, w| a.max(w.abs()));
+        let want: Vec<f32> = before.iter().map(|w| alpha.copysign(*w)).collect();
+        assert_eq!(floats(&after), want, "{name}");
+    }
+}
+
+#[test]
+fn a_checkpoint_can_be_distorted_and_a_draw_repeated() {
+    let place = Place::new();
+    place.trained("run", "--set steps=5");
+    let draw = |out: &str, more: &str| {
+        place.run(&format!("distort run/checkpoint.safetensors --with addnorm:0.3 -o {out} {more}")).ok();
+        crate::tensors(&place.path(out))
+    };
+    let (a, again, other) = (draw("a", ""), draw("b", ""), draw("c", "--draw 1"));
+    assert!(a.keys().all(|name| !name.starts_with("optimizer.")), "{:?}", a.keys());
+    let before = place.tensors("run");
+    assert_eq!(a["bn1.weight"], before["bn1.weight"]);
+    assert_eq!(a["conv1.weight"].0, before["conv1.weight"].0);
+    assert_ne!(a["conv1.weight"].1, before["conv1.weight"].1);
+    assert_eq!(a, again);
+    assert_ne!(a["conv1.weight"], other["conv1.weight"]);
+    // What comes out has no training state, and says so.
+    place.run("eval a").refused(&["plain file of weights"]);
+}
+
+#[test]
+fn weights_that_are_no_numbers_and_files_that_are_no_weights_are_refused() {
+    let place = Place::new();
+    let nan = bytes_of(&[1.0, f32::NAN, 2.0, 3.0], Dtype::F32);
+    write(&place, "nan", &[("fc.weight", Dtype::F32, vec![2, 2], nan)]);
+    write(&place, "bias", &[float("fc.bias", Dtype::F32, &[4])]);
+    fs::write(place.path("text"), "this is no safetensors file").unwrap();
+    fs::write(place.path("empty"), "").unwrap();
+    for (file, word) in [
+        ("nan", "fc.weight: element 1 is NaN"),
+        ("bias", "no floating-point tensor"),
+        ("text", "no sound safetensors file"),
+        ("empty", "no sound safetensors file"),
+        ("gone", "No such file"),
+    ] {
+        let word = if cfg!(unix) || file != "gone" { word } else { "gone" };
+        place.run(&format!("distort {file} --with sign -o out")).refused(&[file, word]);
+        assert!(!place.path("out").exists());
+    }
+}

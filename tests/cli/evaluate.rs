@@ -1,0 +1,76 @@
+//! `eval`: its numbers, its JSON, its streams.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::{Place, Ran};
+
+#[test]
+fn eval_prints_one_json_object_and_the_same_numbers_each_time() {
+    let place = Place::new();
+    place.trained("run", "--set steps=20 --set eval.distort=[\"none\",\"sign\"]");
+    let ran = place.run("eval run --json --distort none,sign,addnorm:0.3,power:0..2");
+    assert!(ran.err.contains("digits"), "messages are on stderr: {}", ran.err);
+    let out = ran.ok();
+    assert_eq!(out.lines().count(), 1, "{out}");
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&object["run"], &object["preset"], &object["step"]), (&"run".into(), &"digits".into(), &20.into()));
+    assert_eq!(object["test_images"], 50);
+    let errors = object["errors"].as_object().unwrap();
+    let names: Vec<&String> = errors.keys().collect();
+    assert_eq!(names, ["none", "sign", "addnorm:0.3", "power:0..2"]);
+    assert!(errors.values().all(|e| e.as_f64().is_some_and(|e| (0.0..=100.0).contains(&e))), "{out}");
+    assert_eq!(place.run("eval run --json --distort none,sign,addnorm:0.3,power:0..2").ok(), out);
+
+    // Training ended with the same test.
+    for line in place.log("run").iter().filter(|l| l["eval"].is_string()) {
+        let name = line["eval"].as_str().unwrap();
+        let (logged, got) = (line["error"].as_f64().unwrap(), errors[name].as_f64().unwrap());
+        assert!((logged - got).abs() < 1e-3, "{name}: {logged} in the log, {got} now");
+    }
+
+    // The checkpoint alone says it all; another seed is another draw of the noise, and no other network.
+    let at = |args: &str| -> Value { serde_json::from_str(&place.run(args).ok()).unwrap() };
+    let file = at("eval run/checkpoint.safetensors --json --distort none,sign,addnorm:0.3,power:0..2");
+    assert_eq!((&file["errors"], &file["losses"]), (&object["errors"], &object["losses"]));
+    let seed = at("eval run --json --distort none,addnorm:0.3 --seed 5");
+    assert_eq!(seed["losses"]["none"], object["losses"]["none"]);
+    assert_ne!(seed["losses"]["addnorm:0.3"], object["losses"]["addnorm:0.3"]);
+    // How many images are tested at a time changes no count.
+    assert_eq!(at("eval run --json --distort sign --batch 7")["errors"]["sign"], object["errors"]["sign"]);
+}
+
+#[test]
+fn the_table_is_on_stdout_and_messages_are_on_stderr() {
+    let place = Place::new();
+    place.trained("run", "--set steps=5");
+    let ran = place.run("eval run --distort none,sign");
+    assert!(ran.err.contains("adapter"), "{}", ran.err);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", ran.out);
+    assert!(lines[0].starts_with("distortion") && lines[1].starts_with("none") && lines[2].starts_with("sign"));
+    place.run("eval gone").refused(&["gone"]);
+}
+
+#[test]
+fn a_reader_that_leaves_ends_nothing_in_a_panic() {
+    let place = Place::new();
+    place.trained("run", "--set steps=2");
+    for args in ["eval run --distort sign", "show --shader conv2d.forward", "show --plan demo/digits", "data list"] {
+        let mut command = place.command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(0), "{args}: {}", ran.err);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_are_an_error() {
+    let place = Place::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = place.command("show --projections").stdout(full).output().unwrap();
+    Ran::of(output).refused(&["stdout"]);
+}

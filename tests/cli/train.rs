@@ -1,0 +1,157 @@
+//! What a training leaves behind.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::Place;
+
+#[test]
+fn training_leaves_a_run_folder_that_any_tool_can_read() {
+    let place = Place::new();
+    let set = "--set steps=25 --set eval.every=1 --set eval.distort=[\"none\",\"sign\"]";
+    let out = place.train("run", set).ok();
+    assert!(out.contains("distortion") && out.contains("sign") && out.ends_with("run: run\n"), "{out}");
+
+    let text = fs::read_to_string(place.path("run/run.json")).unwrap();
+    let info: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(info["preset"], "digits");
+    assert!(info["command"].as_str().unwrap().contains("train demo/digits"));
+    assert!(info["adapter"].as_str().is_some_and(|a| !a.is_empty()));
+    assert!(info["variants"]["conv2d.forward"].is_string());
+    assert!(info["preset_toml"].as_str().unwrap().contains("width = 0.25"));
+
+    let text = fs::read_to_string(place.path("run/log.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let (evals, steps): (Vec<&Value>, Vec<&Value>) = lines.iter().partition(|l| l["eval"].is_string());
+    assert_eq!(steps.iter().map(|l| l["step"].as_u64().unwrap()).collect::<Vec<_>>(), [10, 20, 25]);
+    assert_eq!(steps.iter().map(|l| l["epoch"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2, 2]);
+    for line in steps {
+        for key in ["loss", "lr", "images_per_s"] {
+            assert!(line[key].as_f64().is_some_and(|x| x > 0.0), "{key} in {line}");
+        }
+    }
+    let told: Vec<(u64, &str)> =
+        evals.iter().map(|l| (l["step"].as_u64().unwrap(), l["eval"].as_str().unwrap())).collect();
+    assert_eq!(told, [(10, "none"), (10, "sign"), (20, "none"), (20, "sign"), (25, "none"), (25, "sign")]);
+    assert!(evals.iter().all(|l| l["error"].as_f64().is_some_and(|e| (0.0..=100.0).contains(&e))));
+
+    // The shapes are PyTorch's: [out, in, rows, columns], [out, in], [channels].
+    let tensors = place.tensors("run");
+    for (name, shape) in [
+        ("conv1.weight", vec![4, 1, 3, 3]),
+        ("conv2.weight", vec![8, 4, 3, 3]),
+        ("fc1.weight", vec![16, 8 * 4 * 4]),
+        ("fc2.weight", vec![10, 16]),
+        ("bn1.weight", vec![4]),
+        ("bn1.bias", vec![4]),
+        ("bn4.bias", vec![10]),
+        ("optimizer.conv1.weight.m", vec![4, 1, 3, 3]),
+        ("optimizer.fc2.weight.v", vec![10, 16]),
+    ] {
+        let (got, bytes) = tensors.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", tensors.keys()));
+        assert_eq!((got, bytes.len()), (&shape, 4 * shape.iter().product::<usize>()), "{name}");
+    }
+    assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 3, "no temporary file stays");
+}
+
+#[test]
+fn one_seed_gives_the_same_bits_twice_and_another_seed_gives_others() {
+    let place = Place::new();
+    place.trained("a", "--set steps=25");
+    place.trained("b", "--set steps=25");
+    place.assert_same("a", "b");
+    place.trained("c", "--set steps=25 --seed 2");
+    assert_ne!(place.tensors("a")["conv1.weight"], place.tensors("c")["conv1.weight"]);
+    assert_ne!(place.log("a"), place.log("c"));
+}
+
+#[test]
+fn quiet_prints_nothing_but_results() {
+    let place = Place::new();
+    let ran = place.train("run", "--quiet --set steps=10 --set eval.distort=[\"sign\"]");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let ran = place.run("eval run --quiet --distort sign");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert_eq!(ran.out.lines().count(), 2, "{}", ran.out);
+}
+
+#[test]
+fn the_naive_variants_give_nearly_the_same_losses() {
+    let place = Place::new();
+    for (run, more) in [("default", ""), ("naive", "--variant *=naive")] {
+        place.trained(run, &format!("--set steps=5 --set log.every=1 {more}"));
+    }
+    let text = fs::read_to_string(place.path("naive/run.json")).unwrap();
+    let info: Value = serde_json::from_str(&text).unwrap();
+    assert!(info["variants"].as_object().unwrap().values().all(|v| v == "naive"), "{text}");
+    let losses = |run: &str| -> Vec<f64> { place.log(run).iter().map(|l| l["loss"].as_f64().unwrap()).collect() };
+    let (default, naive) = (losses("default"), losses("naive"));
+    assert_eq!(default.len(), 5);
+    for (step, (a, b)) in default.iter().zip(&naive).enumerate() {
+        // Rounding grows from step to step.
+        let allowed = if step == 0 { 1e-5 } else { 1e-2 };
+        assert!((a - b).abs() <= allowed * b, "step {step}: {a} and {b}");
+    }
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_not_written_over() {
+    let place = Place::new();
+    place.trained("run", "--set steps=2");
+    let before = fs::read(place.path("run/checkpoint.safetensors")).unwrap();
+    place.train("run", "--set steps=3").refused(&["run", "--resume", "--out"]);
+    assert_eq!(fs::read(place.path("run/checkpoint.safetensors")).unwrap(), before);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_step_and_scope_and_leaves_the_checkpoint() {
+    let place = Place::new();
+    let absurd = "--set lr.initial=1e30 --set clip.factor=none --set projection=none --set steps=30 \
+                  --set checkpoint.every_steps=1 --set log.every=1";
+    // One layer, whose logits overflow the loss; the whole network, whose moments overflow, under both losses; and an
+    // update that overflows by itself, while the clip keeps the weights small.
+    for (run, more, scope) in [
+        ("linear", "--set layers=[{linear=10,output=true}]", "loss: "),
+        ("deep", "--set loss=softmax_ce", "bn1.statistics: "),
+        ("hinge", "--set loss=square_hinge", "bn1.statistics: "),
+        ("update", "--set lr.initial=3e38 --set optimizer.kind=sgd --set clip.factor=0.5", ""),
+    ] {
+        let ran = place.train(run, &format!("{absurd} {more}"));
+        assert_eq!(ran.code, Some(1));
+        ran.refused(&["step ", scope, "lr.initial"]);
+        let saved = weightproof::train::checkpoint::load(place.path(run).join("checkpoint.safetensors")).unwrap();
+        assert!(saved.number::<u64>("step").unwrap() <= 1);
+        assert!(saved.tensors.values().all(|t| t.data.iter().all(|x| x.is_finite())));
+        place.run(&format!("eval {run} --distort none")).ok();
+    }
+}
+
+#[test]
+fn the_weights_with_the_least_validation_error_are_the_ones_tested() {
+    let place = Place::new();
+    // A learning rate that grows: the last weights are not the best.
+    let set = "--set data.validation=100 --set eval.every=1 --set epochs=5 --set eval.distort=[\"none\",\"sign\"] \
+               --set lr.initial=0.003 --set lr.final=1.0";
+    let whole = place.train("whole", set).ok();
+    let text = fs::read_to_string(place.path("whole/log.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let held: Vec<(u64, f64)> = lines
+        .iter()
+        .filter(|l| l["part"] == "validation")
+        .map(|l| (l["step"].as_u64().unwrap(), l["error"].as_f64().unwrap()))
+        .collect();
+    // Half of the 200 images are left to learn from: five steps an epoch.
+    assert_eq!(held.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [5, 10, 15, 20, 25]);
+    let (step, least) = held.iter().copied().fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
+    assert!(step < 25, "the last weights are the best: {held:?}");
+    let best = weightproof::train::checkpoint::load(place.path("whole/best.safetensors")).unwrap();
+    assert_eq!((best.number::<u64>("step").unwrap(), best.number::<f64>("validation_error").unwrap()), (step, least));
+    let table = place.run("eval whole/best.safetensors --distort none,sign").ok();
+    assert!(whole.contains(&table), "{whole}\n{table}");
+
+    place.train("parts", &format!("{set} --set steps=12")).ok();
+    let parts = place.run("train parts --resume --set steps=25").ok();
+    assert_eq!(parts.replace("run: parts", "run: whole"), whole);
+    place.train("none", "--set data.validation=200 --set eval.distort=[\"none\"]").refused(&["data.validation", "200"]);
+}
