@@ -1,7 +1,7 @@
 # Every target is one line of cargo, after a check that a Vulkan driver answers (it is installed where that is possible).
 .PHONY: demo test check bless lint clean adapter
 
-demo: adapter       ## trains a small projected network on the embedded digits and prints how it stands distorted weights
+demo: adapter       ## trains a small projected network on the embedded digits and prints how it stands up to distorted weights
 	cargo build --release
 	cargo run --release --quiet -- train models/demo/digits.toml --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
