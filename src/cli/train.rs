@@ -41,17 +41,24 @@ impl Train {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         let folder = PathBuf::from(&self.preset);
-        let preset = if self.resume && folder.is_dir() {
-            let out = self.out.get_or_insert(folder);
-            let saved = checkpoint::load(record::checkpoint(out))?;
-            Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?
-        } else {
-            Preset::load(&self.preset, &sets)?
-        };
-        if self.resume && self.out.is_none() {
-            let message = "--resume needs the run folder: `train RUN --resume`, or --out RUN with the same preset";
-            return Err(Error::Invalid(message.into()));
+        let by_folder = self.resume && folder.is_dir();
+        if by_folder {
+            self.out.get_or_insert(folder);
         }
+        let saved = match (&self.out, self.resume) {
+            (Some(out), true) => Some(checkpoint::load(record::checkpoint(out))?),
+            (None, true) => {
+                // A word that is neither a folder nor a preset is the likelier mistake: say so first.
+                Preset::load(&self.preset, &sets)?;
+                let message = "--resume needs the run folder: `train RUN --resume`, or --out RUN with the same preset";
+                return Err(Error::Invalid(message.into()));
+            }
+            (_, false) => None,
+        };
+        let preset = match &saved {
+            Some(saved) if by_folder => Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?,
+            _ => Preset::load(&self.preset, &sets)?,
+        };
         let device = global.open()?;
         let handler = || {
             if STOP.swap(true, Ordering::SeqCst) {
@@ -62,8 +69,8 @@ impl Train {
         };
         ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
         let command = std::env::args().collect::<Vec<_>>().join(" ");
-        let Train { data, out, resume, .. } = self;
-        let options = train::Options { data, out, resume, command, stop: &STOP, quiet: global.quiet };
+        let Train { data, out, .. } = self;
+        let options = train::Options { data, out, resume: saved, command, stop: &STOP, quiet: global.quiet };
         let outcome = train::train(&preset, device, options)?;
         let at = outcome.dir.display();
         let Some(scores) = outcome.scores else {

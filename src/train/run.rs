@@ -26,8 +26,8 @@ pub struct Options<'a> {
     pub data: Option<PathBuf>,
     /// The run folder; absent: `runs/<time>-<preset>`.
     pub out: Option<PathBuf>,
-    /// Go on from the checkpoint in the run folder, which must be given.
-    pub resume: bool,
+    /// Go on from this checkpoint, that of the run folder, which must be given.
+    pub resume: Option<Checkpoint>,
     /// The command line, for the record.
     pub command: String,
     /// Set by Ctrl-C: finish the step, save, stop.
@@ -86,11 +86,10 @@ pub fn network(preset: &Preset, data: &Prepared) -> Result<Arc<Network>> {
 /// Everything that can go wrong on the way: data, preset, device, disk, a loss that is not finite. The last checkpoint
 /// is intact in every case.
 pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<Outcome> {
-    let saved = match (&options.out, options.resume) {
-        (Some(out), true) => Some(checkpoint::load(record::checkpoint(out))?),
-        (None, true) => return Err(Error::Invalid("resuming needs the run folder".into())),
-        (_, false) => None,
-    };
+    let saved = options.resume;
+    if saved.is_some() && options.out.is_none() {
+        return Err(Error::Invalid("resuming needs the run folder".into()));
+    }
     // What can be refused is refused before the data are read.
     preset.eval.distort.iter().try_for_each(|d| Projection::parse(d).map(|_| ()))?;
     if let Some(saved) = &saved {
