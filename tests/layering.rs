@@ -27,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The comparison of the two runners.
     ("check", &["gpu", "cpu", "kernels", "plan", "error"]),
     // The data sets. No nets, no plans, no device.
-    ("data", &["philox", "error"]),
+    ("data", &["files", "philox", "error"]),
     // How a layer uses kernels. It appends to plans, and runs none.
     ("layers", &["kernels", "plan", "philox", "error"]),
     // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere.

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::files::{hex, user_dir};
+use crate::error::{Error, Result};
+use crate::files;
 
 /// Bytes moved and hashed at a time: small enough to be still in the processor's cache for the second of the two.
 const STRIDE: usize = 1 << 20;
@@ -66,24 +68,17 @@ pub(super) fn read(path: &Path, key: &Key, lengths: [usize; 2]) -> io::Result<Op
     Ok(Some(arrays))
 }
 
-/// Stores `arrays` in `path` under `key`, all or nothing.
+/// Stores `arrays` in `path` under `key`, all or nothing. Several processes may be at it at once: the last one wins.
 ///
 /// # Errors
 /// Whatever the file system says, e.g. that it is full or read-only; nothing is left behind.
-pub(super) fn write(path: &Path, key: &Key, arrays: [&[f32]; 2]) -> io::Result<()> {
-    fs::create_dir_all(path.parent().expect("the path has a folder"))?;
-    // Several processes may be at it at once: each writes a file of its own, and the last rename wins.
-    let temporary = path.with_extension(format!("{}.part", std::process::id()));
-    let written = write_to(&temporary, key, arrays).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // May fail when it was never created; the error that matters is the first.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
+pub(super) fn write(path: &Path, key: &Key, arrays: [&[f32]; 2]) -> Result<()> {
+    let folder = path.parent().expect("the path has a folder");
+    fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    files::replace(path, |file| write_to(file, key, arrays))
 }
 
-fn write_to(path: &Path, key: &Key, arrays: [&[f32]; 2]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn write_to(file: &mut dyn Write, key: &Key, arrays: [&[f32]; 2]) -> io::Result<()> {
     let mut digest = Sha256::new_with_prefix(key);
     file.write_all(key)?;
     for array in arrays {

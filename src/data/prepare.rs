@@ -210,7 +210,7 @@ impl Source<'_> {
             None => log::warn!("no home folder and no WEIGHTPROOF_CACHE: the whitened images are not cached"),
             Some(path) => match cache::write(path, &key, [&images[0], &images[1]]) {
                 Ok(()) => log::info!("whitened images cached in {}", path.display()),
-                Err(e) => log::warn!("{}: {e}; the whitened images are not cached", path.display()),
+                Err(e) => log::warn!("{e}; the whitened images are not cached"),
             },
         }
         Ok(images)
