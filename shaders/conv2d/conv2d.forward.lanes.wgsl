@@ -5,19 +5,11 @@
 // Grid: x = ceil(c_out / 32), y and z = ceil(pixels / 16) in rows of at most 32,768.
 // include common/lanes.wgsl
 // include common/conv2d.wgsl
+// include common/origin.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
-
-struct Pixel { n: u32, y: u32, x: u32 }
-
-// First row and column that output pixel p reads; beyond the last pixel, one that reads nothing.
-fn origin(p: u32) -> Pixel {
-  let n = p / (params.ow * params.oh);
-  let row = p / params.ow % params.oh * params.stride_h - params.pad_h;
-  return Pixel(n, select(row, 0x40000000u, n >= params.n), p % params.ow * params.stride_w - params.pad_w);
-}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -30,8 +22,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let column = wid.x * 8u + lane;
   let columns = params.c_out / 4u;
   let own = min(column, columns - 1u);
-  let low = origin(tile + lane);
-  let high = origin(tile + 8u + lane);
+  let low = origin(params, tile + lane);
+  let high = origin(params, tile + 8u + lane);
   let depth = params.c_in / 4u;
   var acc: Tile;
   for (var ky = 0u; ky < params.kh; ky++) {

@@ -257,6 +257,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/grid.wgsl", include_str!("../../shaders/common/grid.wgsl")),
     ("common/finite.wgsl", include_str!("../../shaders/common/finite.wgsl")),
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
+    ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
