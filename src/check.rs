@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
+use crate::kernels::case::Case;
 use crate::kernels::{self, Budget, Kernel, Values};
-use crate::plan::Command;
+use crate::plan::{Command, Plan, Target};
 
 /// The worst element of a comparison that stayed within its budget.
 #[derive(Clone, Debug, Default)]
@@ -111,6 +112,40 @@ fn compare_buffer(
     Ok(())
 }
 
+/// Compares what the commands of a chain left with the kernel's own twin on the same case.
+fn compare_result(
+    runner: &Runner,
+    loaded: &Loaded,
+    data: &[(String, Vec<u32>)],
+    kernel: &'static Kernel,
+    case: &Case,
+) -> Result<Worst> {
+    let mut target = Target::baseline();
+    target.forced = vec![("*".into(), "naive".into())];
+    let plan = case.build(&target)?.plan;
+    let mut cpu = cpu::Runner::new(plan.clone());
+    let at = |plan: &Plan, name: &str| plan.find(name).expect("both plans have the buffers of the case").0 as usize;
+    for (name, words) in data {
+        cpu.write_words(at(&plan, name), words);
+    }
+    let budget = if case.exact { Budget::Exact } else { kernel.budget };
+    let mut worst = Worst::default();
+    for (i, c) in plan.commands.iter().enumerate() {
+        cpu.run_command(i);
+        for a in c.args.iter().filter(|a| a.access.writes()) {
+            let b = a.view.buffer.0 as usize;
+            let name = &plan.buffers[b].name;
+            let before = &data.iter().find(|(n, _)| n == name).expect("an output of the case").1;
+            let mut got = runner.read_buffer(loaded, at(&loaded.plan, name))?;
+            // Other commands of the case own the rest of the buffer.
+            let view = a.view.offset..a.view.offset + a.view.len;
+            (0..got.len()).filter(|e| !view.contains(e)).for_each(|e| got[e] = before[e]);
+            compare_buffer(c, b, before, &got, cpu.values(b), budget, case.one_sign, &mut worst)?;
+        }
+    }
+    Ok(worst)
+}
+
 /// What became of the cases of one variant.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -127,18 +162,18 @@ pub struct Report {
 }
 
 /// Runs the cases of every variant of a kernel: against the twin, and once more in one submit, which must give the same
-/// bits.
+/// bits. The result of a chain is held against the kernel's own twin besides.
 ///
 /// # Errors
 /// What the device reports; a case that cannot be planned.
 pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report>> {
     let cases = (kernel.cases)();
     let mut reports = vec![];
-    for variant in kernel.variants {
+    let chains = kernel.chains().map(|c| (c.name, true));
+    for (variant, chain) in kernel.variants.iter().map(|v| (v.name, false)).chain(chains) {
         let mut target = device.target.clone();
-        target.forced = vec![(kernel.name.into(), variant.name.into())];
-        let mut report =
-            Report { kernel: kernel.name, variant: variant.name, cases: 0, worst: Worst::default(), failures: vec![] };
+        target.forced = vec![(kernel.name.into(), variant.into())];
+        let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
         for case in &cases {
             let built = match case.build(&target) {
                 Err(Error::Unsupported { .. }) => continue,
@@ -158,6 +193,13 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report
                 Ok(w) if w.share > report.worst.share => report.worst = w,
                 Ok(_) => {}
                 Err(e) => report.failures.push(format!("\"{}\": {e}", case.name)),
+            }
+            if chain {
+                match compare_result(&first, &loaded, &built.data, kernel, case) {
+                    Ok(w) if w.share > report.worst.share => report.worst = w,
+                    Ok(_) => {}
+                    Err(e) => report.failures.push(format!("\"{}\", as a whole: {e}", case.name)),
+                }
             }
             let (mut second, again) = load()?;
             second.run_commands(&again, 0..again.plan.commands.len())?;

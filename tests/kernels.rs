@@ -6,7 +6,8 @@ mod common;
 
 use sha2::{Digest, Sha256};
 use weightproof::check::check;
-use weightproof::kernels::{self, Budget, KERNELS};
+use weightproof::kernels::{self, Budget, KERNELS, relu, texels};
+use weightproof::plan::{Builder, Elem, Role, TEXELS_PER_ROW};
 
 fn run_all(checked: bool) {
     let device = common::device(checked);
@@ -70,4 +71,24 @@ fn exact_cases_have_digests_to_compare_between_drivers() {
     if let Some(path) = std::env::var_os("WEIGHTPROOF_DIGESTS") {
         std::fs::write(&path, lines).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     }
+}
+
+#[test]
+fn an_array_copied_into_a_texture_is_there_whole_and_copied_once_until_it_is_written() {
+    let device = common::device(true);
+    let mut b = Builder::new("texels", device.target.clone());
+    // Two whole rows of texels and a part of the third, from a view that does not begin with its buffer.
+    let len = 4 * (2 * TEXELS_PER_ROW + 17);
+    let x = b.buffer("x", Elem::F32, &[64 + len], Role::State).slice(64..64 + len);
+    let copy = texels::copy(&mut b, "copy", x).unwrap();
+    assert_eq!(texels::copy(&mut b, "again", x).unwrap(), copy);
+    let z = b.buffer("z", Elem::F32, &[len], Role::State);
+    relu::forward(&mut b, "relu", 1, z, x).unwrap();
+    assert_ne!(texels::copy(&mut b, "after relu wrote x", x).unwrap(), copy);
+    let plan = b.finish().unwrap();
+    assert_eq!(plan.commands.iter().filter(|c| c.kernel == texels::COPY.name).count(), 2);
+    let words: Vec<u32> = (0..64 + len as u32).map(|i| (i as f32 - 99_000.0).to_bits()).collect();
+    let (mut runner, loaded) = common::load(&device, plan, &[("x".into(), words.clone())]);
+    runner.run_commands(&loaded, 0..1).unwrap();
+    assert_eq!(runner.read_buffer(&loaded, copy.buffer.0 as usize).unwrap(), words[64..]);
 }

@@ -105,7 +105,7 @@ impl Show {
             let near = suggest(variant, k.variants.iter().map(|v| v.name));
             Error::Invalid(format!("kernel {kernel} has no variant \"{variant}\".{near}"))
         })?;
-        let composed = compose::compose(v.file, v.source, &[]).map_err(|e| Error::Shaders(vec![e]))?;
+        let composed = compose::compose(v.file, v.source, &[], None).map_err(|e| Error::Shaders(vec![e]))?;
         print(&composed.text)
     }
 }

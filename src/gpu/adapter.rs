@@ -151,6 +151,9 @@ impl Device {
             }
         });
         let raw = adapter.get_info();
+        let format = adapter.get_texture_format_features(wgpu::TextureFormat::Rgba32Float);
+        let readable = format.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING)
+            && format.flags.contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_ONLY);
         let fixed = features.contains(wgpu::Features::SUBGROUP) && raw.subgroup_min_size == raw.subgroup_max_size;
         let target = Target {
             class: if raw.device_type == wgpu::DeviceType::Cpu {
@@ -167,6 +170,7 @@ impl Device {
                 offset_alignment: (limits.min_storage_buffer_offset_alignment as usize).max(256),
                 max_workgroups: limits.max_compute_workgroups_per_dimension,
                 max_invocations: limits.max_compute_invocations_per_workgroup,
+                max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
             },
             subgroup: fixed.then_some(raw.subgroup_max_size),
             forced: options.forced.clone(),

@@ -2,6 +2,8 @@
 
 mod adapter;
 pub mod compose;
+mod memory;
+mod pipelines;
 pub mod reflect;
 mod runner;
 

@@ -3,7 +3,7 @@
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
 
 use super::compose::Composed;
-use crate::kernels::{ArgSpec, Kernel, Variant};
+use crate::kernels::{ArgSpec, Kernel, Variant, texels};
 use crate::plan::{Access, Elem, Params, Value};
 
 /// A shader that parsed, validated and matches its kernel's signature.
@@ -11,6 +11,8 @@ use crate::plan::{Access, Elem, Params, Value};
 pub struct Reflected {
     /// Binding number of each argument, in the order of the signature.
     pub bindings: Vec<u32>,
+    /// Whether each argument is read as a texture, in the order of the signature.
+    pub texels: Vec<bool>,
     /// Binding number of the `params` block, if the shader has one.
     pub params_binding: Option<u32>,
     /// `(field, offset in bytes)` of the `Params` struct.
@@ -71,6 +73,7 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
     }
     let mut out = Reflected {
         bindings: vec![],
+        texels: vec![],
         params_binding: None,
         fields: vec![],
         params_size: 0,
@@ -101,6 +104,15 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
             }
             continue;
         }
+        if let TypeInner::Image { dim, arrayed, class } = inner {
+            let read =
+                naga::ImageClass::Storage { format: naga::StorageFormat::Rgba32Float, access: StorageAccess::LOAD };
+            if (*dim, *arrayed, *class) != (naga::ImageDimension::D2, false, read) {
+                return Err(format!("{file}: `{name}` must be texture_storage_2d<rgba32float, read>"));
+            }
+            bound.push((name, binding.binding, Access::Read, Elem::F32, true));
+            continue;
+        }
         let access = match var.space {
             AddressSpace::Uniform => Access::Uniform,
             AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::Write,
@@ -119,14 +131,15 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
             _ => None,
         };
         let Some(elem) = elem else { return Err(format!("{file}: `{name}` has an element type that is not used")) };
-        bound.push((name, binding.binding, access, elem));
+        bound.push((name, binding.binding, access, elem, false));
     }
     let mut bad = vec![];
     for spec in kernel.args {
         match bound.iter().find(|(n, ..)| n == spec.name) {
             None => bad.push(format!("{file}: `{}` of {} is not bound", spec.name, kernel.name)),
-            Some((_, binding, access, elem)) => {
+            Some((_, binding, access, elem, texels)) => {
                 out.bindings.push(*binding);
+                out.texels.push(*texels);
                 if !same_access(spec, *access) {
                     bad.push(format!("{file}: `{}` is {access:?}, the kernel says {:?}", spec.name, spec.access));
                 }
@@ -141,7 +154,14 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
             bad.push(format!("{file}: `{name}` is bound but no argument of {}", kernel.name));
         }
     }
-    let storage = bound.iter().filter(|(.., a, _)| *a != Access::Uniform).count();
+    let mut textures: Vec<&str> = bound.iter().filter(|b| b.4).map(|b| b.0.as_str()).collect();
+    let mut declared = texels::declared(variant.source);
+    textures.sort_unstable();
+    declared.sort_unstable();
+    if textures != declared {
+        bad.push(format!("{file}: textures {textures:?}; declared on lines of their own are {declared:?}"));
+    }
+    let storage = bound.iter().filter(|(_, _, a, ..)| *a != Access::Uniform).count();
     if storage > 8 {
         bad.push(format!("{file}: {storage} storage buffers; eight is what every adapter has"));
     }

@@ -5,27 +5,33 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::adapter::Device;
-use super::compose::compose;
-use super::reflect::{Reflected, reflect};
+use super::memory::{self, Memory};
+use super::pipelines::{self, Pipeline};
 use crate::error::{Error, Result};
-use crate::kernels;
-use crate::plan::{Access, Plan, Role, Step, memory};
+use crate::kernels::texels;
+use crate::plan::{self, Command, Plan, Role, Step};
 
 /// Steps that may be submitted before the host waits for the oldest.
 const AHEAD: usize = 3;
 
-struct Pipeline {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
-    reflected: Reflected,
+/// A command, ready to be recorded.
+enum Ready {
+    Dispatch(Arc<Pipeline>, wgpu::BindGroup),
+    /// `len` elements from `offset` bytes of the buffer.
+    Copy {
+        from: wgpu::Buffer,
+        offset: u64,
+        to: wgpu::Texture,
+        len: usize,
+    },
 }
 
 /// A plan with its pipelines, memory and bind groups.
 pub struct Loaded {
     /// The plan.
     pub plan: Plan,
-    dispatches: Vec<(Arc<Pipeline>, wgpu::BindGroup)>,
-    buffers: Vec<Option<wgpu::Buffer>>,
+    ready: Vec<Ready>,
+    buffers: Vec<Option<Memory>>,
 }
 
 /// Owns the buffers that plans share by name, and runs plans on one device.
@@ -43,20 +49,6 @@ impl Runner {
         Runner { device, shared: HashMap::new(), pipelines: HashMap::new(), in_flight: VecDeque::new() }
     }
 
-    fn create(&self, scope: &str, bytes: usize) -> Result<wgpu::Buffer> {
-        let usage = wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::UNIFORM
-            | wgpu::BufferUsages::COPY_DST
-            | wgpu::BufferUsages::COPY_SRC;
-        // Room for a whole 256-byte granule, so that the tail of four-wide views lies inside.
-        let size = bytes.next_multiple_of(256).max(256) as u64;
-        let desc = wgpu::BufferDescriptor { label: Some(scope), size, usage, mapped_at_creation: false };
-        self.device.scoped(scope, || self.device.device.create_buffer(&desc)).map_err(|e| match e {
-            Error::OutOfMemory { scope, .. } => Error::OutOfMemory { scope, message: format!("{size} bytes") },
-            other => other,
-        })
-    }
-
     /// Compiles a plan and allocates its memory. `separate` gives every transient its own memory, so that all can be
     /// read after a run; otherwise transients share slots by lifetime.
     ///
@@ -66,8 +58,12 @@ impl Runner {
         let mut broken = vec![];
         let mut pipelines = vec![];
         for c in &plan.commands {
-            match self.pipeline(c.kernel, c.variant, &c.knobs) {
-                Ok(p) => pipelines.push(p),
+            if is_transfer(c) {
+                pipelines.push(None);
+                continue;
+            }
+            match self.pipeline(c) {
+                Ok(p) => pipelines.push(Some(p)),
                 Err(Error::Shaders(mut texts)) => broken.append(&mut texts),
                 Err(other) => return Err(other),
             }
@@ -76,29 +72,33 @@ impl Runner {
             broken.dedup();
             return Err(Error::Shaders(broken));
         }
-        let allocation = memory::allocate(&plan);
-        let mut slots: Vec<Option<wgpu::Buffer>> = vec![None; allocation.slots.len()];
+        let allocation = plan::memory::allocate(&plan);
+        let mut slots: Vec<Option<Memory>> = vec![None; allocation.slots.len()];
         let mut buffers = vec![];
         for (i, b) in plan.buffers.iter().enumerate() {
-            let bytes = b.len() * 4;
+            let bytes = b.bytes();
             let scope = format!("{}: buffer {}", plan.name, b.name);
+            let transient = |bytes| match b.texels {
+                false => memory::buffer(&self.device, &scope, bytes).map(Memory::Buffer),
+                true => memory::texture(&self.device, &scope, bytes).map(Memory::Texture),
+            };
             let buffer = match b.role {
                 Role::Transient if !separate => match allocation.slot[i] {
                     None => None,
                     Some(s) => {
                         if slots[s].is_none() {
-                            slots[s] = Some(self.create(&scope, allocation.slots[s])?);
+                            slots[s] = Some(transient(allocation.slots[s])?);
                         }
                         slots[s].clone()
                     }
                 },
-                Role::Transient => Some(self.create(&scope, bytes)?),
+                Role::Transient => Some(transient(bytes)?),
                 Role::Constant => {
-                    let buffer = self.create(&scope, bytes)?;
+                    let buffer = memory::buffer(&self.device, &scope, bytes)?;
                     self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&b.data));
-                    Some(buffer)
+                    Some(Memory::Buffer(buffer))
                 }
-                Role::State | Role::Input | Role::Output => Some(match self.shared.get(&b.name) {
+                Role::State | Role::Input | Role::Output => Some(Memory::Buffer(match self.shared.get(&b.name) {
                     Some(buffer) if buffer.size() >= bytes as u64 => buffer.clone(),
                     Some(buffer) => {
                         return Err(Error::layer(
@@ -107,32 +107,34 @@ impl Runner {
                         ));
                     }
                     None => {
-                        let buffer = self.create(&scope, bytes)?;
+                        let buffer = memory::buffer(&self.device, &scope, bytes)?;
                         self.shared.insert(b.name.clone(), buffer.clone());
                         buffer
                     }
-                }),
+                })),
             };
             buffers.push(buffer);
         }
-        let dispatches = self.bind(&plan, pipelines, &buffers)?;
-        Ok(Loaded { plan, dispatches, buffers })
+        let ready = self.bind(&plan, pipelines, &buffers)?;
+        Ok(Loaded { plan, ready, buffers })
     }
 
     fn bind(
         &self,
         plan: &Plan,
-        pipelines: Vec<Arc<Pipeline>>,
-        buffers: &[Option<wgpu::Buffer>],
-    ) -> Result<Vec<(Arc<Pipeline>, wgpu::BindGroup)>> {
+        pipelines: Vec<Option<Arc<Pipeline>>>,
+        buffers: &[Option<Memory>],
+    ) -> Result<Vec<Ready>> {
         // One uniform buffer holds the constants of every dispatch.
         const SLOT: usize = 256;
         let mut bytes = vec![0u8; plan.commands.len().max(1) * SLOT];
+        let uniform = |p: &Pipeline| p.reflected.params_binding.is_some();
         for (i, (c, p)) in plan.commands.iter().zip(&pipelines).enumerate() {
+            let Some(p) = p.as_ref().filter(|p| uniform(p)) else { continue };
             let packed = p.reflected.pack(&c.params).map_err(|e| Error::Shaders(vec![format!("{}: {e}", c.kernel)]))?;
             bytes[i * SLOT..i * SLOT + packed.len()].copy_from_slice(&packed);
         }
-        let params = self.create(&format!("{}: params", plan.name), bytes.len())?;
+        let params = memory::buffer(&self.device, &format!("{}: params", plan.name), bytes.len())?;
         self.device.queue.write_buffer(&params, 0, &bytes);
         let mut out = vec![];
         for (i, (c, p)) in plan.commands.iter().zip(pipelines).enumerate() {
@@ -140,11 +142,27 @@ impl Runner {
                 let size = std::num::NonZeroU64::new(bytes as u64);
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: offset as u64, size })
             };
+            let memory =
+                |a: &plan::Arg| buffers[a.view.buffer.0 as usize].as_ref().expect("a bound buffer is allocated");
+            let Some(p) = p else {
+                let [x, y] = [c.arg("x"), c.arg("y")];
+                let (from, to) = (memory(x).buffer().clone(), memory(y).texture().clone());
+                out.push(Ready::Copy { from, offset: x.view.offset as u64 * 4, to, len: x.view.len });
+                continue;
+            };
             let mut entries = vec![];
-            for (a, &binding) in c.args.iter().zip(&p.reflected.bindings) {
-                let buffer = buffers[a.view.buffer.0 as usize].as_ref().expect("a bound buffer is allocated");
-                entries
-                    .push(wgpu::BindGroupEntry { binding, resource: part(buffer, a.view.offset * 4, a.view.len * 4) });
+            let views: Vec<Option<wgpu::TextureView>> = c
+                .args
+                .iter()
+                .zip(&p.reflected.texels)
+                .map(|(a, &in_texture)| in_texture.then(|| memory(a).texture().create_view(&Default::default())))
+                .collect();
+            for ((a, &binding), view) in c.args.iter().zip(&p.reflected.bindings).zip(&views) {
+                let resource = match view {
+                    Some(view) => wgpu::BindingResource::TextureView(view),
+                    None => part(memory(a).buffer(), a.view.offset * 4, a.view.len * 4),
+                };
+                entries.push(wgpu::BindGroupEntry { binding, resource });
             }
             if let Some(binding) = p.reflected.params_binding {
                 let resource = part(&params, i * SLOT, p.reflected.params_size as usize);
@@ -152,73 +170,17 @@ impl Runner {
             }
             let desc = wgpu::BindGroupDescriptor { label: Some(&c.scope), layout: &p.layout, entries: &entries };
             let group = self.device.scoped(&c.scope, || self.device.device.create_bind_group(&desc))?;
-            out.push((p, group));
+            out.push(Ready::Dispatch(p, group));
         }
         Ok(out)
     }
 
-    fn pipeline(&mut self, kernel: &str, variant: &str, knobs: &[(String, u32)]) -> Result<Arc<Pipeline>> {
-        let key = format!("{kernel}/{variant} {knobs:?}");
+    fn pipeline(&mut self, c: &Command) -> Result<Arc<Pipeline>> {
+        let key = pipelines::key(c)?;
         if let Some(p) = self.pipelines.get(&key) {
             return Ok(p.clone());
         }
-        let k = kernels::find(kernel)?;
-        let v =
-            k.variant(variant).ok_or_else(|| Error::Invalid(format!("kernel {kernel} has no variant {variant}")))?;
-        let broken = |text: String| Error::Shaders(vec![text]);
-        let composed = compose(v.file, v.source, knobs).map_err(broken)?;
-        let reflected = reflect(k, v, &composed).map_err(broken)?;
-        let entry = |binding, ty| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-            count: None,
-        };
-        let mut entries: Vec<wgpu::BindGroupLayoutEntry> = k
-            .args
-            .iter()
-            .zip(&reflected.bindings)
-            .map(|(a, &b)| match a.access {
-                Access::Uniform => entry(b, wgpu::BufferBindingType::Uniform),
-                a => entry(b, wgpu::BufferBindingType::Storage { read_only: !a.writes() }),
-            })
-            .collect();
-        entries.extend(reflected.params_binding.map(|b| entry(b, wgpu::BufferBindingType::Uniform)));
-        let d = &self.device.device;
-        let checked = self.device.checked;
-        let built = self.device.scoped(&format!("pipeline {key}"), || {
-            let desc = wgpu::ShaderModuleDescriptor {
-                label: Some(v.file),
-                source: wgpu::ShaderSource::Wgsl(composed.text.as_str().into()),
-            };
-            let module = if checked {
-                d.create_shader_module(desc)
-            } else {
-                // SAFETY: kernels index only inside their views and their loops end; the kernel tests run every
-                // variant with the checks on as well, where a stray index changes the result.
-                unsafe { d.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
-            };
-            let layout =
-                d.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(v.file), entries: &entries });
-            let pipeline_layout = d.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(v.file),
-                bind_group_layouts: &[Some(&layout)],
-                ..Default::default()
-            });
-            let pipeline = d.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(v.file),
-                layout: Some(&pipeline_layout),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    zero_initialize_workgroup_memory: checked,
-                    ..Default::default()
-                },
-                cache: None,
-            });
-            (pipeline, layout)
-        })?;
-        let p = Arc::new(Pipeline { pipeline: built.0, layout: built.1, reflected });
+        let p = Arc::new(pipelines::build(&self.device, c)?);
         self.pipelines.insert(key, p.clone());
         Ok(p)
     }
@@ -241,16 +203,25 @@ impl Runner {
     /// As [`Runner::run`].
     pub fn run_commands(&mut self, loaded: &Loaded, range: std::ops::Range<usize>) -> Result<()> {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            for i in range {
-                let (p, group) = &loaded.dispatches[i];
-                let [x, y, z] = loaded.plan.commands[i].grid;
-                pass.set_pipeline(&p.pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(x, y, z);
+        let mut pass = None;
+        for i in range {
+            match &loaded.ready[i] {
+                Ready::Dispatch(p, group) => {
+                    let begin = || encoder.begin_compute_pass(&Default::default()).forget_lifetime();
+                    let pass = pass.get_or_insert_with(begin);
+                    let [x, y, z] = loaded.plan.commands[i].grid;
+                    pass.set_pipeline(&p.pipeline);
+                    pass.set_bind_group(0, group, &[]);
+                    pass.dispatch_workgroups(x, y, z);
+                }
+                Ready::Copy { from, offset, to, len } => {
+                    // A transfer stands between passes.
+                    drop(pass.take());
+                    memory::fill(&mut encoder, from, *offset, to, *len);
+                }
             }
         }
+        drop(pass);
         self.in_flight.push_back(self.device.queue.submit([encoder.finish()]));
         if self.in_flight.len() > AHEAD {
             let oldest = self.in_flight.pop_front();
@@ -307,7 +278,7 @@ impl Runner {
     /// # Errors
     /// An unknown name; what the device reported.
     pub fn read(&self, name: &str, len: usize) -> Result<Vec<u32>> {
-        self.download(name, self.shared_buffer(name)?, len)
+        self.download(name, &Memory::Buffer(self.shared_buffer(name)?.clone()), len)
     }
 
     /// Reads a whole buffer of a loaded plan, transients included; these hold what the last command that used their
@@ -323,9 +294,11 @@ impl Runner {
         self.download(&b.name, buffer, b.len())
     }
 
-    fn download(&self, name: &str, buffer: &wgpu::Buffer, len: usize) -> Result<Vec<u32>> {
+    fn download(&self, name: &str, memory: &Memory, len: usize) -> Result<Vec<u32>> {
         let bytes = len as u64 * 4;
-        if bytes > buffer.size() {
+        if let Memory::Buffer(buffer) = memory
+            && bytes > buffer.size()
+        {
             return Err(Error::layer(name, format!("{len} words, the buffer has {} bytes", buffer.size())));
         }
         let d = &self.device.device;
@@ -338,7 +311,7 @@ impl Runner {
             })
         })?;
         let mut encoder = d.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        memory::fetch(&mut encoder, memory, &staging, len);
         let index = self.device.queue.submit([encoder.finish()]);
         let (send, receive) = std::sync::mpsc::channel();
         staging.slice(..).map_async(wgpu::MapMode::Read, move |r| {
@@ -359,4 +332,9 @@ impl Runner {
         self.device.take_error(name)?;
         Ok(words)
     }
+}
+
+/// Whether a command is a transfer, which has no pipeline.
+fn is_transfer(c: &Command) -> bool {
+    c.kernel == texels::COPY.name
 }

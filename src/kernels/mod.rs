@@ -22,6 +22,7 @@ pub mod projections;
 pub mod relu;
 pub mod softmax_ce;
 pub mod square_hinge;
+pub mod texels;
 
 pub use twin::{Budget, Io, Scalars, Values};
 
@@ -61,12 +62,15 @@ pub static KERNELS: &[&Kernel] = &[
     &optimizer::SGD,
 ];
 
-/// The kernel called `name`, with the nearest names if there is none.
+/// Every chain.
+pub static CHAINS: &[&Chain] = &[];
+
+/// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
 /// # Errors
 /// An unknown name.
 pub fn find(name: &str) -> Result<&'static Kernel> {
-    KERNELS.iter().copied().find(|k| k.name == name).ok_or_else(|| {
+    KERNELS.iter().copied().chain([&texels::COPY]).find(|k| k.name == name).ok_or_else(|| {
         let near = crate::error::suggest(name, KERNELS.iter().map(|k| k.name));
         Error::Invalid(format!("there is no kernel \"{name}\".{near}"))
     })
@@ -129,6 +133,33 @@ pub struct Variant {
     /// Workgroups, from the constants and the values of the knobs (see [`Knobs`]).
     pub grid: fn(&Params, &Knobs) -> [u32; 3],
 }
+
+impl Variant {
+    /// Whether the shader is compiled once per set of constants, which take the place of its `params` block:
+    /// `var<uniform> params: Params; // baked`.
+    pub fn baked(&self) -> bool {
+        self.source.lines().any(|l| l.ends_with(BAKED))
+    }
+}
+
+/// How the line ends that declares the constants of a shader that wants them baked in.
+pub const BAKED: &str = "var<uniform> params: Params; // baked";
+
+/// A variant of a kernel that consists of several commands of other kernels, e.g. a convolution by Winograd's algorithm.
+/// It is chosen, forced and checked as any variant; each of its commands has its own twin besides.
+pub struct Chain {
+    /// The kernel that it computes.
+    pub kernel: &'static str,
+    /// Its name among the kernel's variants.
+    pub name: &'static str,
+    /// Whether it can run these constants on this target; the text says why not.
+    pub supports: fn(&Target, &Params) -> std::result::Result<(), &'static str>,
+    /// Appends the commands: scope, constants and arguments are those of the kernel.
+    pub record: Record,
+}
+
+/// See [`Chain::record`].
+pub type Record = fn(&mut Builder, &str, &Params, &[(&'static str, View)]) -> Result<()>;
 
 /// No condition: the variant runs everywhere.
 pub fn anywhere(_: &Target, _: &Params) -> std::result::Result<(), &'static str> {
@@ -194,6 +225,11 @@ impl Kernel {
         self.variants.iter().find(|v| v.name == name)
     }
 
+    /// The chains that compute this kernel.
+    pub fn chains(&self) -> impl Iterator<Item = &'static Chain> {
+        CHAINS.iter().copied().filter(|c| c.kernel == self.name)
+    }
+
     /// Counted work of a command of this kernel.
     pub fn work(&self, c: &Command) -> Work {
         let bytes =
@@ -201,8 +237,9 @@ impl Kernel {
         Work { flop: (self.flop)(&c.params), bytes: bytes as f64 }
     }
 
-    /// Appends one dispatch of this kernel to the plan: picks variant and knobs for the builder's target, computes the
-    /// grid, checks the arguments against the signature.
+    /// Appends this kernel to the plan: picks variant and knobs for the builder's target, checks the arguments against
+    /// the signature, computes the grid. A chain appends its commands; arguments that the shader reads as textures are
+    /// copied first.
     ///
     /// # Errors
     /// A forced variant that does not exist or cannot run these constants; a view that cannot be bound.
@@ -217,8 +254,12 @@ impl Kernel {
         args: &[(&'static str, View)],
     ) -> Result<()> {
         let params = Params(params.to_vec());
-        let (variant, knobs) = tuning::choose(self, &b.target, scope, &params)?;
         assert_eq!(args.len(), self.args.len(), "{}: arguments of {}", scope, self.name);
+        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params)? {
+            tuning::Choice::Chain(chain) => return (chain.record)(b, scope, &params, args),
+            tuning::Choice::Variant(variant, knobs) => (variant, knobs),
+        };
+        let textures = texels::declared(variant.source);
         let args = self
             .args
             .iter()
@@ -227,9 +268,10 @@ impl Kernel {
                     .iter()
                     .find(|(n, _)| *n == spec.name)
                     .unwrap_or_else(|| panic!("{scope}: {} needs an argument `{}`", self.name, spec.name));
-                Arg { name: spec.name, view: *view, access: spec.access }
+                let view = if textures.contains(&spec.name) { texels::copy(b, scope, *view)? } else { *view };
+                Ok(Arg { name: spec.name, view, access: spec.access })
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let declared = Knobs::declared(variant.source);
         let full = Knobs(
             declared
@@ -259,6 +301,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+    ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
     ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),

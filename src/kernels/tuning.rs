@@ -1,12 +1,13 @@
 //! Which variant and knobs a kernel uses on a target: first match in `shaders/tuning.toml`.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Kernel, Knobs};
+use super::{Chain, Kernel, Knobs, Variant};
 use crate::error::Error;
-use crate::plan::{Params, Target};
+use crate::plan::{Params, Target, Value};
 
 /// The shipped table.
 pub const TABLE: &str = include_str!("../../shaders/tuning.toml");
@@ -21,9 +22,12 @@ pub struct Row {
     pub class: Option<String>,
     /// Variant name.
     pub variant: String,
+    /// Inclusive ranges of the kernel's constants in which the row holds: `where = { c_in = [32, 4096] }`.
+    #[serde(default, rename = "where")]
+    pub shapes: BTreeMap<String, [u32; 2]>,
     /// Knobs that differ from the shader's defaults.
     #[serde(default)]
-    pub knobs: std::collections::BTreeMap<String, u32>,
+    pub knobs: BTreeMap<String, u32>,
     /// What was measured, and where.
     #[serde(default)]
     pub measured: String,
@@ -50,11 +54,29 @@ pub fn shipped() -> &'static [Row] {
     &SHIPPED
 }
 
-/// A variant and the knobs that differ from its defaults.
-pub type Choice = (&'static super::Variant, Vec<(String, u32)>);
+/// How a kernel is computed.
+pub enum Choice {
+    /// One dispatch: the variant and the knobs that differ from its defaults.
+    Variant(&'static Variant, Vec<(String, u32)>),
+    /// Several commands of other kernels.
+    Chain(&'static Chain),
+}
 
-/// The variant and the knobs of `kernel` for `target` and these constants: a forced variant, else the first row of the
-/// table whose variant can run them, else `naive`.
+impl Row {
+    /// Whether the row is for this kernel, adapter class and shape.
+    fn matches(&self, kernel: &Kernel, target: &Target, params: &Params) -> bool {
+        let within = |(name, [low, high]): (&String, &[u32; 2])| {
+            let value = params.0.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
+            matches!(value, Some(Value::U32(v)) if (*low..=*high).contains(&v))
+        };
+        self.kernel == kernel.name
+            && self.class.as_deref().is_none_or(|c| c == target.class.name())
+            && self.shapes.iter().all(within)
+    }
+}
+
+/// How `kernel` is computed on `target` with these constants: a forced variant or chain, else the first row of the
+/// table that can run them, else `naive`.
 ///
 /// # Errors
 /// A forced variant that does not exist or cannot run the constants.
@@ -62,13 +84,13 @@ pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Pa
     // The last force wins, so that a command line can refine `*=naive`.
     for (name, variant) in target.forced.iter().rev() {
         if name == kernel.name {
-            let Some(v) = kernel.variant(variant) else {
-                let names = kernel.variants.iter().map(|v| v.name);
+            let Some(found) = find(kernel, variant, &[]) else {
+                let names = kernel.variants.iter().map(|v| v.name).chain(kernel.chains().map(|c| c.name));
                 let near = crate::error::suggest(variant, names);
                 return Err(Error::Invalid(format!("kernel {name} has no variant \"{variant}\".{near}")));
             };
-            return match (v.supports)(target, params) {
-                Ok(()) => Ok((v, vec![])),
+            return match found.supports(target, params) {
+                Ok(()) => Ok(found),
                 Err(reason) => Err(Error::Unsupported {
                     scope: scope.into(),
                     variant: format!("{name}={variant}"),
@@ -77,22 +99,35 @@ pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Pa
             };
         }
         if name == "*"
-            && let Some(v) = kernel.variant(variant)
-            && (v.supports)(target, params).is_ok()
+            && let Some(found) = find(kernel, variant, &[])
+            && found.supports(target, params).is_ok()
         {
-            return Ok((v, vec![]));
+            return Ok(found);
         }
     }
-    for row in shipped() {
-        if row.kernel == kernel.name
-            && row.class.as_deref().is_none_or(|c| c == target.class.name())
-            && let Some(v) = kernel.variant(&row.variant)
-            && (v.supports)(target, params).is_ok()
+    for row in shipped().iter().filter(|r| r.matches(kernel, target, params)) {
+        let knobs: Vec<(String, u32)> = row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect();
+        if let Some(found) = find(kernel, &row.variant, &knobs)
+            && found.supports(target, params).is_ok()
         {
-            return Ok((v, row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect()));
+            return Ok(found);
         }
     }
-    Ok((&kernel.variants[0], vec![]))
+    Ok(Choice::Variant(&kernel.variants[0], vec![]))
+}
+
+fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<Choice> {
+    let variant = || kernel.variant(name).map(|v| Choice::Variant(v, knobs.to_vec()));
+    variant().or_else(|| kernel.chains().find(|c| c.name == name).map(Choice::Chain))
+}
+
+impl Choice {
+    fn supports(&self, target: &Target, params: &Params) -> Result<(), &'static str> {
+        match self {
+            Choice::Variant(v, _) => (v.supports)(target, params),
+            Choice::Chain(c) => (c.supports)(target, params),
+        }
+    }
 }
 
 /// What is wrong with a table: unknown kernels, classes, variants, knobs, values outside the allowed ones.
@@ -107,11 +142,25 @@ pub fn check(rows: &[Row]) -> Vec<String> {
         if row.class.as_deref().is_some_and(|c| !["software", "coop_matrix", "discrete"].contains(&c)) {
             bad.push(format!("{at}: unknown class {:?}", row.class));
         }
-        let Some(variant) = kernel.variant(&row.variant) else {
-            bad.push(format!("{at}: unknown variant"));
-            continue;
+        let known: Vec<&str> =
+            (kernel.cases)().first().and_then(|c| c.build(&Target::baseline()).ok()).map_or_else(Vec::new, |built| {
+                let of_kernel = built.plan.commands.iter().find(|c| c.kernel == kernel.name);
+                of_kernel.map_or_else(Vec::new, |c| c.params.0.iter().map(|(n, _)| *n).collect())
+            });
+        bad.extend(
+            row.shapes
+                .iter()
+                .filter(|(n, _)| !known.contains(&n.as_str()))
+                .map(|(name, _)| format!("{at}: `where` names {name}, which is no constant of the kernel")),
+        );
+        let declared = match find(kernel, &row.variant, &[]) {
+            Some(Choice::Variant(variant, _)) => Knobs::declared(variant.source),
+            Some(Choice::Chain(_)) => vec![],
+            None => {
+                bad.push(format!("{at}: unknown variant"));
+                continue;
+            }
         };
-        let declared = Knobs::declared(variant.source);
         for (name, value) in &row.knobs {
             match declared.iter().find(|(n, ..)| n == name) {
                 None => bad.push(format!("{at}: unknown knob {name}")),

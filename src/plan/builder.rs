@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Buffer, BufferId, Command, Elem, Plan, Role, Target, View};
+use super::{Buffer, BufferId, Command, Elem, Plan, Role, TEXELS_PER_ROW, Target, View};
 use crate::error::{Error, Result};
 
 /// Builds a [`Plan`]. Layers and kernels append to it.
@@ -10,12 +10,14 @@ pub struct Builder {
     /// The adapter the plan is for.
     pub target: Target,
     plan: Plan,
+    /// Views that were copied into textures and not written since.
+    copies: Vec<(View, View)>,
 }
 
 impl Builder {
     /// An empty plan called `name`.
     pub fn new(name: &str, target: Target) -> Self {
-        Builder { target, plan: Plan { name: name.into(), ..Plan::default() } }
+        Builder { target, plan: Plan { name: name.into(), ..Plan::default() }, copies: vec![] }
     }
 
     /// Adds a buffer and returns the view of the whole.
@@ -23,7 +25,10 @@ impl Builder {
     /// # Panics
     /// If the name is taken: a bug of the caller.
     pub fn buffer(&mut self, name: impl Into<String>, elem: Elem, shape: &[usize], role: Role) -> View {
-        let buffer = Buffer { name: name.into(), elem, shape: shape.to_vec(), role, data: vec![] };
+        self.add(Buffer { name: name.into(), elem, shape: shape.to_vec(), role, data: vec![], texels: false })
+    }
+
+    fn add(&mut self, buffer: Buffer) -> View {
         assert!(self.plan.find(&buffer.name).is_none(), "two buffers are called {}", buffer.name);
         let view = View { buffer: BufferId(self.plan.buffers.len() as u32), offset: 0, len: buffer.len() };
         self.plan.buffers.push(buffer);
@@ -68,6 +73,47 @@ impl Builder {
         let b = self.plan.buffer(buffer);
         assert!(b.role == Role::Constant && b.data == data, "two tables are called {name}");
         View { buffer, offset: 0, len: b.len() }
+    }
+
+    /// The copy of `view` in a texture, and whether it still has to be made: an earlier copy serves as long as no
+    /// command wrote the buffer since. See `kernels::texels`, which appends the command.
+    ///
+    /// # Errors
+    /// A view that is no whole number of texels or exceeds the largest texture.
+    pub fn texels(&mut self, scope: &str, view: View) -> Result<(View, bool)> {
+        if let Some((_, copy)) = self.copies.iter().find(|(v, _)| *v == view) {
+            return Ok((*copy, false));
+        }
+        let source = &self.plan.buffer(view.buffer).name;
+        let rows = view.len.div_ceil(4 * TEXELS_PER_ROW);
+        let most = self.target.limits.max_texture as usize;
+        if !view.len.is_multiple_of(4) || TEXELS_PER_ROW > most || rows > most {
+            return Err(Error::layer(
+                scope,
+                format!(
+                    "{} elements of {source} do not fit a texture of {most} x {most} texels; use a smaller batch or width",
+                    view.len
+                ),
+            ));
+        }
+        let base = format!("{source}.texels");
+        let mut name = base.clone();
+        for i in 2.. {
+            if !self.has(&name) {
+                break;
+            }
+            name = format!("{base}{i}");
+        }
+        let copy = self.add(Buffer {
+            name,
+            elem: Elem::F32,
+            shape: vec![view.len],
+            role: Role::Transient,
+            data: vec![],
+            texels: true,
+        });
+        self.copies.push((view, copy));
+        Ok((copy, true))
     }
 
     /// Whether there is a buffer called `name`.
@@ -131,7 +177,7 @@ impl Builder {
             if a.view.offset + a.view.len > b.len() {
                 return fail(format!("{:?} lies outside {} of {} elements", a.view, b.name, b.len()));
             }
-            if a.view.len * 4 > limits.max_binding {
+            if !b.texels && a.view.len * 4 > limits.max_binding {
                 return fail(format!(
                     "{} binds {} bytes, the adapter's limit is {}; use a smaller batch or width",
                     b.name,
@@ -151,6 +197,8 @@ impl Builder {
         }
         // An empty dispatch is legal in the API but says that a kernel's grid rule is wrong.
         assert!(command.grid.iter().all(|&g| g > 0), "{}: empty grid {:?}", command.scope, command.grid);
+        let written = |v: &View| command.args.iter().any(|a| a.access.writes() && a.view.buffer == v.buffer);
+        self.copies.retain(|(v, _)| !written(v));
         self.plan.commands.push(command);
         Ok(())
     }
@@ -161,7 +209,7 @@ impl Builder {
     /// A buffer larger than the adapter allows.
     pub fn finish(self) -> Result<Plan> {
         for b in &self.plan.buffers {
-            if b.len() * 4 > self.target.limits.max_buffer {
+            if !b.texels && b.len() * 4 > self.target.limits.max_buffer {
                 return Err(Error::OutOfMemory {
                     scope: format!("plan {}", self.plan.name),
                     message: format!(

@@ -1,6 +1,6 @@
 //! Lifetimes of the transients of a plan, and the memory slots they share.
 
-use super::{BufferId, Plan, Role};
+use super::{Plan, Role};
 
 /// Where each transient of a plan lives.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +9,8 @@ pub struct Allocation {
     pub slot: Vec<Option<usize>>,
     /// Size of each slot in bytes.
     pub slots: Vec<usize>,
+    /// Whether each slot is a texture.
+    pub texels: Vec<bool>,
 }
 
 impl Allocation {
@@ -32,23 +34,25 @@ pub fn lifetimes(plan: &Plan) -> Vec<Option<(usize, usize)>> {
 
 /// Assigns transients to slots: in order of first use, each takes the smallest free slot that holds it, else grows the
 /// largest free slot, else opens a new one. Whole buffers only: barriers are per buffer, so sharing an arena would
-/// serialise independent dispatches.
+/// serialise independent dispatches. Textures share slots with textures.
 pub fn allocate(plan: &Plan) -> Allocation {
     let life = lifetimes(plan);
     let mut order: Vec<usize> =
         (0..plan.buffers.len()).filter(|&i| plan.buffers[i].role == Role::Transient && life[i].is_some()).collect();
     order.sort_by_key(|&i| life[i]);
-    let mut out = Allocation { slot: vec![None; plan.buffers.len()], slots: vec![] };
+    let mut out = Allocation { slot: vec![None; plan.buffers.len()], slots: vec![], texels: vec![] };
     let mut free_after: Vec<usize> = vec![];
     for i in order {
         let (first, last) = life[i].expect("filtered");
-        let bytes = plan.buffer(BufferId(i as u32)).len() * 4;
-        let free: Vec<usize> = (0..out.slots.len()).filter(|&s| free_after[s] < first).collect();
+        let (bytes, texels) = (plan.buffers[i].bytes(), plan.buffers[i].texels);
+        let usable = |s: &usize| free_after[*s] < first && out.texels[*s] == texels;
+        let free: Vec<usize> = (0..out.slots.len()).filter(usable).collect();
         let fits = free.iter().copied().filter(|&s| out.slots[s] >= bytes).min_by_key(|&s| out.slots[s]);
         let slot = match fits.or_else(|| free.into_iter().max_by_key(|&s| out.slots[s])) {
             Some(s) => s,
             None => {
                 out.slots.push(0);
+                out.texels.push(texels);
                 free_after.push(0);
                 out.slots.len() - 1
             }

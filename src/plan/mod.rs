@@ -57,6 +57,8 @@ pub struct Buffer {
     pub role: Role,
     /// Bits of a [`Role::Constant`], empty otherwise.
     pub data: Vec<u32>,
+    /// Whether it lives in an rgba32float texture, four elements to a texel ([`Builder::texels`]).
+    pub texels: bool,
 }
 
 impl Buffer {
@@ -69,7 +71,21 @@ impl Buffer {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Bytes that it takes on a device: whole rows of a texture, or its elements.
+    pub fn bytes(&self) -> usize {
+        if self.texels { self.texel_rows() * TEXELS_PER_ROW * 16 } else { self.len() * 4 }
+    }
+
+    /// Height of the texture of `len` elements.
+    pub fn texel_rows(&self) -> usize {
+        self.len().div_ceil(4 * TEXELS_PER_ROW)
+    }
 }
+
+/// Width of every texture that holds an array: texel `i` lies at `(i % 4096, i / 4096)`, as in
+/// `shaders/common/texels.wgsl`.
+pub const TEXELS_PER_ROW: usize = 4096;
 
 /// A contiguous part of a buffer, in elements. What a command binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,6 +35,8 @@ pub struct Limits {
     pub max_workgroups: u32,
     /// Largest number of invocations in a workgroup.
     pub max_invocations: u32,
+    /// Largest width and height of an rgba32float texture that shaders read as storage; 0 if there is none.
+    pub max_texture: u32,
 }
 
 /// The adapter that a plan is built for.
@@ -62,6 +64,7 @@ impl Target {
                 offset_alignment: 256,
                 max_workgroups: 65_535,
                 max_invocations: 256,
+                max_texture: 8192,
             },
             subgroup: None,
             forced: vec![],

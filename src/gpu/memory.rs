@@ -1,0 +1,129 @@
+//! Where the arrays of a plan live on a device: in buffers, or in textures that shaders read as storage.
+
+use super::adapter::Device;
+use crate::error::{Error, Result};
+use crate::plan::TEXELS_PER_ROW;
+
+/// Bytes of one row of a texture.
+const ROW: u64 = TEXELS_PER_ROW as u64 * 16;
+
+/// Memory of one array.
+#[derive(Clone)]
+pub(super) enum Memory {
+    Buffer(wgpu::Buffer),
+    Texture(wgpu::Texture),
+}
+
+impl Memory {
+    /// The buffer.
+    ///
+    /// # Panics
+    /// If it is a texture: a bug of the caller.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        match self {
+            Memory::Buffer(b) => b,
+            Memory::Texture(_) => panic!("an array in a texture is bound as a buffer"),
+        }
+    }
+
+    /// The texture. Panics as [`Memory::buffer`].
+    pub fn texture(&self) -> &wgpu::Texture {
+        match self {
+            Memory::Texture(t) => t,
+            Memory::Buffer(_) => panic!("an array in a buffer is bound as a texture"),
+        }
+    }
+}
+
+/// A buffer of at least `bytes` for any use that a plan makes of it.
+///
+/// # Errors
+/// Out of memory, with the size.
+pub(super) fn buffer(device: &Device, scope: &str, bytes: usize) -> Result<wgpu::Buffer> {
+    let usage = wgpu::BufferUsages::STORAGE
+        | wgpu::BufferUsages::UNIFORM
+        | wgpu::BufferUsages::COPY_DST
+        | wgpu::BufferUsages::COPY_SRC;
+    // Room for a whole 256-byte granule, so that the tail of four-wide views lies inside.
+    let size = bytes.next_multiple_of(256).max(256) as u64;
+    let desc = wgpu::BufferDescriptor { label: Some(scope), size, usage, mapped_at_creation: false };
+    sized(device.scoped(scope, || device.device.create_buffer(&desc)), size)
+}
+
+/// A texture of whole rows of [`TEXELS_PER_ROW`] texels.
+///
+/// # Errors
+/// Out of memory, with the size.
+pub(super) fn texture(device: &Device, scope: &str, bytes: usize) -> Result<wgpu::Texture> {
+    let rows = (bytes as u64).div_ceil(ROW);
+    let desc = wgpu::TextureDescriptor {
+        label: Some(scope),
+        size: wgpu::Extent3d { width: TEXELS_PER_ROW as u32, height: rows as u32, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba32Float,
+        usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
+    };
+    sized(device.scoped(scope, || device.device.create_texture(&desc)), rows * ROW)
+}
+
+fn sized<T>(made: Result<T>, bytes: u64) -> Result<T> {
+    made.map_err(|e| match e {
+        Error::OutOfMemory { scope, .. } => Error::OutOfMemory { scope, message: format!("{bytes} bytes") },
+        other => other,
+    })
+}
+
+/// The array of `len` elements at `offset` bytes of a buffer, and the parts of a texture that hold it: whole rows, then
+/// what is left of the last.
+fn parts<'a>(
+    buffer: &'a wgpu::Buffer,
+    offset: u64,
+    texture: &'a wgpu::Texture,
+    len: usize,
+) -> impl Iterator<Item = (wgpu::TexelCopyBufferInfo<'a>, wgpu::TexelCopyTextureInfo<'a>, wgpu::Extent3d)> {
+    let texels = (len / 4) as u32;
+    let (rows, rest) = (texels / TEXELS_PER_ROW as u32, texels % TEXELS_PER_ROW as u32);
+    let part = move |y: u32, width: u32, height: u32| {
+        let layout = wgpu::TexelCopyBufferLayout {
+            offset: offset + u64::from(y) * ROW,
+            bytes_per_row: (height > 1).then_some(ROW as u32),
+            rows_per_image: None,
+        };
+        let origin = wgpu::Origin3d { x: 0, y, z: 0 };
+        (
+            wgpu::TexelCopyBufferInfo { buffer, layout },
+            wgpu::TexelCopyTextureInfo { texture, mip_level: 0, origin, aspect: wgpu::TextureAspect::All },
+            wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        )
+    };
+    let all = [(0, TEXELS_PER_ROW as u32, rows), (rows, rest, u32::from(rest > 0))];
+    all.into_iter().filter(|(.., height)| *height > 0).map(move |(y, width, height)| part(y, width, height))
+}
+
+/// Records the copy of `len` elements at `offset` bytes of a buffer into a texture.
+pub(super) fn fill(
+    encoder: &mut wgpu::CommandEncoder,
+    buffer: &wgpu::Buffer,
+    offset: u64,
+    texture: &wgpu::Texture,
+    len: usize,
+) {
+    for (from, to, size) in parts(buffer, offset, texture, len) {
+        encoder.copy_buffer_to_texture(from, to, size);
+    }
+}
+
+/// Records the copy of the first `len` elements of an array to the start of a buffer.
+pub(super) fn fetch(encoder: &mut wgpu::CommandEncoder, from: &Memory, to: &wgpu::Buffer, len: usize) {
+    match from {
+        Memory::Buffer(b) => encoder.copy_buffer_to_buffer(b, 0, to, 0, len as u64 * 4),
+        Memory::Texture(t) => {
+            for (to, from, size) in parts(to, 0, t, len) {
+                encoder.copy_texture_to_buffer(from, to, size);
+            }
+        }
+    }
+}

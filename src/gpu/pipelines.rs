@@ -1,0 +1,92 @@
+//! From a kernel's variant to a compute pipeline.
+
+use super::adapter::Device;
+use super::compose::compose;
+use super::reflect::{Reflected, reflect};
+use crate::error::{Error, Result};
+use crate::kernels;
+use crate::plan::{Access, Command};
+
+/// A compiled variant and what it binds.
+pub(super) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+    pub reflected: Reflected,
+}
+
+/// What tells the pipeline of a command from others: kernel, variant, knobs, and the constants if they are baked in.
+pub(super) fn key(c: &Command) -> Result<String> {
+    let Command { kernel, variant, knobs, params, .. } = c;
+    let baked = find(kernel, variant)?.1.baked();
+    Ok(if baked { format!("{kernel}/{variant} {knobs:?} {params:?}") } else { format!("{kernel}/{variant} {knobs:?}") })
+}
+
+fn find(kernel: &str, variant: &str) -> Result<(&'static kernels::Kernel, &'static kernels::Variant)> {
+    let k = kernels::find(kernel)?;
+    let v = k.variant(variant);
+    Ok((k, v.ok_or_else(|| Error::Invalid(format!("kernel {kernel} has no variant {variant}")))?))
+}
+
+/// Compiles the pipeline of a command.
+///
+/// # Errors
+/// A shader that is broken, as [`Error::Shaders`]; what the device refuses.
+pub(super) fn build(device: &Device, c: &Command) -> Result<Pipeline> {
+    let (k, v) = find(c.kernel, c.variant)?;
+    let broken = |text: String| Error::Shaders(vec![text]);
+    let composed = compose(v.file, v.source, &c.knobs, Some(&c.params)).map_err(broken)?;
+    let reflected = reflect(k, v, &composed).map_err(broken)?;
+    let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
+    let entry =
+        |binding, ty| wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None };
+    let texels = wgpu::BindingType::StorageTexture {
+        access: wgpu::StorageTextureAccess::ReadOnly,
+        format: wgpu::TextureFormat::Rgba32Float,
+        view_dimension: wgpu::TextureViewDimension::D2,
+    };
+    let mut entries: Vec<wgpu::BindGroupLayoutEntry> = k
+        .args
+        .iter()
+        .zip(reflected.bindings.iter().zip(&reflected.texels))
+        .map(|(a, (&b, &in_texture))| match a.access {
+            _ if in_texture => entry(b, texels),
+            Access::Uniform => entry(b, buffer(wgpu::BufferBindingType::Uniform)),
+            a => entry(b, buffer(wgpu::BufferBindingType::Storage { read_only: !a.writes() })),
+        })
+        .collect();
+    entries.extend(reflected.params_binding.map(|b| entry(b, buffer(wgpu::BufferBindingType::Uniform))));
+    let d = &device.device;
+    let built = device.scoped(&format!("pipeline {}", key(c)?), || {
+        let desc = wgpu::ShaderModuleDescriptor {
+            label: Some(v.file),
+            source: wgpu::ShaderSource::Wgsl(composed.text.as_str().into()),
+        };
+        let module = if device.checked {
+            d.create_shader_module(desc)
+        } else {
+            // SAFETY: kernels index only inside their views and their loops end; the kernel tests run every
+            // variant with the checks on as well, where a stray index changes the result.
+            unsafe { d.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let layout =
+            d.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(v.file), entries: &entries });
+        let pipeline_layout = d.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(v.file),
+            bind_group_layouts: &[Some(&layout)],
+            ..Default::default()
+        });
+        let pipeline = d.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(v.file),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: device.checked,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        (pipeline, layout)
+    })?;
+    Ok(Pipeline { pipeline: built.0, layout: built.1, reflected })
+}

@@ -1,0 +1,55 @@
+//! An array copied into an rgba32float texture by the transfer engine.
+//!
+//! lavapipe compiles a load from a storage texture to vector gathers, where a load from a storage buffer whose address
+//! differs between lanes becomes a loop over the lanes. A variant that declares an argument as
+//! `texture_storage_2d<rgba32float, read>` gets its operand copied by this command; the plan shows it.
+
+use super::{Budget, Kernel, Scalars, read, write};
+use crate::error::Result;
+use crate::plan::{Access, Arg, Builder, Command, Params, View};
+
+/// Names of the arguments that a shader reads as textures.
+pub fn declared(source: &str) -> Vec<&str> {
+    let name = |line| {
+        let (before, after): (&str, &str) = str::split_once(line, ": texture_storage_2d<rgba32float, read>")?;
+        after.starts_with(';').then(|| before.rsplit(' ').next().unwrap_or_default())
+    };
+    source.lines().filter_map(name).collect()
+}
+
+/// The texture that holds `view`, after a command that fills it unless an earlier copy still holds the same.
+///
+/// # Errors
+/// A view that does not fit a texture.
+pub fn copy(b: &mut Builder, scope: &str, view: View) -> Result<View> {
+    let (texels, missing) = b.texels(scope, view)?;
+    if missing {
+        b.push(Command {
+            scope: scope.into(),
+            kernel: COPY.name,
+            variant: "transfer",
+            knobs: vec![],
+            params: Params::default(),
+            args: vec![
+                Arg { name: "x", view, access: Access::Read },
+                Arg { name: "y", view: texels, access: Access::Write },
+            ],
+            grid: [1, 1, 1],
+        })?;
+    }
+    Ok(texels)
+}
+
+/// y = x. Not a dispatch but a transfer: it has no shader, and the runner knows it by its name.
+pub static COPY: Kernel = Kernel {
+    name: "texels.copy",
+    args: &[read("x"), write("y")],
+    variants: &[],
+    twin: |io| {
+        let y = Scalars::from(io.f("x").to_vec());
+        io.put("y", y);
+    },
+    budget: Budget::Exact,
+    flop: |_| 0.0,
+    cases: Vec::new,
+};
