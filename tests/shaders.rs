@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use weightproof::error::Error;
 use weightproof::gpu::compose::compose;
 use weightproof::gpu::reflect::{Reflected, reflect};
 use weightproof::kernels::{COMMON, KERNELS, Kernel, Knobs, Variant, texels, tuning};
-use weightproof::plan::Target;
+use weightproof::plan::{AdapterClass, Target};
 
 fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)]) -> Result<Reflected, String> {
     let composed = compose(variant.file, variant.source, knobs, None)?;
@@ -99,13 +100,16 @@ fn the_host_gives_a_value_for_every_constant_of_every_variant_and_no_other() {
     let mut bad = BTreeSet::new();
     for kernel in KERNELS {
         for variant in kernel.variants {
-            let mut target = Target { subgroup: Some(8), ..Target::baseline() };
-            target.forced = vec![(kernel.name.into(), variant.name.into())];
+            // A software adapter with subgroups of 8, and a GPU with matrix units: each variant can run on one of them.
+            let software = Target { subgroup: Some(8), ..Target::baseline() };
+            let gpu = Target { class: AdapterClass::CoopMatrix, subgroup: Some(32), ..Target::baseline() };
             let mut ran = 0;
-            for case in (kernel.cases)() {
-                let built = match case.build(&target) {
+            let every = (kernel.cases)().into_iter().flat_map(|case| [(case.clone(), &software), (case, &gpu)]);
+            for (case, target) in every {
+                let forced = vec![(kernel.name.into(), variant.name.into())];
+                let built = match case.build(&Target { forced, ..target.clone() }) {
                     Ok(built) => built,
-                    Err(e) if e.to_string().contains("cannot run here") => continue,
+                    Err(Error::Unsupported { .. }) => continue,
                     Err(e) => panic!("{} {} \"{}\": {e}", kernel.name, variant.name, case.name),
                 };
                 for c in &built.plan.commands {

@@ -126,12 +126,26 @@ impl Device {
             }
         };
         let (info, adapter) = all.swap_remove(chosen);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
-        let features = adapter.features() & wanted;
+        let wanted = wgpu::Features::SUBGROUP
+            | wgpu::Features::TIMESTAMP_QUERY
+            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
+            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
+        let mut features = adapter.features() & wanted;
+        let matrices = has_matrices(&adapter);
+        if matrices {
+            features |= wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        }
+        // SAFETY: experimental means that the API may change and that drivers may be wrong; the kernels that use it are
+        // checked against their twins on the adapter at hand.
+        let experimental = match matrices {
+            true => unsafe { wgpu::ExperimentalFeatures::enabled() },
+            false => wgpu::ExperimentalFeatures::disabled(),
+        };
         let limits = adapter.limits();
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("weightproof"),
             required_features: features,
+            experimental_features: experimental,
             required_limits: limits.clone(),
             ..Default::default()
         }))
@@ -158,7 +172,7 @@ impl Device {
         let target = Target {
             class: if raw.device_type == wgpu::DeviceType::Cpu {
                 AdapterClass::Software
-            } else if has_matrices(&adapter) {
+            } else if matrices {
                 AdapterClass::CoopMatrix
             } else {
                 AdapterClass::Discrete
@@ -217,8 +231,10 @@ fn convert(scope: &str, e: wgpu::Error) -> Error {
 
 fn has_matrices(adapter: &wgpu::Adapter) -> bool {
     use wgpu::CooperativeScalarType as T;
-    adapter
+    let needed = wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    let offered = adapter
         .cooperative_matrix_properties()
         .iter()
-        .any(|p| (p.m_size, p.n_size, p.k_size) == (16, 16, 16) && p.ab_type == T::F16 && p.cr_type == T::F32)
+        .any(|p| (p.m_size, p.n_size, p.k_size) == (16, 16, 16) && p.ab_type == T::F16 && p.cr_type == T::F32);
+    offered && adapter.features().contains(needed)
 }

@@ -4,8 +4,10 @@ mod adapter;
 pub mod compose;
 mod memory;
 mod pipelines;
+pub mod profile;
 pub mod reflect;
+pub mod roofs;
 mod runner;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
-pub use runner::{Loaded, Runner};
+pub use runner::{AHEAD, HostTime, Loaded, Runner};

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::adapter::Device;
 use super::memory::{self, Memory};
@@ -12,7 +14,7 @@ use crate::kernels::texels;
 use crate::plan::{self, Command, Plan, Role, Step};
 
 /// Steps that may be submitted before the host waits for the oldest.
-const AHEAD: usize = 3;
+pub const AHEAD: usize = 3;
 
 /// A command, ready to be recorded.
 enum Ready {
@@ -41,12 +43,69 @@ pub struct Runner {
     shared: HashMap<String, wgpu::Buffer>,
     pipelines: HashMap<String, Arc<Pipeline>>,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
+    host: HostTime,
+}
+
+/// What the host did for the runs since [`Runner::start_clock`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct HostTime {
+    /// Recording commands.
+    pub encode: Duration,
+    /// Handing them to the queue.
+    pub submit: Duration,
+    /// Waiting for the device, because it was more than three steps behind.
+    pub wait: Duration,
+}
+
+impl Loaded {
+    /// Records a range of commands: dispatches in as few passes as the transfers between them allow.
+    pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, range: Range<usize>) {
+        let mut pass = None;
+        for i in range {
+            if self.is_transfer(i) {
+                // A transfer stands between passes.
+                drop(pass.take());
+                self.transfer(encoder, i);
+            } else {
+                let begin = || encoder.begin_compute_pass(&Default::default()).forget_lifetime();
+                self.dispatch(pass.get_or_insert_with(begin), i);
+            }
+        }
+    }
+
+    /// Whether command `i` is a transfer, which stands outside of passes.
+    pub(super) fn is_transfer(&self, i: usize) -> bool {
+        matches!(self.ready[i], Ready::Copy { .. })
+    }
+
+    /// Records command `i`, a transfer.
+    pub(super) fn transfer(&self, encoder: &mut wgpu::CommandEncoder, i: usize) {
+        if let Ready::Copy { from, offset, to, len } = &self.ready[i] {
+            memory::fill(encoder, from, *offset, to, *len);
+        }
+    }
+
+    /// Records command `i`, a dispatch, into a pass.
+    pub(super) fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, i: usize) {
+        if let Ready::Dispatch(p, group) = &self.ready[i] {
+            let [x, y, z] = self.plan.commands[i].grid;
+            pass.set_pipeline(&p.pipeline);
+            pass.set_bind_group(0, group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
 }
 
 impl Runner {
     /// A runner without buffers.
     pub fn new(device: Arc<Device>) -> Self {
-        Runner { device, shared: HashMap::new(), pipelines: HashMap::new(), in_flight: VecDeque::new() }
+        Runner {
+            device,
+            shared: HashMap::new(),
+            pipelines: HashMap::new(),
+            in_flight: VecDeque::new(),
+            host: HostTime::default(),
+        }
     }
 
     /// Compiles a plan and allocates its memory. `separate` gives every transient its own memory, so that all can be
@@ -201,32 +260,21 @@ impl Runner {
     ///
     /// # Errors
     /// As [`Runner::run`].
-    pub fn run_commands(&mut self, loaded: &Loaded, range: std::ops::Range<usize>) -> Result<()> {
+    pub fn run_commands(&mut self, loaded: &Loaded, range: Range<usize>) -> Result<()> {
+        let begin = Instant::now();
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
-        let mut pass = None;
-        for i in range {
-            match &loaded.ready[i] {
-                Ready::Dispatch(p, group) => {
-                    let begin = || encoder.begin_compute_pass(&Default::default()).forget_lifetime();
-                    let pass = pass.get_or_insert_with(begin);
-                    let [x, y, z] = loaded.plan.commands[i].grid;
-                    pass.set_pipeline(&p.pipeline);
-                    pass.set_bind_group(0, group, &[]);
-                    pass.dispatch_workgroups(x, y, z);
-                }
-                Ready::Copy { from, offset, to, len } => {
-                    // A transfer stands between passes.
-                    drop(pass.take());
-                    memory::fill(&mut encoder, from, *offset, to, *len);
-                }
-            }
-        }
-        drop(pass);
-        self.in_flight.push_back(self.device.queue.submit([encoder.finish()]));
+        loaded.record(&mut encoder, range);
+        let commands = encoder.finish();
+        let encoded = Instant::now();
+        self.in_flight.push_back(self.device.queue.submit([commands]));
+        let submitted = Instant::now();
         if self.in_flight.len() > AHEAD {
             let oldest = self.in_flight.pop_front();
             self.wait(oldest)?;
         }
+        self.host.encode += encoded - begin;
+        self.host.submit += submitted - encoded;
+        self.host.wait += submitted.elapsed();
         self.device.take_error(&loaded.plan.name)
     }
 
@@ -251,6 +299,21 @@ impl Runner {
         self.device.take_error("finish")
     }
 
+    /// Forgets what [`Runner::host_time`] has counted.
+    pub fn start_clock(&mut self) {
+        self.host = HostTime::default();
+    }
+
+    /// What the host did for the runs since [`Runner::start_clock`].
+    pub fn host_time(&self) -> HostTime {
+        self.host
+    }
+
+    /// Number of pipelines compiled so far.
+    pub fn pipelines(&self) -> usize {
+        self.pipelines.len()
+    }
+
     /// Whether a shared buffer of this name exists.
     pub fn has(&self, name: &str) -> bool {
         self.shared.contains_key(name)
@@ -269,7 +332,7 @@ impl Runner {
         Ok(())
     }
 
-    fn shared_buffer(&self, name: &str) -> Result<&wgpu::Buffer> {
+    pub(super) fn shared_buffer(&self, name: &str) -> Result<&wgpu::Buffer> {
         self.shared.get(name).ok_or_else(|| Error::Invalid(format!("no loaded plan has a buffer \"{name}\"")))
     }
 
@@ -294,7 +357,8 @@ impl Runner {
         self.download(&b.name, buffer, b.len())
     }
 
-    fn download(&self, name: &str, memory: &Memory, len: usize) -> Result<Vec<u32>> {
+    /// Reads the first `len` words of a buffer or texture; waits for everything submitted before.
+    pub(super) fn download(&self, name: &str, memory: &Memory, len: usize) -> Result<Vec<u32>> {
         let bytes = len as u64 * 4;
         if let Memory::Buffer(buffer) = memory
             && bytes > buffer.size()

@@ -20,6 +20,7 @@ pub mod pool;
 pub mod project;
 pub mod projections;
 pub mod relu;
+pub mod roof;
 pub mod softmax_ce;
 pub mod square_hinge;
 pub mod texels;
@@ -60,6 +61,10 @@ pub static KERNELS: &[&Kernel] = &[
     &project::APPLY,
     &optimizer::ADAM,
     &optimizer::SGD,
+    &roof::FMA,
+    &roof::MATRIX,
+    &roof::COPY,
+    &roof::DISPATCH,
 ];
 
 /// Every chain.

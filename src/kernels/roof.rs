@@ -1,0 +1,210 @@
+//! What an adapter can do at best: arithmetic in registers, matrix products in registers, a copy, a dispatch. The
+//! profile measures these where it runs and holds every other kernel against them. They are kernels like all others, so
+//! `check` proves that what is measured is what was meant.
+
+use super::case::{Case, Fill};
+use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, read, write};
+use crate::error::Result;
+use crate::plan::{AdapterClass, Builder, Params, Target, View};
+
+/// Steps of a chain per round, see `shaders/roof/roof.fma.naive.wgsl`.
+const STEPS: usize = 16;
+
+/// Elements that a workgroup of `roof.fma` variant `wide` owns; lengths must be multiples of it.
+pub const WIDE: usize = 768;
+
+/// Elements that a workgroup of `roof.matrix` variant `coop` owns: four results of 16 x 16.
+pub const MATRICES: usize = 1024;
+
+/// y = x after `rounds` times 16 steps x -> a x + b.
+pub static FMA: Kernel = Kernel {
+    name: "roof.fma",
+    args: &[read("x"), write("y")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "roof/roof.fma.naive.wgsl",
+            source: include_str!("../../shaders/roof/roof.fma.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
+        },
+        Variant {
+            name: "wide",
+            file: "roof/roof.fma.wide.wgsl",
+            source: include_str!("../../shaders/roof/roof.fma.wide.wgsl"),
+            supports: |_, p| match p.u("len").is_multiple_of(WIDE) {
+                true => Ok(()),
+                false => Err("the length is no multiple of 768"),
+            },
+            grid: |p, _| linear_grid(p.u("len") / WIDE),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let (a, b) = (f64::from(io.params.f("a")), f64::from(io.params.f("b")));
+        let steps = io.params.u("rounds") * STEPS;
+        let y: Vec<f64> = io.f("x").iter().map(|&x| (0..steps).fold(x, |v, _| a * v + b)).collect();
+        io.put("y", y);
+    },
+    budget: Budget::Exact,
+    flop: |p| 2.0 * (p.u("len") * p.u("rounds") * STEPS) as f64,
+    cases: || {
+        let case = |name: &str, len: usize, a: f32, b: f32| {
+            Case::exact(name, move |c| {
+                let x = c.input("x", &[len], &Fill::Integers(9));
+                let y = c.output("y", &[len]);
+                fma(&mut c.b, "roof.fma", 3, a, b, x, y)
+            })
+        };
+        vec![case("counts up", WIDE, 1.0, 1.0), case("turns", 2 * WIDE, -1.0, 5.0), case("len=65", 65, 1.0, -2.0)]
+    },
+};
+
+/// y = x.
+pub static COPY: Kernel = Kernel {
+    name: "roof.copy",
+    args: &[read("x"), write("y")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "roof/roof.copy.naive.wgsl",
+            source: include_str!("../../shaders/roof/roof.copy.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
+        },
+        Variant {
+            name: "vec4",
+            file: "roof/roof.copy.vec4.wgsl",
+            source: include_str!("../../shaders/roof/roof.copy.vec4.wgsl"),
+            supports: super::relu::vec4_len,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(256)),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let y = io.f("x").to_vec();
+        io.put("y", y);
+    },
+    budget: Budget::Exact,
+    flop: |_| 0.0,
+    cases: || {
+        let case = |name: &str, len: usize| {
+            Case::exact(name, move |c| {
+                let x = c.input("x", &[len], &Fill::Uniform(1.0));
+                let y = c.output("y", &[len]);
+                copy(&mut c.b, "roof.copy", x, y)
+            })
+        };
+        vec![case("len=1", 1), case("len=1024", 1024), case("len=4099", 4099)]
+    },
+};
+
+/// y\[0\] = 1.
+pub static DISPATCH: Kernel = Kernel {
+    name: "roof.dispatch",
+    args: &[write("y")],
+    variants: &[Variant {
+        name: "naive",
+        file: "roof/roof.dispatch.naive.wgsl",
+        source: include_str!("../../shaders/roof/roof.dispatch.naive.wgsl"),
+        supports: anywhere,
+        grid: |_, _| [1, 1, 1],
+    }],
+    twin: |io: &mut Io| io.put("y", vec![1.0]),
+    budget: Budget::Exact,
+    flop: |_| 0.0,
+    cases: || {
+        vec![Case::exact("one", |c| {
+            let y = c.output("y", &[1]);
+            dispatch(&mut c.b, "roof.dispatch", y)
+        })]
+    },
+};
+
+/// C = rounds (A0 + A1) (B0 + B1 + B2 + B3), 16 x 16 each, `len / 256` times.
+pub static MATRIX: Kernel = Kernel {
+    name: "roof.matrix",
+    args: &[read("a"), read("b"), write("c")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "roof/roof.matrix.naive.wgsl",
+            source: include_str!("../../shaders/roof/roof.matrix.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
+        },
+        Variant {
+            name: "coop",
+            file: "roof/roof.matrix.coop.wgsl",
+            source: include_str!("../../shaders/roof/roof.matrix.coop.wgsl"),
+            supports: coop,
+            grid: |p, _| linear_grid(p.u("len") / MATRICES),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let (a, b, rounds) = (io.f("a"), io.f("b"), io.params.u("rounds") as f64);
+        let sum = |m: &[f64], i: usize| (0..m.len() / 256).map(|t| m[t * 256 + i]).sum::<f64>();
+        let left: Vec<f64> = (0..256).map(|i| sum(a, i)).collect();
+        let right: Vec<f64> = (0..256).map(|i| sum(b, i)).collect();
+        let one: Vec<f64> = (0..256)
+            .map(|i| rounds * (0..16).map(|k| left[i / 16 * 16 + k] * right[k * 16 + i % 16]).sum::<f64>())
+            .collect();
+        let c: Vec<f64> = (0..io.len("c")).map(|i| one[i % 256]).collect();
+        io.put("c", c);
+    },
+    budget: Budget::Exact,
+    // Eight products of 16 x 16 x 16 per result and round.
+    flop: |p| (p.u("len") / 256 * p.u("rounds")) as f64 * 8.0 * 2.0 * 4096.0,
+    cases: || {
+        let case = |name: &str, len: usize, rounds: usize| {
+            Case::exact(name, move |c| {
+                let (a, b) = (c.operand("a", &[2, 16, 16]), c.operand("b", &[4, 16, 16]));
+                let out = c.output("c", &[len / 256, 16, 16]);
+                matrix(&mut c.b, "roof.matrix", rounds, a, b, out)
+            })
+        };
+        vec![case("four results", MATRICES, 1), case("rounds", 2 * MATRICES, 5)]
+    },
+};
+
+fn coop(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if t.class != AdapterClass::CoopMatrix {
+        return Err("the adapter has no 16x16x16 cooperative matrices");
+    }
+    if t.subgroup != Some(32) {
+        return Err("the adapter's subgroups do not have 32 invocations");
+    }
+    if p.u("len").is_multiple_of(MATRICES) { Ok(()) } else { Err("the length is no multiple of 1024") }
+}
+
+/// Records y = x after `rounds` times 16 steps x -> a x + b.
+///
+/// # Errors
+/// A view that cannot be bound.
+pub fn fma(b: &mut Builder, scope: &str, rounds: usize, factor: f32, term: f32, x: View, y: View) -> Result<()> {
+    let params = [("len", x.len.into()), ("rounds", rounds.into()), ("a", factor.into()), ("b", term.into())];
+    FMA.dispatch(b, scope, &params, &[("x", x), ("y", y)])
+}
+
+/// Records y = x.
+///
+/// # Errors
+/// A view that cannot be bound.
+pub fn copy(b: &mut Builder, scope: &str, x: View, y: View) -> Result<()> {
+    COPY.dispatch(b, scope, &[("len", x.len.into())], &[("x", x), ("y", y)])
+}
+
+/// Records y\[0\] = 1.
+///
+/// # Errors
+/// A view that cannot be bound.
+pub fn dispatch(b: &mut Builder, scope: &str, y: View) -> Result<()> {
+    DISPATCH.dispatch(b, scope, &[], &[("y", y)])
+}
+
+/// Records c = rounds (A0 + A1) (B0 + B1 + B2 + B3) for the two matrices of `left` and the four of `right`.
+///
+/// # Errors
+/// A view that cannot be bound.
+pub fn matrix(b: &mut Builder, scope: &str, rounds: usize, left: View, right: View, c: View) -> Result<()> {
+    let params = [("len", c.len.into()), ("rounds", rounds.into())];
+    MATRIX.dispatch(b, scope, &params, &[("a", left), ("b", right), ("c", c)])
+}
