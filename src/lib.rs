@@ -45,7 +45,8 @@
 //! 7. [`data`]: data sets, whitening, batches from a second thread, downloads. It knows no networks.
 //! 8. [`train`]: the loop, schedules, run folders, checkpoints. [`eval`]: the test protocol (distort, re-compute the
 //!    moments, count errors), and projections applied to any safetensors file.
-//! 9. [`cli`]: one file per subcommand.
+//! 9. [`profile`]: where the time of a step goes, held against what the adapter can do at best. [`figure`] draws.
+//! 10. [`cli`]: one file per subcommand.
 //!
 //! Below all of them: [`error`] (one type; each text names the place and the remedy), [`philox`] (the only source of
 //! randomness, a pure function that the shaders compute too) and [`files`] (files replaced whole or not at all).
@@ -57,6 +58,7 @@ pub mod cpu;
 pub mod data;
 pub mod error;
 pub mod eval;
+pub mod figure;
 pub mod files;
 pub mod gpu;
 pub mod kernels;
@@ -64,4 +66,5 @@ pub mod layers;
 pub mod model;
 pub mod philox;
 pub mod plan;
+pub mod profile;
 pub mod train;

@@ -32,11 +32,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("layers", &["kernels", "plan", "philox", "error"]),
     // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere.
     ("model", &["layers", "kernels", "plan", "philox", "error"]),
+    // Drawings as SVG and PNG. It knows only shapes.
+    ("figure", &[]),
+    // Where the time of a step goes.
+    ("profile", &["figure", "model", "kernels", "plan", "gpu", "data", "error"]),
     // The loops, which join nets, data and a runner.
     ("eval", &["model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     // The command line: everything.
-    ("cli", &["train", "eval", "model", "check", "kernels", "plan", "gpu", "data", "error"]),
+    (
+        "cli",
+        &["train", "eval", "profile", "figure", "files", "model", "check", "kernels", "plan", "gpu", "data", "error"],
+    ),
     ("main", &["cli"]),
 ];
 

@@ -4,6 +4,7 @@ mod check;
 mod data;
 mod distort;
 mod eval;
+mod profile;
 mod show;
 mod train;
 
@@ -76,6 +77,8 @@ enum Command {
     Eval(eval::Eval),
     /// Self-test: every kernel against its twin on this adapter
     Check(check::Check),
+    /// Where the time goes, shader by shader: table, roofline, trace
+    Profile(profile::Profile),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
     /// Look inside: plans, shaders, adapters, presets, projections
@@ -86,6 +89,7 @@ enum Command {
 
 /// Runs the command line of this process; returns its exit code.
 pub fn main() -> std::process::ExitCode {
+    let begun = std::time::Instant::now();
     let cli = Cli::parse();
     let level = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => "error",
@@ -100,6 +104,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Train(c) => c.run(global),
         Command::Eval(c) => c.run(global),
         Command::Check(c) => c.run(global),
+        Command::Profile(c) => c.run(global, begun),
         Command::Distort(c) => c.run(global),
         Command::Show(c) => c.run(global),
         Command::Data(c) => c.run(global),

@@ -283,3 +283,33 @@ pub fn time(runner: &mut Runner, loaded: &Loaded, range: Range<usize>, repeats: 
     }
     Ok(out)
 }
+
+/// CPU nanoseconds of the process for each command, each with a submit of its own and the wait for it: what a driver
+/// that runs on the CPU spends, whatever else the machine does. None where the system does not tell.
+///
+/// # Errors
+/// What the device reports.
+pub fn cpu(runner: &mut Runner, loaded: &Loaded, range: Range<usize>) -> Result<Option<Vec<f64>>> {
+    runner.finish()?;
+    let mut out = vec![];
+    for i in range {
+        let Some(begin) = process_time() else { return Ok(None) };
+        runner.run_commands(loaded, i..i + 1)?;
+        runner.finish()?;
+        let Some(end) = process_time() else { return Ok(None) };
+        out.push(end - begin);
+    }
+    Ok(Some(out))
+}
+
+/// CPU nanoseconds of all threads of this process.
+#[cfg(unix)]
+fn process_time() -> Option<f64> {
+    let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(t.tv_sec as f64 * 1e9 + t.tv_nsec as f64)
+}
+
+#[cfg(not(unix))]
+fn process_time() -> Option<f64> {
+    None
+}

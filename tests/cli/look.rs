@@ -29,7 +29,9 @@ fn show_prints_what_it_is_asked_for() {
 fn every_subcommand_explains_itself() {
     let place = Place::new();
     let help = place.run("--help").ok();
-    for name in ["train", "eval", "check", "distort", "show", "data", "data fetch", "data verify", "data list"] {
+    for name in
+        ["train", "eval", "check", "profile", "distort", "show", "data", "data fetch", "data verify", "data list"]
+    {
         let out = place.run(&format!("{name} --help")).ok();
         assert!(out.contains("Usage: ") && out.contains("--device"), "{out}");
         assert!(help.contains(name.split(' ').next().unwrap()), "{help}");

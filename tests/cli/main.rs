@@ -8,6 +8,7 @@ mod files;
 #[cfg(unix)]
 mod interrupt;
 mod look;
+mod profile;
 mod resume;
 mod train;
 

@@ -1,0 +1,193 @@
+//! `weightproof profile`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::check::unknown_images;
+use super::{Global, print};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::kernels::projections::Projection;
+use crate::model::Network;
+use crate::model::preset::Preset;
+use crate::profile::measure::{self, Pass, Subject};
+use crate::profile::{self, About, json, roofline, table, trace};
+use crate::train::{self, checkpoint, record, state};
+
+/// Pixels of a PNG per pixel of the layout.
+const PNG_SCALE: f64 = 2.0;
+
+/// Which part of a training run.
+#[derive(Clone, Copy, ValueEnum)]
+enum Which {
+    /// Projection and forward pass, as training has them
+    Forward,
+    /// The whole training step
+    Step,
+    /// The test pass, under weights that were projected before
+    Eval,
+}
+
+/// Arguments of `profile`.
+#[derive(Args)]
+pub struct Profile {
+    /// A preset: a .toml file, or the name of a shipped one; or a run folder or checkpoint, with its weights
+    subject: String,
+    /// What to profile
+    #[arg(long, value_enum, default_value = "step")]
+    pass: Which,
+    /// Another projection than the preset's, e.g. sign (`show --projections` lists them)
+    #[arg(long, value_name = "P")]
+    projection: Option<String>,
+    /// Change a key of the preset, e.g. --set width=0.25 --set batch=100
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Steps to measure (as many as fit about three seconds, 3 to 30, if not given)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    steps: Option<u32>,
+    /// Take the images from the data set in DIR, read as training reads them, instead of random ones
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print JSON lines instead of the table: a header, one per scope, one per kernel
+    #[arg(long)]
+    json: bool,
+    /// Write the commands on a time line, for https://ui.perfetto.dev or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Write the roofline figure, .svg or .png; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    figure: Vec<PathBuf>,
+    /// Compare with what an earlier `profile --json` printed
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    against: Option<PathBuf>,
+    /// What each projection costs in a training step, beside `none`
+    #[arg(long, conflicts_with_all = ["json", "trace", "figure", "against", "projection", "pass", "data"])]
+    projections: bool,
+}
+
+impl Profile {
+    pub(super) fn run(self, global: &Global, begun: Instant) -> Result<ExitCode> {
+        // What can be refused is refused before anything is measured.
+        for path in &self.figure {
+            form(path)?;
+        }
+        for path in self.figure.iter().chain(&self.trace) {
+            writable(path)?;
+        }
+        let earlier = self.against.as_deref().map(json::read).transpose()?;
+        let (preset, saved, name) = self.open(global)?;
+        let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+        let network = Network::without_data(&preset, input)?;
+        let weights = match &saved {
+            Some(saved) => state::weights(&network, &saved.tensors)?,
+            None => network.initial_weights(preset.seed),
+        };
+        let device = global.open()?;
+        if self.projections {
+            let another = |p: &Projection| -> Result<Arc<Network>> {
+                let preset = preset.with(&[format!("projection={p}")])?;
+                Ok(Arc::new(Network::without_data(&preset, input)?))
+            };
+            let rounds = self.steps.map(|n| n as usize);
+            let costs = profile::projections::costs(&device, preset.seed, &weights, rounds, another)?;
+            print(&format!("{name}: training step, batch {}, on {}\n\n", preset.batch, device.info))?;
+            print(&table::projections(&costs))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let data = self.data.as_deref().map(|dir| train::load_data(&preset, Some(dir))).transpose()?;
+        let about = About {
+            preset: name,
+            pass: self.pass().name().into(),
+            projection: network.projection.to_string(),
+            images: if data.is_some() { preset.data.set.clone() } else { "random images".into() },
+            ..About::default()
+        };
+        let subject = Subject {
+            network: Arc::new(network),
+            weights,
+            seed: preset.seed,
+            pass: self.pass(),
+            eval_batch: preset.eval_batch(),
+            data,
+        };
+        let steps = self.steps.map(|n| n as usize);
+        let profile = measure::measure(&device, subject, about, steps, begun)?;
+        print(&if self.json { json::lines(&profile) } else { table::table(&profile) })?;
+        if let Some(earlier) = &earlier {
+            print(&format!("\n{}", table::against(&profile, earlier)))?;
+        }
+        if let Some(path) = &self.trace {
+            files::replace(path, |w| writeln!(w, "{}", trace::trace(&profile)))?;
+            log::info!("trace: {} (open it at https://ui.perfetto.dev)", path.display());
+        }
+        for path in &self.figure {
+            let figure = roofline::figure(&profile);
+            let bytes = match form(path)? {
+                Form::Svg => figure.svg().into_bytes(),
+                Form::Png => figure.png(PNG_SCALE),
+            };
+            files::replace(path, |w| w.write_all(&bytes))?;
+            log::info!("figure: {}", path.display());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn pass(&self) -> Pass {
+        match self.pass {
+            Which::Forward => Pass::Forward,
+            Which::Step => Pass::Step,
+            Which::Eval => Pass::Eval,
+        }
+    }
+
+    /// The preset, the checkpoint if a run was named, and what to call it.
+    fn open(&self, global: &Global) -> Result<(Preset, Option<checkpoint::Checkpoint>, String)> {
+        let mut sets = self.set.clone();
+        sets.extend(global.seed.map(|s| format!("seed={s}")));
+        sets.extend(self.projection.as_ref().map(|p| format!("projection={p}")));
+        let path = Path::new(&self.subject);
+        let run = path.is_dir() || path.extension().is_some_and(|e| e == "safetensors");
+        let (preset, saved) = if run {
+            let file = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
+            let saved = checkpoint::load(file)?;
+            (Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?, Some(saved))
+        } else {
+            (Preset::load(&self.subject, &sets)?, None)
+        };
+        let changed: String = self.set.iter().map(|s| format!(" {s}")).collect();
+        Ok((preset, saved, format!("{}{changed}", self.subject)))
+    }
+}
+
+/// Form of a figure.
+enum Form {
+    Svg,
+    Png,
+}
+
+fn form(path: &Path) -> Result<Form> {
+    match path.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
+        Some("svg") => Ok(Form::Svg),
+        Some("png") => Ok(Form::Png),
+        _ => Err(Error::Invalid(format!("--figure {}: the name must end in .svg or .png", path.display()))),
+    }
+}
+
+/// That a file can be written where it should be, so that nobody waits for a measurement that is lost.
+fn writable(path: &Path) -> Result<()> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    if path.is_dir() {
+        return Err(Error::Invalid(format!("{}: this is a folder", path.display())));
+    }
+    if !folder.is_dir() {
+        return Err(Error::Invalid(format!("{}: there is no folder {}", path.display(), folder.display())));
+    }
+    Ok(())
+}

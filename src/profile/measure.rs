@@ -1,0 +1,319 @@
+//! Runs a pass of a network and measures it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{About, Profile, Sample, StartTime, StepTime, quartiles};
+use crate::data::{Batches, Part, Position, Prepared};
+use crate::error::{Error, Result};
+use crate::gpu::profile::{self as timing, Clock, Timer};
+use crate::gpu::{AHEAD, Device, Loaded, Runner, roofs};
+use crate::kernels;
+use crate::kernels::case::Fill;
+use crate::kernels::projections::{self, Projection};
+use crate::model::Network;
+use crate::plan::{AdapterClass, Command, Plan, Step, Target, memory};
+
+/// What a step is profiled of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Projection and forward pass, as training has them.
+    Forward,
+    /// The whole training step.
+    Step,
+    /// The test pass, under weights that were projected before.
+    Eval,
+}
+
+impl Pass {
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pass::Forward => "forward",
+            Pass::Step => "step",
+            Pass::Eval => "eval",
+        }
+    }
+
+    /// The commands of the pass.
+    ///
+    /// # Errors
+    /// A network that the target cannot hold.
+    pub fn plan(self, network: &Network, target: &Target, eval_batch: usize) -> Result<Plan> {
+        let mut plan = match self {
+            Pass::Eval => return network.test_plan(target, eval_batch),
+            Pass::Step | Pass::Forward => network.train_plan(target)?,
+        };
+        if self == Pass::Forward {
+            let is_loss = |c: &Command| c.scope == "loss" || c.scope.starts_with("loss.");
+            plan.commands.truncate(plan.commands.iter().position(is_loss).unwrap_or(plan.commands.len()));
+        }
+        Ok(plan)
+    }
+}
+
+/// What is to be profiled.
+pub struct Subject {
+    /// The network, with the projection.
+    pub network: Arc<Network>,
+    /// Its weights.
+    pub weights: Vec<f32>,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Which part of a step.
+    pub pass: Pass,
+    /// Images of a test pass.
+    pub eval_batch: usize,
+    /// The data set; absent: random images.
+    pub data: Option<Arc<Prepared>>,
+}
+
+/// A loaded pass that can be run step by step.
+pub struct Session {
+    /// The runner.
+    pub runner: Runner,
+    /// The pass.
+    pub loaded: Loaded,
+    subject: Subject,
+    batches: Option<Batches>,
+    images: Vec<f32>,
+    labels: Vec<u32>,
+    step: u64,
+}
+
+impl Session {
+    /// Loads the pass and writes weights, projections, and images.
+    ///
+    /// # Errors
+    /// What the device refuses.
+    pub fn start(device: Arc<Device>, subject: Subject, plan: Plan) -> Result<Session> {
+        let mut runner = Runner::new(device);
+        let loaded = runner.load(plan, false)?;
+        let network = subject.network.clone();
+        runner.write("weight", bytemuck::cast_slice(&subject.weights))?;
+        let batch = subject.batch();
+        let images = Fill::Uniform(1.0).values("images", batch * network.input.iter().product::<usize>());
+        let labels = (0..batch).map(|i| (i * 7 % network.classes) as u32).collect();
+        let mut session = Session { runner, loaded, subject, batches: None, images, labels, step: 0 };
+        session.project(&network.projection)?;
+        session.feed()?;
+        Ok(session)
+    }
+
+    /// What projects once, before the first step: the largest magnitudes for a pass that projects, the projected weights
+    /// for one that does not. Not part of the pass.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn prepare(&mut self) -> Result<()> {
+        let target = self.runner.device.target.clone();
+        let network = self.subject.network.clone();
+        let plan = match self.subject.pass {
+            Pass::Eval => network.project_plan(&target)?,
+            Pass::Forward | Pass::Step => network.maxima_plan(&target)?,
+        };
+        let before = self.runner.load(plan, false)?;
+        self.runner.run(&before, &self.block())?;
+        self.runner.finish()
+    }
+
+    /// Waits for the next batch and hands it to the queue.
+    fn feed(&mut self) -> Result<()> {
+        let (input, label) = match self.subject.pass {
+            Pass::Eval => ("test.input", "test.label"),
+            Pass::Forward | Pass::Step => ("input", "label"),
+        };
+        if let Some(data) = &self.subject.data {
+            let next = match &mut self.batches {
+                Some(batches) => batches.next(),
+                None => None,
+            };
+            let batch = match next {
+                Some(batch) => batch,
+                None => {
+                    let (batch, seed) = (self.subject.batch(), self.subject.seed);
+                    let mut batches = match self.subject.pass {
+                        Pass::Eval => Batches::sequential(data.clone(), Part::Test, batch)?,
+                        _ => Batches::train(data.clone(), batch, seed, Position { step: self.step })?,
+                    };
+                    let first = batches.next();
+                    self.batches = Some(batches);
+                    first.ok_or_else(|| Error::layer("data", "the data set does not fill a batch"))?
+                }
+            };
+            self.images.clone_from(&batch.images);
+            self.labels.clone_from(&batch.labels);
+        }
+        self.runner.write(input, bytemuck::cast_slice(&self.images))?;
+        if self.runner.has(label) {
+            self.runner.write(label, &self.labels)?;
+        }
+        Ok(())
+    }
+
+    /// The step block. The learning rate is 0: every step has the same work on the same weights.
+    fn block(&self) -> Step {
+        let (number, slots) = (self.step, self.subject.network.metric_slots() as u64);
+        Step {
+            bias1: 1.0,
+            bias2: 1.0,
+            beta_u: projections::beta_draw(self.subject.seed, number),
+            slot: (number % slots) as u32,
+            valid: self.subject.batch() as u32,
+            ..Step::at(self.subject.seed, number)
+        }
+    }
+
+    /// Changes the projection.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn project(&mut self, projection: &Projection) -> Result<()> {
+        self.runner.write("projections", &projections::table(&self.subject.network.parameters, projection))
+    }
+
+    /// Puts the next step block where the shaders see it, without running anything.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn next_block(&mut self) -> Result<()> {
+        self.step += 1;
+        let words = self.block().words();
+        if self.runner.has("step") { self.runner.write("step", &words) } else { Ok(()) }
+    }
+
+    /// Runs the next step. Returns the time that its images took.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn run(&mut self) -> Result<Duration> {
+        let begin = Instant::now();
+        self.feed()?;
+        let fed = begin.elapsed();
+        self.step += 1;
+        let block = self.block();
+        self.runner.run(&self.loaded, &block)?;
+        Ok(fed)
+    }
+
+    /// Runs the next step and waits for it. Milliseconds.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn run_and_wait(&mut self) -> Result<f64> {
+        self.runner.finish()?;
+        let begin = Instant::now();
+        self.run()?;
+        self.runner.finish()?;
+        Ok(begin.elapsed().as_secs_f64() * 1e3)
+    }
+}
+
+impl Subject {
+    /// Images of a step.
+    pub fn batch(&self) -> usize {
+        if self.pass == Pass::Eval { self.eval_batch } else { self.network.batch }
+    }
+}
+
+/// Profiles a pass. `about` is completed with what the device says; `steps` absent: as many as fit a few seconds;
+/// `begun` is when the program started.
+///
+/// # Errors
+/// What the device reports.
+pub fn measure(
+    device: &Arc<Device>,
+    subject: Subject,
+    about: About,
+    steps: Option<usize>,
+    begun: Instant,
+) -> Result<Profile> {
+    let target = device.target.clone();
+    let plan = subject.pass.plan(&subject.network, &target, subject.eval_batch)?;
+    let millis = |d: Duration| d.as_secs_f64() * 1e3;
+    let planned = millis(begun.elapsed());
+    let load = Instant::now();
+    let mut session = Session::start(device.clone(), subject, plan)?;
+    session.runner.finish()?;
+    let load = millis(load.elapsed());
+    let pipelines = session.runner.pipelines();
+    session.prepare()?;
+    let first = session.run_and_wait()?;
+    let start = StartTime { plan: planned, load, first, pipelines };
+    session.run_and_wait()?;
+    let once = session.run_and_wait()?;
+    let steps = steps.unwrap_or_else(|| ((3e3 / once).ceil() as usize).clamp(3, 30));
+
+    let step = undisturbed(&mut session, steps)?;
+    let mut timer = Timer::new(device.clone());
+    let commands = session.loaded.plan.commands.len();
+    let mut samples: Vec<Sample> =
+        session.loaded.plan.commands.iter().map(|c| sample(c, &target)).collect::<Result<_>>()?;
+    timer.spans(&mut session.runner, &session.loaded, 0..commands)?;
+    for _ in 0..steps {
+        session.next_block()?;
+        let spans = timer.spans(&mut session.runner, &session.loaded, 0..commands)?;
+        samples.iter_mut().zip(spans).for_each(|(s, span)| s.spans.push((span.begin, span.end)));
+    }
+    if target.class == AdapterClass::Software {
+        for _ in 0..steps.min(3) {
+            let Some(times) = timing::cpu(&mut session.runner, &session.loaded, 0..commands)? else { break };
+            samples.iter_mut().zip(times).for_each(|(s, ns)| s.cpu.push(ns));
+        }
+    }
+    let roofs = roofs::measure(device)?;
+    let about = About {
+        version: env!("CARGO_PKG_VERSION").into(),
+        batch: session.subject.batch(),
+        adapter: format!("{} ({}, {})", device.info.name, device.info.backend, device.info.kind),
+        driver: device.info.driver.clone(),
+        clock: Clock::of(device).describe().into(),
+        ..about
+    };
+    let memory = memory::footprint(&session.loaded.plan);
+    Ok(Profile { about, roofs, step, start, memory, samples })
+}
+
+/// What is known of a command before it runs.
+fn sample(c: &Command, target: &Target) -> Result<Sample> {
+    let kernel = kernels::find(c.kernel)?;
+    let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    Ok(Sample {
+        scope: c.scope.clone(),
+        kernel: c.kernel.into(),
+        variant: format!("{}{knobs}", c.variant),
+        matrix: target.class == AdapterClass::CoopMatrix && c.variant.starts_with("coop"),
+        work: kernel.work(c),
+        spans: vec![],
+        cpu: vec![],
+    })
+}
+
+/// Steps as in training: the host ahead of the device, nothing read.
+fn undisturbed(session: &mut Session, steps: usize) -> Result<StepTime> {
+    session.runner.finish()?;
+    let mut data = Duration::ZERO;
+    // The first calls return at once; from then on each waits for the oldest step, so that calls are steps apart.
+    for _ in 0..=AHEAD {
+        session.run()?;
+    }
+    session.runner.start_clock();
+    let mut between = vec![];
+    for _ in 0..steps {
+        let begin = Instant::now();
+        data += session.run()?;
+        between.push(begin.elapsed().as_secs_f64() * 1e3);
+    }
+    let host = session.runner.host_time();
+    session.runner.finish()?;
+    let [low, median, high] = quartiles(between);
+    let per_step = |d: Duration| d.as_secs_f64() * 1e3 / steps as f64;
+    Ok(StepTime {
+        wall: median,
+        spread: (high - low) / 2.0,
+        encode: per_step(host.encode),
+        submit: per_step(host.submit),
+        wait: per_step(host.wait),
+        data: per_step(data),
+    })
+}

@@ -1,0 +1,334 @@
+//! The roofline figure: every scope at its arithmetic intensity and speed, under what the adapter can do at best, and a
+//! bar of where the time goes.
+
+use super::Profile;
+use super::rows::{self, Row, family};
+use crate::figure::{Anchor, Color, Drawing, FAINT, GRID, INK, Mark, PALETTE};
+
+const WIDTH: f64 = 800.0;
+const HEIGHT: f64 = 580.0;
+
+/// The plot: left, top, right, bottom.
+const LEFT: f64 = 66.0;
+const TOP: f64 = 118.0;
+const RIGHT: f64 = 782.0;
+const BOTTOM: f64 = 528.0;
+
+/// Sizes of text.
+const SMALL: f64 = 12.0;
+const NORMAL: f64 = 13.0;
+
+/// Scopes with a smaller share of the time get no label.
+const LEAST_LABELLED: f64 = 0.004;
+
+/// Labels, at most.
+const MOST_LABELS: usize = 18;
+
+/// The figure.
+pub fn figure(profile: &Profile) -> Drawing {
+    let mut d = Drawing::new(WIDTH as u32, HEIGHT as u32);
+    let about = &profile.about;
+    let title =
+        format!("{}: {}, batch {}, projection {}", about.preset, pass(&about.pass), about.batch, about.projection);
+    d.text(fit(&title, 16.0, RIGHT - 18.0), [18.0, 24.0], 16.0, Anchor::Start, INK);
+    let ms = rows::sum(profile).ns[1] / 1e6;
+    let where_ = format!("{ms:.1} ms on {}, {}", about.adapter, about.driver);
+    d.text(fit(&where_, SMALL, RIGHT - 18.0), [18.0, 42.0], SMALL, Anchor::Start, FAINT);
+    let families = rows::by_family(profile);
+    let color = |kernel: &str| {
+        let at = families.iter().position(|r| r.name == family(kernel)).unwrap_or(usize::MAX);
+        PALETTE[at.min(PALETTE.len() - 1)]
+    };
+    shares(&mut d, &families);
+
+    let points: Vec<Row> = rows::by_scope(profile)
+        .into_iter()
+        .filter(|r| r.work.flop > 0.0 && r.work.bytes > 0.0 && r.ns[1] > 0.0)
+        .collect();
+    let axes = Axes::around(profile, &points);
+    axes.grid(&mut d);
+    let mut taken = axes.roofs(&mut d, profile);
+    let places: Vec<([f64; 2], f64)> =
+        points.iter().map(|r| (axes.at(r.intensity(), r.gflops()), radius(r.share))).collect();
+    // Large marks first, so that small ones lie on top.
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by(|&a, &b| points[b].share.total_cmp(&points[a].share));
+    for &i in &order {
+        let kernel = points[i].kernels.first().map_or("", String::as_str);
+        d.mark(mark(&points[i].name), places[i].0, places[i].1, color(kernel));
+    }
+    taken.extend(places.iter().map(|(at, r)| Area::around(*at, *r)));
+    let labelled = order.into_iter().filter(|&i| points[i].share >= LEAST_LABELLED).take(MOST_LABELS);
+    for i in labelled {
+        label(&mut d, short(&points[i].name), places[i].0, places[i].1, &mut taken);
+    }
+    marks(&mut d, &points);
+    d
+}
+
+fn pass(name: &str) -> &str {
+    match name {
+        "step" => "training step",
+        "eval" => "test pass",
+        _ => "forward pass",
+    }
+}
+
+/// The text, cut so that it is not wider than `most`.
+fn fit(text: &str, size: f64, most: f64) -> String {
+    let mut text = text.to_owned();
+    while Drawing::text_width(&text, size) > most && text.pop().is_some() {
+        if Drawing::text_width(&format!("{text}…"), size) <= most {
+            text.push('…');
+            break;
+        }
+    }
+    text
+}
+
+/// The bar of shares with its legend.
+fn shares(d: &mut Drawing, families: &[Row]) {
+    let (left, width) = (18.0, RIGHT - 18.0);
+    let mut x = left;
+    for (i, r) in families.iter().enumerate() {
+        let w = r.share * width;
+        d.rect([x, 54.0], [w, 14.0], PALETTE[i.min(PALETTE.len() - 1)]);
+        x += w;
+    }
+    let mut x = left;
+    for (i, r) in families.iter().enumerate() {
+        let last = i + 1 >= PALETTE.len();
+        let rest: f64 = families[i..].iter().map(|r| r.share).sum();
+        let text = match last && families.len() > PALETTE.len() {
+            true => format!("other {:.1}%", 100.0 * rest),
+            false => format!("{} {:.1}%", r.name, 100.0 * r.share),
+        };
+        let w = Drawing::text_width(&text, SMALL);
+        if x + 14.0 + w > RIGHT {
+            break;
+        }
+        d.rect([x, 78.0], [10.0, 10.0], PALETTE[i.min(PALETTE.len() - 1)]);
+        d.text(text, [x + 14.0, 88.0], SMALL, Anchor::Start, INK);
+        x += 14.0 + w + 16.0;
+        if last {
+            break;
+        }
+    }
+}
+
+/// What the forms of the marks mean, where there is more than one.
+fn marks(d: &mut Drawing, points: &[Row]) {
+    let all = [
+        (Mark::Circle, "forward"),
+        (Mark::Triangle, "gradient of the input"),
+        (Mark::Square, "gradient of the weights"),
+        (Mark::Diamond, "statistics, update"),
+    ];
+    let present: Vec<_> = all.into_iter().filter(|(m, _)| points.iter().any(|r| mark(&r.name) == *m)).collect();
+    let mut x = LEFT;
+    if present.len() > 1 {
+        for (m, text) in present {
+            d.mark(m, [x + 5.0, HEIGHT - 12.0], 5.0, FAINT);
+            d.text(text, [x + 14.0, HEIGHT - 8.0], SMALL, Anchor::Start, FAINT);
+            x += 14.0 + Drawing::text_width(text, SMALL) + 14.0;
+        }
+    }
+    d.text("area = share of the time", [RIGHT, HEIGHT - 8.0], SMALL, Anchor::End, FAINT);
+}
+
+fn mark(scope: &str) -> Mark {
+    match scope.rsplit('.').next() {
+        Some("grad_input" | "backward") => Mark::Triangle,
+        Some("grad_weight") => Mark::Square,
+        Some("forward" | "project" | "loss") => Mark::Circle,
+        _ => Mark::Diamond,
+    }
+}
+
+/// The scope without what the form of the mark says.
+fn short(scope: &str) -> &str {
+    ["forward", "grad_input", "grad_weight"]
+        .iter()
+        .find_map(|s| scope.strip_suffix(s)?.strip_suffix('.'))
+        .unwrap_or(scope)
+}
+
+fn radius(share: f64) -> f64 {
+    (26.0 * share.max(0.0).sqrt()).clamp(3.0, 16.0)
+}
+
+/// A rectangle that is taken: left, top, right, bottom.
+#[derive(Clone, Copy, Debug)]
+struct Area([f64; 4]);
+
+impl Area {
+    fn around([x, y]: [f64; 2], r: f64) -> Area {
+        Area([x - r, y - r, x + r, y + r])
+    }
+
+    fn meets(&self, other: &Area) -> bool {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        a < g && e < c && b < h && f < d
+    }
+}
+
+/// Writes a label beside a mark, as near as it finds room, with a line to the mark if that is far; none if there is no room.
+fn label(d: &mut Drawing, text: &str, [x, y]: [f64; 2], r: f64, taken: &mut Vec<Area>) {
+    let w = Drawing::text_width(text, SMALL);
+    for distance in [3.0, 9.0, 17.0, 27.0, 40.0, 55.0, 72.0, 90.0] {
+        for step in [0, 8, 2, 14, 4, 12, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11] {
+            let angle = f64::from(step) * std::f64::consts::PI / 8.0;
+            let (dx, dy) = (angle.cos(), -angle.sin());
+            let (px, py) = (x + dx * (r + distance), y + dy * (r + distance));
+            // The point of the text's box that faces the mark lies at (px, py).
+            let left = px - w * (1.0 - dx) / 2.0;
+            let top = py - SMALL * (1.0 - dy) / 2.0;
+            let area = Area([left - 1.0, top - 1.0, left + w + 1.0, top + SMALL + 1.0]);
+            let [a, b, c, e] = area.0;
+            if a < LEFT + 2.0
+                || c > RIGHT - 2.0
+                || b < TOP + 2.0
+                || e > BOTTOM - 2.0
+                || taken.iter().any(|t| t.meets(&area))
+            {
+                continue;
+            }
+            if distance > 9.0 {
+                d.line(&[[x + dx * r, y + dy * r], [px - dx, py - dy]], 0.8, None, FAINT);
+            }
+            d.text(text, [left, top + SMALL - 2.0], SMALL, Anchor::Start, INK);
+            taken.push(area);
+            return;
+        }
+    }
+}
+
+/// Logarithmic axes: FLOP per byte, and GFLOP/s.
+struct Axes {
+    x: [f64; 2],
+    y: [f64; 2],
+}
+
+impl Axes {
+    fn around(profile: &Profile, points: &[Row]) -> Axes {
+        let roof = profile.roofs.matrix_flop.unwrap_or(0.0).max(profile.roofs.f32_flop) / 1e9;
+        let ridge = roof * 1e9 / profile.roofs.memory();
+        let min = |it: &mut dyn Iterator<Item = f64>, or: f64| it.fold(or, f64::min);
+        let max = |it: &mut dyn Iterator<Item = f64>, or: f64| it.fold(or, f64::max);
+        let x0 = min(&mut points.iter().map(Row::intensity), 0.25).max(1e-3) / 1.6;
+        let x1 = max(&mut points.iter().map(Row::intensity), 4.0 * ridge) * 2.0;
+        let y0 = min(&mut points.iter().map(Row::gflops), roof / 100.0).max(roof * 1e-6) / 2.0;
+        let y1 = max(&mut points.iter().map(Row::gflops), roof) * 2.2;
+        Axes { x: [x0, x1], y: [y0, y1] }
+    }
+
+    fn at(&self, x: f64, y: f64) -> [f64; 2] {
+        let part = |v: f64, [a, b]: [f64; 2]| (v.max(1e-12) / a).ln() / (b / a).ln();
+        [
+            LEFT + part(x, self.x).clamp(0.0, 1.0) * (RIGHT - LEFT),
+            BOTTOM - part(y, self.y).clamp(0.0, 1.0) * (BOTTOM - TOP),
+        ]
+    }
+
+    fn grid(&self, d: &mut Drawing) {
+        for (value, whole) in ticks(self.x) {
+            let [x, _] = self.at(value, 1.0);
+            d.line(&[[x, TOP], [x, BOTTOM]], if whole { 1.0 } else { 0.5 }, None, GRID);
+            if whole {
+                d.text(power(value), [x, BOTTOM + 16.0], SMALL, Anchor::Middle, INK);
+            }
+        }
+        for (value, whole) in ticks(self.y) {
+            let [_, y] = self.at(1.0, value);
+            d.line(&[[LEFT, y], [RIGHT, y]], if whole { 1.0 } else { 0.5 }, None, GRID);
+            if whole {
+                d.text(power(value), [LEFT - 6.0, y + 4.0], SMALL, Anchor::End, INK);
+            }
+        }
+        let frame = [[LEFT, TOP], [LEFT, BOTTOM], [RIGHT, BOTTOM]];
+        d.line(&frame, 1.2, None, INK);
+        d.text("operations per byte", [(LEFT + RIGHT) / 2.0, BOTTOM + 33.0], NORMAL, Anchor::Middle, INK);
+        d.turned("GFLOP/s", [20.0, (TOP + BOTTOM) / 2.0], NORMAL, Anchor::Middle, -90.0, INK);
+    }
+
+    /// Draws the roofs; returns where their labels stand.
+    fn roofs(&self, d: &mut Drawing, profile: &Profile) -> Vec<Area> {
+        let memory = profile.roofs.memory() / 1e9;
+        let mut taken = vec![];
+        let mut flat = |d: &mut Drawing, name: &str, rate: f64, color: Color| {
+            let ridge = rate / memory;
+            let [x, y] = self.at(ridge, rate);
+            d.line(&[[x, y], [RIGHT, y]], 2.0, None, color);
+            let text = format!("{name} {} GFLOP/s", three(rate));
+            let w = Drawing::text_width(&text, NORMAL);
+            d.text(text, [RIGHT - 4.0, y - 6.0], NORMAL, Anchor::End, color);
+            taken.push(Area([RIGHT - 6.0 - w, y - 20.0, RIGHT, y + 2.0]));
+            [x, y]
+        };
+        let mut top = flat(d, "f32", profile.roofs.f32_flop / 1e9, INK);
+        if let Some(matrix) = profile.roofs.matrix_flop {
+            top = flat(d, "matrix f16", matrix / 1e9, INK);
+        }
+        // From where it enters the plot: at its left or at its lower edge.
+        let low = self.x[0].max(self.y[0] / memory);
+        let begin = self.at(low, low * memory);
+        d.line(&[begin, top], 2.0, None, INK);
+        let (dx, dy) = (top[0] - begin[0], top[1] - begin[1]);
+        let length = dx.hypot(dy).max(1.0);
+        let text = format!("memory {} GB/s", three(memory));
+        let w = Drawing::text_width(&text, NORMAL);
+        // Along the line, above it, a third of the way up.
+        let along = 0.33;
+        let (nx, ny) = (dy / length, -dx / length);
+        let middle = [begin[0] + along * dx + 7.0 * nx, begin[1] + along * dy + 7.0 * ny];
+        d.turned(text, middle, NORMAL, Anchor::Middle, dy.atan2(dx).to_degrees(), INK);
+        for i in -4i32..=4 {
+            let t = f64::from(i) / 8.0 * w / length;
+            let at = [middle[0] + t * dx + 5.0 * nx, middle[1] + t * dy + 5.0 * ny];
+            taken.push(Area::around(at, 9.0));
+        }
+        // Labels keep off the line itself.
+        let steps = (length / 8.0) as usize;
+        for i in 0..=steps {
+            let t = i as f64 / steps.max(1) as f64;
+            taken.push(Area::around([begin[0] + t * dx, begin[1] + t * dy], 2.0));
+        }
+        taken
+    }
+}
+
+/// 1, 2 and 5 times the powers of ten in a range, and whether each is a power.
+fn ticks([low, high]: [f64; 2]) -> Vec<(f64, bool)> {
+    let mut out = vec![];
+    for exponent in low.log10().floor() as i32..=high.log10().ceil() as i32 {
+        for step in [1.0, 2.0, 5.0] {
+            let value = step * 10f64.powi(exponent);
+            if value >= low && value <= high {
+                out.push((value, step == 1.0));
+            }
+        }
+    }
+    out
+}
+
+/// A power of ten as a number that is easy to read.
+fn power(v: f64) -> String {
+    match v {
+        v if v >= 1e6 => format!("{}M", v / 1e6),
+        v if v >= 1e4 => format!("{}k", v / 1e3),
+        v if v >= 0.9 => format!("{v:.0}"),
+        v => {
+            let digits = -v.log10().round() as usize;
+            format!("{v:.digits$}")
+        }
+    }
+}
+
+/// Three digits.
+fn three(v: f64) -> String {
+    match v {
+        v if v >= 99.5 => format!("{v:.0}"),
+        v if v >= 9.95 => format!("{v:.1}"),
+        v => format!("{v:.2}"),
+    }
+}
