@@ -48,7 +48,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// The crates that only `src/gpu/` may name.
-const DEVICE_CRATES: [&str; 5] = ["wgpu", "naga", "wgpu_hal", "wgpu_core", "wgpu_types"];
+const DEVICE_CRATES: [&str; 6] = ["ash", "wgpu", "naga", "wgpu_hal", "wgpu_core", "wgpu_types"];
 
 /// Lines of a file of `src/` or `shaders/`, at most: what a reader can hold in mind.
 const MOST_LINES: usize = 600;

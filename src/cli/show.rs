@@ -1,5 +1,7 @@
 //! `weightproof show`.
 
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -7,10 +9,11 @@ use clap::Args;
 use super::check::unknown_images;
 use super::{Global, print};
 use crate::error::{Error, Result, suggest};
+use crate::files;
 use crate::gpu;
-use crate::gpu::compose;
+use crate::gpu::{compose, spirv};
 use crate::kernels::projections::PROJECTIONS;
-use crate::kernels::{self, KERNELS, Work};
+use crate::kernels::{self, KERNELS, Variant, Work};
 use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
@@ -41,6 +44,16 @@ pub struct What {
 pub struct Show {
     #[command(flatten)]
     what: What,
+    /// With --shader: the SPIR-V that a Vulkan driver gets, for `spirv-dis`, instead of the WGSL
+    #[arg(long, requires = "shader")]
+    spirv: bool,
+    /// With --spirv: the file to write (stdout if not given)
+    #[arg(short, long, value_name = "FILE", requires = "spirv")]
+    out: Option<PathBuf>,
+    /// With --shader: registers, spills and what else the Vulkan driver of the adapter tells of its code
+    #[cfg(feature = "driver-statistics")]
+    #[arg(long, requires = "shader", conflicts_with = "spirv")]
+    statistics: bool,
     /// Change a key of the preset, e.g. --set width=0.125
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -86,12 +99,13 @@ impl Show {
             print(&format!("\nwork: {flop:.2} GFLOP, at least {bytes:.3} GB through memory\n"))?;
         }
         if let Some(name) = &what.shader {
-            self.shader(name)?;
+            self.shader(name, global)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 
-    fn shader(&self, name: &str) -> Result<()> {
+    #[cfg_attr(not(feature = "driver-statistics"), allow(unused_variables))] // only statistics need an adapter
+    fn shader(&self, name: &str, global: &Global) -> Result<()> {
         if name.is_empty() {
             for k in KERNELS {
                 let variants: Vec<&str> = k.variants.iter().map(|v| v.name).collect();
@@ -105,7 +119,30 @@ impl Show {
             let near = suggest(variant, k.variants.iter().map(|v| v.name));
             Error::Invalid(format!("kernel {kernel} has no variant \"{variant}\".{near}"))
         })?;
+        if self.spirv {
+            return self.spirv(v);
+        }
+        #[cfg(feature = "driver-statistics")]
+        if self.statistics {
+            let adapter = global.open()?.info.name.clone();
+            for s in gpu::statistics::statistics(&adapter, k, v)? {
+                print(&format!("{:<32} {:>12}  {}\n", s.name, s.value, s.description))?;
+            }
+            return Ok(());
+        }
         let composed = compose::compose(v.file, v.source, &[], None).map_err(|e| Error::Shaders(vec![e]))?;
         print(&composed.text)
+    }
+
+    fn spirv(&self, v: &Variant) -> Result<()> {
+        let bytes: Vec<u8> = spirv::words(v)?.iter().flat_map(|w| w.to_le_bytes()).collect();
+        match &self.out {
+            Some(path) => files::replace(path, |w| w.write_all(&bytes)),
+            None if std::io::stdout().is_terminal() => {
+                let message = "--spirv gives bytes: write them to a file with -o FILE, or pipe them to spirv-dis";
+                Err(Error::Invalid(message.into()))
+            }
+            None => std::io::stdout().write_all(&bytes).map_err(|e| Error::io("stdout", e)),
+        }
     }
 }

@@ -38,3 +38,14 @@ fn every_subcommand_explains_itself() {
     }
     assert!(place.run("--version").ok().starts_with("weightproof "));
 }
+
+#[test]
+fn a_shader_can_be_had_as_spirv() {
+    let place = Place::new();
+    place.run("show --shader relu.forward=vec4 --spirv -o relu.spv").ok();
+    let bytes = std::fs::read(place.path("relu.spv")).unwrap();
+    assert!(bytes.len() > 200 && bytes.len().is_multiple_of(4), "{} bytes", bytes.len());
+    assert_eq!(bytes[..4], 0x0723_0203u32.to_le_bytes());
+    place.run("show --shader relu.forward=vec4 --spirv -o gone/relu.spv").refused(&["gone/relu.spv"]);
+    place.run("show --preset --spirv").refused(&["--shader"]);
+}
