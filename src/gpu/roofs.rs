@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::adapter::Device;
-use super::profile::Timer;
+use super::profile::{Timer, cpu};
 use super::runner::Runner;
 use crate::error::Result;
 use crate::kernels::case::Fill;
@@ -20,10 +20,12 @@ const WARM: Duration = Duration::from_millis(250);
 const DISPATCHES: usize = 256;
 
 /// What an adapter can do at best. Rates are per second.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Roofs {
     /// f32 operations in registers.
     pub f32_flop: f64,
+    /// The same per second of CPU time, of drivers on the CPU, where the system tells.
+    pub f32_flop_cpu: Option<f64>,
     /// Operations of 16x16x16 matrix products in registers, f16 operands, f32 sums, where the adapter has them.
     pub matrix_flop: Option<f64>,
     /// Bytes that a copy command reads and writes.
@@ -50,24 +52,28 @@ impl Roofs {
 pub fn measure(device: &Arc<Device>) -> Result<Roofs> {
     let mut timer = Timer::new(device.clone());
     let software = device.target.class == AdapterClass::Software;
-    let f32_flop = rate(device, &mut timer, |b, rounds| {
+    let (f32_flop, f32_flop_cpu) = rate(device, &mut timer, |b, rounds| {
         let len = roof::WIDE * if software { 512 } else { 8192 };
         let (x, y) = (b.buffer("x", Elem::F32, &[len], Role::State), b.transient("y", &[len]));
         roof::fma(b, "fma", rounds, 0.5, 1.0, x, y)
     })?;
     let fixed = device.target.subgroup == Some(32);
     let matrix_flop = match device.target.class == AdapterClass::CoopMatrix && fixed {
-        true => Some(rate(device, &mut timer, |b, rounds| {
-            let left = b.buffer("a", Elem::F32, &[2, 16, 16], Role::State);
-            let right = b.buffer("b", Elem::F32, &[4, 16, 16], Role::State);
-            let c = b.transient("c", &[4096, 16, 16]);
-            roof::matrix(b, "matrix", rounds, left, right, c)
-        })?),
+        true => Some(
+            rate(device, &mut timer, |b, rounds| {
+                let left = b.buffer("a", Elem::F32, &[2, 16, 16], Role::State);
+                let right = b.buffer("b", Elem::F32, &[4, 16, 16], Role::State);
+                let c = b.transient("c", &[4096, 16, 16]);
+                roof::matrix(b, "matrix", rounds, left, right, c)
+            })?
+            .0,
+        ),
         false => None,
     };
     let (copy_command, copy_kernel) = copies(device, &mut timer)?;
     Ok(Roofs {
         f32_flop,
+        f32_flop_cpu,
         matrix_flop,
         copy_command,
         copy_kernel,
@@ -76,9 +82,13 @@ pub fn measure(device: &Arc<Device>) -> Result<Roofs> {
     })
 }
 
-/// Operations per second of the command that `build` appends, on random operands. Rounds are added until a dispatch takes so long that
+/// Operations per second of the command that `build` appends, and per second of CPU time, on random operands. Rounds are added until a dispatch takes so long that
 /// its start does not count.
-fn rate(device: &Arc<Device>, timer: &mut Timer, build: impl Fn(&mut Builder, usize) -> Result<()>) -> Result<f64> {
+fn rate(
+    device: &Arc<Device>,
+    timer: &mut Timer,
+    build: impl Fn(&mut Builder, usize) -> Result<()>,
+) -> Result<(f64, Option<f64>)> {
     let mut rounds = 16;
     loop {
         let mut b = Builder::new("roof", device.target.clone());
@@ -97,7 +107,11 @@ fn rate(device: &Arc<Device>, timer: &mut Timer, build: impl Fn(&mut Builder, us
             rounds *= 4;
             continue;
         }
-        return Ok(work.flop / best(|| timer.whole(&mut runner, &loaded, 0..1))? * 1e9);
+        let second = |ns: f64| work.flop / ns * 1e9;
+        let fastest = best(|| timer.whole(&mut runner, &loaded, 0..1))?;
+        let on_cpu = device.target.class == AdapterClass::Software;
+        let cpu = if on_cpu { cpu(&mut runner, &loaded, 0..1)?.map(|all| all[0]) } else { None };
+        return Ok((second(fastest), cpu.map(second)));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::rows::{self, Row};
@@ -71,9 +71,8 @@ pub struct Earlier {
     pub scopes: Vec<(String, f64)>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Header {
-    weightproof_profile: u32,
     about: About,
     step_ms: StepTime,
 }

@@ -84,7 +84,7 @@ pub struct StepTime {
 }
 
 /// Milliseconds until the first step is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct StartTime {
     /// From the start of the program to a plan: adapter opened, preset read, plan built.
     pub plan: f64,

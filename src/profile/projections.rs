@@ -68,11 +68,14 @@ pub fn costs(
         sessions.push((median, session, project, once));
     }
     let once: f64 = sessions.iter().map(|s| s.3).fold(0.0, f64::max);
-    let rounds = rounds.unwrap_or_else(|| ((2e3 / once).ceil() as usize).clamp(3, 20));
+    let rounds = rounds.unwrap_or_else(|| ((1e4 / once / all.len() as f64).ceil() as usize).clamp(4, 40));
     let mut timer = Timer::new(device.clone());
     let mut times: Vec<(Vec<f64>, Vec<f64>)> = vec![(vec![], vec![]); all.len()];
-    for _ in 0..rounds {
-        for (p, (projecting, steps)) in all.iter().zip(&mut times) {
+    for round in 0..rounds {
+        // To and fro, so that each has each for a neighbour.
+        let order: Vec<usize> = if round % 2 == 0 { (0..all.len()).collect() } else { (0..all.len()).rev().collect() };
+        for i in order {
+            let (p, (projecting, steps)) = (&all[i], &mut times[i]);
             let Some((_, session, project, _)) = sessions.iter_mut().find(|s| s.0 == p.needs_median()) else {
                 continue;
             };

@@ -6,17 +6,20 @@ use super::rows::{self, Row, family};
 use crate::figure::{Anchor, Color, Drawing, FAINT, GRID, INK, Mark, PALETTE};
 
 const WIDTH: f64 = 800.0;
-const HEIGHT: f64 = 580.0;
+const HEIGHT: f64 = 592.0;
 
 /// The plot: left, top, right, bottom.
 const LEFT: f64 = 66.0;
-const TOP: f64 = 118.0;
+const TOP: f64 = 106.0;
 const RIGHT: f64 = 782.0;
-const BOTTOM: f64 = 528.0;
+const BOTTOM: f64 = 526.0;
 
 /// Sizes of text.
 const SMALL: f64 = 12.0;
 const NORMAL: f64 = 13.0;
+
+/// Scopes with a smaller share of the time are left out.
+const LEAST: f64 = 0.0005;
 
 /// Scopes with a smaller share of the time get no label.
 const LEAST_LABELLED: f64 = 0.004;
@@ -43,7 +46,7 @@ pub fn figure(profile: &Profile) -> Drawing {
 
     let points: Vec<Row> = rows::by_scope(profile)
         .into_iter()
-        .filter(|r| r.work.flop > 0.0 && r.work.bytes > 0.0 && r.ns[1] > 0.0)
+        .filter(|r| r.share >= LEAST && r.work.flop > 0.0 && r.work.bytes > 0.0)
         .collect();
     let axes = Axes::around(profile, &points);
     axes.grid(&mut d);
@@ -58,9 +61,14 @@ pub fn figure(profile: &Profile) -> Drawing {
         d.mark(mark(&points[i].name), places[i].0, places[i].1, color(kernel));
     }
     taken.extend(places.iter().map(|(at, r)| Area::around(*at, *r)));
-    let labelled = order.into_iter().filter(|&i| points[i].share >= LEAST_LABELLED).take(MOST_LABELS);
-    for i in labelled {
-        label(&mut d, short(&points[i].name), places[i].0, places[i].1, &mut taken);
+    // The passes of a layer lie close together: one label names them, that of the dearest.
+    let mut named: Vec<&str> = vec![];
+    for i in order.into_iter().filter(|&i| points[i].share >= LEAST_LABELLED) {
+        let name = short(&points[i].name);
+        if named.len() < MOST_LABELS && !named.contains(&name) {
+            named.push(name);
+            label(&mut d, name, places[i].0, places[i].1, &mut taken);
+        }
     }
     marks(&mut d, &points);
     d
@@ -133,7 +141,8 @@ fn marks(d: &mut Drawing, points: &[Row]) {
             x += 14.0 + Drawing::text_width(text, SMALL) + 14.0;
         }
     }
-    d.text("area = share of the time", [RIGHT, HEIGHT - 8.0], SMALL, Anchor::End, FAINT);
+    let note = format!("area: share of the time, from {}%", 100.0 * LEAST);
+    d.text(note, [RIGHT, HEIGHT - 8.0], SMALL, Anchor::End, FAINT);
 }
 
 fn mark(scope: &str) -> Mark {
@@ -247,7 +256,7 @@ impl Axes {
         }
         let frame = [[LEFT, TOP], [LEFT, BOTTOM], [RIGHT, BOTTOM]];
         d.line(&frame, 1.2, None, INK);
-        d.text("operations per byte", [(LEFT + RIGHT) / 2.0, BOTTOM + 33.0], NORMAL, Anchor::Middle, INK);
+        d.text("operations per byte", [(LEFT + RIGHT) / 2.0, BOTTOM + 34.0], NORMAL, Anchor::Middle, INK);
         d.turned("GFLOP/s", [20.0, (TOP + BOTTOM) / 2.0], NORMAL, Anchor::Middle, -90.0, INK);
     }
 
@@ -263,6 +272,7 @@ impl Axes {
             let w = Drawing::text_width(&text, NORMAL);
             d.text(text, [RIGHT - 4.0, y - 6.0], NORMAL, Anchor::End, color);
             taken.push(Area([RIGHT - 6.0 - w, y - 20.0, RIGHT, y + 2.0]));
+            taken.push(Area([x, y - 2.0, RIGHT, y + 2.0]));
             [x, y]
         };
         let mut top = flat(d, "f32", profile.roofs.f32_flop / 1e9, INK);

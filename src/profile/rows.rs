@@ -1,13 +1,13 @@
 //! Sums of samples: by scope and by kernel, with what binds each.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Profile, Sample, quartiles};
 use crate::gpu::roofs::Roofs;
 use crate::kernels::Work;
 
 /// What bounds the time of some commands from below.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
     /// f32 arithmetic.

@@ -97,10 +97,11 @@ fn head(p: &Profile) -> String {
     let mut lines: Vec<(&str, String)> =
         vec![("profile", what(&p.about)), ("adapter", format!("{}, {}", p.about.adapter, p.about.driver))];
     let matrix = p.roofs.matrix_flop.map_or(String::new(), |f| format!(", matrix {} GFLOP/s", rate(f / 1e9)));
+    let cpu = p.roofs.f32_flop_cpu.map_or(String::new(), |f| format!(" ({} per cpu-second)", rate(f / 1e9)));
     lines.push((
         "roofs",
         format!(
-            "f32 {} GFLOP/s{matrix}, memory {} GB/s (copy command {}, kernel {}), ridge {} FLOP/B",
+            "f32 {} GFLOP/s{cpu}{matrix}, memory {} GB/s (copy command {}, kernel {}), ridge {} FLOP/B",
             rate(p.roofs.f32_flop / 1e9),
             rate(p.roofs.memory() / 1e9),
             rate(p.roofs.copy_command / 1e9),
@@ -131,10 +132,12 @@ fn head(p: &Profile) -> String {
     lines.push((
         "host",
         format!(
-            "per step: encode {} ms, submit {} ms, data {} ms; waits {} ms for the device",
+            "per step: data {} ms, encode {} ms, submit {} ms{}, waits {} ms for the device",
+            millis(p.step.data),
             millis(p.step.encode),
             millis(p.step.submit),
-            millis(p.step.data),
+            // As drivers on the CPU do.
+            if p.step.submit > 0.5 * p.step.wall { " (the driver runs the commands in there)" } else { "" },
             millis(p.step.wait)
         ),
     ));

@@ -10,6 +10,7 @@ use crate::profile::{json, roofline, table, trace};
 fn roofs() -> Roofs {
     Roofs {
         f32_flop: 100e9,
+        f32_flop_cpu: Some(60e9),
         matrix_flop: None,
         copy_command: 10e9,
         copy_kernel: 8e9,
@@ -152,7 +153,7 @@ fn the_table_has_a_line_per_scope_aligned_and_the_kernels_of_scopes_with_several
     let text = table::table(&profile());
     for words in [
         "demo/digits: training step, batch 50, projection stochm:0.5",
-        "f32 100 GFLOP/s, memory 10.0 GB/s (copy command 10.0, kernel 8.00), ridge 10.0 FLOP/B",
+        "f32 100 GFLOP/s (60.0 per cpu-second), memory 10.0 GB/s (copy command 10.0, kernel 8.00), ridge 10.0 FLOP/B",
         "9.00 ms undisturbed (±6%): 5,556 images/s",
         "230 ms to the end of the first step: plan 10.0, 6 pipelines and memory 200, first step 20.0",
         "3.0 MiB",
