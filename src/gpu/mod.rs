@@ -4,8 +4,10 @@ mod adapter;
 pub mod compose;
 mod memory;
 mod pipelines;
+mod readback;
 pub mod reflect;
 mod runner;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
+pub use readback::Readback;
 pub use runner::{Loaded, Runner};

@@ -191,10 +191,14 @@ impl Runner {
     /// # Errors
     /// An error that the device reported since the last call; device loss.
     pub fn run(&mut self, loaded: &Loaded, step: &Step) -> Result<()> {
+        self.write_step(step);
+        self.run_commands(loaded, 0..loaded.plan.commands.len())
+    }
+
+    pub(super) fn write_step(&self, step: &Step) {
         if let Some(buffer) = self.shared.get("step") {
             self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&step.words()));
         }
-        self.run_commands(loaded, 0..loaded.plan.commands.len())
     }
 
     /// Runs some commands of the plan with the step block as it stands.
@@ -202,6 +206,16 @@ impl Runner {
     /// # Errors
     /// As [`Runner::run`].
     pub fn run_commands(&mut self, loaded: &Loaded, range: std::ops::Range<usize>) -> Result<()> {
+        self.submit(loaded, range, |_| ()).map(|_| ())
+    }
+
+    /// Submits some commands and what `behind` adds, and waits for the oldest submit if too many are under way.
+    pub(super) fn submit(
+        &mut self,
+        loaded: &Loaded,
+        range: std::ops::Range<usize>,
+        behind: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<wgpu::SubmissionIndex> {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         let mut pass = None;
         for i in range {
@@ -222,15 +236,18 @@ impl Runner {
             }
         }
         drop(pass);
-        self.in_flight.push_back(self.device.queue.submit([encoder.finish()]));
+        behind(&mut encoder);
+        let index = self.device.queue.submit([encoder.finish()]);
+        self.in_flight.push_back(index.clone());
         if self.in_flight.len() > AHEAD {
             let oldest = self.in_flight.pop_front();
             self.wait(oldest)?;
         }
-        self.device.take_error(&loaded.plan.name)
+        self.device.take_error(&loaded.plan.name)?;
+        Ok(index)
     }
 
-    fn wait(&self, index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+    pub(super) fn wait(&self, index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let poll = wgpu::PollType::Wait { submission_index: index, timeout: None };
         match self.device.device.poll(poll) {
             Ok(_) => Ok(()),
@@ -269,7 +286,7 @@ impl Runner {
         Ok(())
     }
 
-    fn shared_buffer(&self, name: &str) -> Result<&wgpu::Buffer> {
+    pub(super) fn shared_buffer(&self, name: &str) -> Result<&wgpu::Buffer> {
         self.shared.get(name).ok_or_else(|| Error::Invalid(format!("no loaded plan has a buffer \"{name}\"")))
     }
 

@@ -7,5 +7,6 @@ pub mod record;
 mod run;
 pub mod schedule;
 pub mod state;
+mod watch;
 
 pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};
