@@ -5,7 +5,7 @@ use super::preset::{self, Loss, Optimizer, Preset};
 use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
-use crate::kernels::projections::Projection;
+use crate::kernels::projections::{self, Kinds, Projection};
 use crate::kernels::{median, metric, optimizer, pool, project, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layers, MaxPool, Mode, Net, Relu, Residual, Tensor};
@@ -207,7 +207,8 @@ impl Network {
         if self.projection.needs_median() {
             median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
         }
-        project::apply(&mut b, "project", &self.parameters, &arrays)?;
+        let kinds = Kinds::of(&projections::table(&self.parameters, &self.projection));
+        project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, "input", self.batch);
         let mode = Mode::Train;
@@ -252,7 +253,7 @@ impl Network {
         let arrays = self.parameters.arrays(&mut b);
         project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
         median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
-        project::apply(&mut b, "project", &self.parameters, &arrays)?;
+        project::apply(&mut b, "project", &self.parameters, &arrays, Kinds::ALL)?;
         b.finish()
     }
 
