@@ -4,10 +4,10 @@ mod adapter;
 pub mod compose;
 mod memory;
 mod pipelines;
-mod readback;
 pub mod reflect;
 mod runner;
+mod transfer;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
-pub use readback::Readback;
 pub use runner::{Loaded, Runner};
+pub use transfer::Readback;

@@ -7,6 +7,7 @@ mod twin;
 
 pub mod add;
 pub mod avgpool;
+pub mod batch;
 pub mod batchnorm;
 pub mod conv2d;
 pub mod dropout;
@@ -50,6 +51,8 @@ pub static KERNELS: &[&Kernel] = &[
     &add::FORWARD,
     &add::ACCUMULATE,
     &dropout::APPLY,
+    &batch::GATHER,
+    &batch::GATHER_BYTES,
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
     &metric::REDUCE,

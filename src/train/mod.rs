@@ -4,6 +4,7 @@ pub mod checkpoint;
 mod diagnose;
 pub mod layout;
 pub mod record;
+mod resident;
 mod run;
 pub mod schedule;
 pub mod state;

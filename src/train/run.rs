@@ -10,14 +10,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
 use super::watch::{Seen, Watch};
-use super::{diagnose, schedule, state};
+use super::{diagnose, resident, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
 use crate::eval::{Evaluator, Score};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::projections::{self, Projection};
-use crate::model::Network;
 use crate::model::preset::{Lr, Optimizer, Preset, Scale};
+use crate::model::{INDEX, Network, Source};
 use crate::plan::{Plan, Step};
 
 /// What a training run needs beside its preset.
@@ -104,7 +104,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let network = network(preset, &data)?;
     let mut runner = Runner::new(device);
     let target = runner.device.target.clone();
-    let plan = runner.load(network.train_plan(&target)?, false)?;
+    let source = resident::source(preset, &target, &data);
+    let plan = runner.load(network.train_plan_from(&target, &source)?, false)?;
+    resident::upload(&mut runner, &data, &source)?;
     let step = match &saved {
         Some(saved) => {
             state::upload(&mut runner, &network, saved)?;
@@ -136,6 +138,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         preset,
         network,
         data,
+        source,
         runner,
         plan,
         run,
@@ -175,6 +178,7 @@ struct Trainer<'a> {
     preset: &'a Preset,
     network: Arc<Network>,
     data: Arc<Prepared>,
+    source: Source,
     runner: Runner,
     plan: Loaded,
     run: Run,
@@ -216,7 +220,9 @@ impl Trainer<'_> {
     fn run(mut self) -> Result<Outcome> {
         let bar = progress(self.quiet, self.total, self.step);
         let start = Position { step: self.step };
-        let mut batches = Batches::train(self.data.clone(), self.network.batch, self.preset.seed, start)?;
+        let uploaded = self.source == Source::Uploaded;
+        let batches = if uploaded { Batches::train } else { Batches::train_chosen };
+        let mut batches = batches(self.data.clone(), self.network.batch, self.preset.seed, start)?;
         if self.step == 0 {
             // So that a run can be resumed whenever it is killed.
             self.save()?;
@@ -228,7 +234,11 @@ impl Trainer<'_> {
             if restarts && matches!(self.preset.optimizer, Optimizer::Sgd { .. }) {
                 self.runner.write("momentum", &vec![0; self.network.parameters.len()])?;
             }
-            self.runner.write("input", bytemuck::cast_slice(&batch.images))?;
+            if uploaded {
+                self.runner.write("input", bytemuck::cast_slice(&batch.images))?;
+            } else {
+                self.runner.write(INDEX, &batch.chosen)?;
+            }
             self.runner.write("label", &batch.labels)?;
             let block = self.block(self.step);
             self.step += 1;
@@ -396,7 +406,7 @@ impl Trainer<'_> {
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
 /// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
-/// and save.
+/// and save, where the images stay.
 fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
@@ -407,6 +417,7 @@ fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     then.eval = now.eval.clone();
     then.log = now.log.clone();
     then.checkpoint = now.checkpoint.clone();
+    then.data.resident = now.data.resident;
     if then == *now {
         return Ok(());
     }

@@ -1,5 +1,6 @@
-//! Small results that are read while steps go on: copied behind a step in the step's own submit, mapped when the device
-//! gets there, taken some steps later. Nothing waits unless it is told to.
+//! What moves between host and device beside the steps. Small results that are read while steps go on: copied behind a
+//! step in the step's own submit, mapped when the device gets there, taken some steps later; nothing waits unless it is
+//! told to. And large arrays that are written once.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -40,7 +41,29 @@ impl Readback {
     }
 }
 
+/// Words written at a time: what the host holds twice meanwhile.
+const PIECE: usize = 4 << 20;
+
 impl Runner {
+    /// As [`Runner::write`], piece by piece, each when the device has the one before: for an array so large that a second
+    /// copy of it on the host would hurt.
+    ///
+    /// # Errors
+    /// As [`Runner::write`]; what the device reported.
+    pub fn upload(&mut self, name: &str, words: &[u32]) -> Result<()> {
+        let buffer = self.shared_buffer(name)?.clone();
+        if words.len() as u64 * 4 > buffer.size() {
+            return Err(Error::layer(name, format!("{} words do not fit {} bytes", words.len(), buffer.size())));
+        }
+        for (i, piece) in words.chunks(PIECE).enumerate() {
+            let queue = &self.device.queue;
+            queue.write_buffer(&buffer, (i * PIECE * 4) as u64, bytemuck::cast_slice(piece));
+            let submit = queue.submit([]);
+            self.wait(Some(submit))?;
+        }
+        self.device.take_error(name)
+    }
+
     /// As [`Runner::run`], with a snapshot for `readback` taken behind the last command, in the same submit.
     ///
     /// # Errors
