@@ -99,7 +99,7 @@ fn the_host_gives_a_value_for_every_constant_of_every_variant_and_no_other() {
     let mut bad = BTreeSet::new();
     for kernel in KERNELS {
         for variant in kernel.variants {
-            let mut target = Target { subgroup: Some(8), ..Target::baseline() };
+            let mut target = Target { subgroup: Some(8), int64: true, ..Target::baseline() };
             target.forced = vec![(kernel.name.into(), variant.name.into())];
             let mut ran = 0;
             for case in (kernel.cases)() {

@@ -126,7 +126,7 @@ impl Device {
             }
         };
         let (info, adapter) = all.swap_remove(chosen);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SHADER_INT64;
         let features = adapter.features() & wanted;
         let limits = adapter.limits();
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
@@ -173,6 +173,7 @@ impl Device {
                 max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
             },
             subgroup: fixed.then_some(raw.subgroup_max_size),
+            int64: features.contains(wgpu::Features::SHADER_INT64),
             forced: options.forced.clone(),
         };
         Ok(Device { device, queue, checked: options.checked, pending, info, target })

@@ -306,6 +306,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
+    ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
+    ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
     ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),

@@ -41,6 +41,13 @@ pub static APPLY: Kernel = Kernel {
             supports: anywhere,
             grid: |p, _| chunk_grid(p),
         },
+        Variant {
+            name: "wide",
+            file: "project/project.apply.wide.wgsl",
+            source: include_str!("../../shaders/project/project.apply.wide.wgsl"),
+            supports: |target, _| if target.int64 { Ok(()) } else { Err("the adapter has no 64-bit integers") },
+            grid: |p, _| chunk_grid(p),
+        },
     ],
     twin: |io: &mut Io| {
         let (step, weight, alphas) = (io.step(), io.f("weight"), io.f("alphas"));
