@@ -101,8 +101,8 @@ fn the_host_gives_a_value_for_every_constant_of_every_variant_and_no_other() {
     for kernel in KERNELS {
         for variant in kernel.variants {
             // A software adapter with subgroups of 8, and a GPU with matrix units: each variant can run on one of them.
-            let software = Target { subgroup: Some(8), ..Target::baseline() };
-            let gpu = Target { class: AdapterClass::CoopMatrix, subgroup: Some(32), ..Target::baseline() };
+            let software = Target { subgroup: Some(8), int64: true, ..Target::baseline() };
+            let gpu = Target { class: AdapterClass::CoopMatrix, subgroup: Some(32), int64: true, ..Target::baseline() };
             let mut ran = 0;
             let every = (kernel.cases)().into_iter().flat_map(|case| [(case.clone(), &software), (case, &gpu)]);
             for (case, target) in every {

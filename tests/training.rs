@@ -7,7 +7,7 @@ mod small;
 
 use serde_json::Value;
 use weightproof::check;
-use weightproof::gpu::Runner;
+use weightproof::gpu::{Readback, Runner};
 use weightproof::kernels::projections;
 use weightproof::model::Network;
 use weightproof::plan::Step;
@@ -210,6 +210,30 @@ fn a_step_in_windows_agrees_with_its_twins_and_with_the_whole_step() {
             assert!((a - b).abs() <= 1e-5 * size, "{}[{i}]: {a} whole, {b} in windows, largest {size}", t.name);
         }
     }
+}
+
+/// Snapshots are copied behind their step, in its submit: whenever they are taken, they hold what that step left.
+#[test]
+fn numbers_taken_steps_later_are_those_that_each_step_left() {
+    const STEPS: u64 = 10;
+    let Small { mut runner, loaded, .. } = loaded("stochm:0.5", false);
+    let mut readback = Readback::new(&[("metrics", STEPS as usize * 4), ("halt", 2)]);
+    assert_eq!(runner.take(&mut readback, true).unwrap(), None, "nothing is under way");
+    for number in 0..STEPS {
+        runner.run_and_read(&loaded, &step_block(number), &mut readback).unwrap();
+    }
+    runner.read_later(&loaded, &mut readback).unwrap();
+    let all = runner.read("metrics", STEPS as usize * 4).unwrap();
+    for done in 1..=STEPS {
+        let parts = runner.take(&mut readback, true).unwrap().expect("a snapshot per step");
+        let (now, rest) = parts[0].split_at(done as usize * 4);
+        assert!(now == &all[..now.len()] && rest.iter().all(|&word| word == 0), "after {done} steps: {:?}", parts[0]);
+        assert_eq!(parts[1], [0, 0]);
+    }
+    assert_eq!(runner.take(&mut readback, true).unwrap().expect("the one without a step")[0], all);
+    assert_eq!(runner.take(&mut readback, false).unwrap(), None);
+    let mut unknown = Readback::new(&[("metrix", 4)]);
+    assert!(runner.read_later(&loaded, &mut unknown).unwrap_err().to_string().contains("metrix"));
 }
 
 #[test]

@@ -6,8 +6,8 @@
 
 use weightproof::cpu;
 use weightproof::kernels::parameters::{Parameters, Tensor};
-use weightproof::kernels::projections::{HostDraw, PROJECTIONS, Projection, apply_host, table};
-use weightproof::kernels::{median, normal::normal, project};
+use weightproof::kernels::projections::{HostDraw, Kinds, PROJECTIONS, Projection, apply_host, table};
+use weightproof::kernels::{COMMON, median, normal::normal, project};
 use weightproof::philox;
 use weightproof::plan::{Builder, Step, Target};
 
@@ -245,14 +245,15 @@ fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Ve
     if projection.needs_median() {
         median::median(&mut b, "median", &p, a.weight, a.medians).unwrap();
     }
-    project::apply(&mut b, "project", &p, &a).unwrap();
+    let table = table(&p, &projection);
+    project::apply(&mut b, "project", &p, &a, Kinds::of(&table)).unwrap();
     let mut runner = cpu::Runner::new(b.finish().unwrap());
     let mut flat = vec![0.0; p.len()];
     for (t, w) in p.tensors.iter().zip(weights) {
         flat[t.offset..].iter_mut().zip(*w).for_each(|(f, &w)| *f = f64::from(w));
     }
     runner.write("weight", &flat);
-    runner.write_u32("projections", &table(&p, &projection));
+    runner.write_u32("projections", &table);
     runner.run(step);
     let out = runner.read("projected");
     p.tensors.iter().map(|t| out[t.offset..t.offset + t.len()].iter().map(|&v| v as f32).collect()).collect()
@@ -302,12 +303,28 @@ fn projections_are_written_as_they_are_read() {
 }
 
 #[test]
-fn the_shader_switches_on_the_positions_of_the_table() {
-    let source = project::APPLY.variants[0].source;
+fn the_shader_knows_every_kind_by_its_position_in_the_table() {
+    let (_, source) = COMMON.iter().find(|(path, _)| *path == "project/kinds.wgsl").expect("a piece");
     for (i, kind) in PROJECTIONS.iter().enumerate().skip(1) {
-        let case = format!("case {i}u: {{ p = project_{}(w, c); }}", kind.name.replace('-', "_"));
-        assert!(source.contains(&case), "project.apply has no `{case}`");
+        let name = kind.name.replace('-', "_");
+        let line = format!("if (kinds & (1u << {i}u)) != 0u && kind == {i}u {{ p = project_{name}(w, c); }}");
+        assert!(source.contains(&line), "project/kinds.wgsl has no `{line}`");
     }
-    assert_eq!(source.matches("case ").count(), PROJECTIONS.len() - 1);
-    assert!(source.contains(&format!("STREAM_PROJECTION: u32 = {}u;", philox::stream::PROJECTION)));
+    assert_eq!(source.matches("  if ").count(), PROJECTIONS.len() - 1);
+    for variant in project::APPLY.variants {
+        assert!(variant.source.contains(&format!("STREAM_PROJECTION: u32 = {}u;", philox::stream::PROJECTION)));
+    }
+}
+
+#[test]
+fn kinds_are_those_of_the_table_with_the_draws_they_need() {
+    let mut p = Parameters::default();
+    p.push(Tensor { projected: true, ..Tensor::new("w", &[7]) });
+    p.push(Tensor::new("gamma", &[7]));
+    let kinds = |text: &str| Kinds::of(&table(&p, &Projection::parse(text).unwrap()));
+    // None for gamma; the sign and the magnitude are draws 0 and 1, the normal number is draw 3.
+    assert_eq!((kinds("none").bits(), kinds("none").draws()), (1, 0));
+    assert_eq!((kinds("stochm:0.5").bits(), kinds("stochm:0.5").draws()), (1 | 1 << 5, 0b0011));
+    assert_eq!(kinds("addnorm:1").draws(), 0b1000);
+    assert_eq!((Kinds::ALL.bits().count_ones() as usize, Kinds::ALL.draws()), (PROJECTIONS.len(), 0b1111));
 }

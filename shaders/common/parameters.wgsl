@@ -25,3 +25,18 @@ fn clipped(segment: Segment, scale: f32, w: f32) -> f32 {
   let c = segment.clip * scale;
   return clamp(w, -c, c);
 }
+
+fn clipped_vec4(segment: Segment, scale: f32, w: vec4<f32>) -> vec4<f32> {
+  let c = vec4<f32>(segment.clip * scale);
+  return select(clamp(w, -c, c), w, vec4<bool>(segment.clip >= NO_CLIP));
+}
+
+// In the variants `runs`, invocation `lane` of `size` owns the elements 4 i .. 4 i + 3 of a chunk for i = x, x + 8, ... below
+// y; the chunk has `fours` of them. Each eight invocations walk through a run of consecutive ones: a software driver
+// takes the subgroups of a workgroup one after the other, and strides of the whole workgroup would lead each of them
+// through all of the chunk's memory.
+fn run_of(lane: u32, size: u32, fours: u32) -> vec2<u32> {
+  let length = 2u * CHUNK / size;
+  let first = lane / 8u * length;
+  return vec2<u32>(first + lane % 8u, min(first + length, fours));
+}

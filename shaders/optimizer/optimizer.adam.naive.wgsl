@@ -4,7 +4,8 @@
 // Nothing happens when halt[0] is not 0. An element whose update would not be finite stays as it is, and the maximum
 // of its chunk becomes infinite, which the metric kernel sees and halts.
 // One workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time.
-// weight, m, v: flat, from element `base` on; grad: from `grad_base` on; gain = 1 - beta.
+// weight, m, v: flat, from element `base` on; grad: from `grad_base` on; gain = 1 - beta. fours: 1 if
+// all partial sums begin at multiples of four (for other variants).
 // Grid: one workgroup per chunk of the window, in rows.
 // include common/grid.wgsl
 // include common/step.wgsl
@@ -14,7 +15,7 @@
 const SIZE: u32 = 256u; // knob 64 128 256
 
 struct Params {
-  first_chunk: u32, chunks: u32, base: u32, grad_base: u32,
+  first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours: u32,
   beta1: f32, gain1: f32, beta2: f32, gain2: f32, eps: f32,
 }
 @group(0) @binding(0) var<uniform> params: Params;

@@ -3,7 +3,8 @@
 // Nothing happens when halt[0] is not 0. An element whose update would not be finite stays as it is, and the maximum
 // of its chunk becomes infinite, which the metric kernel sees and halts.
 // One workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time.
-// weight, v: flat, from element `base` on; grad: from `grad_base` on.
+// weight, v: flat, from element `base` on; grad: from `grad_base` on. fours: 1 if all partial sums
+// begin at multiples of four (for other variants).
 // Grid: one workgroup per chunk of the window, in rows.
 // include common/grid.wgsl
 // include common/step.wgsl
@@ -12,7 +13,7 @@
 // include common/workgroup_max.wgsl
 const SIZE: u32 = 256u; // knob 64 128 256
 
-struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, momentum: f32, nesterov: u32 }
+struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours: u32, momentum: f32, nesterov: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> segments: array<Segment>;

@@ -12,20 +12,19 @@ struct Context {
   word: vec4<u32>,    // draw 3, for the normal number
 }
 
-// Makes the draws whose bits are set in `wanted`. A loop that runs once per draw, not a branch around each: software
-// drivers execute every branch and every case of a switch for masked lanes, and Philox is most of the work.
-// counter: element / 4, layer, step.
+// Makes the draws whose bits are set in `wanted`. counter: element / 4, layer, step.
 fn draw(c: ptr<function, Context>, wanted: u32, counter: vec4<u32>, key: vec2<u32>) {
-  for (var rest = wanted; rest != 0u; rest &= rest - 1u) {
-    let number = firstTrailingBit(rest);
-    let x = philox4x32(counter + vec4<u32>(0u, number << 16u, 0u, 0u), key);
-    let u = uniform01_vec4(x);
-    switch number {
-      case 0u: { (*c).sign_u = u; }
-      case 1u: { (*c).size_u = u; }
-      case 2u: { (*c).drop_u = u; }
-      default: { (*c).word = x; }
-    }
+  if (wanted & 1u) != 0u {
+    (*c).sign_u = uniform01_vec4(philox4x32(counter, key));
+  }
+  if (wanted & 2u) != 0u {
+    (*c).size_u = uniform01_vec4(philox4x32(counter + vec4<u32>(0u, 1u << 16u, 0u, 0u), key));
+  }
+  if (wanted & 4u) != 0u {
+    (*c).drop_u = uniform01_vec4(philox4x32(counter + vec4<u32>(0u, 2u << 16u, 0u, 0u), key));
+  }
+  if (wanted & 8u) != 0u {
+    (*c).word = philox4x32(counter + vec4<u32>(0u, 3u << 16u, 0u, 0u), key);
   }
 }
 

@@ -25,8 +25,10 @@ pub struct Position {
 /// Some images and their labels. When it is dropped its memory goes back to the thread that fills the next ones.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[batch][row][column][channel]`; zero where there is no image.
+    /// `[batch][row][column][channel]`; zero where there is no image. Empty from [`Batches::train_chosen`].
     pub images: Vec<f32>,
+    /// Which images they are, by their place in the split: `valid` of them.
+    pub chosen: Vec<u32>,
     /// `[batch]`; zero where there is no image.
     pub labels: Vec<u32>,
     /// How many of the images are real: all, except in the last batch of a sequential pass.
@@ -36,12 +38,22 @@ pub struct Batch {
     home: Sender<Buffers>,
 }
 
-type Buffers = (Vec<f32>, Vec<u32>);
+type Buffers = (Vec<f32>, Vec<u32>, Vec<u32>);
+
+/// What goes into batches.
+#[derive(Clone, Copy)]
+struct Take {
+    part: Part,
+    batch: usize,
+    /// Whether the images themselves are taken along.
+    gather: bool,
+}
 
 impl Drop for Batch {
     fn drop(&mut self) {
         // If the thread has ended, or has enough of them, the memory is freed as usual.
-        let _ = self.home.try_send((std::mem::take(&mut self.images), std::mem::take(&mut self.labels)));
+        let [labels, chosen] = [&mut self.labels, &mut self.chosen].map(std::mem::take);
+        let _ = self.home.try_send((std::mem::take(&mut self.images), labels, chosen));
     }
 }
 
@@ -61,6 +73,18 @@ impl Batches {
     /// # Errors
     /// A batch of 0, or of more images than there are.
     pub fn train(prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position) -> Result<Self> {
+        Self::shuffled(prepared, batch, seed, start, true)
+    }
+
+    /// The same batches without their images, only which they are: for images that are resident on a device.
+    ///
+    /// # Errors
+    /// As [`Batches::train`].
+    pub fn train_chosen(prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position) -> Result<Self> {
+        Self::shuffled(prepared, batch, seed, start, false)
+    }
+
+    fn shuffled(prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position, gather: bool) -> Result<Self> {
         let count = prepared.train.labels.len();
         if batch == 0 || batch > count {
             return Err(Error::Invalid(format!(
@@ -77,7 +101,8 @@ impl Batches {
             let first = (step % per_epoch) as usize * batch;
             chosen.extend_from_slice(&order.1[first..first + batch]);
         };
-        Ok(Self::spawn(prepared, Part::Train, batch, per_epoch, start.step..u64::MAX, choose))
+        let take = Take { part: Part::Train, batch, gather };
+        Ok(Self::spawn(prepared, take, per_epoch, start.step..u64::MAX, choose))
     }
 
     /// One pass over the images of `part` in order, `batch` at a time; the last batch is padded with zeros.
@@ -94,7 +119,8 @@ impl Batches {
             let first = step as usize * batch;
             chosen.extend(first as u32..count.min(first + batch) as u32);
         };
-        Ok(Self::spawn(prepared, part, batch, per_epoch, 0..per_epoch, choose))
+        let take = Take { part, batch, gather: true };
+        Ok(Self::spawn(prepared, take, per_epoch, 0..per_epoch, choose))
     }
 
     /// Batches in one pass over the split.
@@ -105,8 +131,7 @@ impl Batches {
     /// Starts the thread; `choose(step, chosen)` appends the images of batch `step` to the empty `chosen`.
     fn spawn(
         prepared: Arc<Prepared>,
-        part: Part,
-        batch: usize,
+        take: Take,
         per_epoch: u64,
         steps: std::ops::Range<u64>,
         mut choose: impl FnMut(u64, &mut Vec<u32>) + Send + 'static,
@@ -115,23 +140,24 @@ impl Batches {
         // One more set of buffers is with the consumer, one with the thread.
         let (home, used) = bounded::<Buffers>(DEPTH + 2);
         let thread = thread::spawn(move || {
+            let Take { part, batch, gather } = take;
             let (examples, features) = (prepared.split(part), prepared.shape.features());
-            let mut chosen = Vec::with_capacity(batch);
             for step in steps {
-                chosen.clear();
-                choose(step, &mut chosen);
-                let (mut images, mut labels) = used.try_recv().unwrap_or_default();
+                let (mut images, mut labels, mut chosen) = used.try_recv().unwrap_or_default();
                 images.clear();
                 labels.clear();
-                for i in chosen.iter().map(|i| *i as usize) {
-                    images.extend_from_slice(&examples.images[i * features..][..features]);
-                    labels.push(u32::from(examples.labels[i]));
+                chosen.clear();
+                choose(step, &mut chosen);
+                if gather {
+                    for i in &chosen {
+                        images.extend_from_slice(&examples.images[*i as usize * features..][..features]);
+                    }
+                    images.resize(batch * features, 0.0);
                 }
-                images.resize(batch * features, 0.0);
+                labels.extend(chosen.iter().map(|i| u32::from(examples.labels[*i as usize])));
                 labels.resize(batch, 0);
-                let valid = chosen.len();
-                if send.send(Batch { images, labels, valid, position: Position { step }, home: home.clone() }).is_err()
-                {
+                let (valid, position) = (chosen.len(), Position { step });
+                if send.send(Batch { images, chosen, labels, valid, position, home: home.clone() }).is_err() {
                     // The consumer has hung up.
                     return;
                 }

@@ -61,6 +61,8 @@ pub struct Prepared {
     pub shape: Shape,
     /// What the labels mean.
     pub classes: Vec<String>,
+    /// What each byte of the files became, ascending, where a value of an image depends on its own byte alone.
+    pub levels: Option<Vec<f32>>,
     /// What to learn from.
     pub train: Examples,
     /// Held out from what to learn from; empty unless [`Prepared::hold_out`] was called.
@@ -77,6 +79,24 @@ impl Prepared {
             Part::Validation => &self.validation,
             Part::Test => &self.test,
         }
+    }
+
+    /// The images of `part` as the bytes they came from, four to a word, lowest first, each image from a new word on; none
+    /// where contrast normalisation or whitening made more of them.
+    pub fn bytes(&self, part: Part) -> Option<Vec<u32>> {
+        let levels = self.levels.as_ref()?;
+        // Exact: the values are the levels themselves.
+        let byte = |v: &f32| levels.partition_point(|level| level < v) as u32;
+        let features = self.shape.features();
+        let images = &self.split(part).images;
+        let words = features.div_ceil(4);
+        let mut out = vec![0; images.len() / features * words];
+        out.par_chunks_mut(words).zip(images.par_chunks(features)).for_each(|(out, image)| {
+            for (word, values) in out.iter_mut().zip(image.chunks(4)) {
+                *word = values.iter().rev().fold(0, |word, v| word << 8 | byte(v));
+            }
+        });
+        Some(out)
     }
 
     /// Moves the last `count` training images to the validation images. What whitening was fitted to stays.
@@ -143,6 +163,7 @@ pub fn prepare_in(
         name: data.name.clone(),
         shape: data.shape,
         classes: data.classes.clone(),
+        levels: (preprocessing.gcn.is_none() && preprocessing.zca.is_none()).then(|| source.levels()),
         train: Examples { images: train, labels: data.train.labels[..kept].to_vec() },
         validation: Examples::default(),
         test: Examples { images: test, labels: data.test.labels.clone() },
@@ -156,15 +177,23 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Image `i` of `split`, scaled and contrast-normalised, in the order of the file.
-    fn image(&self, split: &Split, i: usize, out: &mut [f64]) {
-        let bytes = split.image(i, self.data.shape);
+    fn scaled(&self, byte: u8) -> f64 {
         let (factor, offset) = match self.preprocessing.scale {
             Scale::Raw => (1.0, 0.0),
             Scale::Unit => (2.0 / f64::from(self.data.maximum), -1.0),
         };
-        for (x, byte) in out.iter_mut().zip(bytes) {
-            *x = f64::from(*byte) * factor + offset;
+        f64::from(byte) * factor + offset
+    }
+
+    /// What each byte becomes where there is neither contrast normalisation nor whitening.
+    fn levels(&self) -> Vec<f32> {
+        (0..=255).map(|byte| self.scaled(byte) as f32).collect()
+    }
+
+    /// Image `i` of `split`, scaled and contrast-normalised, in the order of the file.
+    fn image(&self, split: &Split, i: usize, out: &mut [f64]) {
+        for (x, byte) in out.iter_mut().zip(split.image(i, self.data.shape)) {
+            *x = self.scaled(*byte);
         }
         if let Some(norm) = self.preprocessing.gcn {
             gcn(out, norm);

@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
 use crate::kernels::parameters::{Parameters, Tensor};
-use crate::kernels::projections::{self, Projection};
+use crate::kernels::projections::{self, Kinds, Projection};
 use crate::kernels::{median, project};
 use crate::plan::{Builder, Step};
 
@@ -103,10 +103,11 @@ fn project_all(
     let arrays = parameters.arrays(&mut b);
     project::maxima(&mut b, "project.maxima", parameters, arrays.weight, arrays.maxima)?;
     median::median(&mut b, "project.median", parameters, arrays.weight, arrays.medians)?;
-    project::apply(&mut b, "project", parameters, &arrays)?;
+    let table = projections::table(parameters, projection);
+    project::apply(&mut b, "project", parameters, &arrays, Kinds::of(&table))?;
     let plan = runner.load(b.finish()?, false)?;
     runner.write("weight", bytemuck::cast_slice(flat))?;
-    runner.write("projections", &projections::table(parameters, projection))?;
+    runner.write("projections", &table)?;
     let number = super::accuracy::EVALUATION + draw;
     runner.run(&plan, &Step { beta_u: projections::beta_draw(seed, number), ..Step::at(seed, number) })?;
     Ok(bytemuck::cast_slice(&runner.read("projected", flat.len())?).to_vec())

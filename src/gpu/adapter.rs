@@ -127,6 +127,7 @@ impl Device {
         };
         let (info, adapter) = all.swap_remove(chosen);
         let wanted = wgpu::Features::SUBGROUP
+            | wgpu::Features::SHADER_INT64
             | wgpu::Features::TIMESTAMP_QUERY
             | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
             | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
@@ -187,6 +188,7 @@ impl Device {
                 max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
             },
             subgroup: fixed.then_some(raw.subgroup_max_size),
+            int64: features.contains(wgpu::Features::SHADER_INT64),
             forced: options.forced.clone(),
         };
         Ok(Device { device, queue, checked: options.checked, pending, info, target })

@@ -24,7 +24,7 @@ impl Composed {
     }
 }
 
-/// Replaces `// include PATH` lines by the named pieces (each once) and the values of knobs by those given. Given
+/// Replaces `// include PATH` lines by the named pieces (each once; `// include PATH for OTHER` in the place of another) and the values of knobs by those given. Given
 /// `params`, a `params` block that is marked `// baked` becomes a constant of their values.
 ///
 /// # Errors
@@ -81,11 +81,18 @@ fn append(
 ) -> Result<(), String> {
     for (i, line) in source.lines().enumerate() {
         if let Some(path) = line.trim().strip_prefix("// include ") {
+            let (path, instead) = path.split_once(" for ").map_or((path, None), |(path, other)| (path, Some(other)));
             let Some((_, piece)) = COMMON.iter().find(|(p, _)| *p == path) else {
                 return Err(format!("{file}:{}: unknown include `{path}`", i + 1));
             };
             if !seen.iter().any(|s| s == path) {
                 seen.push(path.into());
+                if let Some(other) = instead {
+                    if seen.iter().any(|s| s == other) {
+                        return Err(format!("{file}:{}: `{other}` is included already", i + 1));
+                    }
+                    seen.push(other.into());
+                }
                 append(path, piece, &[], seen, out)?;
             }
             continue;
@@ -119,6 +126,15 @@ mod tests {
         assert!(composed.baked && composed.text.contains("const params = Params(5u, -1e-7f);"), "{}", composed.text);
         assert_eq!(composed.text.lines().count(), SOURCE.lines().count());
         naga::front::wgsl::parse_str(&composed.text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&composed.text)));
+    }
+
+    #[test]
+    fn a_piece_in_the_place_of_another_keeps_that_one_out() {
+        let source = "// include common/mul_wide.wgsl for common/mul_hi_lo.wgsl\n// include common/philox.wgsl\n";
+        let text = compose("t.wgsl", source, &[], None).unwrap().text;
+        assert!(text.contains("u64(a)") && text.matches("fn mul_hi_lo").count() == 1, "{text}");
+        let late = "// include common/philox.wgsl\n// include common/mul_wide.wgsl for common/mul_hi_lo.wgsl\n";
+        assert!(compose("t.wgsl", late, &[], None).unwrap_err().contains("t.wgsl:2"));
     }
 
     #[test]

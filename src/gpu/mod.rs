@@ -11,6 +11,8 @@ mod runner;
 pub mod spirv;
 #[cfg(feature = "driver-statistics")]
 pub mod statistics;
+mod transfer;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
 pub use runner::{AHEAD, HostTime, Loaded, Runner};
+pub use transfer::Readback;

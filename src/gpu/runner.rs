@@ -250,10 +250,14 @@ impl Runner {
     /// # Errors
     /// An error that the device reported since the last call; device loss.
     pub fn run(&mut self, loaded: &Loaded, step: &Step) -> Result<()> {
+        self.write_step(step);
+        self.run_commands(loaded, 0..loaded.plan.commands.len())
+    }
+
+    pub(super) fn write_step(&self, step: &Step) {
         if let Some(buffer) = self.shared.get("step") {
             self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&step.words()));
         }
-        self.run_commands(loaded, 0..loaded.plan.commands.len())
     }
 
     /// Runs some commands of the plan with the step block as it stands.
@@ -261,12 +265,24 @@ impl Runner {
     /// # Errors
     /// As [`Runner::run`].
     pub fn run_commands(&mut self, loaded: &Loaded, range: Range<usize>) -> Result<()> {
+        self.submit(loaded, range, |_| ()).map(|_| ())
+    }
+
+    /// Submits some commands and what `behind` adds, and waits for the oldest submit if too many are under way.
+    pub(super) fn submit(
+        &mut self,
+        loaded: &Loaded,
+        range: Range<usize>,
+        behind: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<wgpu::SubmissionIndex> {
         let begin = Instant::now();
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         loaded.record(&mut encoder, range);
+        behind(&mut encoder);
         let commands = encoder.finish();
         let encoded = Instant::now();
-        self.in_flight.push_back(self.device.queue.submit([commands]));
+        let index = self.device.queue.submit([commands]);
+        self.in_flight.push_back(index.clone());
         let submitted = Instant::now();
         if self.in_flight.len() > AHEAD {
             let oldest = self.in_flight.pop_front();
@@ -275,10 +291,11 @@ impl Runner {
         self.host.encode += encoded - begin;
         self.host.submit += submitted - encoded;
         self.host.wait += submitted.elapsed();
-        self.device.take_error(&loaded.plan.name)
+        self.device.take_error(&loaded.plan.name)?;
+        Ok(index)
     }
 
-    fn wait(&self, index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+    pub(super) fn wait(&self, index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let poll = wgpu::PollType::Wait { submission_index: index, timeout: None };
         match self.device.device.poll(poll) {
             Ok(_) => Ok(()),

@@ -7,6 +7,7 @@ mod twin;
 
 pub mod add;
 pub mod avgpool;
+pub mod batch;
 pub mod batchnorm;
 pub mod conv2d;
 pub mod dropout;
@@ -51,10 +52,13 @@ pub static KERNELS: &[&Kernel] = &[
     &add::FORWARD,
     &add::ACCUMULATE,
     &dropout::APPLY,
+    &batch::GATHER,
+    &batch::GATHER_BYTES,
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
     &metric::REDUCE,
     &project::MAXIMA,
+    &project::ALPHA,
     &median::BEGIN,
     &median::COUNT,
     &median::PICK,
@@ -307,6 +311,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
+    ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
+    ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
     ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),
@@ -315,6 +321,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
     ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),
     ("common/normal.wgsl", include_str!("../../shaders/common/normal.wgsl")),
+    ("project/kinds.wgsl", include_str!("../../shaders/project/kinds.wgsl")),
     ("project/context.wgsl", include_str!("../../shaders/project/context.wgsl")),
     ("project/sign.wgsl", include_str!("../../shaders/project/sign.wgsl")),
     ("project/round.wgsl", include_str!("../../shaders/project/round.wgsl")),

@@ -6,7 +6,7 @@ use super::parameters::{Owned, Parameters, Tensor, Window, owned};
 use super::project::{AWKWARD, case_step, chunk_grid, flat};
 use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32, update};
 use crate::error::Result;
-use crate::plan::{Builder, Elem, Role, Step, Value, View};
+use crate::plan::{Builder, Elem, Params, Role, Step, Target, Value, View};
 
 /// Constants of ADAM (Kingma 2015); learning rate and bias corrections come from the step block.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,6 +54,10 @@ pub fn halt(b: &mut Builder) -> View {
     b.shared("halt", Elem::U32, &[2], Role::State)
 }
 
+fn in_fours(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if p.u("fours") == 1 { Ok(()) } else { Err("partial sums of a tensor whose length is no multiple of 4") }
+}
+
 /// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, w -= lr m bias1 / (sqrt(v) bias2 + eps), clip.
 pub static ADAM: Kernel = Kernel {
     name: "optimizer.adam",
@@ -68,13 +72,22 @@ pub static ADAM: Kernel = Kernel {
         update("v"),
         update("maxima"),
     ],
-    variants: &[Variant {
-        name: "naive",
-        file: "optimizer/optimizer.adam.naive.wgsl",
-        source: include_str!("../../shaders/optimizer/optimizer.adam.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| chunk_grid(p),
-    }],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "optimizer/optimizer.adam.naive.wgsl",
+            source: include_str!("../../shaders/optimizer/optimizer.adam.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| chunk_grid(p),
+        },
+        Variant {
+            name: "runs",
+            file: "optimizer/optimizer.adam.runs.wgsl",
+            source: include_str!("../../shaders/optimizer/optimizer.adam.runs.wgsl"),
+            supports: in_fours,
+            grid: |p, _| chunk_grid(p),
+        },
+    ],
     twin: |io: &mut Io| {
         let p = io.params;
         let [beta1, gain1, beta2, gain2, eps] =
@@ -126,13 +139,22 @@ pub static SGD: Kernel = Kernel {
         update("v"),
         update("maxima"),
     ],
-    variants: &[Variant {
-        name: "naive",
-        file: "optimizer/optimizer.sgd.naive.wgsl",
-        source: include_str!("../../shaders/optimizer/optimizer.sgd.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| chunk_grid(p),
-    }],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "optimizer/optimizer.sgd.naive.wgsl",
+            source: include_str!("../../shaders/optimizer/optimizer.sgd.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| chunk_grid(p),
+        },
+        Variant {
+            name: "runs",
+            file: "optimizer/optimizer.sgd.runs.wgsl",
+            source: include_str!("../../shaders/optimizer/optimizer.sgd.runs.wgsl"),
+            supports: in_fours,
+            grid: |p, _| chunk_grid(p),
+        },
+    ],
     twin: |io: &mut Io| {
         let (momentum, nesterov) = (f64::from(io.params.f("momentum")), io.params.u("nesterov") != 0);
         let mut v: Scalars = io.f("v").to_vec().into();
@@ -230,6 +252,7 @@ fn record(
 ) -> Result<()> {
     let (segments, chunks) = p.tables(b);
     let step = b.step();
+    let fours = p.tensors.iter().all(|t| t.splits == 1 || t.len().is_multiple_of(4));
     for w in p.windows(scope, &b.target.limits, true)? {
         let Window { flat, grad, .. } = &w;
         let mut args = vec![
@@ -237,13 +260,14 @@ fn record(
             ("segments", segments),
             ("chunks", chunks),
             ("halt", u.halt),
-            ("grad", u.grad.slice(grad.clone())),
+            // To the end of the last four.
+            ("grad", u.grad.slice(grad.start..grad.end.next_multiple_of(4))),
             ("weight", u.weight.slice(flat.clone())),
             ("maxima", u.maxima),
         ];
         args.extend(state.iter().map(|(name, view)| (*name, view.slice(flat.clone()))));
         let mut all = w.params();
-        all.push(("grad_base", grad.start.into()));
+        all.extend([("grad_base", grad.start.into()), ("fours", u32::from(fours).into())]);
         all.extend_from_slice(params);
         kernel.dispatch(b, scope, &all, &args)?;
     }
@@ -326,6 +350,7 @@ fn cases(
     vec![
         case("awkward lengths", false, table(AWKWARD, 1, loose, 0.0), all, &some, step, 0),
         case("partial sums, decay, clip", false, table(AWKWARD, 4, 0.4, 5e-4), all, &some, wider, 0),
+        case("partial sums in fours", false, table(&[66, 68, 4100, 8200, 10_004], 4, 0.4, 5e-4), all, &some, wider, 0),
         case("windows", false, table(&[30_000, 9000, 7, 3000], 2, 0.5, 1e-4), 100 << 10, &some, step, 0),
         case("halted, gradient NaN", true, table(&[70, 5000], 2, 0.5, 0.5), all, &bad, step, 1),
         case("gradient NaN", true, table(&[70, 5000], 2, 0.5, 0.5), all, &bad, step, 0),

@@ -2,8 +2,8 @@
 //! [`super::projections`]; which tensor gets which is data, so that a plan need not be rebuilt to evaluate another one.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::parameters::{Arrays, Parameters, Tensor, owned};
-use super::projections::{Context, PROJECTIONS, Projection, table, table_by, twin};
+use super::parameters::{Arrays, Parameters, Segment, Tensor, owned};
+use super::projections::{Context, Kinds, PROJECTIONS, Projection, table, table_by, twin};
 use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Step, View};
@@ -21,26 +21,43 @@ pub static APPLY: Kernel = Kernel {
         read_u32("segments"),
         read_u32("chunks"),
         read_u32("projections"),
-        read("maxima"),
+        read("alphas"),
         read("medians"),
         read("weight"),
         write("projected"),
     ],
-    variants: &[Variant {
-        name: "naive",
-        file: "project/project.apply.naive.wgsl",
-        source: include_str!("../../shaders/project/project.apply.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| chunk_grid(p),
-    }],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "project/project.apply.naive.wgsl",
+            source: include_str!("../../shaders/project/project.apply.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| chunk_grid(p),
+        },
+        Variant {
+            name: "runs",
+            file: "project/project.apply.runs.wgsl",
+            source: include_str!("../../shaders/project/project.apply.runs.wgsl"),
+            supports: anywhere,
+            grid: |p, _| chunk_grid(p),
+        },
+        Variant {
+            name: "wide",
+            file: "project/project.apply.wide.wgsl",
+            source: include_str!("../../shaders/project/project.apply.wide.wgsl"),
+            supports: |target, _| if target.int64 { Ok(()) } else { Err("the adapter has no 64-bit integers") },
+            grid: |p, _| chunk_grid(p),
+        },
+    ],
     twin: |io: &mut Io| {
-        let (step, weight, maxima) = (io.step(), io.f("weight"), io.f("maxima"));
+        let (step, weight, alphas) = (io.step(), io.f("weight"), io.f("alphas"));
         let mut out = Scalars::zeros(io.len("projected"));
         for o in owned(io) {
             let s = &o.segment;
             let row = &io.u("projections")[4 * o.tensor..4 * o.tensor + 4];
+            assert!(io.params.u("kinds") >> row[0] & 1 == 1, "the table holds kind {}, unforeseen by the plan", row[0]);
             let c = Context {
-                alpha: maxima[s.first_chunk..s.first_chunk + s.chunks].iter().fold(0.0, |a: f64, &m| a.max(m)) as f32,
+                alpha: alphas[o.tensor] as f32,
                 median: io.f("medians")[o.tensor] as f32,
                 beta_u: step.beta_u,
                 p: [1, 2, 3].map(|i| f32::from_bits(row[i])),
@@ -102,6 +119,51 @@ pub static MAXIMA: Kernel = Kernel {
     },
 };
 
+/// `alphas[tensor]` = max |weight|, from those of the chunks.
+pub static ALPHA: Kernel = Kernel {
+    name: "project.alpha",
+    args: &[read_u32("segments"), read("maxima"), write("alphas")],
+    variants: &[Variant {
+        name: "naive",
+        file: "project/project.alpha.naive.wgsl",
+        source: include_str!("../../shaders/project/project.alpha.naive.wgsl"),
+        supports: anywhere,
+        grid: |p, _| linear_grid(p.u("tensors")),
+    }],
+    twin: |io: &mut Io| {
+        let of = |t: usize| {
+            let s = Segment::read(io.u("segments"), t);
+            io.f("maxima")[s.first_chunk..s.first_chunk + s.chunks].iter().fold(0.0f64, |a, m| a.max(*m))
+        };
+        let alphas: Vec<f64> = (0..io.params.u("tensors")).map(of).collect();
+        io.put("alphas", alphas);
+    },
+    budget: Budget::Exact,
+    flop: |_| 0.0,
+    cases: || {
+        let case = |name: &str, lens: &'static [usize], fill: Fill| {
+            Case::exact(name, move |c| {
+                let p = layout(lens, 1);
+                let maxima = c.input("maxima", &[p.chunks().len()], &fill);
+                let out = c.output("alphas", &[lens.len()]);
+                alpha(&mut c.b, "project.alpha", &p, maxima, out)
+            })
+        };
+        vec![
+            case("one element", &[1], Fill::Range(0.0, 1.0)),
+            case("awkward lengths", AWKWARD, Fill::Range(0.0, 1.0)),
+            case("many chunks", &[5, 70 * 4096, 300 * 4096 + 1], Fill::Range(0.0, 1.0)),
+            case("zeros", AWKWARD, Fill::Range(0.0, 0.0)),
+        ]
+    },
+};
+
+fn alpha(b: &mut Builder, scope: &str, p: &Parameters, maxima: View, alphas: View) -> Result<()> {
+    let (segments, _) = p.tables(b);
+    let args = [("segments", segments), ("maxima", maxima), ("alphas", alphas)];
+    ALPHA.dispatch(b, scope, &[("tensors", p.tensors.len().into())], &args)
+}
+
 /// Records max |weight| of every chunk into `maxima`: once for weights that did not come from an update.
 ///
 /// # Errors
@@ -116,27 +178,31 @@ pub fn maxima(b: &mut Builder, scope: &str, p: &Parameters, weight: View, maxima
     Ok(())
 }
 
-/// Records `projected` = f(`weight`) for every tensor, with f as `projections` says when the plan runs. `maxima` must
-/// hold max |weight| of every chunk, `medians` the medians if a projection needs them. Depends on the step block: seed,
-/// step and `beta_u`.
+/// Records `projected` = f(`weight`) for every tensor, with f as `projections` says when the plan runs, one of `kinds`.
+/// `maxima` must hold max |weight| of every chunk, `medians` the medians if a projection needs them. Depends on the step
+/// block: seed, step and `beta_u`.
 ///
 /// # Errors
 /// A limit too small for one chunk.
-pub fn apply(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays) -> Result<()> {
+pub fn apply(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays, kinds: Kinds) -> Result<()> {
     let (segments, chunks) = p.tables(b);
     let step = b.step();
+    let alphas = b.transient("alphas", &[p.tensors.len()]);
+    alpha(b, scope, p, a.maxima, alphas)?;
     for w in p.windows(scope, &b.target.limits, false)? {
         let args = [
             ("step", step),
             ("segments", segments),
             ("chunks", chunks),
             ("projections", a.projections),
-            ("maxima", a.maxima),
+            ("alphas", alphas),
             ("medians", a.medians),
             ("weight", a.weight.slice(w.flat.clone())),
             ("projected", a.projected.slice(w.flat.clone())),
         ];
-        APPLY.dispatch(b, scope, &w.params(), &args)?;
+        let mut params = w.params();
+        params.extend([("kinds", kinds.bits().into()), ("draws", kinds.draws().into())]);
+        APPLY.dispatch(b, scope, &params, &args)?;
     }
     Ok(())
 }
@@ -173,6 +239,7 @@ pub(super) fn case_step() -> Step {
 }
 
 fn apply_case(c: &mut CaseBuilder, p: &Parameters, weight: &Fill, words: Vec<u32>) -> Result<()> {
+    let kinds = Kinds::of(&words);
     let a = Arrays {
         weight: flat(c, p, "weight", weight),
         maxima: c.b.buffer("maxima", Elem::F32, &[p.chunks().len()], Role::State),
@@ -182,7 +249,7 @@ fn apply_case(c: &mut CaseBuilder, p: &Parameters, weight: &Fill, words: Vec<u32
     };
     c.step(case_step());
     maxima(&mut c.b, "maxima", p, a.weight, a.maxima)?;
-    apply(&mut c.b, "project.apply", p, &a)
+    apply(&mut c.b, "project.apply", p, &a, kinds)
 }
 
 fn apply_cases() -> Vec<Case> {

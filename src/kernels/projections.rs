@@ -357,8 +357,8 @@ pub fn beta_draw(seed: u64, step: u64) -> f32 {
     philox::uniform01(philox::philox4x32(counter, philox::key(seed, stream::BETA))[0])
 }
 
-/// The content of the buffer `projections`, four words per tensor (the kind with the draws it needs in bits 8 and up,
-/// then p0, p1, p2 of the shader): `projection` for every projected tensor, None for the others.
+/// The content of the buffer `projections`, four words per tensor (the kind, then p0, p1, p2 of the shader):
+/// `projection` for every projected tensor, None for the others.
 pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
     table_by(parameters, |_| *projection)
 }
@@ -368,15 +368,39 @@ pub fn table_by(parameters: &Parameters, choose: impl Fn(&Tensor) -> Projection)
     let row = |t: &Tensor| {
         let p = if t.projected { choose(t) } else { Projection::NONE };
         let w = p.words(t.fan_in.max(1));
-        [p.kind | p.row().draws << 8, w[0].to_bits(), w[1].to_bits(), w[2].to_bits()]
+        [p.kind, w[0].to_bits(), w[1].to_bits(), w[2].to_bits()]
     };
     parameters.tensors.iter().flat_map(row).collect()
 }
 
-/// The projected weight and the scale of its rounding error, for the first word of a row of the table. An unknown kind
-/// is None.
-pub(super) fn twin(word: u32, w: f32, c: &Context) -> (f32, f64) {
-    PROJECTIONS.get((word & 255) as usize).map_or((w, 0.0), |k| (k.twin)(w, c))
+/// The projected weight and the scale of its rounding error. An unknown kind is None.
+pub(super) fn twin(kind: u32, w: f32, c: &Context) -> (f32, f64) {
+    PROJECTIONS.get(kind as usize).map_or((w, 0.0), |k| (k.twin)(w, c))
+}
+
+/// Kinds of projections, that a table holds or may hold: what a plan is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u32);
+
+impl Kinds {
+    /// Every kind: for plans whose table changes.
+    pub const ALL: Kinds = Kinds((1 << PROJECTIONS.len()) - 1);
+
+    /// The kinds in a table.
+    pub fn of(table: &[u32]) -> Self {
+        Kinds(table.iter().step_by(4).fold(0, |all, kind| all | 1 << kind))
+    }
+
+    /// A bit for each, from the lowest.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// A bit for each random number that they need, see [`Context::draw`].
+    pub fn draws(self) -> u32 {
+        let wanted = |(kind, row): (usize, &ProjectionKind)| if self.0 >> kind & 1 == 1 { row.draws } else { 0 };
+        PROJECTIONS.iter().enumerate().map(wanted).fold(0, |all, draws| all | draws)
+    }
 }
 
 /// Draws of one projection of one tensor on the host.

@@ -3,4 +3,4 @@
 mod network;
 pub mod preset;
 
-pub use network::Network;
+pub use network::{INDEX, LEVELS, Network, RESIDENT, Source};

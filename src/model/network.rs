@@ -5,8 +5,8 @@ use super::preset::{self, Loss, Optimizer, Preset};
 use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
-use crate::kernels::projections::Projection;
-use crate::kernels::{median, metric, optimizer, pool, project, softmax_ce, square_hinge};
+use crate::kernels::projections::{self, Kinds, Projection};
+use crate::kernels::{batch, median, metric, optimizer, pool, project, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layers, MaxPool, Mode, Net, Relu, Residual, Tensor};
 use crate::plan::{Builder, Elem, Plan, Role, Target, View};
@@ -16,6 +16,27 @@ const METRIC_SLOTS: usize = 256;
 
 /// Elements of a flat array, at most: shaders index them with 32 bits, and no adapter holds 8 GiB in a buffer.
 const MOST_ELEMENTS: usize = 1 << 31;
+
+/// Buffer of all training images, where they are resident.
+pub const RESIDENT: &str = "resident";
+/// Buffer of what each byte of [`RESIDENT`] becomes.
+pub const LEVELS: &str = "resident.levels";
+/// Buffer of the places in [`RESIDENT`] of the images of a batch.
+pub const INDEX: &str = "index";
+
+/// Where the images of a training batch come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The host writes `input` before each step.
+    Uploaded,
+    /// The host writes all images once, into [`RESIDENT`], and before each step [`INDEX`].
+    Resident {
+        /// Images.
+        count: usize,
+        /// Whether they are bytes, which [`LEVELS`] turns into numbers.
+        bytes: bool,
+    },
+}
 
 /// A network ready to be planned: what a preset, the shape of the images and the number of classes determine.
 pub struct Network {
@@ -202,14 +223,24 @@ impl Network {
     /// # Errors
     /// A network that the target cannot hold.
     pub fn train_plan(&self, target: &Target) -> Result<Plan> {
+        self.train_plan_from(target, &Source::Uploaded)
+    }
+
+    /// As [`Network::train_plan`], with the images of the batch from `source`.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("train", target.clone());
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_median() {
             median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
         }
-        project::apply(&mut b, "project", &self.parameters, &arrays)?;
+        let kinds = Kinds::of(&projections::table(&self.parameters, &self.projection));
+        project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, "input", self.batch);
+        self.gather(&mut b, source, x.view)?;
         let mode = Mode::Train;
         let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
         let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads };
@@ -252,7 +283,7 @@ impl Network {
         let arrays = self.parameters.arrays(&mut b);
         project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
         median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
-        project::apply(&mut b, "project", &self.parameters, &arrays)?;
+        project::apply(&mut b, "project", &self.parameters, &arrays, Kinds::ALL)?;
         b.finish()
     }
 
@@ -286,6 +317,17 @@ impl Network {
         let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
         self.loss(&mut b, "test.label", batch, all[all.len() - 1].view, halt)?;
         b.finish()
+    }
+
+    /// Fills the input `x` with the images that `index` names.
+    fn gather(&self, b: &mut Builder, source: &Source, x: View) -> Result<()> {
+        let Source::Resident { count, bytes } = *source else { return Ok(()) };
+        let features = self.input.iter().product();
+        let (elem, width) = if bytes { (Elem::U32, batch::words_per_image(features)) } else { (Elem::F32, features) };
+        let rows = b.buffer(RESIDENT, elem, &[count, width], Role::Input);
+        let levels = bytes.then(|| b.buffer(LEVELS, Elem::F32, &[256], Role::Input));
+        let index = b.buffer(INDEX, Elem::U32, &[self.batch], Role::Input);
+        batch::gather(b, "batch", &batch::Images { count, features, rows, levels }, index, x)
     }
 
     fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Tensor {

@@ -25,7 +25,7 @@ use toml::{Table, Value};
 use crate::error::{Error, Result};
 use de::{De, Failure};
 use source::Sources;
-use value::{number_or_false, number_or_none};
+use value::{bool_or_auto, number_or_false, number_or_none};
 
 pub use layer::{AvgPool, BatchNorm, Conv2d, Dropout, Layer, Linear, MaxPool, Relu, Residual};
 pub use shapes::{LayerShape, totals};
@@ -228,6 +228,9 @@ pub struct Data {
     /// Scale of the images where there is no contrast normalisation.
     #[serde(default)]
     pub scale: Scale,
+    /// Whether the training images are kept on the device; `None`, `"auto"`: where that is of use and they fit.
+    #[serde(default, with = "bool_or_auto", skip_serializing_if = "Option::is_none")]
+    pub resident: Option<bool>,
 }
 
 /// `data.scale`

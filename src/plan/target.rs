@@ -48,6 +48,8 @@ pub struct Target {
     pub limits: Limits,
     /// Subgroup size if the adapter has subgroup operations of one fixed size.
     pub subgroup: Option<u32>,
+    /// Whether shaders may use 64-bit integers.
+    pub int64: bool,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
 }
@@ -67,6 +69,7 @@ impl Target {
                 max_texture: 8192,
             },
             subgroup: None,
+            int64: false,
             forced: vec![],
         }
     }

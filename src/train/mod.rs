@@ -4,8 +4,10 @@ pub mod checkpoint;
 mod diagnose;
 pub mod layout;
 pub mod record;
+mod resident;
 mod run;
 pub mod schedule;
 pub mod state;
+mod watch;
 
 pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};

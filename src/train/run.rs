@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
-use super::{diagnose, schedule, state};
+use super::watch::{Seen, Watch};
+use super::{diagnose, resident, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
 use crate::eval::{Evaluator, Score};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::projections::{self, Projection};
-use crate::model::Network;
 use crate::model::preset::{Lr, Optimizer, Preset, Scale};
+use crate::model::{INDEX, Network, Source};
 use crate::plan::{Plan, Step};
 
 /// What a training run needs beside its preset.
@@ -104,7 +104,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let network = network(preset, &data)?;
     let mut runner = Runner::new(device);
     let target = runner.device.target.clone();
-    let plan = runner.load(network.train_plan(&target)?, false)?;
+    let source = resident::source(preset, &target, &data);
+    let plan = runner.load(network.train_plan_from(&target, &source)?, false)?;
+    resident::upload(&mut runner, &data, &source)?;
     let step = match &saved {
         Some(saved) => {
             state::upload(&mut runner, &network, saved)?;
@@ -131,10 +133,12 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         (_, out) => Run::create(out, preset, &about)?,
     };
     log::info!("run folder: {}", run.dir().display());
+    let watch = Watch::new(&network, step);
     let mut trainer = Trainer {
         preset,
         network,
         data,
+        source,
         runner,
         plan,
         run,
@@ -142,7 +146,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         per_epoch,
         total,
         step,
-        window: Window::start(step),
+        watch,
         stop: options.stop,
         quiet: options.quiet,
     };
@@ -170,22 +174,11 @@ fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
     every > 0 && step > 0 && step.is_multiple_of(per_epoch) && (step / per_epoch).is_multiple_of(every)
 }
 
-/// Steps since the last log line.
-struct Window {
-    first: u64,
-    since: Instant,
-}
-
-impl Window {
-    fn start(first: u64) -> Self {
-        Window { first, since: Instant::now() }
-    }
-}
-
 struct Trainer<'a> {
     preset: &'a Preset,
     network: Arc<Network>,
     data: Arc<Prepared>,
+    source: Source,
     runner: Runner,
     plan: Loaded,
     run: Run,
@@ -194,7 +187,7 @@ struct Trainer<'a> {
     total: u64,
     /// Steps done.
     step: u64,
-    window: Window,
+    watch: Watch,
     stop: &'a AtomicBool,
     quiet: bool,
 }
@@ -227,37 +220,49 @@ impl Trainer<'_> {
     fn run(mut self) -> Result<Outcome> {
         let bar = progress(self.quiet, self.total, self.step);
         let start = Position { step: self.step };
-        let mut batches = Batches::train(self.data.clone(), self.network.batch, self.preset.seed, start)?;
+        let uploaded = self.source == Source::Uploaded;
+        let batches = if uploaded { Batches::train } else { Batches::train_chosen };
+        let mut batches = batches(self.data.clone(), self.network.batch, self.preset.seed, start)?;
         if self.step == 0 {
             // So that a run can be resumed whenever it is killed.
             self.save()?;
         }
-        self.window = Window::start(self.step);
+        self.watch.go_on();
         while self.step < self.total {
             let Some(batch) = batches.next() else { break };
             let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
             if restarts && matches!(self.preset.optimizer, Optimizer::Sgd { .. }) {
                 self.runner.write("momentum", &vec![0; self.network.parameters.len()])?;
             }
-            self.runner.write("input", bytemuck::cast_slice(&batch.images))?;
+            if uploaded {
+                self.runner.write("input", bytemuck::cast_slice(&batch.images))?;
+            } else {
+                self.runner.write(INDEX, &batch.chosen)?;
+            }
             self.runner.write("label", &batch.labels)?;
             let block = self.block(self.step);
-            self.runner.run(&self.plan, &block)?;
             self.step += 1;
-            bar.inc(1);
             let last = self.step == self.total;
-            let epoch_ends = self.step.is_multiple_of(self.per_epoch);
-            let stop = self.stop.load(Ordering::SeqCst);
-            let save = last || stop || self.saves_at(epoch_ends);
-            let full = self.step - self.window.first == self.network.metric_slots() as u64;
+            let save = last || self.saves_at();
             let due = evaluates_at(self.preset, self.step, self.per_epoch);
             let evaluate = if last { self.selects() } else { due };
-            if save || evaluate || full || self.step.is_multiple_of(self.preset.log.every.max(1)) {
-                self.log(&bar)?;
+            let logs = self.step.is_multiple_of(self.preset.log.every.max(1)) || self.watch.is_full(self.step);
+            if save || evaluate || logs {
+                self.watch.run(&mut self.runner, &self.plan, &block, self.step)?;
+            } else {
+                self.runner.run(&self.plan, &block)?;
             }
+            bar.inc(1);
+            let stop = self.stop.load(Ordering::SeqCst);
+            let save = save || stop;
+            if stop {
+                self.watch.ask(&mut self.runner, &self.plan, self.step)?;
+            }
+            // What follows a line in the log, and what a checkpoint must not outlive, waits for it.
+            self.log(&bar, save || evaluate)?;
             if save {
                 self.save()?;
-                self.window = Window::start(self.step);
+                self.watch.go_on();
             }
             if stop && !last {
                 bar.abandon();
@@ -269,7 +274,7 @@ impl Trainer<'_> {
                     return Ok(self.outcome(None));
                 }
                 self.start_projection()?;
-                self.window = Window::start(self.step);
+                self.watch.go_on();
             }
         }
         bar.finish_and_clear();
@@ -288,50 +293,34 @@ impl Trainer<'_> {
         Outcome { scores, step: self.step, dir: self.run.dir().to_path_buf() }
     }
 
-    fn saves_at(&self, epoch_ends: bool) -> bool {
+    /// Whether a checkpoint is due after the steps done.
+    fn saves_at(&self) -> bool {
         let c = &self.preset.checkpoint;
+        let epoch_ends = self.step.is_multiple_of(self.per_epoch);
         let by_epoch = c.every_epochs > 0 && epoch_ends && (self.step / self.per_epoch).is_multiple_of(c.every_epochs);
         by_epoch || (c.every_steps > 0 && self.step.is_multiple_of(c.every_steps))
     }
 
-    /// Reads the metrics of the steps since the last line and writes one.
-    fn log(&mut self, bar: &ProgressBar) -> Result<()> {
-        let slots = self.network.metric_slots() as u64;
-        let words = self.runner.read("metrics", self.network.metric_slots() * 4)?;
-        let rows: &[f32] = bytemuck::cast_slice(&words);
-        let steps = self.step - self.window.first;
-        if steps == 0 {
-            return Ok(());
+    /// Writes a line for all numbers that have arrived; `wait`: for all that were asked for.
+    fn log(&mut self, bar: &ProgressBar, wait: bool) -> Result<()> {
+        while let Some(seen) = self.watch.take(&mut self.runner, wait)? {
+            let (steps, loss, seconds) = match seen {
+                Seen::Sound { steps, loss, seconds } => (steps, loss, seconds),
+                Seen::Unsound(bad) => {
+                    let block = self.block(bad);
+                    let data = self.data.clone();
+                    return Err(diagnose::non_finite(&mut self.runner, &self.network, data, &block, bad));
+                }
+            };
+            let step = steps.end;
+            let images = (step - steps.start) * self.network.batch as u64;
+            let images_per_s = images as f64 / seconds;
+            let epoch = step / self.per_epoch;
+            let lr = schedule::lr(self.preset, step - 1, self.per_epoch);
+            self.run.log(&StepLine { step, epoch, loss, lr, images_per_s })?;
+            bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {images_per_s:.0} images/s"));
         }
-        if let Some(bad) = self.first_unsound()? {
-            let block = self.block(bad);
-            let data = self.data.clone();
-            return Err(diagnose::non_finite(&mut self.runner, &self.network, data, &block, bad));
-        }
-        let losses = (self.window.first..self.step).map(|s| f64::from(rows[(s % slots) as usize * 4]));
-        let loss = losses.sum::<f64>() / steps as f64;
-        let images = (steps * self.network.batch as u64) as f64;
-        let rate = images / self.window.since.elapsed().as_secs_f64();
-        let epoch = self.step / self.per_epoch;
-        let lr = schedule::lr(self.preset, self.step - 1, self.per_epoch);
-        self.run.log(&StepLine { step: self.step, epoch, loss, lr, images_per_s: rate })?;
-        bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {rate:.0} images/s"));
-        self.window = Window::start(self.step);
         Ok(())
-    }
-
-    /// The first step whose loss or update was not finite, if any.
-    fn first_unsound(&self) -> Result<Option<u64>> {
-        let maxima = self.runner.read("maxima", self.network.parameters.chunks().len())?;
-        let flagged = maxima.iter().any(|&m| !f32::from_bits(m).is_finite());
-        let halt = self.runner.read("halt", 2)?;
-        if halt[0] == 0 {
-            // The update of the last step; the next would have halted.
-            return Ok(flagged.then(|| self.step - 1));
-        }
-        let bad = (self.window.first..self.step).find(|s| *s as u32 == halt[1]).unwrap_or(self.window.first);
-        // The step that halted only noticed a flag that the update of the step before had left.
-        Ok(Some(if flagged { bad.saturating_sub(1) } else { bad }))
     }
 
     fn save(&mut self) -> Result<()> {
@@ -417,7 +406,7 @@ impl Trainer<'_> {
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
 /// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
-/// and save.
+/// and save, where the images stay.
 fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
@@ -428,6 +417,7 @@ fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     then.eval = now.eval.clone();
     then.log = now.log.clone();
     then.checkpoint = now.checkpoint.clone();
+    then.data.resident = now.data.resident;
     if then == *now {
         return Ok(());
     }

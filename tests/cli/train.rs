@@ -167,3 +167,27 @@ fn the_demo_reaches_four_per_cent_and_five_with_one_bit() {
     };
     assert!(error("none") <= 4.0 && error("sign") <= 5.0, "{out}");
 }
+
+#[test]
+fn images_that_stay_on_the_device_give_the_bits_of_uploaded_ones() {
+    let place = Place::new();
+    // As bytes, and as the numbers that normalisation made of them.
+    for (kind, more) in [("bytes", ""), ("floats", "--set data.gcn=10")] {
+        let set = format!("{more} --set steps=25 --set log.every=3 --set eval.every=1 --set eval.distort=[\"sign\"]");
+        let (there, sent) = (format!("{kind}-there"), format!("{kind}-sent"));
+        place.trained(&there, &format!("{set} --set data.resident=true"));
+        place.trained(&sent, &format!("{set} --set data.resident=false"));
+        let variants = |run: &str| {
+            let text = fs::read_to_string(place.path(run).join("run.json")).unwrap();
+            serde_json::from_str::<Value>(&text).unwrap()["variants"].clone()
+        };
+        let kernel = if kind == "bytes" { "batch.gather_bytes" } else { "batch.gather" };
+        assert!(variants(&there)[kernel].is_string() && variants(&sent)[kernel].is_null());
+        place.assert_same(&there, &sent);
+    }
+    // Where they stay may change on the way.
+    place.trained("half", "--set steps=10 --set data.resident=true");
+    place.train("half", "--set steps=20 --set data.resident=false --resume").ok();
+    place.trained("whole", "--set steps=20");
+    place.assert_same("half", "whole");
+}

@@ -109,3 +109,20 @@ fn shuffles_are_uniform() {
     let chi: f64 = seen.iter().map(|n| (f64::from(*n) - 1000.0).powi(2) / 1000.0).sum();
     assert!(chi < 30.0, "{seen:?}");
 }
+
+#[test]
+fn batches_without_images_name_the_images_of_those_with() {
+    let data = prepared(23, 1);
+    let with = Batches::train(data.clone(), 5, 7, Position { step: 3 }).unwrap();
+    let without = Batches::train_chosen(data.clone(), 5, 7, Position { step: 3 }).unwrap();
+    for (with, without) in with.zip(without).take(8) {
+        assert!(without.images.is_empty());
+        assert_eq!((&with.chosen, &with.labels, with.position), (&without.chosen, &without.labels, without.position));
+        let images: Vec<f32> =
+            with.chosen.iter().flat_map(|i| &data.train.images[*i as usize * 12..][..12]).copied().collect();
+        assert_eq!(with.images, images);
+    }
+    // The last batch of a pass in order has fewer images than places.
+    let last = Batches::sequential(data, Part::Train, 5).unwrap().last().unwrap();
+    assert_eq!((last.valid, &last.chosen[..]), (3, &[20, 21, 22][..]));
+}

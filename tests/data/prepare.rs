@@ -5,7 +5,7 @@ use std::fs;
 use weightproof::data::gcn::gcn;
 use weightproof::data::prepare::prepare_in;
 use weightproof::data::zca::Zca;
-use weightproof::data::{Preprocessing, Scale};
+use weightproof::data::{Part, Preprocessing, Scale};
 
 use super::small_set;
 
@@ -176,4 +176,22 @@ fn parameters_that_make_no_sense_are_refused() {
     data.train.labels[4] = 3;
     let error = prepare_in(&data, &p, None, None).unwrap_err().to_string();
     assert!(error.contains("training image 4 has label 3"), "{error}");
+}
+
+#[test]
+fn scaled_images_come_back_as_their_bytes_and_the_levels_give_the_values_again() {
+    for preprocessing in [Preprocessing::RAW, Preprocessing::UNIT] {
+        let set = small_set(5, 3);
+        let prepared = prepare_in(&set, &preprocessing, None, None).unwrap();
+        let words = prepared.bytes(Part::Test).expect("bytes");
+        assert_eq!(words.len(), 3 * 3, "12 values, three words");
+        let levels = prepared.levels.as_ref().expect("levels");
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        let values: Vec<f32> = bytes.iter().map(|b| levels[usize::from(*b)]).collect();
+        assert_eq!(values, prepared.test.images);
+        // The file has [channel][row][column].
+        assert_eq!([bytes[0], bytes[1], bytes[2]], [set.test.images[0], set.test.images[6], set.test.images[1]]);
+    }
+    let normalised = Preprocessing { gcn: Some(1.0), ..Preprocessing::RAW };
+    assert!(prepare_in(&small_set(5, 3), &normalised, None, None).unwrap().bytes(Part::Test).is_none());
 }

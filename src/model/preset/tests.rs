@@ -321,3 +321,19 @@ fn no_truncation_or_altered_byte_of_a_preset_panics() {
         }
     }
 }
+
+#[test]
+fn where_the_images_stay_is_left_open_unless_it_is_said() {
+    let resident = |text: &str| {
+        let p =
+            Preset::from_toml(&SMALL.replacen("set = \"digits\"", &format!("set = \"digits\"\n{text}"), 1)).unwrap();
+        assert_eq!(Preset::from_toml(&p.to_toml()).unwrap(), p);
+        p.data.resident
+    };
+    assert_eq!([resident(""), resident("resident = \"auto\"")], [None, None]);
+    assert_eq!([resident("resident = true"), resident("resident = false")], [Some(true), Some(false)]);
+    says(
+        &wrong("set = \"digits\"", "set = \"digits\"\nresident = \"yes\""),
+        &["data.resident", "true, false or \"auto\""],
+    );
+}

@@ -186,6 +186,40 @@ pub(super) mod number_or_none {
     }
 }
 
+struct BoolOrAuto;
+
+impl Visitor<'_> for BoolOrAuto {
+    type Value = Option<bool>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false or \"auto\"")
+    }
+
+    fn visit_bool<E: de::Error>(self, b: bool) -> Result<Option<bool>, E> {
+        Ok(Some(b))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<bool>, E> {
+        if text == "auto" { Ok(None) } else { Err(E::invalid_type(Unexpected::Str(text), &self)) }
+    }
+}
+
+/// `true`, `false`, or `"auto"` for `None`.
+pub(super) mod bool_or_auto {
+    use super::*;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<bool>, D::Error> {
+        d.deserialize_any(BoolOrAuto)
+    }
+
+    pub fn serialize<S: Serializer>(x: &Option<bool>, s: S) -> Result<S::Ok, S::Error> {
+        match x {
+            Some(x) => s.serialize_bool(*x),
+            None => s.serialize_str("auto"),
+        }
+    }
+}
+
 struct SeedVisitor;
 
 impl Visitor<'_> for SeedVisitor {

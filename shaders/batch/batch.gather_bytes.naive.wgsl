@@ -1,0 +1,28 @@
+// x[n] = levels[the bytes of image index[n]], of those images that this window holds; the other samples of x stay.
+// One invocation owns one value of x. rows: [count, ceil(features / 4)] words of four bytes each, lowest first, of the
+// images from `first` on. levels [256]: what each byte becomes, so that the values are those that the host would give.
+// x [batch, features]. Grid: ceil(batch features / 64) workgroups, in rows.
+// include common/grid.wgsl
+struct Params { batch: u32, features: u32, first: u32, count: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> index: array<u32>;
+@group(0) @binding(2) var<storage, read> rows: array<u32>;
+@group(0) @binding(3) var<storage, read> levels: array<f32>;
+@group(0) @binding(4) var<storage, read_write> x: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let width = params.features;
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  if i >= params.batch * width {
+    return;
+  }
+  let row = index[i / width] - params.first;
+  if row >= params.count {
+    return;
+  }
+  let f = i % width;
+  let word = rows[row * ((width + 3u) / 4u) + f / 4u];
+  x[i] = levels[(word >> (8u * (f % 4u))) & 255u];
+}
