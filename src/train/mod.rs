@@ -6,6 +6,7 @@ pub mod layout;
 pub mod record;
 mod resident;
 mod run;
+mod saver;
 pub mod schedule;
 pub mod state;
 mod watch;
