@@ -23,6 +23,7 @@ pub mod relu;
 pub mod softmax_ce;
 pub mod square_hinge;
 pub mod texels;
+pub mod winograd;
 
 pub use twin::{Budget, Io, Scalars, Values};
 
@@ -34,6 +35,9 @@ pub static KERNELS: &[&Kernel] = &[
     &conv2d::FORWARD,
     &conv2d::GRAD_INPUT,
     &conv2d::GRAD_WEIGHT,
+    &winograd::WEIGHTS,
+    &winograd::INPUT_TRANSFORM,
+    &winograd::MULTIPLY,
     &relu::FORWARD,
     &relu::BACKWARD,
     &batchnorm::PARTIAL,
@@ -63,7 +67,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] = &[];
+pub static CHAINS: &[&Chain] = &[&winograd::FORWARD, &winograd::GRAD_INPUT];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -301,6 +305,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+    ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
+    ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
