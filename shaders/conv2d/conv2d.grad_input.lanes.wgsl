@@ -1,83 +1,81 @@
-// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan).
-// A subgroup owns 16 input pixels x 32 input channels. Each lane loads two pixels' output gradients, four channels at a
-// time, and the weights of its own four input channels for the same four output channels; rows travel by shuffle.
-// Grid: x = ceil(c_in / 32), y and z = ceil(pixels / 16) in rows of at most 32,768.
-// include common/lanes.wgsl
+// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures.
+// A subgroup owns 32 input pixels x 32 input channels (common/exchange.wgsl).
+// Grid: x = ceil(c_in / 32), y and z = ceil(pixels / 32) in rows of at most 32,768.
+// include common/exchange.wgsl
+// include common/texels.wgsl
 // include common/conv2d.wgsl
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(0) var<uniform> params: Params; // baked
+@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
 struct Pixel { n: u32, y: u32, x: u32 }
 
 // Padded coordinates of input pixel p; beyond the last pixel, some that no output reads.
-fn origin(p: u32) -> Pixel {
+fn padded(p: u32) -> Pixel {
   let n = p / (params.w * params.h);
   let row = p / params.w % params.h + params.pad_h;
   return Pixel(n, select(row, 0x40000000u, n >= params.n), p % params.w + params.pad_w);
 }
 
-struct Source { inside: bool, at: u32 }
-
-// Where tap (ky, kx) of a pixel lies in dy.
-fn source(p: Pixel, ky: u32, kx: u32) -> Source {
+// Channels c .. c + 3 of the output gradient that tap (ky, kx) reaches from a pixel; zeros where there is none.
+fn load(p: Pixel, ky: u32, kx: u32, c: u32) -> vec4<f32> {
   let oy = (p.y - ky) / params.stride_h;
   let ox = (p.x - kx) / params.stride_w;
   let inside = oy < params.oh && ox < params.ow && oy * params.stride_h == p.y - ky && ox * params.stride_w == p.x - kx;
-  return Source(inside, select(0u, ((p.n * params.oh + oy) * params.ow + ox) * (params.c_out / 4u), inside));
+  let at = ((p.n * params.oh + oy) * params.ow + ox) * params.c_out + c;
+  return select(vec4<f32>(0.0), textureLoad(dy, texel(select(0u, at / 4u, inside))), inside);
+}
+
+fn put(pixel: u32, column: u32, value: vec4<f32>) {
+  if pixel < params.n * params.h * params.w && column < params.c_in / 4u {
+    dx[pixel * (params.c_in / 4u) + column] = value;
+  }
+}
+
+fn put_all(pixel: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
+  put(pixel + (lane ^ 0u), column, (*acc)[0]);
+  put(pixel + (lane ^ 1u), column, (*acc)[1]);
+  put(pixel + (lane ^ 2u), column, (*acc)[2]);
+  put(pixel + (lane ^ 3u), column, (*acc)[3]);
+  put(pixel + (lane ^ 4u), column, (*acc)[4]);
+  put(pixel + (lane ^ 5u), column, (*acc)[5]);
+  put(pixel + (lane ^ 6u), column, (*acc)[6]);
+  put(pixel + (lane ^ 7u), column, (*acc)[7]);
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let pixels = params.n * params.h * params.w;
-  let tile = (wid.z * count.y + wid.y) * 16u;
-  if tile >= pixels {
-    return;
-  }
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 32u;
   let column = wid.x * 8u + lane;
-  let columns = params.c_in / 4u;
-  let own = min(column, columns - 1u) * 4u;
-  let low_pixel = origin(tile + lane);
-  let high_pixel = origin(tile + 8u + lane);
+  let own = min(column, params.c_in / 4u - 1u) * 4u;
   let depth = params.c_out / 4u;
-  var acc: Tile;
+  let p0 = padded(tile + lane);
+  let p1 = padded(tile + 8u + lane);
+  let p2 = padded(tile + 16u + lane);
+  let p3 = padded(tile + 24u + lane);
+  var acc0: Rows;
+  var acc1: Rows;
+  var acc2: Rows;
+  var acc3: Rows;
   for (var ky = 0u; ky < params.kh; ky++) {
     for (var kx = 0u; kx < params.kw; kx++) {
-      let low = source(low_pixel, ky, kx);
-      let high = source(high_pixel, ky, kx);
       let from_w = ((ky * params.kw + kx) * params.c_in + own) * depth;
       for (var c = 0u; c < depth; c++) {
-        let a = select(vec4<f32>(0.0), dy[low.at + c], low.inside);
-        let b = select(vec4<f32>(0.0), dy[high.at + c], high.inside);
+        // Four output channels of each of the lane's four input channels: the transpose of what accumulate wants.
         let at = from_w + c;
-        // Four output channels of each of the lane's four input channels: the transpose of what rank1 wants.
-        let t = transpose(mat4x4<f32>(w[at], w[at + depth], w[at + 2u * depth], w[at + 3u * depth]));
-        rank1(&acc, a.x, b.x, t[0]);
-        rank1(&acc, a.y, b.y, t[1]);
-        rank1(&acc, a.z, b.z, t[2]);
-        rank1(&acc, a.w, b.w, t[3]);
+        let t = transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
+                                      textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
+        accumulate(&acc0, load(p0, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
+        accumulate(&acc1, load(p1, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
+        accumulate(&acc2, load(p2, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
+        accumulate(&acc3, load(p3, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
       }
     }
   }
-  if column < columns {
-    let to = tile * columns + column;
-    if tile + 0u < pixels { dx[to + 0u * columns] = acc[0]; }
-    if tile + 1u < pixels { dx[to + 1u * columns] = acc[1]; }
-    if tile + 2u < pixels { dx[to + 2u * columns] = acc[2]; }
-    if tile + 3u < pixels { dx[to + 3u * columns] = acc[3]; }
-    if tile + 4u < pixels { dx[to + 4u * columns] = acc[4]; }
-    if tile + 5u < pixels { dx[to + 5u * columns] = acc[5]; }
-    if tile + 6u < pixels { dx[to + 6u * columns] = acc[6]; }
-    if tile + 7u < pixels { dx[to + 7u * columns] = acc[7]; }
-    if tile + 8u < pixels { dx[to + 8u * columns] = acc[8]; }
-    if tile + 9u < pixels { dx[to + 9u * columns] = acc[9]; }
-    if tile + 10u < pixels { dx[to + 10u * columns] = acc[10]; }
-    if tile + 11u < pixels { dx[to + 11u * columns] = acc[11]; }
-    if tile + 12u < pixels { dx[to + 12u * columns] = acc[12]; }
-    if tile + 13u < pixels { dx[to + 13u * columns] = acc[13]; }
-    if tile + 14u < pixels { dx[to + 14u * columns] = acc[14]; }
-    if tile + 15u < pixels { dx[to + 15u * columns] = acc[15]; }
-  }
+  put_all(tile, column, lane, &acc0);
+  put_all(tile + 8u, column, lane, &acc1);
+  put_all(tile + 16u, column, lane, &acc2);
+  put_all(tile + 24u, column, lane, &acc3);
 }

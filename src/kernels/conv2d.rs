@@ -198,7 +198,7 @@ pub static FORWARD: Kernel = Kernel {
             file: "conv2d/conv2d.forward.lanes.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.lanes.wgsl"),
             supports: |t, p| {
-                lanes(t, p)?;
+                exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
             grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out")),
@@ -207,7 +207,11 @@ pub static FORWARD: Kernel = Kernel {
             name: "lanes_any",
             file: "conv2d/conv2d.forward.lanes_any.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.lanes_any.wgsl"),
-            supports: lanes,
+            supports: |t, p| {
+                exchange(t, p)?;
+                let whole = (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).is_multiple_of(4);
+                if whole { Ok(()) } else { Err("the input is no whole number of texels") }
+            },
             grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out")),
         },
     ],
@@ -245,7 +249,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
             file: "conv2d/conv2d.grad_input.lanes.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.lanes.wgsl"),
             supports: |t, p| {
-                lanes(t, p)?;
+                exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
             grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in")),
@@ -359,13 +363,21 @@ fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     multiple_of_4(p, "c_out")
 }
 
+/// As [`lanes`], with operands in textures.
+fn exchange(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if t.limits.max_texture < 4096 {
+        return Err("it needs storage textures that can be read");
+    }
+    lanes(t, p)
+}
+
 fn multiple_of_4(p: &Params, name: &str) -> std::result::Result<(), &'static str> {
     if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
 }
 
-/// Grid of 16 x 32 tiles: columns in x, rows in y and z.
+/// Grid of 32 x 32 tiles: columns in x, rows in y and z.
 fn tiles(rows: usize, columns: usize) -> [u32; 3] {
-    let y = rows.div_ceil(16);
+    let y = rows.div_ceil(32);
     [columns.div_ceil(32) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
 }
 

@@ -25,6 +25,7 @@ pub mod roof;
 pub mod softmax_ce;
 pub mod square_hinge;
 pub mod texels;
+pub mod winograd;
 
 pub use twin::{Budget, Io, Scalars, Values};
 
@@ -36,6 +37,9 @@ pub static KERNELS: &[&Kernel] = &[
     &conv2d::FORWARD,
     &conv2d::GRAD_INPUT,
     &conv2d::GRAD_WEIGHT,
+    &winograd::WEIGHTS,
+    &winograd::INPUT_TRANSFORM,
+    &winograd::MULTIPLY,
     &relu::FORWARD,
     &relu::BACKWARD,
     &batchnorm::PARTIAL,
@@ -72,7 +76,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] = &[];
+pub static CHAINS: &[&Chain] = &[&winograd::FORWARD, &winograd::GRAD_INPUT];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -310,6 +314,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+    ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
+    ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
     ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),

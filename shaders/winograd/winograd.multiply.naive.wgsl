@@ -1,0 +1,34 @@
+// y = A^T m A with m = sum over k of v * u for each of the 16 places of a tile (common/winograd.wgsl).
+// One invocation per element of y.
+// Grid: ceil(elements of y / 64), rows of equal length beyond 65,535.
+// include common/grid.wgsl
+// include common/winograd.wgsl
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> v: array<f32>;
+@group(0) @binding(2) var<storage, read> u: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) local: u32) {
+  let e = linear_workgroup(wid, count) * 64u + local;
+  let column = e % params.c_out;
+  let ox = e / params.c_out % params.ow;
+  let oy = e / (params.c_out * params.ow) % params.oh;
+  let n = e / (params.c_out * params.ow * params.oh);
+  if n >= params.n {
+    return;
+  }
+  let tile = (n * ((params.oh + 1u) / 2u) + oy / 2u) * ((params.ow + 1u) / 2u) + ox / 2u;
+  var sum = 0.0;
+  for (var f = 0u; f < 16u; f++) {
+    var m = 0.0;
+    for (var k = 0u; k < params.c_in; k++) {
+      let from_v = (((tile / 32u * 16u + f) * (params.c_in / 4u) + k / 4u) * 32u + tile % 32u) * 4u + k % 4u;
+      let from_u = (((column / 16u * 16u + f) * (params.c_in / 4u) + k / 4u) * 16u + column % 16u) * 4u + k % 4u;
+      m = fma(v[from_v], u[from_u], m);
+    }
+    sum = fma(output_factor(oy % 2u, f / 4u) * output_factor(ox % 2u, f % 4u), m, sum);
+  }
+  y[e] = sum;
+}

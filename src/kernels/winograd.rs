@@ -1,0 +1,403 @@
+//! Convolutions of 3x3 filters with stride 1 by Winograd's F(2x2, 3x3) (A. Lavin, S. Gray, Fast Algorithms for
+//! Convolutional Neural Networks, 2015): weights and input are transformed, multiplied place by place, and the products
+//! transformed back. 2.25 times fewer products than the direct form, and factors (0, 1, -1, 1/2, 1/4) that are exact on
+//! small integers. `shaders/common/winograd.wgsl` has the matrices and the layouts.
+
+use super::case::{Case, CaseBuilder};
+use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use crate::error::Result;
+use crate::plan::{Builder, Elem, Params, Role, Target, Value, View};
+
+/// Tiles of a block of v, columns of a block of u.
+const TILES: usize = 32;
+const COLUMNS: usize = 16;
+
+/// Places of a transformed patch.
+const PLACES: usize = 16;
+
+/// Elements of the transformed input that are made and used at a time: they stay in the cache of a CPU (16 MiB).
+const PART: usize = 1 << 22;
+
+const INPUT: [[f64; 4]; 4] = [[1., 0., -1., 0.], [0., 1., 1., 0.], [0., -1., 1., 0.], [0., 1., 0., -1.]];
+const FILTER: [[f64; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0., 0., 1.]];
+const OUTPUT: [[f64; 4]; 2] = [[1., 1., 1., 0.], [0., 1., -1., -1.]];
+
+/// A convolution of 3x3 filters with stride 1, by the arrays it reads and writes: for the gradient with respect to the
+/// input, x is dy and y is dx.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    n: usize,
+    h: usize,
+    w: usize,
+    c_in: usize,
+    oh: usize,
+    ow: usize,
+    c_out: usize,
+    pad: [usize; 2],
+    /// Whether the weights are `[3, 3, c_out, c_in]` and turned by 180 degrees.
+    flip: bool,
+}
+
+impl Shape {
+    fn from(p: &Params) -> Self {
+        Shape {
+            n: p.u("n"),
+            h: p.u("h"),
+            w: p.u("w"),
+            c_in: p.u("c_in"),
+            oh: p.u("oh"),
+            ow: p.u("ow"),
+            c_out: p.u("c_out"),
+            pad: [p.u("pad_h"), p.u("pad_w")],
+            flip: p.u("flip") != 0,
+        }
+    }
+
+    fn params(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("n", self.n.into()),
+            ("h", self.h.into()),
+            ("w", self.w.into()),
+            ("c_in", self.c_in.into()),
+            ("oh", self.oh.into()),
+            ("ow", self.ow.into()),
+            ("c_out", self.c_out.into()),
+            ("pad_h", self.pad[0].into()),
+            ("pad_w", self.pad[1].into()),
+            ("flip", usize::from(self.flip).into()),
+        ]
+    }
+
+    /// Tiles of one image in y and x.
+    fn tiles(&self) -> [usize; 2] {
+        [self.oh.div_ceil(2), self.ow.div_ceil(2)]
+    }
+
+    /// Blocks of tiles.
+    fn blocks(&self) -> usize {
+        (self.n * self.tiles()[0] * self.tiles()[1]).div_ceil(TILES)
+    }
+
+    fn v_len(&self) -> usize {
+        self.blocks() * PLACES * self.c_in * TILES
+    }
+
+    fn u_len(&self) -> usize {
+        self.c_out.div_ceil(COLUMNS) * PLACES * self.c_in * COLUMNS
+    }
+
+    /// Position in v or u (`width` rows to a block) of a place, a channel and a row.
+    fn at(&self, width: usize, place: usize, k: usize, row: usize) -> usize {
+        (((row / width * PLACES + place) * (self.c_in / 4) + k / 4) * width + row % width) * 4 + k % 4
+    }
+
+    /// Images whose transformed input is made at a time: equal parts of the batch where that is possible, so that they
+    /// share their pipelines, and so many that every part begins aligned.
+    fn images(&self, alignment: usize) -> usize {
+        let aligned = |images: usize| {
+            let starts = [self.h * self.w * self.c_in, self.oh * self.ow * self.c_out];
+            starts.iter().all(|row| (images * row * 4).is_multiple_of(alignment))
+        };
+        let most = (PART / (self.v_len() / self.n)).max(1);
+        let fits = |images: &usize| *images <= most && aligned(*images);
+        let even = (1..=self.n).rev().filter(|i| self.n.is_multiple_of(*i)).find(fits);
+        match even {
+            Some(images) if 2 * images >= most.min(self.n) => images,
+            even => (1..=self.n).rev().find(fits).or(even).unwrap_or(self.n),
+        }
+    }
+}
+
+/// `conv2d.forward` by these kernels.
+pub static FORWARD: Chain = Chain {
+    kernel: "conv2d.forward",
+    name: "winograd",
+    supports,
+    record: |b, scope, p, args| {
+        let shape = Shape {
+            n: p.u("n"),
+            h: p.u("h"),
+            w: p.u("w"),
+            c_in: p.u("c_in"),
+            oh: p.u("oh"),
+            ow: p.u("ow"),
+            c_out: p.u("c_out"),
+            pad: [p.u("pad_h"), p.u("pad_w")],
+            flip: false,
+        };
+        record(b, scope, &shape, arg(args, "x"), arg(args, "w"), arg(args, "y"))
+    },
+};
+
+/// `conv2d.grad_input` by these kernels: dx is the convolution of dy with the weights turned by 180 degrees.
+pub static GRAD_INPUT: Chain = Chain {
+    kernel: "conv2d.grad_input",
+    name: "winograd",
+    supports: |t, p| {
+        supports(t, p)?;
+        if p.u("pad_h") > 2 || p.u("pad_w") > 2 { Err("it pads by 2 at most") } else { Ok(()) }
+    },
+    record: |b, scope, p, args| {
+        let shape = Shape {
+            n: p.u("n"),
+            h: p.u("oh"),
+            w: p.u("ow"),
+            c_in: p.u("c_out"),
+            oh: p.u("h"),
+            ow: p.u("w"),
+            c_out: p.u("c_in"),
+            pad: [2 - p.u("pad_h"), 2 - p.u("pad_w")],
+            flip: true,
+        };
+        record(b, scope, &shape, arg(args, "dy"), arg(args, "w"), arg(args, "dx"))
+    },
+};
+
+fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if [p.u("kh"), p.u("kw"), p.u("stride_h"), p.u("stride_w")] != [3, 3, 1, 1] {
+        return Err("it is for 3x3 filters with stride 1");
+    }
+    if p.u("groups") != 1 {
+        return Err("it knows one group only");
+    }
+    if !p.u("c_in").is_multiple_of(4) || !p.u("c_out").is_multiple_of(4) {
+        return Err("the channels are no multiple of 4");
+    }
+    lanes(t, p)?;
+    // One image at a time is the least that can be bound.
+    let patches = p.u("h").max(p.u("oh")).div_ceil(2) * p.u("w").max(p.u("ow")).div_ceil(2);
+    let bytes = 4 * PLACES * p.u("c_in").max(p.u("c_out")) * patches.next_multiple_of(TILES);
+    if bytes > t.limits.max_binding { Err("the transformed image exceeds the binding limit") } else { Ok(()) }
+}
+
+fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    texels(t, p)?;
+    if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
+}
+
+fn texels(t: &Target, _: &Params) -> std::result::Result<(), &'static str> {
+    if t.limits.max_texture < 4096 { Err("it needs storage textures that can be read") } else { Ok(()) }
+}
+
+fn arg(args: &[(&'static str, View)], name: &str) -> View {
+    args.iter().find(|(n, _)| *n == name).expect("an argument of the kernel").1
+}
+
+/// Appends the commands: the weights once, then part by part of the batch the input and the products.
+fn record(b: &mut Builder, scope: &str, shape: &Shape, x: View, w: View, y: View) -> Result<()> {
+    let u = transient(b, &format!("{scope}.u"), shape.u_len());
+    WEIGHTS.dispatch(b, scope, &shape.params(), &[("w", w), ("u", u)])?;
+    let images = shape.images(b.target.limits.offset_alignment);
+    for start in (0..shape.n).step_by(images) {
+        let part = start..(start + images).min(shape.n);
+        let shape_of = Shape { n: part.len(), ..*shape };
+        let v = transient(b, &format!("{scope}.v"), shape_of.v_len());
+        let (x, y) = (x.rows(&part, shape.n), y.rows(&part, shape.n));
+        INPUT_TRANSFORM.dispatch(b, scope, &shape_of.params(), &[("x", x), ("v", v)])?;
+        MULTIPLY.dispatch(b, scope, &shape_of.params(), &[("v", v), ("u", u), ("y", y)])?;
+    }
+    Ok(())
+}
+
+/// A transient whose name is `base`, or `base` with a number if that is taken.
+fn transient(b: &mut Builder, base: &str, len: usize) -> View {
+    let name = (2..).map(|i| format!("{base}{i}"));
+    let name = std::iter::once(base.to_owned()).chain(name).find(|n| !b.has(n)).expect("numbers do not end");
+    b.buffer(name, Elem::F32, &[len], Role::Transient)
+}
+
+/// u = G g G^T.
+pub static WEIGHTS: Kernel = Kernel {
+    name: "winograd.weights",
+    args: &[read("w"), write("u")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "winograd/winograd.weights.naive.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.weights.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(Shape::from(p).u_len().div_ceil(64)),
+        },
+        Variant {
+            name: "texels",
+            file: "winograd/winograd.weights.texels.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.weights.texels.wgsl"),
+            supports: |t, p| {
+                texels(t, p)?;
+                if p.u("c_out").is_multiple_of(4) { Ok(()) } else { Err("c_out is no multiple of 4") }
+            },
+            grid: |p, _| linear_grid((Shape::from(p).u_len() / (PLACES * 16)).div_ceil(64)),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let s = Shape::from(io.params);
+        let w = io.f("w");
+        let mut u = Scalars::zeros(io.len("u"));
+        for (column, k) in (0..s.c_out).flat_map(|c| (0..s.c_in).map(move |k| (c, k))) {
+            for (place, tap) in (0..PLACES).flat_map(|f| (0..9).map(move |t| (f, t))) {
+                let factor = FILTER[place / 4][tap / 3] * FILTER[place % 4][tap % 3];
+                let at = match s.flip {
+                    true => ((8 - tap) * s.c_out + column) * s.c_in + k,
+                    false => (tap * s.c_in + k) * s.c_out + column,
+                };
+                u.add(s.at(COLUMNS, place, k, column), factor * w[at]);
+            }
+        }
+        io.put("u", u);
+    },
+    budget: Budget::Sum(|_| 9),
+    flop: |_| 0.0,
+    cases: || {
+        cases(|c, s| {
+            let (w, u) = (c.operand("w", &[9 * s.c_in * s.c_out]), c.output("u", &[s.u_len()]));
+            WEIGHTS.dispatch(&mut c.b, "winograd.weights", &s.params(), &[("w", w), ("u", u)])
+        })
+    },
+};
+
+/// v = B^T d B.
+pub static INPUT_TRANSFORM: Kernel = Kernel {
+    name: "winograd.input",
+    args: &[read("x"), write("v")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "winograd/winograd.input.naive.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.input.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(Shape::from(p).v_len().div_ceil(64)),
+        },
+        Variant {
+            name: "texels",
+            file: "winograd/winograd.input.texels.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.input.texels.wgsl"),
+            supports: texels,
+            grid: |p, _| linear_grid((Shape::from(p).v_len() / (PLACES * 4)).div_ceil(128)),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let s = Shape::from(io.params);
+        let x = io.f("x");
+        let [rows, columns] = s.tiles();
+        let mut v = Scalars::zeros(io.len("v"));
+        for tile in 0..s.n * rows * columns {
+            let (n, ty, tx) = (tile / (rows * columns), tile / columns % rows, tile % columns);
+            for (dy, dx) in (0..4).flat_map(|y| (0..4).map(move |x| (y, x))) {
+                let (iy, ix) = ((2 * ty + dy).wrapping_sub(s.pad[0]), (2 * tx + dx).wrapping_sub(s.pad[1]));
+                if iy >= s.h || ix >= s.w {
+                    continue;
+                }
+                for (place, k) in (0..PLACES).flat_map(|f| (0..s.c_in).map(move |k| (f, k))) {
+                    let factor = INPUT[place / 4][dy] * INPUT[place % 4][dx];
+                    v.add(s.at(TILES, place, k, tile), factor * x[((n * s.h + iy) * s.w + ix) * s.c_in + k]);
+                }
+            }
+        }
+        io.put("v", v);
+    },
+    budget: Budget::Sum(|_| 4),
+    flop: |_| 0.0,
+    cases: || {
+        cases(|c, s| {
+            let (x, v) = (c.operand("x", &[s.n * s.h * s.w * s.c_in]), c.output("v", &[s.v_len()]));
+            INPUT_TRANSFORM.dispatch(&mut c.b, "winograd.input", &s.params(), &[("x", x), ("v", v)])
+        })
+    },
+};
+
+/// y = A^T (v * u) A.
+pub static MULTIPLY: Kernel = Kernel {
+    name: "winograd.multiply",
+    args: &[read("v"), read("u"), write("y")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "winograd/winograd.multiply.naive.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.multiply.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64)),
+        },
+        Variant {
+            name: "lanes",
+            file: "winograd/winograd.multiply.lanes.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.multiply.lanes.wgsl"),
+            supports: lanes,
+            grid: |p, _| {
+                let s = Shape::from(p);
+                [s.c_out.div_ceil(COLUMNS) as u32, s.blocks() as u32, 1]
+            },
+        },
+    ],
+    twin: |io: &mut Io| {
+        let s = Shape::from(io.params);
+        let (v, u) = (io.f("v"), io.f("u"));
+        let [rows, columns] = s.tiles();
+        let mut y = Scalars::zeros(io.len("y"));
+        for e in 0..y.value.len() {
+            let (pixel, column) = (e / s.c_out, e % s.c_out);
+            let (ox, oy, n) = (pixel % s.ow, pixel / s.ow % s.oh, pixel / s.ow / s.oh);
+            let tile = (n * rows + oy / 2) * columns + ox / 2;
+            for place in 0..PLACES {
+                let factor = OUTPUT[oy % 2][place / 4] * OUTPUT[ox % 2][place % 4];
+                for k in 0..if factor == 0.0 { 0 } else { s.c_in } {
+                    y.add(e, factor * v[s.at(TILES, place, k, tile)] * u[s.at(COLUMNS, place, k, column)]);
+                }
+            }
+        }
+        io.put("y", y);
+    },
+    budget: Budget::Sum(|p| PLACES * p.u("c_in")),
+    // That of the direct form, for the whole chain.
+    flop: |p| 18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")) as f64 * p.u("c_in") as f64,
+    cases: || {
+        cases(|c, s| {
+            let (v, u) = (c.operand("v", &[s.v_len()]), c.operand("u", &[s.u_len()]));
+            let y = c.output("y", &[s.n * s.oh * s.ow * s.c_out]);
+            MULTIPLY.dispatch(&mut c.b, "winograd.multiply", &s.params(), &[("v", v), ("u", u), ("y", y)])
+        })
+    },
+};
+
+fn cases(build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> Vec<Case> {
+    let base = Shape { n: 2, h: 6, w: 5, c_in: 8, oh: 6, ow: 5, c_out: 12, pad: [1, 1], flip: false };
+    let shapes = [
+        ("8 to 12", base),
+        ("8 to 12, flipped", Shape { flip: true, ..base }),
+        ("blocks filled", Shape { n: 4, h: 8, w: 8, oh: 8, ow: 8, c_in: 16, c_out: 32, ..base }),
+        ("a last column of blocks", Shape { n: 3, h: 4, w: 8, oh: 4, ow: 8, c_in: 4, c_out: 20, ..base }),
+        ("no pad", Shape { oh: 4, ow: 3, pad: [0, 0], ..base }),
+        ("pad 2", Shape { h: 2, w: 1, oh: 4, ow: 3, pad: [2, 2], flip: true, ..base }),
+    ];
+    let mut all = vec![];
+    for (name, s) in shapes {
+        all.push(Case::exact(format!("{name}, integers"), move |c| build(c, &s)));
+        all.push(Case::new(name, move |c| build(c, &s)));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matrices_make_a_convolution() {
+        // Against every pair of unit vectors: the transforms are linear.
+        for (tap, pixel) in (0..3).flat_map(|t| (0..4).map(move |p| (t, p))) {
+            for (o, row) in OUTPUT.iter().enumerate() {
+                let y: f64 = (0..4).map(|i| row[i] * FILTER[i][tap] * INPUT[i][pixel]).sum();
+                assert_eq!(y, f64::from(u8::from(pixel == o + tap)), "output {o}, tap {tap}, pixel {pixel}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_a_batch_are_even_small_and_aligned() {
+        let s = Shape { n: 50, h: 32, w: 32, c_in: 128, oh: 32, ow: 32, c_out: 128, pad: [1, 1], flip: false };
+        assert_eq!(s.images(256), 5);
+        // No part of two images or fewer begins aligned; 3 does not divide 7.
+        assert_eq!(Shape { n: 7, h: 64, w: 33, oh: 64, ow: 33, c_in: 256, c_out: 4, ..s }.images(1024), 2);
+        // A batch that has no aligned part stays whole.
+        assert_eq!(Shape { n: 3, h: 3, w: 3, oh: 3, ow: 3, c_in: 4, c_out: 4, ..s }.images(256), 3);
+    }
+}
