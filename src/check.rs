@@ -171,6 +171,7 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report
     let mut reports = vec![];
     let chains = kernel.chains().map(|c| (c.name, None));
     for (variant, source) in kernel.variants.iter().map(|v| (v.name, Some(v.source))).chain(chains) {
+        let mut runner = Runner::new(device.clone());
         let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
         for case in &cases {
             let knobs = match source {
@@ -179,7 +180,7 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report
             };
             let runs: Vec<bool> = knobs
                 .iter()
-                .map(|knobs| run_case(device, kernel, source.is_none(), case, knobs, &mut report))
+                .map(|knobs| run_case(&mut runner, kernel, source.is_none(), case, knobs, &mut report))
                 .collect::<Result<_>>()?;
             report.cases += usize::from(runs.contains(&true));
         }
@@ -190,7 +191,7 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report
 
 /// Runs one case of the variant or chain of a report, with some knobs; false if it cannot run on this adapter.
 fn run_case(
-    device: &Arc<Device>,
+    runner: &mut Runner,
     kernel: &'static Kernel,
     chain: bool,
     case: &Case,
@@ -198,14 +199,14 @@ fn run_case(
     report: &mut Report,
 ) -> Result<bool> {
     let settings: Vec<String> = knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let mut target = device.target.clone();
+    let mut target = runner.device.target.clone();
     target.forced = vec![(kernel.name.into(), format!("{}:{}", report.variant, settings.join(",")))];
     let built = match case.build(&target) {
         Err(Error::Unsupported { .. }) => return Ok(false),
         other => other?,
     };
     let at = format!("\"{}\" {}", case.name, settings.join(" "));
-    let mut runner = Runner::new(device.clone());
+    runner.clear();
     // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
     let load = |runner: &mut Runner| -> Result<Loaded> {
         let loaded = runner.load(built.plan.clone(), true)?;
@@ -215,23 +216,23 @@ fn run_case(
     let read = |runner: &Runner, loaded: &Loaded| -> Result<Vec<Vec<u32>>> {
         (0..loaded.plan.buffers.len()).map(|i| runner.read_buffer(loaded, i)).collect()
     };
-    let loaded = load(&mut runner)?;
-    match compare(&mut runner, &loaded, case.exact, case.one_sign) {
+    let loaded = load(runner)?;
+    match compare(runner, &loaded, case.exact, case.one_sign) {
         Ok(w) if w.share > report.worst.share => report.worst = w,
         Ok(_) => {}
         Err(e) => report.failures.push(format!("{}: {e}", at.trim())),
     }
     if chain {
-        match compare_result(&runner, &loaded, &built.data, kernel, case) {
+        match compare_result(runner, &loaded, &built.data, kernel, case) {
             Ok(w) if w.share > report.worst.share => report.worst = w,
             Ok(_) => {}
             Err(e) => report.failures.push(format!("{}, as a whole: {e}", at.trim())),
         }
     }
-    let first = read(&runner, &loaded)?;
-    let again = load(&mut runner)?;
+    let first = read(runner, &loaded)?;
+    let again = load(runner)?;
     runner.run_commands(&again, 0..again.plan.commands.len())?;
-    let second = read(&runner, &again)?;
+    let second = read(runner, &again)?;
     for ((b, first), second) in loaded.plan.buffers.iter().zip(first).zip(second) {
         if first != second {
             report.failures.push(format!("{}: {} differs between two runs", at.trim(), b.name));
