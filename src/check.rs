@@ -6,7 +6,7 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::case::Case;
-use crate::kernels::{self, Budget, Kernel, Values};
+use crate::kernels::{self, Budget, Kernel, Knobs, Values};
 use crate::plan::{Command, Plan, Target};
 
 /// The worst element of a comparison that stayed within its budget.
@@ -169,47 +169,74 @@ pub struct Report {
 pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report>> {
     let cases = (kernel.cases)();
     let mut reports = vec![];
-    let chains = kernel.chains().map(|c| (c.name, true));
-    for (variant, chain) in kernel.variants.iter().map(|v| (v.name, false)).chain(chains) {
-        let mut target = device.target.clone();
-        target.forced = vec![(kernel.name.into(), variant.into())];
+    let chains = kernel.chains().map(|c| (c.name, None));
+    for (variant, source) in kernel.variants.iter().map(|v| (v.name, Some(v.source))).chain(chains) {
+        let mut runner = Runner::new(device.clone());
         let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
         for case in &cases {
-            let built = match case.build(&target) {
-                Err(Error::Unsupported { .. }) => continue,
-                other => other?,
+            let knobs = match source {
+                Some(source) if case.every_knob => Knobs::combinations(source),
+                _ => vec![Knobs::default()],
             };
-            report.cases += 1;
-            let load = || -> Result<(Runner, Loaded)> {
-                let mut runner = Runner::new(device.clone());
-                let loaded = runner.load(built.plan.clone(), true)?;
-                for (name, words) in &built.data {
-                    runner.write(name, words)?;
-                }
-                Ok((runner, loaded))
-            };
-            let (mut first, loaded) = load()?;
-            match compare(&mut first, &loaded, case.exact, case.one_sign) {
-                Ok(w) if w.share > report.worst.share => report.worst = w,
-                Ok(_) => {}
-                Err(e) => report.failures.push(format!("\"{}\": {e}", case.name)),
-            }
-            if chain {
-                match compare_result(&first, &loaded, &built.data, kernel, case) {
-                    Ok(w) if w.share > report.worst.share => report.worst = w,
-                    Ok(_) => {}
-                    Err(e) => report.failures.push(format!("\"{}\", as a whole: {e}", case.name)),
-                }
-            }
-            let (mut second, again) = load()?;
-            second.run_commands(&again, 0..again.plan.commands.len())?;
-            for (i, b) in loaded.plan.buffers.iter().enumerate() {
-                if first.read_buffer(&loaded, i)? != second.read_buffer(&again, i)? {
-                    report.failures.push(format!("\"{}\": {} differs between two runs", case.name, b.name));
-                }
-            }
+            let runs: Vec<bool> = knobs
+                .iter()
+                .map(|knobs| run_case(&mut runner, kernel, source.is_none(), case, knobs, &mut report))
+                .collect::<Result<_>>()?;
+            report.cases += usize::from(runs.contains(&true));
         }
         reports.push(report);
     }
     Ok(reports)
+}
+
+/// Runs one case of the variant or chain of a report, with some knobs; false if it cannot run on this adapter.
+fn run_case(
+    runner: &mut Runner,
+    kernel: &'static Kernel,
+    chain: bool,
+    case: &Case,
+    knobs: &Knobs,
+    report: &mut Report,
+) -> Result<bool> {
+    let settings: Vec<String> = knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut target = runner.device.target.clone();
+    target.forced = vec![(kernel.name.into(), format!("{}:{}", report.variant, settings.join(",")))];
+    let built = match case.build(&target) {
+        Err(Error::Unsupported { .. }) => return Ok(false),
+        other => other?,
+    };
+    let at = format!("\"{}\" {}", case.name, settings.join(" "));
+    runner.clear();
+    // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
+    let load = |runner: &mut Runner| -> Result<Loaded> {
+        let loaded = runner.load(built.plan.clone(), true)?;
+        built.data.iter().try_for_each(|(name, words)| runner.write(name, words))?;
+        Ok(loaded)
+    };
+    let read = |runner: &Runner, loaded: &Loaded| -> Result<Vec<Vec<u32>>> {
+        (0..loaded.plan.buffers.len()).map(|i| runner.read_buffer(loaded, i)).collect()
+    };
+    let loaded = load(runner)?;
+    match compare(runner, &loaded, case.exact, case.one_sign) {
+        Ok(w) if w.share > report.worst.share => report.worst = w,
+        Ok(_) => {}
+        Err(e) => report.failures.push(format!("{}: {e}", at.trim())),
+    }
+    if chain {
+        match compare_result(runner, &loaded, &built.data, kernel, case) {
+            Ok(w) if w.share > report.worst.share => report.worst = w,
+            Ok(_) => {}
+            Err(e) => report.failures.push(format!("{}, as a whole: {e}", at.trim())),
+        }
+    }
+    let first = read(runner, &loaded)?;
+    let again = load(runner)?;
+    runner.run_commands(&again, 0..again.plan.commands.len())?;
+    let second = read(runner, &again)?;
+    for ((b, first), second) in loaded.plan.buffers.iter().zip(first).zip(second) {
+        if first != second {
+            report.failures.push(format!("{}: {} differs between two runs", at.trim(), b.name));
+        }
+    }
+    Ok(true)
 }

@@ -107,6 +107,12 @@ impl Runner {
         }
     }
 
+    /// Drops the buffers and keeps what is compiled.
+    pub fn clear(&mut self) {
+        self.shared.clear();
+        self.in_flight.clear();
+    }
+
     /// Compiles a plan and allocates its memory. `separate` gives every transient its own memory, so that all can be
     /// read after a run; otherwise transients share slots by lifetime.
     ///

@@ -114,6 +114,8 @@ pub struct Case {
     pub exact: bool,
     /// Terms of sums may all have one sign.
     pub one_sign: bool,
+    /// Variants run the case with every combination of their knobs, other cases with the defaults.
+    pub every_knob: bool,
     build: Arc<Build>,
 }
 
@@ -131,7 +133,7 @@ impl Case {
         name: impl Into<String>,
         build: impl Fn(&mut CaseBuilder) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Case { name: name.into(), exact: false, one_sign: false, build: Arc::new(build) }
+        Case { name: name.into(), exact: false, one_sign: false, every_knob: false, build: Arc::new(build) }
     }
 
     /// As [`Case::new`], with inputs on which every variant must be exact.
@@ -145,6 +147,11 @@ impl Case {
     /// Marks the case as one whose sums may have terms of one sign.
     pub fn one_sign(self) -> Self {
         Case { one_sign: true, ..self }
+    }
+
+    /// Marks the case as one that variants run with every combination of their knobs.
+    pub fn every_knob(self) -> Self {
+        Case { every_knob: true, ..self }
     }
 
     /// The plan for a target, with the data.

@@ -196,6 +196,16 @@ impl Knobs {
         source.lines().filter_map(parse).collect()
     }
 
+    /// Every combination of the allowed values that a shader file declares.
+    pub fn combinations(source: &str) -> Vec<Knobs> {
+        let mut all = vec![Knobs::default()];
+        for (name, _, allowed) in Self::declared(source) {
+            let with = |k: &Knobs, v: u32| Knobs(k.0.iter().cloned().chain([(name.clone(), v)]).collect());
+            all = all.iter().flat_map(|k| allowed.iter().map(move |&v| (k, v))).map(|(k, v)| with(k, v)).collect();
+        }
+        all
+    }
+
     /// Value of a knob.
     ///
     /// # Panics
@@ -319,6 +329,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
     ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),
+    ("common/register_tile.wgsl", include_str!("../../shaders/common/register_tile.wgsl")),
+    ("common/taps.wgsl", include_str!("../../shaders/common/taps.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
     ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),

@@ -82,24 +82,20 @@ impl Row {
 /// A forced variant that does not exist or cannot run the constants.
 pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Params) -> Result<Choice, Error> {
     // The last force wins, so that a command line can refine `*=naive`.
-    for (name, variant) in target.forced.iter().rev() {
+    for (name, text) in target.forced.iter().rev() {
         if name == kernel.name {
-            let Some(found) = find(kernel, variant, &[]) else {
-                let names = kernel.variants.iter().map(|v| v.name).chain(kernel.chains().map(|c| c.name));
-                let near = crate::error::suggest(variant, names);
-                return Err(Error::Invalid(format!("kernel {name} has no variant \"{variant}\".{near}")));
-            };
+            let found = forced(kernel, text)?;
             return match found.supports(target, params) {
                 Ok(()) => Ok(found),
                 Err(reason) => Err(Error::Unsupported {
                     scope: scope.into(),
-                    variant: format!("{name}={variant}"),
+                    variant: format!("{name}={text}"),
                     reason: reason.into(),
                 }),
             };
         }
         if name == "*"
-            && let Some(found) = find(kernel, variant, &[])
+            && let Some(found) = find(kernel, text, &[])
             && found.supports(target, params).is_ok()
         {
             return Ok(found);
@@ -128,6 +124,42 @@ impl Choice {
             Choice::Chain(c) => (c.supports)(target, params),
         }
     }
+}
+
+/// A variant or chain of `kernel` as a user forces it: its name, or `NAME:KNOB=VALUE,KNOB=VALUE` with knobs that differ from the
+/// defaults.
+///
+/// # Errors
+/// Unknown variants and knobs, values that are not allowed.
+pub fn forced(kernel: &'static Kernel, text: &str) -> Result<Choice, Error> {
+    let (name, settings) = text.split_once(':').unwrap_or((text, ""));
+    let Some(found) = find(kernel, name, &[]) else {
+        let names = kernel.variants.iter().map(|v| v.name).chain(kernel.chains().map(|c| c.name));
+        let near = crate::error::suggest(name, names);
+        return Err(Error::Invalid(format!("kernel {} has no variant \"{name}\".{near}", kernel.name)));
+    };
+    let declared = match &found {
+        Choice::Variant(variant, _) => Knobs::declared(variant.source),
+        Choice::Chain(_) => vec![],
+    };
+    let mut knobs = vec![];
+    for setting in settings.split(',').filter(|s| !s.is_empty()) {
+        let fail = |what: String| Error::Invalid(format!("{}={text}: {what}", kernel.name));
+        let (knob, value) =
+            setting.split_once('=').ok_or_else(|| fail(format!("write KNOB=VALUE instead of {setting}")))?;
+        let Some((_, _, allowed)) = declared.iter().find(|(n, ..)| n == knob) else {
+            let near = crate::error::suggest(knob, declared.iter().map(|(n, ..)| n.as_str()));
+            return Err(fail(format!("there is no knob {knob}.{near}")));
+        };
+        match value.parse() {
+            Ok(value) if allowed.contains(&value) => knobs.push((knob.to_owned(), value)),
+            _ => return Err(fail(format!("{knob} may be one of {allowed:?}"))),
+        }
+    }
+    Ok(match found {
+        Choice::Variant(variant, _) => Choice::Variant(variant, knobs),
+        chain => chain,
+    })
 }
 
 /// What is wrong with a table: unknown kernels, classes, variants, knobs, values outside the allowed ones.

@@ -1,0 +1,183 @@
+// As naive, for one group, c_in and c_out multiples of 4 and kernels up to 16 x 16, on GPUs: the structure of
+// conv2d.forward.tiled, with a matrix of input pixels x (ky, kx, co), gathered from dy, and the transposed weights,
+// (ky, kx, co) x c_in. Both are transposed in registers on their way to workgroup memory, so no second layout of the
+// weights is needed.
+// A stride s cuts the input pixels into classes by their position modulo s: only every s-th tap reaches a class, so a
+// workgroup works on pixels of one class and goes through the taps of that class alone, without a product by zero.
+// Grid: x = classes ceil(c_in / TILE_N), y and z = ceil(pixels of the largest class / TILE_M) in rows of at most 32,768.
+// include common/conv2d.wgsl
+// include common/register_tile.wgsl
+// include common/taps.wgsl
+@group(0) @binding(0) var<storage, read> dy: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(3) var<uniform> params: Params; // baked
+
+const TILE_M: u32 = 128u; // knob 64 128
+const TILE_N: u32 = 128u; // knob 64 128
+const BUFFERS: u32 = 1u; // knob 1 2
+
+const THREADS: u32 = TILE_M * TILE_N / 64u;
+const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the pixels, then the input channels
+var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
+
+// Pixels and taps of a class: tap i of a column is ky = first_y + i stride_h, the pixels are y = start_y + j stride_h.
+struct Class { start_y: u32, start_x: u32, rows: u32, columns: u32, first_y: u32, first_x: u32, taps_y: u32, taps_x: u32 }
+
+fn class_of(i: u32) -> Class {
+  let y = i / params.stride_w % params.stride_h; // a constant for stride 1
+  let x = i % params.stride_w;
+  let first_y = (y + params.pad_h) % params.stride_h;
+  let first_x = (x + params.pad_w) % params.stride_w;
+  return Class(y, x, (params.h + params.stride_h - 1u - y) / params.stride_h,
+               (params.w + params.stride_w - 1u - x) / params.stride_w, first_y, first_x,
+               (params.kh + params.stride_h - 1u - min(first_y, params.kh)) / params.stride_h,
+               (params.kw + params.stride_w - 1u - min(first_x, params.kw)) / params.stride_w);
+}
+
+// Four consecutive pixels of a class: where dy is for their first taps, and which taps are inside. Tap i lies i back.
+struct Pixels { at: vec4<u32>, mask: vec4<u32> }
+
+fn window(c: Class, p: u32) -> vec2<u32> {
+  let n = p / (c.columns * c.rows);
+  let oy = (p / c.columns % c.rows * params.stride_h + c.start_y + params.pad_h) / params.stride_h;
+  let ox = (p % c.columns * params.stride_w + c.start_x + params.pad_w) / params.stride_w;
+  let at = ((n * params.oh + oy) * params.ow + ox) * (params.c_out / 4u);
+  let mask = taps_back(oy, params.oh, c.taps_y) | (taps_back(ox, params.ow, c.taps_x) << 16u);
+  return vec2<u32>(at, select(0u, mask, n < params.n));
+}
+
+fn pixels(c: Class, first: u32) -> Pixels {
+  let p = window(c, first);
+  let q = window(c, first + 1u);
+  let r = window(c, first + 2u);
+  let s = window(c, first + 3u);
+  return Pixels(vec4<u32>(p.x, q.x, r.x, s.x), vec4<u32>(p.y, q.y, r.y, s.y));
+}
+
+// Four output channels of one tap for four pixels; a column holds one channel.
+fn fetch_dy(c: Class, p: Pixels, k: u32) -> mat4x4<f32> {
+  let depth = params.c_out / 4u;
+  let tap = k / depth;
+  let i = tap / max(c.taps_x, 1u);
+  let j = tap % max(c.taps_x, 1u);
+  let inside = tap_inside(p.mask, i, j) & vec4<bool>(i < c.taps_y);
+  let at = select(vec4<u32>(0u), p.at - (i * params.ow + j) * depth + k % depth, inside);
+  return transpose(mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
+                               select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w)));
+}
+
+// Four input channels for four output channels of one tap; a column holds one of the latter.
+fn fetch_w(c: Class, column: u32, k: u32) -> mat4x4<f32> {
+  let depth = params.c_out / 4u;
+  let tap = k / depth;
+  let ky = c.first_y + tap / max(c.taps_x, 1u) * params.stride_h;
+  let kx = c.first_x + tap % max(c.taps_x, 1u) * params.stride_w;
+  let inside = column * 4u < params.c_in && ky < params.kh;
+  let at = select(0u, ((ky * params.kw + kx) * params.c_in + column * 4u) * depth + k % depth, inside);
+  let step = select(0u, depth, inside);
+  let zero = vec4<f32>(0.0);
+  return transpose(mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
+                               select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside)));
+}
+
+// Stores a block in a stage: `column` counts words, `k` blocks.
+fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
+  let at = base + k * 4u * SPAN + (column ^ (k * 2u));
+  stages[at] = block[0];
+  stages[at + SPAN] = block[1];
+  stages[at + 2u * SPAN] = block[2];
+  stages[at + 3u * SPAN] = block[3];
+}
+
+// Writes a row of the tile: pixel p of the class.
+fn write(c: Class, p: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
+  let columns = params.c_in / 4u;
+  let n = p / (c.columns * c.rows);
+  let iy = p / c.columns % c.rows * params.stride_h + c.start_y;
+  let ix = p % c.columns * params.stride_w + c.start_x;
+  let to = ((n * params.h + iy) * params.w + ix) * columns + column;
+  if n < params.n {
+    if column < columns { dx[to] = left; }
+    if column + TILE_N / 8u < columns { dx[to + TILE_N / 8u] = right; }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let tile_m = (wid.z * count.y + wid.y) * TILE_M;
+  let across = (params.c_in + TILE_N - 1u) / TILE_N;
+  let c = class_of(wid.x / across);
+  if tile_m >= params.n * c.rows * c.columns {
+    return;
+  }
+  let tile_n = wid.x % across * (TILE_N / 4u);
+  // The blocks to fetch: TILE_M of dy, then TILE_N of w. Four invocations in a row read 64 bytes of a pixel or of the
+  // weights of one input channel.
+  let of_dy = lane < TILE_M;
+  let own = pixels(c, tile_m + lane / 4u * 4u);
+  let second = lane + THREADS - TILE_M;
+  let column = lane / 4u;
+  let column_second = second / 4u;
+  let k_own = lane % 4u;
+  let block = owned_block(lane, TILE_N / 8u);
+  let count_k = c.taps_y * c.taps_x * params.c_out;
+  var acc: RegisterTile;
+  var a: mat4x4<f32>;
+  var b: mat4x4<f32>;
+  if of_dy {
+    a = fetch_dy(c, own, k_own);
+  } else {
+    a = fetch_w(c, tile_n + column - TILE_M / 4u, k_own);
+  }
+  if second < TILE_N {
+    b = fetch_w(c, tile_n + column_second, k_own);
+  }
+  for (var s = 0u; s * 16u < count_k; s++) {
+    let base = s % BUFFERS * (16u * SPAN);
+    if BUFFERS == 1u {
+      workgroupBarrier();
+    }
+    put(base, column, k_own, a);
+    if second < TILE_N {
+      put(base, TILE_M / 4u + column_second, k_own, b);
+    }
+    workgroupBarrier();
+    if (s + 1u) * 16u < count_k {
+      if of_dy {
+        a = fetch_dy(c, own, s * 4u + 4u + k_own);
+      } else {
+        a = fetch_w(c, tile_n + column - TILE_M / 4u, s * 4u + 4u + k_own);
+      }
+      if second < TILE_N {
+        b = fetch_w(c, tile_n + column_second, s * 4u + 4u + k_own);
+      }
+    }
+    for (var k = 0u; k < 4u; k++) {
+      let row = base + k * 4u * SPAN;
+      let l = row + (block.y ^ (k * 2u));
+      let r = row + TILE_M / 4u + (block.x ^ (k * 2u));
+      outer_product(&acc, stages[l], stages[l + TILE_M / 8u], stages[r], stages[r + TILE_N / 8u]);
+      let l1 = l + SPAN;
+      let r1 = r + SPAN;
+      outer_product(&acc, stages[l1], stages[l1 + TILE_M / 8u], stages[r1], stages[r1 + TILE_N / 8u]);
+      let l2 = l1 + SPAN;
+      let r2 = r1 + SPAN;
+      outer_product(&acc, stages[l2], stages[l2 + TILE_M / 8u], stages[r2], stages[r2 + TILE_N / 8u]);
+      let l3 = l2 + SPAN;
+      let r3 = r2 + SPAN;
+      outer_product(&acc, stages[l3], stages[l3 + TILE_M / 8u], stages[r3], stages[r3 + TILE_N / 8u]);
+    }
+  }
+  let row = tile_m + block.y * 4u;
+  let to = tile_n + block.x;
+  write(c, row, to, acc[0], acc[8]);
+  write(c, row + 1u, to, acc[1], acc[9]);
+  write(c, row + 2u, to, acc[2], acc[10]);
+  write(c, row + 3u, to, acc[3], acc[11]);
+  write(c, row + TILE_M / 2u, to, acc[4], acc[12]);
+  write(c, row + TILE_M / 2u + 1u, to, acc[5], acc[13]);
+  write(c, row + TILE_M / 2u + 2u, to, acc[6], acc[14]);
+  write(c, row + TILE_M / 2u + 3u, to, acc[7], acc[15]);
+}
