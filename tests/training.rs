@@ -8,9 +8,9 @@ mod small;
 use serde_json::Value;
 use weightproof::check;
 use weightproof::gpu::{Readback, Runner};
-use weightproof::kernels::projections;
+use weightproof::kernels::{projections, relu};
 use weightproof::model::Network;
-use weightproof::plan::Step;
+use weightproof::plan::{Builder, Elem, Role, Step};
 use weightproof::train::schedule;
 
 fn reference() -> Value {
@@ -234,6 +234,22 @@ fn numbers_taken_steps_later_are_those_that_each_step_left() {
     assert_eq!(runner.take(&mut readback, false).unwrap(), None);
     let mut unknown = Readback::new(&[("metrix", 4)]);
     assert!(runner.read_later(&loaded, &mut unknown).unwrap_err().to_string().contains("metrix"));
+}
+
+#[test]
+fn an_array_uploaded_in_pieces_arrives_whole() {
+    const LEN: usize = (5 << 20) + 3;
+    let mut runner = Runner::new(common::device(false));
+    let mut b = Builder::new("upload", runner.device.target.clone());
+    let x = b.buffer("x", Elem::F32, &[LEN], Role::Input);
+    let y = b.transient("y", &[LEN]);
+    relu::forward(&mut b, "relu", LEN, x, y).unwrap();
+    let _loaded = runner.load(b.finish().unwrap(), false).unwrap();
+    let words: Vec<u32> = (0..LEN as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
+    runner.upload("x", &words).unwrap();
+    assert!(runner.read("x", LEN).unwrap() == words);
+    let error = runner.upload("x", &vec![0; LEN + 64]).unwrap_err().to_string();
+    assert!(error.contains("words do not fit"), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // As optimizer.adam.naive, four elements at a time, and each eight invocations walk through consecutive ones (run_of in
 // common/parameters.wgsl). Partial sums begin at multiples of four: a tensor with several has a multiple of 4 elements.
 // Of a tensor's last four, those behind its end are written back as they were.
-// Over naive: loads and stores four wide; on lavapipe three times as fast.
+// Over naive: loads and stores four wide; on lavapipe twice as fast.
 // Grid: one workgroup per chunk of the window, in rows.
 // include common/grid.wgsl
 // include common/step.wgsl
