@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use clap::Args;
 
@@ -38,6 +39,7 @@ pub struct Train {
 
 impl Train {
     pub(super) fn run(mut self, global: &Global) -> Result<ExitCode> {
+        let started = Instant::now();
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         let folder = PathBuf::from(&self.preset);
@@ -70,7 +72,7 @@ impl Train {
         ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
         let command = std::env::args().collect::<Vec<_>>().join(" ");
         let Train { data, out, .. } = self;
-        let options = train::Options { data, out, resume: saved, command, stop: &STOP, quiet: global.quiet };
+        let options = train::Options { data, out, resume: saved, command, stop: &STOP, quiet: global.quiet, started };
         let outcome = train::train(&preset, device, options)?;
         let at = outcome.dir.display();
         let Some(scores) = outcome.scores else {

@@ -1,7 +1,12 @@
 //! Initial weights, drawn on the host from Philox so that every adapter starts from the same bits.
 
+use rayon::prelude::*;
+
 use crate::kernels::parameters::{Parameters, Tensor};
 use crate::philox::{self, stream};
+
+/// Elements that a thread draws at a time; even, because a counter gives two.
+const CHUNK: usize = 1 << 14;
 
 /// How weights are drawn. Glorot and Bengio 2010 (Merolla et al. 2016), He et al. 2015 (McDonnell 2018).
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
@@ -25,26 +30,32 @@ impl Init {
         }
     }
 
-    /// Draws a tensor: element i from counter (i / 2, layer), so values depend on seed, layer and element alone.
-    fn draw(&self, tensor: &Tensor, seed: u64) -> Vec<f32> {
+    /// Draws a tensor: element i from counter (i / 2, layer), so values depend on seed, layer and element alone, however
+    /// the work is split over threads.
+    fn draw(&self, tensor: &Tensor, seed: u64, out: &mut [f32]) {
         let key = philox::key(seed, stream::INIT);
-        let word = |i: usize, k: usize| {
-            let c = philox::philox4x32([(i / 2) as u32, tensor.layer, 0, 0], key);
-            f64::from(philox::uniform01(c[(i % 2) * 2 + k]))
-        };
-        (0..tensor.len())
-            .map(|i| match self {
+        let value = |a: u32, b: u32| {
+            let [a, b] = [a, b].map(|word| f64::from(philox::uniform01(word)));
+            match self {
                 Init::GlorotUniform => {
                     let bound = 3f64.sqrt() * f64::from(tensor.init_std);
-                    ((2.0 * word(i, 0) - 1.0) * bound) as f32
+                    ((2.0 * a - 1.0) * bound) as f32
                 }
                 // Box-Muller in f64 on the host; one normal per pair of words.
                 Init::HeNormal | Init::Gaussian(_) => {
-                    let r = (-2.0 * word(i, 0).ln()).sqrt();
-                    (r * (std::f64::consts::TAU * word(i, 1)).cos() * f64::from(tensor.init_std)) as f32
+                    let r = (-2.0 * a.ln()).sqrt();
+                    (r * (std::f64::consts::TAU * b).cos() * f64::from(tensor.init_std)) as f32
                 }
-            })
-            .collect()
+            }
+        };
+        out.par_chunks_mut(CHUNK).enumerate().for_each(|(n, part)| {
+            for (i, pair) in part.chunks_mut(2).enumerate() {
+                let words = philox::philox4x32([(n * CHUNK / 2 + i) as u32, tensor.layer, 0, 0], key);
+                for (k, element) in pair.iter_mut().enumerate() {
+                    *element = value(words[2 * k], words[2 * k + 1]);
+                }
+            }
+        });
     }
 
     /// The flat array of all parameters at step 0: weights drawn, gammas 1, betas 0, padding 0.
@@ -53,7 +64,7 @@ impl Init {
         for t in &parameters.tensors {
             let part = &mut flat[t.offset..t.offset + t.len()];
             if t.init_std > 0.0 {
-                part.copy_from_slice(&self.draw(t, seed));
+                self.draw(t, seed, part);
             } else {
                 part.fill(t.initial);
             }
@@ -72,6 +83,23 @@ mod tests {
         assert!((Init::GlorotUniform.std(fan.0, fan.1) - (2.0f64 / (1152.0 + 2304.0)).sqrt()).abs() < 1e-15);
         assert!((Init::HeNormal.std(fan.0, fan.1) - (2.0f64 / 1152.0).sqrt()).abs() < 1e-15);
         assert_eq!(Init::Gaussian(0.01).std(1, 1), 0.01);
+    }
+
+    /// Threads take parts of a tensor; what an element is depends on its index alone.
+    #[test]
+    fn an_element_is_drawn_from_its_own_counter_whatever_the_length_of_the_tensor() {
+        let draw = |len: usize| {
+            let mut p = Parameters::default();
+            p.push(Tensor { init_std: 0.05, ..Tensor::new("a", &[len]) });
+            Init::GlorotUniform.weights(&p, 7)[..len].to_vec()
+        };
+        let (long, short) = (draw(3 * CHUNK + 5), draw(CHUNK + 1));
+        assert_eq!(short[..], long[..=CHUNK]);
+        for i in [0, 1, CHUNK - 1, CHUNK, 3 * CHUNK + 4] {
+            let words = philox::philox4x32([i as u32 / 2, 0, 0, 0], philox::key(7, stream::INIT));
+            let uniform = f64::from(philox::uniform01(words[i % 2 * 2]));
+            assert_eq!(long[i], ((2.0 * uniform - 1.0) * 3f64.sqrt() * f64::from(0.05f32)) as f32, "element {i}");
+        }
     }
 
     /// 100,000 weights: mean and standard deviation within five standard errors of what was asked for (one false alarm in

@@ -5,6 +5,7 @@ mod diagnose;
 pub mod layout;
 pub mod record;
 mod run;
+mod saver;
 pub mod schedule;
 pub mod state;
 

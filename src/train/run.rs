@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
+use super::saver::Saver;
 use super::{diagnose, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
@@ -34,6 +35,8 @@ pub struct Options<'a> {
     pub stop: &'a AtomicBool,
     /// No progress bars.
     pub quiet: bool,
+    /// When the program started, for the time to the first step.
+    pub started: Instant,
 }
 
 /// How a run ended.
@@ -95,7 +98,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     if let Some(saved) = &saved {
         same_preset(saved, preset)?;
     }
+    let reading = Instant::now();
     let data = load_data(preset, options.data.as_deref())?;
+    let start = Start { at: options.started, data: reading.elapsed() };
     let per_epoch = (data.train.labels.len() / preset.batch) as u64;
     if per_epoch == 0 {
         let message = format!("{} training images do not fill a batch of {}", data.train.labels.len(), preset.batch);
@@ -143,12 +148,14 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         total,
         step,
         window: Window::start(step),
+        saver: Saver::default(),
+        start,
         stop: options.stop,
         quiet: options.quiet,
     };
     let again = again && step < total || trainer.selects() && step > 0 && step >= total;
     if again && !trainer.look()? {
-        return Ok(trainer.outcome(None));
+        return trainer.outcome(None);
     }
     trainer.start_projection()?;
     trainer.run()
@@ -182,6 +189,15 @@ impl Window {
     }
 }
 
+/// What the time to the first step is made of.
+#[derive(Clone, Copy)]
+struct Start {
+    /// When the program started.
+    at: Instant,
+    /// Time for reading and preparing the data.
+    data: Duration,
+}
+
 struct Trainer<'a> {
     preset: &'a Preset,
     network: Arc<Network>,
@@ -195,6 +211,8 @@ struct Trainer<'a> {
     /// Steps done.
     step: u64,
     window: Window,
+    saver: Saver,
+    start: Start,
     stop: &'a AtomicBool,
     quiet: bool,
 }
@@ -232,6 +250,7 @@ impl Trainer<'_> {
             // So that a run can be resumed whenever it is killed.
             self.save()?;
         }
+        let first = self.step;
         self.window = Window::start(self.step);
         while self.step < self.total {
             let Some(batch) = batches.next() else { break };
@@ -243,6 +262,11 @@ impl Trainer<'_> {
             self.runner.write("label", &batch.labels)?;
             let block = self.block(self.step);
             self.runner.run(&self.plan, &block)?;
+            if self.step == first {
+                self.runner.finish()?;
+                let (all, data) = (self.start.at.elapsed().as_secs_f64(), self.start.data.as_secs_f64());
+                log::info!("first step done {all:.2} s after the start, {data:.2} s of them for the data");
+            }
             self.step += 1;
             bar.inc(1);
             let last = self.step == self.total;
@@ -261,18 +285,19 @@ impl Trainer<'_> {
             }
             if stop && !last {
                 bar.abandon();
-                return Ok(self.outcome(None));
+                return self.outcome(None);
             }
             if evaluate {
                 if !self.look()? {
                     self.save()?;
-                    return Ok(self.outcome(None));
+                    return self.outcome(None);
                 }
                 self.start_projection()?;
                 self.window = Window::start(self.step);
             }
         }
         bar.finish_and_clear();
+        self.saver.wait()?;
         if self.selects() {
             let best = checkpoint::load(record::best(self.run.dir()))?;
             let (step, error) = (best.text(key::STEP)?, best.text(key::VALIDATION)?);
@@ -281,11 +306,12 @@ impl Trainer<'_> {
             self.runner.write("weight", bytemuck::cast_slice(&weights))?;
         }
         let scores = self.evaluate(Part::Test, &self.preset.eval.distort, self.quiet)?;
-        Ok(self.outcome(scores))
+        self.outcome(scores)
     }
 
-    fn outcome(&self, scores: Option<Vec<Score>>) -> Outcome {
-        Outcome { scores, step: self.step, dir: self.run.dir().to_path_buf() }
+    fn outcome(&mut self, scores: Option<Vec<Score>>) -> Result<Outcome> {
+        self.saver.wait()?;
+        Ok(Outcome { scores, step: self.step, dir: self.run.dir().to_path_buf() })
     }
 
     fn saves_at(&self, epoch_ends: bool) -> bool {
@@ -310,6 +336,8 @@ impl Trainer<'_> {
         }
         let losses = (self.window.first..self.step).map(|s| f64::from(rows[(s % slots) as usize * 4]));
         let loss = losses.sum::<f64>() / steps as f64;
+        // So that what the log tells of can be resumed, and a full disk ends the run early.
+        self.saver.wait()?;
         let images = (steps * self.network.batch as u64) as f64;
         let rate = images / self.window.since.elapsed().as_secs_f64();
         let epoch = self.step / self.per_epoch;
@@ -334,13 +362,14 @@ impl Trainer<'_> {
         Ok(Some(if flagged { bad.saturating_sub(1) } else { bad }))
     }
 
+    /// Reads the state and lets a second thread write it.
     fn save(&mut self) -> Result<()> {
         let path = self.run.checkpoint();
         self.save_to(&path, None)
     }
 
     fn save_to(&mut self, path: &Path, validation: Option<f64>) -> Result<()> {
-        let tensors = state::download(&self.runner, &self.network)?;
+        let arrays = state::download(&self.runner, &self.network)?;
         let variants: Vec<String> = self.about.variants.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let position = self.step % self.per_epoch * self.network.batch as u64;
         let meta = [
@@ -354,7 +383,9 @@ impl Trainer<'_> {
         ];
         let validation = validation.map(|error| (key::VALIDATION, error.to_string()));
         let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();
-        checkpoint::save(path, &Checkpoint { tensors, meta })
+        let (network, path) = (self.network.clone(), path.to_path_buf());
+        self.saver
+            .start(move || checkpoint::save(path, &Checkpoint { tensors: state::tensors(&network, &arrays)?, meta }))
     }
 
     /// Whether images are held out to choose the best weights by.
@@ -370,6 +401,7 @@ impl Trainer<'_> {
             return Ok(self.evaluate(Part::Test, distort, true)?.is_some());
         }
         let Some(scores) = self.evaluate(Part::Validation, &distort[..1], true)? else { return Ok(false) };
+        self.saver.wait()?;
         let path = record::best(self.run.dir());
         // A run that was killed may have a best of later steps; the same steps give the same errors again.
         let best = match path.exists() {

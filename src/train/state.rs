@@ -19,15 +19,23 @@ fn stored_name(array: &str, name: &str) -> String {
     if array == "weight" { name.into() } else { format!("optimizer.{name}.{}", suffix(array)) }
 }
 
-/// Reads weights and optimiser state from the device. The caller adds the metadata.
+/// Reads weights and optimiser state from the device: `(array, elements)`. What is left is the host's work: [`tensors`].
 ///
 /// # Errors
 /// What the device reports.
-pub fn download(runner: &Runner, network: &Network) -> Result<BTreeMap<String, Tensor>> {
+pub fn download(runner: &Runner, network: &Network) -> Result<Vec<(&'static str, Vec<u32>)>> {
+    let arrays = std::iter::once(&"weight").chain(network.optimizer_state());
+    arrays.map(|array| Ok((*array, runner.read(array, network.parameters.len())?))).collect()
+}
+
+/// The tensors of a file from what [`download`] read. The caller adds the metadata.
+///
+/// # Errors
+/// None for arrays of this network.
+pub fn tensors(network: &Network, arrays: &[(&str, Vec<u32>)]) -> Result<BTreeMap<String, Tensor>> {
     let mut out = BTreeMap::new();
-    for array in std::iter::once(&"weight").chain(network.optimizer_state()) {
-        let words = runner.read(array, network.parameters.len())?;
-        let flat: &[f32] = bytemuck::cast_slice(&words);
+    for (array, words) in arrays {
+        let flat: &[f32] = bytemuck::cast_slice(words);
         for t in &network.parameters.tensors {
             let part = &flat[t.offset..t.offset + t.len()];
             let (shape, data) = layout::to_torch(&t.name, &t.shape, part, network.flattens(&t.name))?;
