@@ -1,5 +1,7 @@
-//! Writes a file so that a reader sees the old content or the new, never a part, whatever happens in between.
+//! Files replaced so that a reader sees the old content or the new, never a part, whatever happens in between; and the
+//! user's folders.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -47,6 +49,20 @@ fn sync_folder(path: &Path) -> Result<()> {
     #[cfg(not(unix))]
     let _ = path;
     Ok(())
+}
+
+/// Where what can be made again is kept: `$WEIGHTPROOF_CACHE`, else `$XDG_CACHE_HOME/weightproof`, else
+/// `~/.cache/weightproof`; `None` where there is no home.
+pub fn cache_dir() -> Option<PathBuf> {
+    user_dir("WEIGHTPROOF_CACHE", "XDG_CACHE_HOME", ".cache")
+}
+
+/// `$own`, else `$xdg/weightproof`, else `~/{below_home}/weightproof`; `None` where no home is known.
+pub fn user_dir(own: &str, xdg: &str, below_home: &str) -> Option<PathBuf> {
+    let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    set(own)
+        .or_else(|| Some(set(xdg)?.join("weightproof")))
+        .or_else(|| Some(env::home_dir()?.join(below_home).join("weightproof")))
 }
 
 #[cfg(test)]

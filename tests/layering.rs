@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What each kernel computes. No device: the twins are plain loops.
     ("kernels", &["plan", "philox", "error"]),
     // The two runners. They see plans and kernels, never the net that a plan came from, and not each other.
-    ("gpu", &["kernels", "plan", "philox", "error"]),
+    ("gpu", &["kernels", "plan", "files", "philox", "error"]),
     ("cpu", &["kernels", "plan", "philox", "error"]),
     // The comparison of the two runners.
     ("check", &["gpu", "cpu", "kernels", "plan", "error"]),

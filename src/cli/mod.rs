@@ -14,6 +14,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::{Error, Result, suggest};
+use crate::files;
 use crate::gpu::{Device, Options};
 use crate::kernels::KERNELS;
 
@@ -39,6 +40,10 @@ pub struct Global {
     /// Force a kernel's variant, e.g. conv2d.forward=naive; `*=naive` forces it wherever it can run
     #[arg(long, global = true, value_name = "KERNEL=VARIANT")]
     variant: Vec<String>,
+    /// Compile every pipeline anew and leave the driver's cache of them on disk alone ($WEIGHTPROOF_CACHE, else the
+    /// user's cache folder)
+    #[arg(long, global = true)]
+    no_pipeline_cache: bool,
     /// No progress bars, no messages but errors
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -63,7 +68,8 @@ impl Global {
             }
             forced.push((kernel.to_owned(), variant.to_owned()));
         }
-        let device = Device::open(&Options { device: self.device.clone(), forced, ..Options::default() })?;
+        let cache = if self.no_pipeline_cache { None } else { files::cache_dir() };
+        let device = Device::open(&Options { device: self.device.clone(), forced, cache, ..Options::default() })?;
         log::info!("adapter: {}", device.info);
         Ok(Arc::new(device))
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::files::{hex, user_dir};
+use super::files::hex;
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -20,12 +20,6 @@ const STRIDE: usize = 1 << 20;
 
 /// Identifies what a file holds.
 pub(super) type Key = [u8; 32];
-
-/// Where preprocessed images are kept: `$WEIGHTPROOF_CACHE`, else `$XDG_CACHE_HOME/weightproof`, else
-/// `~/.cache/weightproof`; `None` where there is no home.
-pub(super) fn default_dir() -> Option<PathBuf> {
-    user_dir("WEIGHTPROOF_CACHE", "XDG_CACHE_HOME", ".cache")
-}
 
 /// The file for `key` of the data set `set`.
 pub(super) fn path(dir: &Path, set: &str, key: &Key) -> PathBuf {

@@ -1,10 +1,9 @@
-//! What all readers share: whole files with one clear error each, digests, and the folders of a user.
+//! What all readers share: whole files with one clear error each, and digests.
 
-use std::env;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -62,12 +61,4 @@ pub(super) fn sha256(path: &Path) -> Result<String> {
             n => digest.update(&block[..n]),
         }
     }
-}
-
-/// `$own`, else `$xdg/weightproof`, else `~/{below_home}/weightproof`; `None` where no home is known.
-pub(super) fn user_dir(own: &str, xdg: &str, below_home: &str) -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    set(own)
-        .or_else(|| Some(set(xdg)?.join("weightproof")))
-        .or_else(|| Some(env::home_dir()?.join(below_home).join("weightproof")))
 }

@@ -145,7 +145,7 @@ pub fn info(name: &str) -> Result<&'static Info> {
 /// Where data sets are when no folder is named: `$WEIGHTPROOF_DATA`, else `$XDG_DATA_HOME/weightproof`, else
 /// `~/.local/share/weightproof`, else (where there is no home) the current folder.
 pub fn default_dir() -> PathBuf {
-    files::user_dir("WEIGHTPROOF_DATA", "XDG_DATA_HOME", ".local/share").unwrap_or_else(|| PathBuf::from("."))
+    crate::files::user_dir("WEIGHTPROOF_DATA", "XDG_DATA_HOME", ".local/share").unwrap_or_else(|| PathBuf::from("."))
 }
 
 /// Reads the data set called `name` from `dir` (`None`: [`default_dir`]), which is the folder its files are in or the

@@ -10,6 +10,7 @@ use super::gcn::gcn;
 use super::zca::{BLOCK, Zca};
 use super::{DataSet, Part, Shape, Split, cache};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Raised whenever the arithmetic changes, so that no cached result of the old one is taken for the new.
 const VERSION: u32 = 1;
@@ -106,7 +107,7 @@ impl Prepared {
 /// A data set that contradicts itself, a limit of 0, or parameters that are not positive. A cache that cannot be read
 /// or written is a warning, not an error.
 pub fn prepare(data: &DataSet, preprocessing: &Preprocessing, train_limit: Option<usize>) -> Result<Prepared> {
-    prepare_in(data, preprocessing, train_limit, cache::default_dir().as_deref())
+    prepare_in(data, preprocessing, train_limit, files::cache_dir().as_deref())
 }
 
 /// [`prepare`] with the cache in the folder `cache`; `None`: without a cache.

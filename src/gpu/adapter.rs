@@ -1,7 +1,9 @@
 //! Adapters: which there are, opening one, and what goes wrong on it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use super::cache::Cache;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{AdapterClass, Limits, Target};
 
@@ -35,6 +37,8 @@ pub struct Options {
     pub checked: bool,
     /// Variants forced by name.
     pub forced: Vec<(String, String)>,
+    /// Folder in which the driver's compiled pipelines are kept; absent: nowhere.
+    pub cache: Option<PathBuf>,
 }
 
 /// Errors that arrive when nobody waits for them.
@@ -52,6 +56,7 @@ pub struct Device {
     pub(super) queue: wgpu::Queue,
     pub(super) checked: bool,
     pub(super) pending: Arc<Mutex<Pending>>,
+    pub(super) cache: Option<Cache>,
     /// What the adapter says of itself.
     pub info: DeviceInfo,
     /// What plans are built for.
@@ -129,7 +134,8 @@ impl Device {
         let wanted = wgpu::Features::SUBGROUP
             | wgpu::Features::TIMESTAMP_QUERY
             | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
-            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
+            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES
+            | wgpu::Features::PIPELINE_CACHE;
         let mut features = adapter.features() & wanted;
         let matrices = has_matrices(&adapter);
         if matrices {
@@ -189,7 +195,8 @@ impl Device {
             subgroup: fixed.then_some(raw.subgroup_max_size),
             forced: options.forced.clone(),
         };
-        Ok(Device { device, queue, checked: options.checked, pending, info, target })
+        let cache = options.cache.as_deref().and_then(|folder| Cache::open(&device, &raw, folder));
+        Ok(Device { device, queue, checked: options.checked, pending, cache, info, target })
     }
 
     /// The first error that arrived since the last call.

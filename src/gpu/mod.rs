@@ -1,6 +1,7 @@
 //! The only module that names wgpu or naga: opens adapters, composes shaders, binds by name, runs plans.
 
 mod adapter;
+mod cache;
 pub mod compose;
 mod memory;
 mod pipelines;

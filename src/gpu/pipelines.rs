@@ -1,5 +1,7 @@
 //! From a kernel's variant to a compute pipeline.
 
+use rayon::prelude::*;
+
 use super::adapter::Device;
 use super::compose::compose;
 use super::reflect::{Reflected, reflect};
@@ -27,11 +29,21 @@ fn find(kernel: &str, variant: &str) -> Result<(&'static kernels::Kernel, &'stat
     Ok((k, v.ok_or_else(|| Error::Invalid(format!("kernel {kernel} has no variant {variant}")))?))
 }
 
-/// Compiles the pipeline of a command.
+/// Compiles the pipelines of commands, on all cores; one result for each, in their order.
+pub(super) fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
+    let built = commands.par_iter().map(|c| build(device, c)).collect();
+    if let (Some(cache), false) = (&device.cache, commands.is_empty()) {
+        cache.save();
+    }
+    built
+}
+
+/// Compiles the pipeline of a command. Error scopes belong to the calling thread, so an error names its own pipeline
+/// however many threads build.
 ///
 /// # Errors
 /// A shader that is broken, as [`Error::Shaders`]; what the device refuses.
-pub(super) fn build(device: &Device, c: &Command) -> Result<Pipeline> {
+fn build(device: &Device, c: &Command) -> Result<Pipeline> {
     let (k, v) = find(c.kernel, c.variant)?;
     let broken = |text: String| Error::Shaders(vec![text]);
     let composed = compose(v.file, v.source, &c.knobs, Some(&c.params)).map_err(broken)?;
@@ -84,7 +96,7 @@ pub(super) fn build(device: &Device, c: &Command) -> Result<Pipeline> {
                 zero_initialize_workgroup_memory: device.checked,
                 ..Default::default()
             },
-            cache: None,
+            cache: device.cache.as_ref().map(|c| &c.cache),
         });
         (pipeline, layout)
     })?;

@@ -1,7 +1,6 @@
 //! Executes plans: loaded once, run a million times.
 
-use std::collections::HashMap;
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use super::memory::{self, Memory};
 use super::pipelines::{self, Pipeline};
 use crate::error::{Error, Result};
 use crate::kernels::texels;
-use crate::plan::{self, Command, Plan, Role, Step};
+use crate::plan::{self, AdapterClass, Command, Plan, Role, Step};
 
 /// Steps that may be submitted before the host waits for the oldest.
 pub const AHEAD: usize = 3;
@@ -114,23 +113,9 @@ impl Runner {
     /// # Errors
     /// Every shader that is broken (not the first alone), and what the device refuses.
     pub fn load(&mut self, plan: Plan, separate: bool) -> Result<Loaded> {
-        let mut broken = vec![];
-        let mut pipelines = vec![];
-        for c in &plan.commands {
-            if is_transfer(c) {
-                pipelines.push(None);
-                continue;
-            }
-            match self.pipeline(c) {
-                Ok(p) => pipelines.push(Some(p)),
-                Err(Error::Shaders(mut texts)) => broken.append(&mut texts),
-                Err(other) => return Err(other),
-            }
-        }
-        if !broken.is_empty() {
-            broken.dedup();
-            return Err(Error::Shaders(broken));
-        }
+        let before = self.pipelines.len();
+        let pipelines = self.compile(&plan)?;
+        let fresh = self.pipelines.len() > before;
         let allocation = plan::memory::allocate(&plan);
         let mut slots: Vec<Option<Memory>> = vec![None; allocation.slots.len()];
         let mut buffers = vec![];
@@ -175,7 +160,27 @@ impl Runner {
             buffers.push(buffer);
         }
         let ready = self.bind(&plan, pipelines, &buffers)?;
+        if fresh && self.device.target.class == AdapterClass::Software {
+            self.warm(&ready);
+        }
         Ok(Loaded { plan, ready, buffers })
+    }
+
+    /// Software drivers compile a pipeline when it is first dispatched, on the thread that executes submits: dispatches
+    /// of no workgroup let that begin while the host goes on.
+    fn warm(&self, ready: &[Ready]) {
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for r in ready {
+                if let Ready::Dispatch(p, group) = r {
+                    pass.set_pipeline(&p.pipeline);
+                    pass.set_bind_group(0, group, &[]);
+                    pass.dispatch_workgroups(0, 0, 0);
+                }
+            }
+        }
+        self.device.queue.submit([encoder.finish()]);
     }
 
     fn bind(
@@ -234,14 +239,36 @@ impl Runner {
         Ok(out)
     }
 
-    fn pipeline(&mut self, c: &Command) -> Result<Arc<Pipeline>> {
-        let key = pipelines::key(c)?;
-        if let Some(p) = self.pipelines.get(&key) {
-            return Ok(p.clone());
+    /// The pipeline of each command, none for transfers. Builds those that no plan of this runner had before.
+    fn compile(&mut self, plan: &Plan) -> Result<Vec<Option<Arc<Pipeline>>>> {
+        let mut keys = vec![];
+        let mut missing: Vec<(&String, &Command)> = vec![];
+        for c in &plan.commands {
+            keys.push(if is_transfer(c) { None } else { Some(pipelines::key(c)?) });
         }
-        let p = Arc::new(pipelines::build(&self.device, c)?);
-        self.pipelines.insert(key, p.clone());
-        Ok(p)
+        let mut seen = HashSet::new();
+        for (key, c) in keys.iter().zip(&plan.commands) {
+            if let Some(key) = key
+                && !self.pipelines.contains_key(key)
+                && seen.insert(key)
+            {
+                missing.push((key, c));
+            }
+        }
+        let commands: Vec<&Command> = missing.iter().map(|(_, c)| *c).collect();
+        let mut broken = vec![];
+        for ((key, _), built) in missing.iter().zip(pipelines::build_all(&self.device, &commands)) {
+            match built {
+                Ok(p) => drop(self.pipelines.insert((*key).clone(), Arc::new(p))),
+                Err(Error::Shaders(mut texts)) => broken.append(&mut texts),
+                Err(other) => return Err(other),
+            }
+        }
+        if !broken.is_empty() {
+            broken.dedup();
+            return Err(Error::Shaders(broken));
+        }
+        Ok(keys.iter().map(|key| key.as_ref().map(|key| self.pipelines[key].clone())).collect())
     }
 
     /// Runs the whole plan once: writes the step block, submits one command buffer, and waits only if the device is

@@ -107,3 +107,39 @@ fn verify_names_the_files_that_are_missing_or_differ() {
     assert!(place.run("data verify digits").ok().starts_with("ok "));
     place.run("data verify digitz").refused(&["\"digits\""]);
 }
+
+/// The driver's compiled pipelines are kept in the cache folder where the driver can give them; whatever becomes of that
+/// file, the results are the same.
+#[test]
+fn a_damaged_or_unwritable_cache_of_pipelines_changes_nothing() {
+    let place = Place::new();
+    place.trained("first", "--set steps=5");
+    let kept = || -> Vec<PathBuf> {
+        let files = fs::read_dir(place.path("")).unwrap().map(|e| e.unwrap().path());
+        files.filter(|p| p.extension().is_some_and(|e| e == "pipelines")).collect()
+    };
+    let files = kept();
+    assert!(files.len() <= 1, "{files:?}");
+    for (round, file) in files.iter().cycle().take(4 * files.len()).enumerate() {
+        let good = fs::read(file).unwrap();
+        match round {
+            0 => fs::write(file, &good[..good.len() - 1]).unwrap(),
+            1 => fs::write(file, "no pipelines at all, and no digest of them either").unwrap(),
+            2 => fs::write(file, "").unwrap(),
+            _ => {
+                // A folder stands where the file should be.
+                fs::remove_file(file).unwrap();
+                fs::create_dir(file).unwrap();
+            }
+        }
+        let name = format!("again{round}");
+        let ran = place.train(&name, "--set steps=5");
+        assert_eq!(ran.err.contains("is damaged"), round < 3, "{}", ran.err);
+        ran.ok();
+        place.assert_same_tensors("first", &name);
+    }
+    files.iter().for_each(|f| fs::remove_dir(f).unwrap());
+    place.trained("without", "--set steps=5 --no-pipeline-cache");
+    assert_eq!(kept(), Vec::<PathBuf>::new(), "it is left alone");
+    place.assert_same_tensors("first", "without");
+}
