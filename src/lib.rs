@@ -52,6 +52,7 @@
 //! randomness, a pure function that the shaders compute too) and [`files`] (files replaced whole or not at all).
 #![warn(missing_docs)]
 
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod cpu;

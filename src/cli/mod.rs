@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, everything else to stderr; the exit code is 0 only on success.
 
+mod bench;
 mod check;
 mod data;
 mod distort;
@@ -85,6 +86,8 @@ enum Command {
     Check(check::Check),
     /// Where the time goes, shader by shader: table, roofline, trace
     Profile(profile::Profile),
+    /// Speed of training steps, kernels and cases; comparisons with other builds and other frameworks
+    Bench(bench::Bench),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
     /// Look inside: plans, shaders, adapters, presets, projections
@@ -107,7 +110,8 @@ pub fn main() -> std::process::ExitCode {
     env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
     let global = &cli.global;
     let done = match cli.command {
-        Command::Train(c) => c.run(global),
+        Command::Train(c) => c.run(global, begun),
+        Command::Bench(c) => c.run(global),
         Command::Eval(c) => c.run(global),
         Command::Check(c) => c.run(global),
         Command::Profile(c) => c.run(global, begun),
