@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod measure;
 pub mod peers;
+pub mod tune;
 
 use serde::{Deserialize, Serialize};
 

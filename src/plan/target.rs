@@ -1,5 +1,7 @@
 //! What a plan is built for: the adapter as plain data.
 
+use super::Row;
+
 /// Row of the tuning table an adapter falls into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdapterClass {
@@ -50,6 +52,8 @@ pub struct Target {
     pub subgroup: Option<u32>,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
+    /// Rows of the user's own tuning table: looked at before the shipped ones.
+    pub rows: Vec<Row>,
 }
 
 impl Target {
@@ -68,6 +72,7 @@ impl Target {
             },
             subgroup: None,
             forced: vec![],
+            rows: vec![],
         }
     }
 }
