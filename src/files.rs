@@ -57,6 +57,12 @@ pub fn cache_dir() -> Option<PathBuf> {
     user_dir("WEIGHTPROOF_CACHE", "XDG_CACHE_HOME", ".cache")
 }
 
+/// Where the user's own settings are: `$WEIGHTPROOF_CONFIG`, else `$XDG_CONFIG_HOME/weightproof`, else
+/// `~/.config/weightproof`; `None` where there is no home.
+pub fn config_dir() -> Option<PathBuf> {
+    user_dir("WEIGHTPROOF_CONFIG", "XDG_CONFIG_HOME", ".config")
+}
+
 /// `$own`, else `$xdg/weightproof`, else `~/{below_home}/weightproof`; `None` where no home is known.
 pub fn user_dir(own: &str, xdg: &str, below_home: &str) -> Option<PathBuf> {
     let set = |name: &str| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);

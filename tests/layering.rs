@@ -36,13 +36,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("figure", &[]),
     // Where the time of a step goes.
     ("profile", &["figure", "model", "kernels", "plan", "gpu", "data", "error"]),
+    // Speed, and comparisons of it.
+    ("bench", &["profile", "model", "kernels", "plan", "gpu", "error"]),
     // The loops, which join nets, data and a runner.
     ("eval", &["model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     // The command line: everything.
     (
         "cli",
-        &["train", "eval", "profile", "figure", "files", "model", "check", "kernels", "plan", "gpu", "data", "error"],
+        &[
+            "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels", "plan", "gpu", "data",
+            "error",
+        ],
     ),
     ("main", &["cli"]),
 ];

@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, everything else to stderr; the exit code is 0 only on success.
 
+mod bench;
 mod check;
 mod data;
 mod distort;
@@ -7,6 +8,7 @@ mod eval;
 mod profile;
 mod show;
 mod train;
+mod tune;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,7 +71,9 @@ impl Global {
             forced.push((kernel.to_owned(), variant.to_owned()));
         }
         let cache = if self.no_pipeline_cache { None } else { files::cache_dir() };
-        let device = Device::open(&Options { device: self.device.clone(), forced, cache, ..Options::default() })?;
+        let rows = tune::own_rows()?;
+        let options = Options { device: self.device.clone(), forced, rows, cache, ..Options::default() };
+        let device = Device::open(&options)?;
         log::info!("adapter: {}", device.info);
         Ok(Arc::new(device))
     }
@@ -85,6 +89,10 @@ enum Command {
     Check(check::Check),
     /// Where the time goes, shader by shader: table, roofline, trace
     Profile(profile::Profile),
+    /// Speed of training steps, kernels and cases; comparisons with other builds and other frameworks
+    Bench(bench::Bench),
+    /// Times variants and knobs at the shapes of a preset, and proposes rows for the tuning table
+    Tune(tune::Tune),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
     /// Look inside: plans, shaders, adapters, presets, projections
@@ -107,7 +115,9 @@ pub fn main() -> std::process::ExitCode {
     env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
     let global = &cli.global;
     let done = match cli.command {
-        Command::Train(c) => c.run(global),
+        Command::Train(c) => c.run(global, begun),
+        Command::Bench(c) => c.run(global),
+        Command::Tune(c) => c.run(global),
         Command::Eval(c) => c.run(global),
         Command::Check(c) => c.run(global),
         Command::Profile(c) => c.run(global, begun),

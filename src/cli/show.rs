@@ -87,7 +87,11 @@ impl Show {
             let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
             let network = Network::without_data(&preset, input)?;
             // The plan for the adapter at hand, else for the least that WebGPU guarantees.
-            let target = global.open().map_or_else(|_| Target::baseline(), |d| d.target.clone());
+            let target = match global.open() {
+                Ok(device) => device.target.clone(),
+                Err(Error::NoAdapter(_)) => Target::baseline(),
+                Err(other) => return Err(other),
+            };
             let plan = network.train_plan(&target)?;
             print(&listing::listing(&plan))?;
             let mut work = Work::default();

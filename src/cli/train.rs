@@ -38,8 +38,7 @@ pub struct Train {
 }
 
 impl Train {
-    pub(super) fn run(mut self, global: &Global) -> Result<ExitCode> {
-        let started = Instant::now();
+    pub(super) fn run(mut self, global: &Global, started: Instant) -> Result<ExitCode> {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         let folder = PathBuf::from(&self.preset);

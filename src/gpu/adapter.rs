@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::cache::Cache;
 use crate::error::{Error, Result, suggest};
-use crate::plan::{AdapterClass, Limits, Target};
+use crate::plan::{AdapterClass, Limits, Row, Target};
 
 /// What an adapter says of itself.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Options {
     pub checked: bool,
     /// Variants forced by name.
     pub forced: Vec<(String, String)>,
+    /// Rows of the user's own tuning table.
+    pub rows: Vec<Row>,
     /// Folder in which the driver's compiled pipelines are kept; absent: nowhere.
     pub cache: Option<PathBuf>,
 }
@@ -196,6 +198,7 @@ impl Device {
             subgroup: fixed.then_some(raw.subgroup_max_size),
             int64: features.contains(wgpu::Features::SHADER_INT64),
             forced: options.forced.clone(),
+            rows: options.rows.clone(),
         };
         let cache = options.cache.as_deref().and_then(|folder| Cache::open(&device, &raw, folder));
         Ok(Device { device, queue, checked: options.checked, pending, cache, info, target })

@@ -304,12 +304,13 @@ pub fn cpu(runner: &mut Runner, loaded: &Loaded, range: Range<usize>) -> Result<
 
 /// CPU nanoseconds of all threads of this process.
 #[cfg(unix)]
-fn process_time() -> Option<f64> {
+pub fn process_time() -> Option<f64> {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Some(t.tv_sec as f64 * 1e9 + t.tv_nsec as f64)
 }
 
+/// CPU nanoseconds of all threads of this process: the system does not tell.
 #[cfg(not(unix))]
-fn process_time() -> Option<f64> {
+pub fn process_time() -> Option<f64> {
     None
 }

@@ -1,6 +1,6 @@
-//! Which variant and knobs a kernel uses on a target: first match in `shaders/tuning.toml`.
+//! Which variant and knobs a kernel uses on a target: first match in the target's own rows, then in
+//! `shaders/tuning.toml`.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -12,26 +12,7 @@ use crate::plan::{Params, Target, Value};
 /// The shipped table.
 pub const TABLE: &str = include_str!("../../shaders/tuning.toml");
 
-/// One row of the table.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Row {
-    /// Kernel name, `conv2d.forward`.
-    pub kernel: String,
-    /// Adapter class; absent: every class.
-    pub class: Option<String>,
-    /// Variant name.
-    pub variant: String,
-    /// Inclusive ranges of the kernel's constants in which the row holds: `where = { c_in = [32, 4096] }`.
-    #[serde(default, rename = "where")]
-    pub shapes: BTreeMap<String, [u32; 2]>,
-    /// Knobs that differ from the shader's defaults.
-    #[serde(default)]
-    pub knobs: BTreeMap<String, u32>,
-    /// What was measured, and where.
-    #[serde(default)]
-    pub measured: String,
-}
+pub use crate::plan::Row;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,7 +57,7 @@ impl Row {
 }
 
 /// How `kernel` is computed on `target` with these constants: a forced variant or chain, else the first row of the
-/// table that can run them, else `naive`.
+/// target's own rows, then of the shipped table, that can run them, else `naive`.
 ///
 /// # Errors
 /// A forced variant that does not exist or cannot run the constants.
@@ -101,7 +82,7 @@ pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Pa
             return Ok(found);
         }
     }
-    for row in shipped().iter().filter(|r| r.matches(kernel, target, params)) {
+    for row in target.rows.iter().chain(shipped()).filter(|r| r.matches(kernel, target, params)) {
         let knobs: Vec<(String, u32)> = row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect();
         if let Some(found) = find(kernel, &row.variant, &knobs)
             && found.supports(target, params).is_ok()
@@ -162,6 +143,24 @@ pub fn forced(kernel: &'static Kernel, text: &str) -> Result<Choice, Error> {
     })
 }
 
+/// Parses and checks a table; `file` is named, with the line, in what is wrong with it.
+///
+/// # Errors
+/// No TOML, or rows that [`check`] finds fault with.
+pub fn read(file: &std::path::Path, text: &str) -> Result<Vec<Row>, Error> {
+    let rows = parse(text).map_err(|e| Error::format(file, format!("no tuning table: {e}")))?;
+    let starts = text.lines().enumerate().filter(|(_, l)| l.trim_start().starts_with("[[row]]")).map(|(i, _)| i + 1);
+    let lines: Vec<usize> = starts.collect();
+    let at = |i: usize| lines.get(i).map_or(String::new(), |l| format!("line {l}: "));
+    let bad: Vec<String> = rows
+        .iter()
+        .enumerate()
+        .flat_map(|(i, row)| check(std::slice::from_ref(row)).into_iter().map(move |b| (i, b)))
+        .map(|(i, b)| format!("{}{b}", at(i)))
+        .collect();
+    if bad.is_empty() { Ok(rows) } else { Err(Error::format(file, bad.join("; "))) }
+}
+
 /// What is wrong with a table: unknown kernels, classes, variants, knobs, values outside the allowed ones.
 pub fn check(rows: &[Row]) -> Vec<String> {
     let mut bad = vec![];
@@ -204,4 +203,52 @@ pub fn check(rows: &[Row]) -> Vec<String> {
         }
     }
     bad
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn variant(rows: &str, params: &Params) -> &'static str {
+        let rows = read(Path::new("own.toml"), rows).unwrap();
+        let target = Target { rows, ..Target::baseline() };
+        match choose(super::super::find("relu.forward").unwrap(), &target, "t", params).unwrap() {
+            Choice::Variant(v, _) => v.name,
+            Choice::Chain(c) => c.name,
+        }
+    }
+
+    #[test]
+    fn the_rows_of_a_target_come_before_the_shipped_ones_where_they_hold() {
+        let n = |n: u32| Params(vec![("n", n.into())]);
+        assert_eq!(variant("row = []", &n(64)), "vec4");
+        let own = "[[row]]\nkernel = \"relu.forward\"\nvariant = \"naive\"\nwhere = { n = [1, 100] }\n";
+        assert_eq!(variant(own, &n(64)), "naive");
+        assert_eq!(variant(own, &n(128)), "vec4");
+    }
+
+    #[test]
+    fn a_row_is_written_as_it_is_read() {
+        let row = Row {
+            kernel: "relu.forward".into(),
+            class: Some("software".into()),
+            variant: "vec4".into(),
+            shapes: [("n".to_owned(), [1, 5])].into(),
+            knobs: [("A".to_owned(), 2), ("B".to_owned(), 4)].into(),
+            measured: "1.5 us \"here\"".into(),
+        };
+        assert_eq!(parse(&(row.to_toml() + &Row::default().to_toml())).unwrap()[0], row);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_is_named_with_its_line() {
+        let read = |text: &str| read(Path::new("own.toml"), text).unwrap_err().to_string();
+        let two = "[[row]]\nkernel = \"relu.forward\"\nvariant = \"vec4\"\n[[row]]\nkernel = \"relu.forward\"\nvariant = \"x\"\n";
+        let e = read(two);
+        assert!(e.starts_with("own.toml: line 4") && e.contains("unknown variant"), "{e}");
+        let e = read("[[row]]\nkernel = relu\n");
+        assert!(e.contains("own.toml") && e.contains("line 2"), "{e}");
+    }
 }

@@ -7,10 +7,12 @@
 mod builder;
 pub mod listing;
 pub mod memory;
+mod row;
 mod step;
 mod target;
 
 pub use builder::Builder;
+pub use row::Row;
 pub use step::Step;
 pub use target::{AdapterClass, Limits, Target};
 

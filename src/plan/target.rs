@@ -1,5 +1,7 @@
 //! What a plan is built for: the adapter as plain data.
 
+use super::Row;
+
 /// Row of the tuning table an adapter falls into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdapterClass {
@@ -52,6 +54,8 @@ pub struct Target {
     pub int64: bool,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
+    /// Rows of the user's own tuning table: looked at before the shipped ones.
+    pub rows: Vec<Row>,
 }
 
 impl Target {
@@ -71,6 +75,7 @@ impl Target {
             subgroup: None,
             int64: false,
             forced: vec![],
+            rows: vec![],
         }
     }
 }

@@ -104,7 +104,7 @@ fn shares(d: &mut Drawing, families: &[Row]) {
         x += w;
     }
     let mut x = left;
-    for (i, r) in families.iter().enumerate() {
+    for (i, r) in families.iter().enumerate().take_while(|(_, r)| r.share >= LEAST) {
         let last = i + 1 >= PALETTE.len();
         let rest: f64 = families[i..].iter().map(|r| r.share).sum();
         let text = match last && families.len() > PALETTE.len() {
@@ -128,8 +128,8 @@ fn shares(d: &mut Drawing, families: &[Row]) {
 fn marks(d: &mut Drawing, points: &[Row]) {
     let all = [
         (Mark::Circle, "forward"),
-        (Mark::Triangle, "gradient of the input"),
-        (Mark::Square, "gradient of the weights"),
+        (Mark::Triangle, "input gradient"),
+        (Mark::Square, "weight gradient"),
         (Mark::Diamond, "statistics, update"),
     ];
     let present: Vec<_> = all.into_iter().filter(|(m, _)| points.iter().any(|r| mark(&r.name) == *m)).collect();

@@ -187,7 +187,7 @@ fn cpu_time_gets_a_column_where_it_was_measured() {
 fn json_lines_are_a_header_the_scopes_and_the_kernels() {
     let text = json::lines(&profile());
     let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(lines.len(), 1 + 6 + 6);
+    assert_eq!(lines.len(), 1 + 6 + 7);
     assert_eq!(lines[0]["weightproof_profile"], 1);
     assert_eq!(lines[0]["about"]["preset"], "demo/digits");
     assert_eq!(lines[0]["roofs"]["f32_flop"], 100e9);
@@ -272,9 +272,7 @@ fn the_trace_has_a_slice_per_command_and_repetition_on_the_track_of_its_family()
 #[test]
 fn the_figure_shows_the_roofs_and_labels_the_dear_scopes() {
     let svg = roofline::figure(&profile()).svg();
-    for text in
-        ["f32 100 GFLOP/s", "memory 10.0 GB/s", "conv1", "project", "operations per byte", "gradient of the weights"]
-    {
+    for text in ["f32 100 GFLOP/s", "memory 10.0 GB/s", "conv1", "project", "operations per byte", "weight gradient"] {
         assert!(svg.contains(text), "\"{text}\" is not in the figure");
     }
     assert!(!svg.contains(">relu1<"), "a scope of no weight has no label");

@@ -130,6 +130,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let maxima = runner.load(network.maxima_plan(&target)?, false)?;
     runner.run(&maxima, &Step::at(preset.seed, step))?;
     let variants = variants(&plan.plan);
+    if let Some(saved) = &saved {
+        say_other_variants(saved, &variants)?;
+    }
     let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
     let total = schedule::total_steps(preset, per_epoch);
     // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
@@ -174,6 +177,27 @@ fn variants(plan: &Plan) -> Vec<(String, String)> {
         all.entry(c.kernel).or_default().insert(format!("{}{knobs}", c.variant));
     }
     all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()
+}
+
+/// The variants as a checkpoint has them.
+fn joined(variants: &[(String, String)]) -> String {
+    variants.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("; ")
+}
+
+/// Says which kernels are computed otherwise than when the checkpoint was written: the numbers may then differ from those
+/// of a run in one go, by rounding.
+fn say_other_variants(saved: &Checkpoint, now: &[(String, String)]) -> Result<()> {
+    let then: BTreeSet<&str> = saved.text(key::VARIANTS)?.split("; ").collect();
+    let other: Vec<String> =
+        now.iter().map(|(k, v)| format!("{k}={v}")).filter(|v| !then.contains(v.as_str())).collect();
+    if !other.is_empty() {
+        log::warn!(
+            "resumed with other variants than the checkpoint was made with, so the numbers may differ by rounding \
+             (--variant KERNEL=VARIANT forces one). Now: {}",
+            other.join("; ")
+        );
+    }
+    Ok(())
 }
 
 /// Whether the network is tested after `step` steps, if they are not the last.
@@ -360,7 +384,6 @@ impl Trainer<'_> {
 
     fn save_to(&mut self, path: &Path, validation: Option<f64>) -> Result<()> {
         let arrays = state::download(&self.runner, &self.network)?;
-        let variants: Vec<String> = self.about.variants.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let position = self.step % self.per_epoch * self.network.batch as u64;
         let meta = [
             (key::PRESET, self.preset.to_toml()),
@@ -368,7 +391,7 @@ impl Trainer<'_> {
             (key::EPOCH, (self.step / self.per_epoch).to_string()),
             (key::POSITION, position.to_string()),
             (key::SEED, self.preset.seed.to_string()),
-            (key::VARIANTS, variants.join("; ")),
+            (key::VARIANTS, joined(&self.about.variants)),
             (key::ADAPTER, self.about.adapter.clone()),
         ];
         let validation = validation.map(|error| (key::VALIDATION, error.to_string()));

@@ -1,6 +1,7 @@
 //! The program as its users see it: a process with arguments, two streams, an exit code and the files it leaves. On the
 //! data set that is part of the program, with small networks.
 
+mod bench;
 mod distort;
 mod errors;
 mod evaluate;
@@ -85,7 +86,7 @@ impl Place {
         command.current_dir(self.dir.path()).stdin(Stdio::null());
         command.env_remove("RUST_LOG");
         // The driver's own cache stays: it saves compiling each shader in each process.
-        for name in ["XDG_RUNTIME_DIR", "WEIGHTPROOF_DATA", "WEIGHTPROOF_CACHE"] {
+        for name in ["XDG_RUNTIME_DIR", "WEIGHTPROOF_DATA", "WEIGHTPROOF_CACHE", "WEIGHTPROOF_CONFIG"] {
             command.env(name, self.dir.path());
         }
     }

@@ -1,0 +1,324 @@
+//! Times every way to compute a kernel at the shapes of a network, and proposes rows for the tuning table.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::measure::constants;
+use crate::error::Result;
+use crate::gpu::profile::time;
+use crate::gpu::{Device, Runner};
+use crate::kernels::{Kernel, Knobs};
+use crate::model::Network;
+use crate::plan::{AdapterClass, Params, Plan, Row, Target, Value};
+use crate::profile::quartiles;
+
+/// Combinations of knobs that are all tried; beyond, one knob is changed at a time.
+const MOST_COMBINATIONS: usize = 48;
+/// Nanoseconds that a way is measured for.
+const ENOUGH: f64 = 2e8;
+/// A way this much slower than the best is measured once only.
+const HOPELESS: f64 = 3.0;
+/// Turns of the best way and the present one before the best is believed.
+const TURNS: usize = 7;
+/// Least gain that is worth a row.
+const GAIN: f64 = 1.03;
+/// Operations above which `naive` is not tried on a software adapter: it would take seconds and never win.
+const TOO_MUCH_FOR_NAIVE: f64 = 1e9;
+
+/// Which plans of a network are looked at.
+type PlanOf = fn(&Network, &Target, usize) -> Result<Plan>;
+
+/// The plans whose shapes are tuned.
+const PLANS: [PlanOf; 2] = [|n, t, _| n.train_plan(t), |n, t, batch| n.test_plan(t, batch)];
+
+/// A kernel with its constants, and where it stands.
+struct Site {
+    plan: usize,
+    scope: String,
+    params: Params,
+    /// Kernels of the scope in its plainest form.
+    neighbours: BTreeSet<&'static str>,
+    flop: f64,
+}
+
+/// A way to compute a kernel.
+#[derive(Clone, Debug, PartialEq)]
+struct Way {
+    variant: String,
+    knobs: BTreeMap<String, u32>,
+}
+
+/// What was found for one shape.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Kernel and constants.
+    pub name: String,
+    /// Every way with its microseconds, the fastest first.
+    pub ways: Vec<(String, f64)>,
+    /// The present way's time as a multiple of the best one's, in turns.
+    pub gain: f64,
+}
+
+/// Tunes one kernel at the shapes of a network. What was found for every shape, and the rows that would make it faster.
+///
+/// # Errors
+/// What the device reports; a network that it cannot hold.
+pub fn kernel(
+    device: &Arc<Device>,
+    network: &Network,
+    kernel: &'static Kernel,
+    eval_batch: usize,
+    when: &str,
+) -> Result<(Vec<Found>, Vec<Row>)> {
+    let sites = sites(device, network, kernel, eval_batch)?;
+    let (mut found, mut best) = (vec![], vec![]);
+    let mut runner = Runner::new(device.clone());
+    for site in &sites {
+        let mut bench = SiteBench { device, network, kernel, eval_batch, site, runner: &mut runner };
+        let (one, row) = bench.search(when)?;
+        log::info!("{}: {}", one.name, one.ways.first().map_or("", |w| w.0.as_str()));
+        found.push(one);
+        best.push(row);
+    }
+    Ok((found, rows(&sites.iter().map(|s| s.params.clone()).collect::<Vec<_>>(), &best)))
+}
+
+/// Every distinct set of constants with which a network uses a kernel.
+fn sites(device: &Device, network: &Network, kernel: &'static Kernel, eval_batch: usize) -> Result<Vec<Site>> {
+    let target = Target { forced: vec![("*".into(), "naive".into())], ..device.target.clone() };
+    let mut out: Vec<Site> = vec![];
+    for (plan, make) in PLANS.iter().enumerate() {
+        let made = make(network, &target, eval_batch)?;
+        for c in made.commands.iter().filter(|c| c.kernel == kernel.name) {
+            if out.iter().any(|s| s.params == c.params) {
+                continue;
+            }
+            let neighbours = made.commands.iter().filter(|o| o.scope == c.scope).map(|o| o.kernel).collect();
+            let (scope, params, flop) = (c.scope.clone(), c.params.clone(), kernel.work(c).flop);
+            out.push(Site { plan, scope, params, neighbours, flop });
+        }
+    }
+    Ok(out)
+}
+
+struct SiteBench<'a> {
+    device: &'a Arc<Device>,
+    network: &'a Network,
+    kernel: &'static Kernel,
+    eval_batch: usize,
+    site: &'a Site,
+    runner: &'a mut Runner,
+}
+
+impl SiteBench<'_> {
+    /// The commands that compute the site in a way; none if it cannot run here. Without a way: as things stand.
+    fn plan(&self, way: Option<&Way>) -> Result<Option<Plan>> {
+        let mut target = self.device.target.clone();
+        if let Some(way) = way {
+            // Not forced: a force cannot carry knobs, and what cannot run here falls through to the next row.
+            let row = |kernel: &str, variant: &str, knobs: &BTreeMap<String, u32>| Row {
+                kernel: kernel.into(),
+                variant: variant.into(),
+                knobs: knobs.clone(),
+                ..Row::default()
+            };
+            let plain = self.site.neighbours.iter().filter(|n| **n != self.kernel.name);
+            let own = row(self.kernel.name, &way.variant, &way.knobs);
+            let others = plain.map(|n| row(n, "naive", &BTreeMap::new()));
+            target.rows = std::iter::once(own).chain(others).chain(target.rows).collect();
+            target.forced.clear();
+        }
+        let mut plan = PLANS[self.site.plan](self.network, &target, self.eval_batch)?;
+        let chain = |kernel: &str| !self.site.neighbours.contains(kernel);
+        plan.commands.retain(|c| {
+            let own = c.kernel == self.kernel.name && c.params == self.site.params;
+            c.scope == self.site.scope && (own || chain(c.kernel))
+        });
+        let Some(way) = way else { return Ok(Some(plan)) };
+        let ran = match self.kernel.variant(&way.variant) {
+            Some(_) => plan.commands.iter().any(|c| c.kernel == self.kernel.name && c.variant == way.variant),
+            None => !plan.commands.is_empty() && plan.commands.iter().all(|c| c.kernel != self.kernel.name),
+        };
+        Ok(ran.then_some(plan))
+    }
+
+    /// Nanoseconds of each of some runs.
+    fn run(&mut self, plan: Plan, repeats: usize) -> Result<Vec<f64>> {
+        let loaded = self.runner.load(plan, false)?;
+        let times = time(self.runner, &loaded, 0..loaded.plan.commands.len(), repeats)?;
+        Ok((0..repeats).map(|r| times.iter().map(|t| t[r]).sum()).collect())
+    }
+
+    /// The present way first, then all others that can run here.
+    fn search(&mut self, when: &str) -> Result<(Found, Option<Row>)> {
+        let name = format!("{} {}", self.kernel.name, constants(&self.site.params));
+        let median = |times: &[f64]| quartiles(times.iter().copied())[1];
+        let present = self.plan(None)?.expect("the site is in the plan");
+        let label = present.commands.iter().find(|c| c.kernel == self.kernel.name).map(super::measure::variant);
+        let label = label.unwrap_or_else(|| "as planned".into());
+        let once = self.run(present, 1)?[0];
+        let mut least = once;
+        let mut ways: Vec<(Way, f64)> = vec![];
+        for way in ways_of(self.kernel) {
+            let slow = way.variant == "naive" && self.site.flop > TOO_MUCH_FOR_NAIVE;
+            if slow && self.device.target.class == AdapterClass::Software {
+                continue;
+            }
+            let Some(plan) = self.plan(Some(&way))? else { continue };
+            let mut times = self.run(plan.clone(), 1)?;
+            if times[0] < HOPELESS * least {
+                let more = (ENOUGH / times[0].max(1.0)).clamp(2.0, 30.0) as usize;
+                times.extend(self.run(plan, more)?);
+            }
+            let ns = median(&times);
+            least = least.min(ns);
+            ways.push((way, ns));
+        }
+        ways.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let shown = ways.iter().map(|(w, ns)| (w.to_string(), ns / 1e3)).collect();
+        let Some((best, _)) = ways.first() else { return Ok((Found { name, ways: shown, gain: 1.0 }, None)) };
+        let (mut now, mut then) = (vec![], vec![]);
+        for _ in 0..TURNS {
+            let (present, other) = (self.plan(None)?, self.plan(Some(best))?);
+            now.extend(self.run(present.expect("as above"), 1)?);
+            then.extend(self.run(other.expect("as above"), 1)?);
+        }
+        let [low, gain, _] = quartiles(now.iter().zip(&then).map(|(n, t)| n / t));
+        let row = (gain > GAIN && low > 1.0 && best.to_string() != label).then(|| Row {
+            kernel: self.kernel.name.into(),
+            class: Some(self.device.target.class.name().into()),
+            variant: best.variant.clone(),
+            knobs: best.knobs.clone(),
+            shapes: BTreeMap::new(),
+            measured: format!(
+                "{:.1} us, {label} {:.1} us; {}, {when}",
+                median(&then) / 1e3,
+                median(&now) / 1e3,
+                self.device.info.name
+            ),
+        });
+        Ok((Found { name, ways: shown, gain }, row))
+    }
+}
+
+impl std::fmt::Display for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.variant)?;
+        self.knobs.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+    }
+}
+
+/// Every variant with every combination of its knobs, and every chain. Only knobs that differ from the defaults are named.
+fn ways_of(kernel: &'static Kernel) -> Vec<Way> {
+    let mut out = vec![];
+    for v in kernel.variants {
+        let knobs = combinations(&Knobs::declared(v.source));
+        out.extend(knobs.into_iter().map(|knobs| Way { variant: v.name.into(), knobs }));
+    }
+    out.extend(kernel.chains().map(|c| Way { variant: c.name.into(), knobs: BTreeMap::new() }));
+    out
+}
+
+fn combinations(declared: &[(String, u32, Vec<u32>)]) -> Vec<BTreeMap<String, u32>> {
+    let mut out = vec![BTreeMap::new()];
+    let all: usize = declared.iter().map(|(.., allowed)| allowed.len().max(1)).product();
+    for (name, default, allowed) in declared {
+        let others = || allowed.iter().filter(|v| *v != default);
+        let with = |base: &BTreeMap<String, u32>, value: u32| {
+            let mut changed = base.clone();
+            changed.insert(name.clone(), value);
+            changed
+        };
+        let bases = if all <= MOST_COMBINATIONS { out.clone() } else { vec![BTreeMap::new()] };
+        out.extend(bases.iter().flat_map(|base| others().map(|v| with(base, *v))));
+    }
+    out
+}
+
+/// Rows with the ranges in which they hold, from the best row of every shape. One way for all shapes is one row over the
+/// ranges that were seen; else each shape has its own. Constants that all shapes share restrict nothing, but where there
+/// is one shape only, all but the number of samples do.
+fn rows(shapes: &[Params], best: &[Option<Row>]) -> Vec<Row> {
+    let value = |p: &Params, name: &str| p.0.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+    let number = |p: &Params, name: &str| match value(p, name) {
+        Some(Value::U32(v)) => Some(v),
+        _ => None,
+    };
+    let names: Vec<&str> = shapes.first().map_or(vec![], |p| p.0.iter().map(|(n, _)| *n).collect());
+    let restricts = |name: &&str| match shapes {
+        [one] => *name != "n" && number(one, name).is_some(),
+        many => many.iter().any(|p| value(p, name) != value(&many[0], name)) && number(&many[0], name).is_some(),
+    };
+    let fields: Vec<&str> = names.into_iter().filter(restricts).collect();
+    let range = |over: &[&Params], name: &str| {
+        let values: Vec<u32> = over.iter().filter_map(|p| number(p, name)).collect();
+        [values.iter().copied().min().unwrap_or(0), values.iter().copied().max().unwrap_or(u32::MAX)]
+    };
+    let within = |row: &Row, over: &[&Params]| {
+        let shapes = fields.iter().map(|f| ((*f).to_owned(), range(over, f))).collect();
+        Row { shapes, ..row.clone() }
+    };
+    let same = |a: &Row, b: &Row| a.variant == b.variant && a.knobs == b.knobs;
+    let all: Vec<&Row> = best.iter().flatten().collect();
+    if all.len() == shapes.len() && all.len() > 1 && all.iter().all(|r| same(r, all[0])) {
+        let measured: Vec<&str> = all.iter().map(|r| r.measured.as_str()).collect();
+        let row = Row { measured: measured.join(" | "), ..all[0].clone() };
+        return vec![within(&row, &shapes.iter().collect::<Vec<_>>())];
+    }
+    shapes.iter().zip(best).filter_map(|(p, row)| Some(within(row.as_ref()?, &[p]))).collect()
+}
+
+/// A table with new rows put before the rows of an old one; old rows of the same kernel, class and shapes go.
+pub fn merge(new: &[Row], old: &[Row]) -> Vec<Row> {
+    let replaced = |o: &Row| new.iter().any(|n| (&n.kernel, &n.class, &n.shapes) == (&o.kernel, &o.class, &o.shapes));
+    new.iter().chain(old.iter().filter(|o| !replaced(o))).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(n: u32, c: u32) -> Params {
+        Params(vec![("n", n.into()), ("c", c.into()), ("a", 0.5f32.into())])
+    }
+
+    fn row(variant: &str) -> Option<Row> {
+        Some(Row { kernel: "k".into(), variant: variant.into(), measured: variant.into(), ..Row::default() })
+    }
+
+    #[test]
+    fn one_way_for_every_shape_is_one_row_over_their_range() {
+        let made = rows(&[shape(50, 8), shape(50, 32), shape(50, 16)], &[row("x"), row("x"), row("x")]);
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].shapes, [("c".to_owned(), [8, 32])].into());
+        assert_eq!(made[0].measured, "x | x | x");
+    }
+
+    #[test]
+    fn shapes_that_differ_in_their_best_way_have_rows_of_their_own() {
+        let made = rows(&[shape(50, 8), shape(50, 32), shape(50, 16)], &[row("x"), None, row("y")]);
+        assert_eq!(made.len(), 2);
+        assert_eq!(made[0].shapes, [("c".to_owned(), [8, 8])].into());
+        assert_eq!((made[1].variant.as_str(), &made[1].shapes), ("y", &[("c".to_owned(), [16, 16])].into()));
+        let alone = rows(&[shape(50, 8)], &[row("x")]);
+        assert_eq!(alone[0].shapes, [("c".to_owned(), [8, 8])].into(), "not the number of samples, no float");
+    }
+
+    #[test]
+    fn knobs_are_combined_up_to_a_number_and_changed_one_at_a_time_beyond() {
+        let knob = |name: &str, n: u32| (name.to_owned(), 1, (1..=n).collect());
+        let all = combinations(&[knob("A", 2), knob("B", 3)]);
+        assert_eq!(all.len(), 6);
+        assert!(all[0].is_empty() && all.contains(&[("A".to_owned(), 2), ("B".to_owned(), 3)].into()));
+        assert_eq!(combinations(&[knob("A", 10), knob("B", 10)]).len(), 1 + 9 + 9);
+        assert_eq!(combinations(&[]).len(), 1);
+    }
+
+    #[test]
+    fn new_rows_replace_those_of_the_same_shapes_and_stand_first() {
+        let (a, b) = (row("a").unwrap(), Row { kernel: "other".into(), ..row("b").unwrap() });
+        let c = Row { variant: "c".into(), ..a.clone() };
+        let merged = merge(std::slice::from_ref(&c), &[a, b.clone()]);
+        assert_eq!(merged, [c, b]);
+    }
+}
