@@ -111,7 +111,7 @@ impl Places {
                 let mut args = common();
                 args.extend(["--warmup", "4", "--steps", "5", "--backend", "wgpu"].map(String::from));
                 let env = vec![("CUBECL_AUTOTUNE_LEVEL", "minimal")];
-                found.push(Peer { name: "Burn wgpu", program: program.clone(), args, env, what: Output::Step });
+                found.push(Peer { name: "Burn wgpu", program: absolute(program), args, env, what: Output::Step });
             }
             _ => missing.push(
                 "Burn: build burn-step (`cargo build --release` in its folder), and name the program with --burn"
@@ -121,7 +121,7 @@ impl Places {
         match &self.probe {
             Some(program) if program.is_file() => found.push(Peer {
                 name: "lavapipe-probe",
-                program: program.clone(),
+                program: absolute(program),
                 args: ["gemm", "xor"].map(String::from).to_vec(),
                 env: vec![],
                 what: Output::Probe,
@@ -133,6 +133,11 @@ impl Places {
         }
         (found, missing)
     }
+}
+
+/// A bare name would be sought among the installed programs.
+pub fn absolute(program: &Path) -> PathBuf {
+    std::path::absolute(program).unwrap_or_else(|_| program.to_owned())
 }
 
 fn imports(python: &Path, module: &str) -> bool {

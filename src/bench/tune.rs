@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::measure::constants;
 use crate::error::Result;
 use crate::gpu::profile::time;
-use crate::gpu::{Device, Runner};
+use crate::gpu::{Device, Loaded, Runner};
+use crate::kernels::tuning::{Choice, choose};
 use crate::kernels::{Kernel, Knobs};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Params, Plan, Row, Target, Value};
@@ -111,30 +112,38 @@ struct SiteBench<'a> {
 }
 
 impl SiteBench<'_> {
-    /// The commands that compute the site in a way; none if it cannot run here. Without a way: as things stand.
-    fn plan(&self, way: Option<&Way>) -> Result<Option<Plan>> {
+    /// The way that is in use.
+    fn present(&self) -> Result<Way> {
+        let of =
+            |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
+        Ok(match choose(self.kernel, &self.device.target, &self.site.scope, &self.site.params)? {
+            Choice::Variant(v, knobs) => of(v.name, knobs),
+            Choice::Chain(c) => of(c.name, vec![]),
+        })
+    }
+
+    /// The commands that compute the site in a way; none if it cannot run here. The other kernels of its scope are plain,
+    /// so that what is left beside the kernel itself is part of the way: a chain, or copies into textures.
+    fn plan(&self, way: &Way) -> Result<Option<Plan>> {
         let mut target = self.device.target.clone();
-        if let Some(way) = way {
-            // Not forced: a force cannot carry knobs, and what cannot run here falls through to the next row.
-            let row = |kernel: &str, variant: &str, knobs: &BTreeMap<String, u32>| Row {
-                kernel: kernel.into(),
-                variant: variant.into(),
-                knobs: knobs.clone(),
-                ..Row::default()
-            };
-            let plain = self.site.neighbours.iter().filter(|n| **n != self.kernel.name);
-            let own = row(self.kernel.name, &way.variant, &way.knobs);
-            let others = plain.map(|n| row(n, "naive", &BTreeMap::new()));
-            target.rows = std::iter::once(own).chain(others).chain(target.rows).collect();
-            target.forced.clear();
-        }
+        // Not forced: a force cannot carry knobs, and what cannot run here falls through to the next row.
+        let row = |kernel: &str, variant: &str, knobs: &BTreeMap<String, u32>| Row {
+            kernel: kernel.into(),
+            variant: variant.into(),
+            knobs: knobs.clone(),
+            ..Row::default()
+        };
+        let plain = self.site.neighbours.iter().filter(|n| **n != self.kernel.name);
+        let own = row(self.kernel.name, &way.variant, &way.knobs);
+        let others = plain.map(|n| row(n, "naive", &BTreeMap::new()));
+        target.rows = std::iter::once(own).chain(others).chain(target.rows).collect();
+        target.forced.clear();
         let mut plan = PLANS[self.site.plan](self.network, &target, self.eval_batch)?;
         let chain = |kernel: &str| !self.site.neighbours.contains(kernel);
         plan.commands.retain(|c| {
             let own = c.kernel == self.kernel.name && c.params == self.site.params;
             c.scope == self.site.scope && (own || chain(c.kernel))
         });
-        let Some(way) = way else { return Ok(Some(plan)) };
         let ran = match self.kernel.variant(&way.variant) {
             Some(_) => plan.commands.iter().any(|c| c.kernel == self.kernel.name && c.variant == way.variant),
             None => !plan.commands.is_empty() && plan.commands.iter().all(|c| c.kernel != self.kernel.name),
@@ -142,10 +151,14 @@ impl SiteBench<'_> {
         Ok(ran.then_some(plan))
     }
 
+    /// Loads a way; none if it cannot run here.
+    fn load(&mut self, way: &Way) -> Result<Option<Loaded>> {
+        self.plan(way)?.map(|plan| self.runner.load(plan, false)).transpose()
+    }
+
     /// Nanoseconds of each of some runs.
-    fn run(&mut self, plan: Plan, repeats: usize) -> Result<Vec<f64>> {
-        let loaded = self.runner.load(plan, false)?;
-        let times = time(self.runner, &loaded, 0..loaded.plan.commands.len(), repeats)?;
+    fn run(&mut self, loaded: &Loaded, repeats: usize) -> Result<Vec<f64>> {
+        let times = time(self.runner, loaded, 0..loaded.plan.commands.len(), repeats)?;
         Ok((0..repeats).map(|r| times.iter().map(|t| t[r]).sum()).collect())
     }
 
@@ -153,22 +166,20 @@ impl SiteBench<'_> {
     fn search(&mut self, when: &str) -> Result<(Found, Option<Row>)> {
         let name = format!("{} {}", self.kernel.name, constants(&self.site.params));
         let median = |times: &[f64]| quartiles(times.iter().copied())[1];
-        let present = self.plan(None)?.expect("the site is in the plan");
-        let label = present.commands.iter().find(|c| c.kernel == self.kernel.name).map(super::measure::variant);
-        let label = label.unwrap_or_else(|| "as planned".into());
-        let once = self.run(present, 1)?[0];
-        let mut least = once;
+        let present = self.present()?;
+        let Some(now) = self.load(&present)? else { return Ok((Found { name, ways: vec![], gain: 1.0 }, None)) };
+        let mut least = self.run(&now, 1)?[0];
         let mut ways: Vec<(Way, f64)> = vec![];
         for way in ways_of(self.kernel) {
             let slow = way.variant == "naive" && self.site.flop > TOO_MUCH_FOR_NAIVE;
             if slow && self.device.target.class == AdapterClass::Software {
                 continue;
             }
-            let Some(plan) = self.plan(Some(&way))? else { continue };
-            let mut times = self.run(plan.clone(), 1)?;
+            let Some(loaded) = self.load(&way)? else { continue };
+            let mut times = self.run(&loaded, 1)?;
             if times[0] < HOPELESS * least {
                 let more = (ENOUGH / times[0].max(1.0)).clamp(2.0, 30.0) as usize;
-                times.extend(self.run(plan, more)?);
+                times.extend(self.run(&loaded, more)?);
             }
             let ns = median(&times);
             least = least.min(ns);
@@ -177,21 +188,23 @@ impl SiteBench<'_> {
         ways.sort_by(|a, b| a.1.total_cmp(&b.1));
         let shown = ways.iter().map(|(w, ns)| (w.to_string(), ns / 1e3)).collect();
         let Some((best, _)) = ways.first() else { return Ok((Found { name, ways: shown, gain: 1.0 }, None)) };
-        let (mut now, mut then) = (vec![], vec![]);
+        let Some(other) = self.load(best)? else { return Ok((Found { name, ways: shown, gain: 1.0 }, None)) };
+        let mut turns = [vec![], vec![]];
         for _ in 0..TURNS {
-            let (present, other) = (self.plan(None)?, self.plan(Some(best))?);
-            now.extend(self.run(present.expect("as above"), 1)?);
-            then.extend(self.run(other.expect("as above"), 1)?);
+            for (loaded, times) in [&now, &other].into_iter().zip(&mut turns) {
+                times.extend(self.run(loaded, 1)?);
+            }
         }
+        let [now, then] = turns;
         let [low, gain, _] = quartiles(now.iter().zip(&then).map(|(n, t)| n / t));
-        let row = (gain > GAIN && low > 1.0 && best.to_string() != label).then(|| Row {
+        let row = (gain > GAIN && low > 1.0 && *best != present).then(|| Row {
             kernel: self.kernel.name.into(),
             class: Some(self.device.target.class.name().into()),
             variant: best.variant.clone(),
             knobs: best.knobs.clone(),
             shapes: BTreeMap::new(),
             measured: format!(
-                "{:.1} us, {label} {:.1} us; {}, {when}",
+                "{:.1} us, {present} {:.1} us; {}, {when}",
                 median(&then) / 1e3,
                 median(&now) / 1e3,
                 self.device.info.name

@@ -11,7 +11,7 @@ use super::check::unknown_images;
 use super::{Global, print};
 use crate::bench::compare::{self, Ratio};
 use crate::bench::measure::{self, Step};
-use crate::bench::peers::{Places, Workload};
+use crate::bench::peers::{Places, Workload, absolute};
 use crate::bench::{self, Entry};
 use crate::error::{Error, Result};
 use crate::kernels::{self, KERNELS};
@@ -143,7 +143,7 @@ impl Bench {
 
     /// This program and another build of it, by turns.
     fn against_program(&self, other: &Path) -> Result<ExitCode> {
-        let own = own()?;
+        let (own, other) = (own()?, &absolute(other));
         let args = without(std::env::args().skip(1), &["--vs", "--rounds"]);
         let (mut here, mut there) = (vec![], vec![]);
         for round in 1..=self.rounds {

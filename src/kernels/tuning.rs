@@ -222,9 +222,9 @@ mod tests {
 
     #[test]
     fn the_rows_of_a_target_come_before_the_shipped_ones_where_they_hold() {
-        let n = |n: u32| Params(vec![("n", n.into())]);
+        let n = |n: u32| Params(vec![("len", n.into())]);
         assert_eq!(variant("row = []", &n(64)), "vec4");
-        let own = "[[row]]\nkernel = \"relu.forward\"\nvariant = \"naive\"\nwhere = { n = [1, 100] }\n";
+        let own = "[[row]]\nkernel = \"relu.forward\"\nvariant = \"naive\"\nwhere = { len = [1, 100] }\n";
         assert_eq!(variant(own, &n(64)), "naive");
         assert_eq!(variant(own, &n(128)), "vec4");
     }
@@ -235,7 +235,7 @@ mod tests {
             kernel: "relu.forward".into(),
             class: Some("software".into()),
             variant: "vec4".into(),
-            shapes: [("n".to_owned(), [1, 5])].into(),
+            shapes: [("len".to_owned(), [1, 5])].into(),
             knobs: [("A".to_owned(), 2), ("B".to_owned(), 4)].into(),
             measured: "1.5 us \"here\"".into(),
         };

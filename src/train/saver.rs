@@ -54,7 +54,11 @@ mod tests {
         let mut saver = Saver::default();
         for i in 0..3 {
             let send = send.clone();
-            saver.start(move || Ok(send.send(i).expect("the test listens"))).unwrap();
+            let write = move || {
+                send.send(i).expect("the test listens");
+                Ok(())
+            };
+            saver.start(write).unwrap();
         }
         saver.start(|| Err(Error::Invalid("the disk is full".into()))).unwrap();
         assert_eq!(receive.try_iter().collect::<Vec<i32>>(), [0, 1, 2], "those before it have ended");
@@ -69,7 +73,8 @@ mod tests {
         saver
             .start(move || {
                 std::thread::sleep(std::time::Duration::from_millis(50));
-                Ok(send.send(()).expect("the test listens"))
+                send.send(()).expect("the test listens");
+                Ok(())
             })
             .unwrap();
         drop(saver);
