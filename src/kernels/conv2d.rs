@@ -201,18 +201,31 @@ pub static FORWARD: Kernel = Kernel {
                 exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
-            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out")),
+            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), WIDE),
+        },
+        Variant {
+            name: "narrow",
+            file: "conv2d/conv2d.forward.narrow.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.narrow.wgsl"),
+            supports: |t, p| {
+                exchange(t, p)?;
+                multiple_of_4(p, "c_in")
+            },
+            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), NARROW),
         },
         Variant {
             name: "lanes_any",
             file: "conv2d/conv2d.forward.lanes_any.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.lanes_any.wgsl"),
-            supports: |t, p| {
-                exchange(t, p)?;
-                let whole = (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).is_multiple_of(4);
-                if whole { Ok(()) } else { Err("the input is no whole number of texels") }
-            },
-            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out")),
+            supports: whole_input,
+            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), WIDE),
+        },
+        Variant {
+            name: "narrow_any",
+            file: "conv2d/conv2d.forward.narrow_any.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.narrow_any.wgsl"),
+            supports: whole_input,
+            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), NARROW),
         },
     ],
     twin: |io: &mut Io| {
@@ -252,7 +265,17 @@ pub static GRAD_INPUT: Kernel = Kernel {
                 exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
-            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in")),
+            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), WIDE),
+        },
+        Variant {
+            name: "narrow",
+            file: "conv2d/conv2d.grad_input.narrow.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.narrow.wgsl"),
+            supports: |t, p| {
+                exchange(t, p)?;
+                multiple_of_4(p, "c_in")
+            },
+            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), NARROW),
         },
     ],
     twin: |io: &mut Io| {
@@ -375,10 +398,21 @@ fn multiple_of_4(p: &Params, name: &str) -> std::result::Result<(), &'static str
     if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
 }
 
-/// Grid of 32 x 32 tiles: columns in x, rows in y and z.
-fn tiles(rows: usize, columns: usize) -> [u32; 3] {
-    let y = rows.div_ceil(32);
-    [columns.div_ceil(32) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
+/// As [`exchange`], for any number of input channels.
+fn whole_input(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    exchange(t, p)?;
+    let whole = (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).is_multiple_of(4);
+    if whole { Ok(()) } else { Err("the input is no whole number of texels") }
+}
+
+/// Rows and columns of the outputs of a subgroup.
+const WIDE: [usize; 2] = [32, 32];
+const NARROW: [usize; 2] = [64, 16];
+
+/// Grid of tiles: columns in x, rows in y and z.
+fn tiles(rows: usize, columns: usize, tile: [usize; 2]) -> [u32; 3] {
+    let y = rows.div_ceil(tile[0]);
+    [columns.div_ceil(tile[1]) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
 }
 
 fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
@@ -386,6 +420,8 @@ fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
     let shapes = [
         ("3x3 pad 1, first layer", Geometry { c_out: 16, ..base }),
         ("3x3 pad 1, 16 to 32", Geometry { h: 8, w: 8, c_in: 16, c_out: 32, ..base }),
+        ("3x3 pad 1, 64 to 40", Geometry { n: 3, w: 7, c_in: 64, c_out: 40, ..base }),
+        ("3x3 pad 1, 32 to 48", Geometry { n: 5, h: 8, w: 8, c_in: 32, c_out: 48, ..base }),
         ("3x3 pad 1, 8 to 36", Geometry { c_in: 8, c_out: 36, ..base }),
         ("odd channels", Geometry { c_in: 5, c_out: 7, ..base }),
         ("1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 8, c_out: 12, ..base }),
