@@ -1,11 +1,12 @@
-// A 32 x 32 tile of outputs in one subgroup of 8 lanes, both operands met by exchange. Left operand: lane l holds rows
-// l, l + 8, l + 16 and l + 24, four channels of each. Right operand: lane l holds columns 4 l .. 4 l + 3 of each channel.
-// After a shuffle by `lane ^ d` lane l has row l ^ d: eight shuffles meet every row with every column, and one from
-// `lane ^ constant` is a single vector permute on a software driver. Element d of a result: row l ^ d, columns of lane l.
-// Named by constants throughout: one variable index would keep the whole tile in memory instead of registers.
+// A tile of 1024 outputs in one subgroup of 8 lanes, both operands met by exchange: 32 rows x 32 columns, or 64 x 16. Left
+// operand: lane l holds rows l, l + 8, l + 16 ..., four channels of each. Right operand: lane l holds columns
+// 4 l .. 4 l + 3 of each channel, or where there are 16 those of lane l % 4. After a shuffle by `lane ^ d` lane l has row
+// l ^ d of eight: 8 shuffles, or 4, meet every row with every column, and one from `lane ^ constant` is a single vector
+// permute on a software driver. Named by constants throughout: one variable index would keep the whole tile in memory
+// instead of registers.
 alias Rows = array<vec4<f32>, 8>;
 
-// Four channels of eight rows times the four columns of each lane, whose channels are w0 .. w3.
+// Four channels of eight rows times the columns of each lane, whose channels are w0 .. w3. Element d: row lane ^ d.
 fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, lane: u32) {
   (*acc)[0] = products(x, w0, w1, w2, w3, (*acc)[0]);
   (*acc)[1] = products(subgroupShuffle(x, lane ^ 1u), w0, w1, w2, w3, (*acc)[1]);
@@ -15,6 +16,19 @@ fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f3
   (*acc)[5] = products(subgroupShuffle(x, lane ^ 5u), w0, w1, w2, w3, (*acc)[5]);
   (*acc)[6] = products(subgroupShuffle(x, lane ^ 6u), w0, w1, w2, w3, (*acc)[6]);
   (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w0, w1, w2, w3, (*acc)[7]);
+}
+
+// The same for 16 columns and sixteen rows. Element d: row lane ^ d of `low`; element 4 + d: of `high`.
+fn accumulate_pair(acc: ptr<function, Rows>, low: vec4<f32>, high: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>,
+                   w3: vec4<f32>, lane: u32) {
+  (*acc)[0] = products(low, w0, w1, w2, w3, (*acc)[0]);
+  (*acc)[1] = products(subgroupShuffle(low, lane ^ 1u), w0, w1, w2, w3, (*acc)[1]);
+  (*acc)[2] = products(subgroupShuffle(low, lane ^ 2u), w0, w1, w2, w3, (*acc)[2]);
+  (*acc)[3] = products(subgroupShuffle(low, lane ^ 3u), w0, w1, w2, w3, (*acc)[3]);
+  (*acc)[4] = products(high, w0, w1, w2, w3, (*acc)[4]);
+  (*acc)[5] = products(subgroupShuffle(high, lane ^ 1u), w0, w1, w2, w3, (*acc)[5]);
+  (*acc)[6] = products(subgroupShuffle(high, lane ^ 2u), w0, w1, w2, w3, (*acc)[6]);
+  (*acc)[7] = products(subgroupShuffle(high, lane ^ 3u), w0, w1, w2, w3, (*acc)[7]);
 }
 
 fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, sum: vec4<f32>) -> vec4<f32> {

@@ -1,4 +1,5 @@
-// As lanes, for any number of input channels (the first layer): inputs are loaded one channel at a time.
+// As lanes, for any number of input channels (the first layer). What the taps of row ky read of a pixel lies side by side in
+// x, kw * c_in values: they are taken four at a time, wherever in a texel they begin.
 // Grid: as lanes.
 // include common/exchange.wgsl
 // include common/texels.wgsl
@@ -9,20 +10,31 @@
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
 
-fn channel(p: Pixel, ky: u32, kx: u32, c: u32) -> f32 {
-  let inside = p.y + ky < params.h && p.x + kx < params.w && c < params.c_in;
-  let at = select(0u, ((p.n * params.h + p.y + ky) * params.w + p.x + kx) * params.c_in + c, inside);
-  return select(0.0, textureLoad(x, texel(at / 4u))[at % 4u], inside);
+fn value(texel_of: i32) -> vec4<f32> {
+  let last = params.n * params.h * params.w * params.c_in / 4u - 1u;
+  return textureLoad(x, texel(u32(clamp(texel_of, 0, i32(last)))));
 }
 
-// Channels c .. c + 3 of the input that tap (ky, kx) of a pixel reads; zeros outside the image and beyond the last.
-fn load(p: Pixel, ky: u32, kx: u32, c: u32) -> vec4<f32> {
-  return vec4<f32>(channel(p, ky, kx, c), channel(p, ky, kx, c + 1u), channel(p, ky, kx, c + 2u), channel(p, ky, kx, c + 3u));
+// Values 4 t .. 4 t + 3 of what the taps of row ky read of a pixel; zeros outside the image and beyond the last.
+fn load(p: Pixel, ky: u32, t: u32) -> vec4<f32> {
+  // Negative before the first image.
+  let first = i32(((p.n * params.h + p.y + ky) * params.w + p.x) * params.c_in + 4u * t);
+  let low = value(first >> 2u);
+  let high = value((first >> 2u) + 1);
+  let odd = (first & 1) != 0;
+  let low_odd = select(low, vec4<f32>(low.yzw, high.x), odd);
+  let high_odd = select(high.xy, high.yz, odd);
+  let all = select(low_odd, vec4<f32>(low_odd.zw, high_odd), (first & 2) != 0);
+  let e = vec4<u32>(4u * t) + vec4<u32>(0u, 1u, 2u, 3u);
+  let column = vec4<u32>(p.x) + e / params.c_in;
+  let inside = (column < vec4<u32>(params.w)) & vec4<bool>(p.y + ky < params.h);
+  return select(vec4<f32>(0.0), all, inside & (e < vec4<u32>(params.kw * params.c_in)));
 }
 
-fn weight(ky: u32, kx: u32, c: u32, own: u32) -> vec4<f32> {
-  let at = ((ky * params.kw + kx) * params.c_in + min(c, params.c_in - 1u)) * (params.c_out / 4u) + own;
-  return textureLoad(w, texel(at));
+// The lane's four columns of value e of row ky of the taps, or of the last.
+fn weight(ky: u32, e: u32, own: u32) -> vec4<f32> {
+  let run = params.kw * params.c_in;
+  return textureLoad(w, texel((ky * run + min(e, run - 1u)) * (params.c_out / 4u) + own));
 }
 
 fn put(pixel: u32, column: u32, value: vec4<f32>) {
@@ -57,17 +69,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var acc2: Rows;
   var acc3: Rows;
   for (var ky = 0u; ky < params.kh; ky++) {
-    for (var kx = 0u; kx < params.kw; kx++) {
-      for (var c = 0u; c < params.c_in; c += 4u) {
-        let w0 = weight(ky, kx, c, own);
-        let w1 = weight(ky, kx, c + 1u, own);
-        let w2 = weight(ky, kx, c + 2u, own);
-        let w3 = weight(ky, kx, c + 3u, own);
-        accumulate(&acc0, load(p0, ky, kx, c), w0, w1, w2, w3, lane);
-        accumulate(&acc1, load(p1, ky, kx, c), w0, w1, w2, w3, lane);
-        accumulate(&acc2, load(p2, ky, kx, c), w0, w1, w2, w3, lane);
-        accumulate(&acc3, load(p3, ky, kx, c), w0, w1, w2, w3, lane);
-      }
+    for (var t = 0u; t < (params.kw * params.c_in + 3u) / 4u; t++) {
+      let w0 = weight(ky, 4u * t, own);
+      let w1 = weight(ky, 4u * t + 1u, own);
+      let w2 = weight(ky, 4u * t + 2u, own);
+      let w3 = weight(ky, 4u * t + 3u, own);
+      accumulate(&acc0, load(p0, ky, t), w0, w1, w2, w3, lane);
+      accumulate(&acc1, load(p1, ky, t), w0, w1, w2, w3, lane);
+      accumulate(&acc2, load(p2, ky, t), w0, w1, w2, w3, lane);
+      accumulate(&acc3, load(p3, ky, t), w0, w1, w2, w3, lane);
     }
   }
   put_all(tile, column, lane, &acc0);

@@ -1,0 +1,76 @@
+// As lanes, for few output channels: a subgroup owns 64 output pixels x 16 output channels.
+// Grid: x = ceil(c_out / 16), y and z = ceil(pixels / 64) in rows of at most 32,768.
+// include common/exchange.wgsl
+// include common/texels.wgsl
+// include common/conv2d.wgsl
+// include common/origin.wgsl
+@group(0) @binding(0) var<uniform> params: Params; // baked
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+
+// Channels c .. c + 3 of the input that tap (ky, kx) of a pixel reads; zeros outside the image.
+fn load(p: Pixel, ky: u32, kx: u32, c: u32) -> vec4<f32> {
+  let inside = p.y + ky < params.h && p.x + kx < params.w;
+  let at = ((p.n * params.h + p.y + ky) * params.w + p.x + kx) * params.c_in + c;
+  return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at / 4u, inside))), inside);
+}
+
+fn weight(ky: u32, kx: u32, c: u32, own: u32) -> vec4<f32> {
+  return textureLoad(w, texel(((ky * params.kw + kx) * params.c_in + c) * (params.c_out / 4u) + own));
+}
+
+fn put(pixel: u32, column: u32, value: vec4<f32>) {
+  if pixel < params.n * params.oh * params.ow && column < params.c_out / 4u {
+    y[pixel * (params.c_out / 4u) + column] = value;
+  }
+}
+
+fn put_all(pixel: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
+  put(pixel + (lane ^ 0u), column, (*acc)[0]);
+  put(pixel + (lane ^ 1u), column, (*acc)[1]);
+  put(pixel + (lane ^ 2u), column, (*acc)[2]);
+  put(pixel + (lane ^ 3u), column, (*acc)[3]);
+  put(pixel + 8u + (lane ^ 0u), column, (*acc)[4]);
+  put(pixel + 8u + (lane ^ 1u), column, (*acc)[5]);
+  put(pixel + 8u + (lane ^ 2u), column, (*acc)[6]);
+  put(pixel + 8u + (lane ^ 3u), column, (*acc)[7]);
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 64u;
+  let column = wid.x * 4u + lane % 4u;
+  let own = min(column, params.c_out / 4u - 1u);
+  let p0 = origin(params, tile + lane);
+  let p1 = origin(params, tile + 8u + lane);
+  let p2 = origin(params, tile + 16u + lane);
+  let p3 = origin(params, tile + 24u + lane);
+  let p4 = origin(params, tile + 32u + lane);
+  let p5 = origin(params, tile + 40u + lane);
+  let p6 = origin(params, tile + 48u + lane);
+  let p7 = origin(params, tile + 56u + lane);
+  var acc0: Rows;
+  var acc1: Rows;
+  var acc2: Rows;
+  var acc3: Rows;
+  for (var ky = 0u; ky < params.kh; ky++) {
+    for (var kx = 0u; kx < params.kw; kx++) {
+      for (var c = 0u; c < params.c_in; c += 4u) {
+        let w0 = weight(ky, kx, c, own);
+        let w1 = weight(ky, kx, c + 1u, own);
+        let w2 = weight(ky, kx, c + 2u, own);
+        let w3 = weight(ky, kx, c + 3u, own);
+        accumulate_pair(&acc0, load(p0, ky, kx, c), load(p1, ky, kx, c), w0, w1, w2, w3, lane);
+        accumulate_pair(&acc1, load(p2, ky, kx, c), load(p3, ky, kx, c), w0, w1, w2, w3, lane);
+        accumulate_pair(&acc2, load(p4, ky, kx, c), load(p5, ky, kx, c), w0, w1, w2, w3, lane);
+        accumulate_pair(&acc3, load(p6, ky, kx, c), load(p7, ky, kx, c), w0, w1, w2, w3, lane);
+      }
+    }
+  }
+  put_all(tile, column, lane, &acc0);
+  put_all(tile + 16u, column, lane, &acc1);
+  put_all(tile + 32u, column, lane, &acc2);
+  put_all(tile + 48u, column, lane, &acc3);
+}

@@ -1,0 +1,84 @@
+// As lanes, for few input channels: a subgroup owns 64 input pixels x 16 input channels.
+// Grid: x = ceil(c_in / 16), y and z = ceil(pixels / 64) in rows of at most 32,768.
+// include common/exchange.wgsl
+// include common/texels.wgsl
+// include common/conv2d.wgsl
+@group(0) @binding(0) var<uniform> params: Params; // baked
+@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
+
+struct Pixel { n: u32, y: u32, x: u32 }
+
+// Padded coordinates of input pixel p; beyond the last pixel, some that no output reads.
+fn padded(p: u32) -> Pixel {
+  let n = p / (params.w * params.h);
+  let row = p / params.w % params.h + params.pad_h;
+  return Pixel(n, select(row, 0x40000000u, n >= params.n), p % params.w + params.pad_w);
+}
+
+// Channels c .. c + 3 of the output gradient that tap (ky, kx) reaches from a pixel; zeros where there is none.
+fn load(p: Pixel, ky: u32, kx: u32, c: u32) -> vec4<f32> {
+  let oy = (p.y - ky) / params.stride_h;
+  let ox = (p.x - kx) / params.stride_w;
+  let inside = oy < params.oh && ox < params.ow && oy * params.stride_h == p.y - ky && ox * params.stride_w == p.x - kx;
+  let at = ((p.n * params.oh + oy) * params.ow + ox) * params.c_out + c;
+  return select(vec4<f32>(0.0), textureLoad(dy, texel(select(0u, at / 4u, inside))), inside);
+}
+
+fn put(pixel: u32, column: u32, value: vec4<f32>) {
+  if pixel < params.n * params.h * params.w && column < params.c_in / 4u {
+    dx[pixel * (params.c_in / 4u) + column] = value;
+  }
+}
+
+fn put_all(pixel: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
+  put(pixel + (lane ^ 0u), column, (*acc)[0]);
+  put(pixel + (lane ^ 1u), column, (*acc)[1]);
+  put(pixel + (lane ^ 2u), column, (*acc)[2]);
+  put(pixel + (lane ^ 3u), column, (*acc)[3]);
+  put(pixel + 8u + (lane ^ 0u), column, (*acc)[4]);
+  put(pixel + 8u + (lane ^ 1u), column, (*acc)[5]);
+  put(pixel + 8u + (lane ^ 2u), column, (*acc)[6]);
+  put(pixel + 8u + (lane ^ 3u), column, (*acc)[7]);
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 64u;
+  let column = wid.x * 4u + lane % 4u;
+  let own = min(column, params.c_in / 4u - 1u) * 4u;
+  let depth = params.c_out / 4u;
+  let p0 = padded(tile + lane);
+  let p1 = padded(tile + 8u + lane);
+  let p2 = padded(tile + 16u + lane);
+  let p3 = padded(tile + 24u + lane);
+  let p4 = padded(tile + 32u + lane);
+  let p5 = padded(tile + 40u + lane);
+  let p6 = padded(tile + 48u + lane);
+  let p7 = padded(tile + 56u + lane);
+  var acc0: Rows;
+  var acc1: Rows;
+  var acc2: Rows;
+  var acc3: Rows;
+  for (var ky = 0u; ky < params.kh; ky++) {
+    for (var kx = 0u; kx < params.kw; kx++) {
+      let from_w = ((ky * params.kw + kx) * params.c_in + own) * depth;
+      for (var c = 0u; c < depth; c++) {
+        // Four output channels of each of the lane's four input channels: the transpose of what accumulate wants.
+        let at = from_w + c;
+        let t = transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
+                                      textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
+        accumulate_pair(&acc0, load(p0, ky, kx, c * 4u), load(p1, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
+        accumulate_pair(&acc1, load(p2, ky, kx, c * 4u), load(p3, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
+        accumulate_pair(&acc2, load(p4, ky, kx, c * 4u), load(p5, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
+        accumulate_pair(&acc3, load(p6, ky, kx, c * 4u), load(p7, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
+      }
+    }
+  }
+  put_all(tile, column, lane, &acc0);
+  put_all(tile + 16u, column, lane, &acc1);
+  put_all(tile + 32u, column, lane, &acc2);
+  put_all(tile + 48u, column, lane, &acc3);
+}
