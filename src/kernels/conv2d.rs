@@ -2,7 +2,7 @@
 //! and the linear layer, which is a 1x1 convolution over an image of one row.
 
 use super::case::{Case, CaseBuilder};
-use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use super::{Budget, Io, Kernel, Knobs, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Params, Target, Value, View};
 
@@ -227,6 +227,20 @@ pub static FORWARD: Kernel = Kernel {
             supports: whole_input,
             grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), NARROW),
         },
+        Variant {
+            name: "tiled",
+            file: "conv2d/conv2d.forward.tiled.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.tiled.wgsl"),
+            supports: tiled,
+            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), knob_tile(k)),
+        },
+        Variant {
+            name: "first",
+            file: "conv2d/conv2d.forward.first.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.first.wgsl"),
+            supports: tiled_any,
+            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), knob_tile(k)),
+        },
     ],
     twin: |io: &mut Io| {
         let (x, w) = (io.f("x"), io.f("w"));
@@ -277,6 +291,18 @@ pub static GRAD_INPUT: Kernel = Kernel {
             },
             grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), NARROW),
         },
+        Variant {
+            name: "tiled",
+            file: "conv2d/conv2d.grad_input.tiled.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.tiled.wgsl"),
+            supports: tiled,
+            grid: |p, k| {
+                // The largest class of input pixels, those congruent modulo the strides, is the first.
+                let rows = p.u("n") * p.u("h").div_ceil(p.u("stride_h")) * p.u("w").div_ceil(p.u("stride_w"));
+                let [x, y, z] = tiles(rows, p.u("c_in"), knob_tile(k));
+                [x * (p.u("stride_h") * p.u("stride_w")) as u32, y, z]
+            },
+        },
     ],
     twin: |io: &mut Io| {
         let (dy, w) = (io.f("dy"), io.f("w"));
@@ -315,6 +341,29 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             grid: |p, _| {
                 let rows = p.u("kh") * p.u("kw") * p.u("c_in");
                 [p.u("c_out").div_ceil(32) as u32, rows.div_ceil(16) as u32, p.u("splits") as u32]
+            },
+        },
+        Variant {
+            name: "tiled",
+            file: "conv2d/conv2d.grad_weight.tiled.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.tiled.wgsl"),
+            supports: tiled,
+            grid: |p, k| {
+                let rows = (p.u("kh") * p.u("kw") * p.u("c_in")) as u32;
+                [(p.u("c_out") as u32).div_ceil(k.get("TILE_N")), rows.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
+            },
+        },
+        Variant {
+            name: "first",
+            file: "conv2d/conv2d.grad_weight.first.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.first.wgsl"),
+            supports: |_, p| {
+                one_group(p)?;
+                multiple_of_4(p, "c_out")
+            },
+            grid: |p, _| {
+                let rows = p.u("kh") * p.u("kw") * p.u("c_in");
+                [p.u("c_out").div_ceil(128) as u32, rows.div_ceil(8) as u32, p.u("splits") as u32]
             },
         },
     ],
@@ -380,9 +429,7 @@ fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     if t.subgroup != Some(8) {
         return Err("it needs subgroups of 8 lanes");
     }
-    if p.u("groups") != 1 {
-        return Err("it knows one group only");
-    }
+    one_group(p)?;
     multiple_of_4(p, "c_out")
 }
 
@@ -392,6 +439,25 @@ fn exchange(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
         return Err("it needs storage textures that can be read");
     }
     lanes(t, p)
+}
+
+/// The `tiled` family needs one group, four-wide channels and a bit per row and column of the kernel.
+fn tiled(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    multiple_of_4(p, "c_in")?;
+    tiled_any(t, p)
+}
+
+/// As [`tiled`], for any number of input channels.
+fn tiled_any(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if p.u("kh") > 16 || p.u("kw") > 16 {
+        return Err("the kernel is larger than 16 x 16");
+    }
+    one_group(p)?;
+    multiple_of_4(p, "c_out")
+}
+
+fn one_group(p: &Params) -> std::result::Result<(), &'static str> {
+    if p.u("groups") == 1 { Ok(()) } else { Err("it knows one group only") }
 }
 
 fn multiple_of_4(p: &Params, name: &str) -> std::result::Result<(), &'static str> {
@@ -408,6 +474,11 @@ fn whole_input(t: &Target, p: &Params) -> std::result::Result<(), &'static str> 
 /// Rows and columns of the outputs of a subgroup.
 const WIDE: [usize; 2] = [32, 32];
 const NARROW: [usize; 2] = [64, 16];
+
+/// The tile that the knobs say.
+fn knob_tile(k: &Knobs) -> [usize; 2] {
+    [k.get("TILE_M") as usize, k.get("TILE_N") as usize]
+}
 
 /// Grid of tiles: columns in x, rows in y and z.
 fn tiles(rows: usize, columns: usize, tile: [usize; 2]) -> [u32; 3] {
@@ -442,12 +513,19 @@ fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
         ("linear 64 to 40", Geometry::linear(17, 64, 40)),
         ("linear 20 to 10", Geometry::linear(5, 20, 10)),
         ("one of everything", Geometry::linear(1, 1, 1)),
+        ("tiles and a bit", Geometry { n: 1, h: 13, w: 11, c_in: 12, c_out: 132, ..base }),
+        ("wide inputs", Geometry { n: 1, h: 13, w: 11, c_in: 132, c_out: 12, ..base }),
+        (
+            "3x3 stride 2, classes of 182 pixels",
+            Geometry { n: 1, stride: [2, 2], h: 27, w: 25, c_in: 4, c_out: 8, ..base },
+        ),
         ("many pixels", Geometry { n: 3, h: 40, w: 40, c_in: 4, c_out: 4, ..base }),
     ];
     let mut all = vec![];
     for (name, g) in shapes {
         // The largest sum, 4800 products of magnitude 16, is far below 2^24: exact in f32.
-        all.push(Case::exact(format!("{name}, integers"), move |c| build(c, &g)));
+        let exact = Case::exact(format!("{name}, integers"), move |c| build(c, &g));
+        all.push(if name == "tiles and a bit" { exact.every_knob() } else { exact });
         all.push(Case::new(name, move |c| build(c, &g)));
     }
     all.push(Case::exact("windows, integers", move |c| {
