@@ -68,17 +68,23 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var acc1: Rows;
   var acc2: Rows;
   var acc3: Rows;
-  for (var ky = 0u; ky < params.kh; ky++) {
-    for (var t = 0u; t < (params.kw * params.c_in + 3u) / 4u; t++) {
-      let w0 = weight(ky, 4u * t, own);
-      let w1 = weight(ky, 4u * t + 1u, own);
-      let w2 = weight(ky, 4u * t + 2u, own);
-      let w3 = weight(ky, 4u * t + 3u, own);
-      accumulate(&acc0, load(p0, ky, t), w0, w1, w2, w3, lane);
-      accumulate(&acc1, load(p1, ky, t), w0, w1, w2, w3, lane);
-      accumulate(&acc2, load(p2, ky, t), w0, w1, w2, w3, lane);
-      accumulate(&acc3, load(p3, ky, t), w0, w1, w2, w3, lane);
-    }
+  // One loop for both: entering and leaving a loop costs as much as a turn of it.
+  let steps = (params.kw * params.c_in + 3u) / 4u;
+  var ky = 0u;
+  var t = 0u;
+  for (var i = 0u; i < params.kh * steps; i++) {
+    let w0 = weight(ky, 4u * t, own);
+    let w1 = weight(ky, 4u * t + 1u, own);
+    let w2 = weight(ky, 4u * t + 2u, own);
+    let w3 = weight(ky, 4u * t + 3u, own);
+    accumulate(&acc0, load(p0, ky, t), w0, w1, w2, w3, lane);
+    accumulate(&acc1, load(p1, ky, t), w0, w1, w2, w3, lane);
+    accumulate(&acc2, load(p2, ky, t), w0, w1, w2, w3, lane);
+    accumulate(&acc3, load(p3, ky, t), w0, w1, w2, w3, lane);
+    t += 1u;
+    let row_done = t >= steps;
+    t = select(t, 0u, row_done);
+    ky += select(0u, 1u, row_done);
   }
   put_all(tile, column, lane, &acc0);
   put_all(tile + 8u, column, lane, &acc1);

@@ -55,19 +55,26 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var acc1: Rows;
   var acc2: Rows;
   var acc3: Rows;
-  for (var ky = 0u; ky < params.kh; ky++) {
-    for (var kx = 0u; kx < params.kw; kx++) {
-      for (var c = 0u; c < params.c_in; c += 4u) {
-        let w0 = weight(ky, kx, c, own);
-        let w1 = weight(ky, kx, c + 1u, own);
-        let w2 = weight(ky, kx, c + 2u, own);
-        let w3 = weight(ky, kx, c + 3u, own);
-        accumulate_pair(&acc0, load(p0, ky, kx, c), load(p1, ky, kx, c), w0, w1, w2, w3, lane);
-        accumulate_pair(&acc1, load(p2, ky, kx, c), load(p3, ky, kx, c), w0, w1, w2, w3, lane);
-        accumulate_pair(&acc2, load(p4, ky, kx, c), load(p5, ky, kx, c), w0, w1, w2, w3, lane);
-        accumulate_pair(&acc3, load(p6, ky, kx, c), load(p7, ky, kx, c), w0, w1, w2, w3, lane);
-      }
-    }
+  // One loop for all three: entering and leaving a loop costs as much as a turn of it.
+  var ky = 0u;
+  var kx = 0u;
+  var c = 0u;
+  for (var i = 0u; i < params.kh * params.kw * (params.c_in / 4u); i++) {
+    let w0 = weight(ky, kx, c, own);
+    let w1 = weight(ky, kx, c + 1u, own);
+    let w2 = weight(ky, kx, c + 2u, own);
+    let w3 = weight(ky, kx, c + 3u, own);
+    accumulate_pair(&acc0, load(p0, ky, kx, c), load(p1, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc1, load(p2, ky, kx, c), load(p3, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc2, load(p4, ky, kx, c), load(p5, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc3, load(p6, ky, kx, c), load(p7, ky, kx, c), w0, w1, w2, w3, lane);
+    c += 4u;
+    let tap_done = c >= params.c_in;
+    c = select(c, 0u, tap_done);
+    kx += select(0u, 1u, tap_done);
+    let line_done = kx >= params.kw;
+    kx = select(kx, 0u, line_done);
+    ky += select(0u, 1u, line_done);
   }
   put_all(tile, column, lane, &acc0);
   put_all(tile + 16u, column, lane, &acc1);

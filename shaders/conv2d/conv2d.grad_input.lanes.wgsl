@@ -59,20 +59,26 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var acc1: Rows;
   var acc2: Rows;
   var acc3: Rows;
-  for (var ky = 0u; ky < params.kh; ky++) {
-    for (var kx = 0u; kx < params.kw; kx++) {
-      let from_w = ((ky * params.kw + kx) * params.c_in + own) * depth;
-      for (var c = 0u; c < depth; c++) {
-        // Four output channels of each of the lane's four input channels: the transpose of what accumulate wants.
-        let at = from_w + c;
-        let t = transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
-                                      textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
-        accumulate(&acc0, load(p0, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
-        accumulate(&acc1, load(p1, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
-        accumulate(&acc2, load(p2, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
-        accumulate(&acc3, load(p3, ky, kx, c * 4u), t[0], t[1], t[2], t[3], lane);
-      }
-    }
+  // One loop for all three: entering and leaving a loop costs as much as a turn of it.
+  var ky = 0u;
+  var kx = 0u;
+  var c = 0u;
+  for (var i = 0u; i < params.kh * params.kw * (params.c_out / 4u); i++) {
+    // Four output channels of each of the lane's four input channels: the transpose of what accumulate wants.
+    let at = ((ky * params.kw + kx) * params.c_in + own) * depth + c / 4u;
+    let t = transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
+                                  textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
+    accumulate(&acc0, load(p0, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate(&acc1, load(p1, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate(&acc2, load(p2, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate(&acc3, load(p3, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    c += 4u;
+    let tap_done = c >= params.c_out;
+    c = select(c, 0u, tap_done);
+    kx += select(0u, 1u, tap_done);
+    let line_done = kx >= params.kw;
+    kx = select(kx, 0u, line_done);
+    ky += select(0u, 1u, line_done);
   }
   put_all(tile, column, lane, &acc0);
   put_all(tile + 8u, column, lane, &acc1);

@@ -1,5 +1,5 @@
-// As naive, for c_in a multiple of 4, from a texture. An invocation makes four channels of one tile: it loads 16 texels
-// and stores 16. Neighbouring invocations have neighbouring tiles, whose texels of v lie side by side.
+// As naive, for c_in a multiple of 4, from a texture. An invocation makes four channels of one tile: it loads 24 texels
+// and stores 24. Neighbouring invocations have neighbouring tiles, whose texels of v lie side by side.
 // Grid: ceil(tiles in whole blocks of 32 * c_in / 4 / 128), rows of equal length beyond 65,535.
 // include common/grid.wgsl
 // include common/texels.wgsl
@@ -10,29 +10,33 @@
 
 fn pixel(p: Place, row: u32, column: u32, quad: u32) -> vec4<f32> {
   let y = p.y * 2u + row - params.pad_h;
-  let x_ = p.x * 2u + column - params.pad_w;
+  let x_ = p.x * 4u + column - params.pad_w;
   let inside = p.n < params.n && y < params.h && x_ < params.w;
   let at = ((p.n * params.h + y) * params.w + x_) * (params.c_in / 4u) + quad;
   return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at, inside))), inside);
 }
 
+// B^T times a column of the patch.
 struct Four { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32> }
 
-// B^T times four rows.
-fn transform(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> Four {
+fn column(p: Place, x: u32, quad: u32) -> Four {
+  let a = pixel(p, 0u, x, quad);
+  let b = pixel(p, 1u, x, quad);
+  let c = pixel(p, 2u, x, quad);
+  let d = pixel(p, 3u, x, quad);
   return Four(a - c, b + c, c - b, b - d);
 }
 
-fn row(p: Place, y: u32, quad: u32) -> Four {
-  return transform(pixel(p, y, 0u, quad), pixel(p, y, 1u, quad), pixel(p, y, 2u, quad), pixel(p, y, 3u, quad));
-}
-
-fn put(at: u32, j: u32, m: Four) {
+// One row of places: six columns times C.
+fn put_row(at: u32, row: u32, d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>, d4: vec4<f32>, d5: vec4<f32>) {
   let step = params.c_in / 4u * 32u;
-  v[at + j * step] = m.a;
-  v[at + (4u + j) * step] = m.b;
-  v[at + (8u + j) * step] = m.c;
-  v[at + (12u + j) * step] = m.d;
+  let to = at + row * 6u * step;
+  v[to] = d0 + 1.5 * (d3 - d1) - 2.0 * d2 + d4;
+  v[to + step] = d4 + 2.5 * d3 + 0.5 * d2 - d1;
+  v[to + 2u * step] = d4 + 0.5 * d3 - 2.5 * d2 + d1;
+  v[to + 3u * step] = d4 - d2 + 2.0 * (d3 - d1);
+  v[to + 4u * step] = d4 - d2 - 0.5 * (d3 - d1);
+  v[to + 5u * step] = d1 + 1.5 * (d4 - d2) - 2.0 * d3 + d5;
 }
 
 @compute @workgroup_size(128)
@@ -46,13 +50,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   }
   let quad = i / 32u % quads;
   let p = place(params, block * 32u + i % 32u);
-  let r0 = row(p, 0u, quad);
-  let r1 = row(p, 1u, quad);
-  let r2 = row(p, 2u, quad);
-  let r3 = row(p, 3u, quad);
-  let at = (block * 16u * quads + quad) * 32u + i % 32u;
-  put(at, 0u, transform(r0.a, r1.a, r2.a, r3.a));
-  put(at, 1u, transform(r0.b, r1.b, r2.b, r3.b));
-  put(at, 2u, transform(r0.c, r1.c, r2.c, r3.c));
-  put(at, 3u, transform(r0.d, r1.d, r2.d, r3.d));
+  let c0 = column(p, 0u, quad);
+  let c1 = column(p, 1u, quad);
+  let c2 = column(p, 2u, quad);
+  let c3 = column(p, 3u, quad);
+  let c4 = column(p, 4u, quad);
+  let c5 = column(p, 5u, quad);
+  let at = (block * 24u * quads + quad) * 32u + i % 32u;
+  put_row(at, 0u, c0.a, c1.a, c2.a, c3.a, c4.a, c5.a);
+  put_row(at, 1u, c0.b, c1.b, c2.b, c3.b, c4.b, c5.b);
+  put_row(at, 2u, c0.c, c1.c, c2.c, c3.c, c4.c, c5.c);
+  put_row(at, 3u, c0.d, c1.d, c2.d, c3.d, c4.d, c5.d);
 }

@@ -1,8 +1,8 @@
-// As naive, on subgroups of 8 lanes (software Vulkan), operands in textures. A subgroup owns 32 tiles x 16 columns: 2048
+// As naive, on subgroups of 8 lanes (software Vulkan), operands in textures. A subgroup owns 32 tiles x 16 columns: 4096
 // elements of y. Lane l loads rows l, l + 8, l + 16, l + 24 of v and columns l and l + 8 of u, four channels at a time;
 // v then travels through the lanes: after the shuffle by `lane ^ d` lane l holds row l ^ d, so that 8 shuffles meet all
-// pairs of a row and a column, and each is one vector permute. Of the 16 products of a tile one after the other is
-// summed over the channels, then added to the outputs with its sign: nothing but y is written.
+// pairs of a row and a column, and each is one vector permute. Of the 24 products of a tile one after the other is
+// summed over the channels, then added to the outputs with its factors: nothing but y is written.
 // Grid: x = ceil(c_out / 16), y = ceil(tiles / 32).
 // include common/texels.wgsl
 // include common/winograd.wgsl
@@ -16,7 +16,7 @@
 alias Rows = array<vec2<f32>, 8>;
 
 // The outputs of a tile: row by row.
-alias Outputs = array<Rows, 4>;
+alias Outputs = array<Rows, 8>;
 
 fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, sum: vec2<f32>) -> vec2<f32> {
   return vec2<f32>(fma(x.w, w0.w, fma(x.z, w0.z, fma(x.y, w0.y, fma(x.x, w0.x, sum.x)))),
@@ -35,73 +35,124 @@ fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f3
   (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w0, w1, (*acc)[7]);
 }
 
-// Adds one of the 16 products to the four outputs, with their factors.
-fn add(y: ptr<function, Outputs>, factor: vec4<f32>, m: ptr<function, Rows>) {
-  (*y)[0][0] = fma(vec2<f32>(factor.x), (*m)[0], (*y)[0][0]);
-  (*y)[1][0] = fma(vec2<f32>(factor.y), (*m)[0], (*y)[1][0]);
-  (*y)[2][0] = fma(vec2<f32>(factor.z), (*m)[0], (*y)[2][0]);
-  (*y)[3][0] = fma(vec2<f32>(factor.w), (*m)[0], (*y)[3][0]);
-  (*y)[0][1] = fma(vec2<f32>(factor.x), (*m)[1], (*y)[0][1]);
-  (*y)[1][1] = fma(vec2<f32>(factor.y), (*m)[1], (*y)[1][1]);
-  (*y)[2][1] = fma(vec2<f32>(factor.z), (*m)[1], (*y)[2][1]);
-  (*y)[3][1] = fma(vec2<f32>(factor.w), (*m)[1], (*y)[3][1]);
-  (*y)[0][2] = fma(vec2<f32>(factor.x), (*m)[2], (*y)[0][2]);
-  (*y)[1][2] = fma(vec2<f32>(factor.y), (*m)[2], (*y)[1][2]);
-  (*y)[2][2] = fma(vec2<f32>(factor.z), (*m)[2], (*y)[2][2]);
-  (*y)[3][2] = fma(vec2<f32>(factor.w), (*m)[2], (*y)[3][2]);
-  (*y)[0][3] = fma(vec2<f32>(factor.x), (*m)[3], (*y)[0][3]);
-  (*y)[1][3] = fma(vec2<f32>(factor.y), (*m)[3], (*y)[1][3]);
-  (*y)[2][3] = fma(vec2<f32>(factor.z), (*m)[3], (*y)[2][3]);
-  (*y)[3][3] = fma(vec2<f32>(factor.w), (*m)[3], (*y)[3][3]);
-  (*y)[0][4] = fma(vec2<f32>(factor.x), (*m)[4], (*y)[0][4]);
-  (*y)[1][4] = fma(vec2<f32>(factor.y), (*m)[4], (*y)[1][4]);
-  (*y)[2][4] = fma(vec2<f32>(factor.z), (*m)[4], (*y)[2][4]);
-  (*y)[3][4] = fma(vec2<f32>(factor.w), (*m)[4], (*y)[3][4]);
-  (*y)[0][5] = fma(vec2<f32>(factor.x), (*m)[5], (*y)[0][5]);
-  (*y)[1][5] = fma(vec2<f32>(factor.y), (*m)[5], (*y)[1][5]);
-  (*y)[2][5] = fma(vec2<f32>(factor.z), (*m)[5], (*y)[2][5]);
-  (*y)[3][5] = fma(vec2<f32>(factor.w), (*m)[5], (*y)[3][5]);
-  (*y)[0][6] = fma(vec2<f32>(factor.x), (*m)[6], (*y)[0][6]);
-  (*y)[1][6] = fma(vec2<f32>(factor.y), (*m)[6], (*y)[1][6]);
-  (*y)[2][6] = fma(vec2<f32>(factor.z), (*m)[6], (*y)[2][6]);
-  (*y)[3][6] = fma(vec2<f32>(factor.w), (*m)[6], (*y)[3][6]);
-  (*y)[0][7] = fma(vec2<f32>(factor.x), (*m)[7], (*y)[0][7]);
-  (*y)[1][7] = fma(vec2<f32>(factor.y), (*m)[7], (*y)[1][7]);
-  (*y)[2][7] = fma(vec2<f32>(factor.z), (*m)[7], (*y)[2][7]);
-  (*y)[3][7] = fma(vec2<f32>(factor.w), (*m)[7], (*y)[3][7]);
+// Adds one of the 24 products to the eight outputs, with their factors.
+fn add(y: ptr<function, Outputs>, upper: vec4<f32>, lower: vec4<f32>, m: ptr<function, Rows>) {
+  (*y)[0][0] = fma(vec2<f32>(upper.x), (*m)[0], (*y)[0][0]);
+  (*y)[1][0] = fma(vec2<f32>(upper.y), (*m)[0], (*y)[1][0]);
+  (*y)[2][0] = fma(vec2<f32>(upper.z), (*m)[0], (*y)[2][0]);
+  (*y)[3][0] = fma(vec2<f32>(upper.w), (*m)[0], (*y)[3][0]);
+  (*y)[4][0] = fma(vec2<f32>(lower.x), (*m)[0], (*y)[4][0]);
+  (*y)[5][0] = fma(vec2<f32>(lower.y), (*m)[0], (*y)[5][0]);
+  (*y)[6][0] = fma(vec2<f32>(lower.z), (*m)[0], (*y)[6][0]);
+  (*y)[7][0] = fma(vec2<f32>(lower.w), (*m)[0], (*y)[7][0]);
+  (*y)[0][1] = fma(vec2<f32>(upper.x), (*m)[1], (*y)[0][1]);
+  (*y)[1][1] = fma(vec2<f32>(upper.y), (*m)[1], (*y)[1][1]);
+  (*y)[2][1] = fma(vec2<f32>(upper.z), (*m)[1], (*y)[2][1]);
+  (*y)[3][1] = fma(vec2<f32>(upper.w), (*m)[1], (*y)[3][1]);
+  (*y)[4][1] = fma(vec2<f32>(lower.x), (*m)[1], (*y)[4][1]);
+  (*y)[5][1] = fma(vec2<f32>(lower.y), (*m)[1], (*y)[5][1]);
+  (*y)[6][1] = fma(vec2<f32>(lower.z), (*m)[1], (*y)[6][1]);
+  (*y)[7][1] = fma(vec2<f32>(lower.w), (*m)[1], (*y)[7][1]);
+  (*y)[0][2] = fma(vec2<f32>(upper.x), (*m)[2], (*y)[0][2]);
+  (*y)[1][2] = fma(vec2<f32>(upper.y), (*m)[2], (*y)[1][2]);
+  (*y)[2][2] = fma(vec2<f32>(upper.z), (*m)[2], (*y)[2][2]);
+  (*y)[3][2] = fma(vec2<f32>(upper.w), (*m)[2], (*y)[3][2]);
+  (*y)[4][2] = fma(vec2<f32>(lower.x), (*m)[2], (*y)[4][2]);
+  (*y)[5][2] = fma(vec2<f32>(lower.y), (*m)[2], (*y)[5][2]);
+  (*y)[6][2] = fma(vec2<f32>(lower.z), (*m)[2], (*y)[6][2]);
+  (*y)[7][2] = fma(vec2<f32>(lower.w), (*m)[2], (*y)[7][2]);
+  (*y)[0][3] = fma(vec2<f32>(upper.x), (*m)[3], (*y)[0][3]);
+  (*y)[1][3] = fma(vec2<f32>(upper.y), (*m)[3], (*y)[1][3]);
+  (*y)[2][3] = fma(vec2<f32>(upper.z), (*m)[3], (*y)[2][3]);
+  (*y)[3][3] = fma(vec2<f32>(upper.w), (*m)[3], (*y)[3][3]);
+  (*y)[4][3] = fma(vec2<f32>(lower.x), (*m)[3], (*y)[4][3]);
+  (*y)[5][3] = fma(vec2<f32>(lower.y), (*m)[3], (*y)[5][3]);
+  (*y)[6][3] = fma(vec2<f32>(lower.z), (*m)[3], (*y)[6][3]);
+  (*y)[7][3] = fma(vec2<f32>(lower.w), (*m)[3], (*y)[7][3]);
+  (*y)[0][4] = fma(vec2<f32>(upper.x), (*m)[4], (*y)[0][4]);
+  (*y)[1][4] = fma(vec2<f32>(upper.y), (*m)[4], (*y)[1][4]);
+  (*y)[2][4] = fma(vec2<f32>(upper.z), (*m)[4], (*y)[2][4]);
+  (*y)[3][4] = fma(vec2<f32>(upper.w), (*m)[4], (*y)[3][4]);
+  (*y)[4][4] = fma(vec2<f32>(lower.x), (*m)[4], (*y)[4][4]);
+  (*y)[5][4] = fma(vec2<f32>(lower.y), (*m)[4], (*y)[5][4]);
+  (*y)[6][4] = fma(vec2<f32>(lower.z), (*m)[4], (*y)[6][4]);
+  (*y)[7][4] = fma(vec2<f32>(lower.w), (*m)[4], (*y)[7][4]);
+  (*y)[0][5] = fma(vec2<f32>(upper.x), (*m)[5], (*y)[0][5]);
+  (*y)[1][5] = fma(vec2<f32>(upper.y), (*m)[5], (*y)[1][5]);
+  (*y)[2][5] = fma(vec2<f32>(upper.z), (*m)[5], (*y)[2][5]);
+  (*y)[3][5] = fma(vec2<f32>(upper.w), (*m)[5], (*y)[3][5]);
+  (*y)[4][5] = fma(vec2<f32>(lower.x), (*m)[5], (*y)[4][5]);
+  (*y)[5][5] = fma(vec2<f32>(lower.y), (*m)[5], (*y)[5][5]);
+  (*y)[6][5] = fma(vec2<f32>(lower.z), (*m)[5], (*y)[6][5]);
+  (*y)[7][5] = fma(vec2<f32>(lower.w), (*m)[5], (*y)[7][5]);
+  (*y)[0][6] = fma(vec2<f32>(upper.x), (*m)[6], (*y)[0][6]);
+  (*y)[1][6] = fma(vec2<f32>(upper.y), (*m)[6], (*y)[1][6]);
+  (*y)[2][6] = fma(vec2<f32>(upper.z), (*m)[6], (*y)[2][6]);
+  (*y)[3][6] = fma(vec2<f32>(upper.w), (*m)[6], (*y)[3][6]);
+  (*y)[4][6] = fma(vec2<f32>(lower.x), (*m)[6], (*y)[4][6]);
+  (*y)[5][6] = fma(vec2<f32>(lower.y), (*m)[6], (*y)[5][6]);
+  (*y)[6][6] = fma(vec2<f32>(lower.z), (*m)[6], (*y)[6][6]);
+  (*y)[7][6] = fma(vec2<f32>(lower.w), (*m)[6], (*y)[7][6]);
+  (*y)[0][7] = fma(vec2<f32>(upper.x), (*m)[7], (*y)[0][7]);
+  (*y)[1][7] = fma(vec2<f32>(upper.y), (*m)[7], (*y)[1][7]);
+  (*y)[2][7] = fma(vec2<f32>(upper.z), (*m)[7], (*y)[2][7]);
+  (*y)[3][7] = fma(vec2<f32>(upper.w), (*m)[7], (*y)[3][7]);
+  (*y)[4][7] = fma(vec2<f32>(lower.x), (*m)[7], (*y)[4][7]);
+  (*y)[5][7] = fma(vec2<f32>(lower.y), (*m)[7], (*y)[5][7]);
+  (*y)[6][7] = fma(vec2<f32>(lower.z), (*m)[7], (*y)[6][7]);
+  (*y)[7][7] = fma(vec2<f32>(lower.w), (*m)[7], (*y)[7][7]);
 }
+
+var<private> hidden: u32;
 
 // Two columns of one output pixel.
 fn write(at: u32, column: u32, value: vec2<f32>) {
-  if params.c_out % 16u == 0u || column < params.c_out { y[at] = value.x; }
-  if params.c_out % 16u == 0u || column + 8u < params.c_out { y[at + 8u] = value.y; }
+  // Division is rounded correctly on a CPU; see `fifteenth` for why the divisor is hidden: wid.z is 0.
+  let fifteen = f32(15u + hidden);
+  if params.c_out % 16u == 0u || column < params.c_out { y[at] = value.x / fifteen; }
+  if params.c_out % 16u == 0u || column + 8u < params.c_out { y[at + 8u] = value.y / fifteen; }
 }
 
-// The outputs of one tile.
-fn put(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
+// Four outputs side by side.
+fn put_row(at: u32, ox: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
+  write(at, column, a);
+  if params.ow % 4u == 0u || ox + 1u < params.ow { write(at + params.c_out, column, b); }
+  if params.ow % 4u == 0u || ox + 2u < params.ow { write(at + 2u * params.c_out, column, c); }
+  if params.ow % 4u == 0u || ox + 3u < params.ow { write(at + 3u * params.c_out, column, d); }
+}
+
+fn put_upper(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
   if tiles(params) % 32u == 0u || tile < tiles(params) {
     let p = place(params, tile);
-    let at = ((p.n * params.oh + p.y * 2u) * params.ow + p.x * 2u) * params.c_out + column;
-    let right = params.ow % 2u == 0u || p.x * 2u + 1u < params.ow;
-    write(at, column, a);
-    if right { write(at + params.c_out, column, b); }
-    if params.oh % 2u == 0u || p.y * 2u + 1u < params.oh {
-      let below = at + params.ow * params.c_out;
-      write(below, column, c);
-      if right { write(below + params.c_out, column, d); }
-    }
+    put_row(((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
+  }
+}
+
+fn put_lower(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
+  let p = place(params, tile);
+  let oy = p.y * 2u + 1u;
+  if (tiles(params) % 32u == 0u || tile < tiles(params)) && (params.oh % 2u == 0u || oy < params.oh) {
+    put_row(((p.n * params.oh + oy) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
   }
 }
 
 fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
-  put(tile + (lane ^ 0u), column, (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0]);
-  put(tile + (lane ^ 1u), column, (*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1]);
-  put(tile + (lane ^ 2u), column, (*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2]);
-  put(tile + (lane ^ 3u), column, (*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3]);
-  put(tile + (lane ^ 4u), column, (*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4]);
-  put(tile + (lane ^ 5u), column, (*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5]);
-  put(tile + (lane ^ 6u), column, (*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6]);
-  put(tile + (lane ^ 7u), column, (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7]);
+  put_upper(tile + (lane ^ 0u), column, (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0]);
+  put_lower(tile + (lane ^ 0u), column, (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0]);
+  put_upper(tile + (lane ^ 1u), column, (*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1]);
+  put_lower(tile + (lane ^ 1u), column, (*y)[4][1], (*y)[5][1], (*y)[6][1], (*y)[7][1]);
+  put_upper(tile + (lane ^ 2u), column, (*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2]);
+  put_lower(tile + (lane ^ 2u), column, (*y)[4][2], (*y)[5][2], (*y)[6][2], (*y)[7][2]);
+  put_upper(tile + (lane ^ 3u), column, (*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3]);
+  put_lower(tile + (lane ^ 3u), column, (*y)[4][3], (*y)[5][3], (*y)[6][3], (*y)[7][3]);
+  put_upper(tile + (lane ^ 4u), column, (*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4]);
+  put_lower(tile + (lane ^ 4u), column, (*y)[4][4], (*y)[5][4], (*y)[6][4], (*y)[7][4]);
+  put_upper(tile + (lane ^ 5u), column, (*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5]);
+  put_lower(tile + (lane ^ 5u), column, (*y)[4][5], (*y)[5][5], (*y)[6][5], (*y)[7][5]);
+  put_upper(tile + (lane ^ 6u), column, (*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6]);
+  put_lower(tile + (lane ^ 6u), column, (*y)[4][6], (*y)[5][6], (*y)[6][6], (*y)[7][6]);
+  put_upper(tile + (lane ^ 7u), column, (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7]);
+  put_lower(tile + (lane ^ 7u), column, (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
 }
 
 @compute @workgroup_size(8)
@@ -111,9 +162,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   var y1: Outputs;
   var y2: Outputs;
   var y3: Outputs;
-  for (var f = 0u; f < 16u; f++) {
-    let from_v = (wid.y * 16u + f) * quads * 32u + lane;
-    let from_u = (wid.x * 16u + f) * quads * 16u + lane;
+  for (var f = 0u; f < 24u; f++) {
+    let from_v = (wid.y * 24u + f) * quads * 32u + lane;
+    let from_u = (wid.x * 24u + f) * quads * 16u + lane;
     var m0 = Rows();
     var m1 = Rows();
     var m2 = Rows();
@@ -126,14 +177,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
       accumulate(&m2, textureLoad(v, texel(from_v + q * 32u + 16u)), w0, w1, lane);
       accumulate(&m3, textureLoad(v, texel(from_v + q * 32u + 24u)), w0, w1, lane);
     }
-    let left = vec2<f32>(output_factor(0u, f / 4u), output_factor(1u, f / 4u));
-    let right = vec2<f32>(output_factor(0u, f % 4u), output_factor(1u, f % 4u));
-    let factor = left.xxyy * right.xyxy;
-    add(&y0, factor, &m0);
-    add(&y1, factor, &m1);
-    add(&y2, factor, &m2);
-    add(&y3, factor, &m3);
+    let rows = output_rows(f / 6u);
+    let upper = rows.x * output_columns(f % 6u);
+    let lower = rows.y * output_columns(f % 6u);
+    add(&y0, upper, lower, &m0);
+    add(&y1, upper, lower, &m1);
+    add(&y2, upper, lower, &m2);
+    add(&y3, upper, lower, &m3);
   }
+  hidden = wid.z;
   let tile = wid.y * 32u;
   let column = wid.x * 16u + lane;
   put_all(tile, column, lane, &y0);

@@ -1,4 +1,4 @@
-// y = A^T m A with m = sum over k of v * u for each of the 16 places of a tile (common/winograd.wgsl).
+// y = A^T m D / 15 with m = sum over k of v * u for each of the 24 places of a tile (common/winograd.wgsl).
 // One invocation per element of y.
 // Grid: ceil(elements of y / 64), rows of equal length beyond 65,535.
 // include common/grid.wgsl
@@ -19,16 +19,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   if n >= params.n {
     return;
   }
-  let tile = (n * ((params.oh + 1u) / 2u) + oy / 2u) * ((params.ow + 1u) / 2u) + ox / 2u;
+  let tile = (n * ((params.oh + 1u) / 2u) + oy / 2u) * ((params.ow + 3u) / 4u) + ox / 4u;
   var sum = 0.0;
-  for (var f = 0u; f < 16u; f++) {
+  for (var f = 0u; f < 24u; f++) {
     var m = 0.0;
     for (var k = 0u; k < params.c_in; k++) {
-      let from_v = (((tile / 32u * 16u + f) * (params.c_in / 4u) + k / 4u) * 32u + tile % 32u) * 4u + k % 4u;
-      let from_u = (((column / 16u * 16u + f) * (params.c_in / 4u) + k / 4u) * 16u + column % 16u) * 4u + k % 4u;
+      let from_v = (((tile / 32u * 24u + f) * (params.c_in / 4u) + k / 4u) * 32u + tile % 32u) * 4u + k % 4u;
+      let from_u = (((column / 16u * 24u + f) * (params.c_in / 4u) + k / 4u) * 16u + column % 16u) * 4u + k % 4u;
       m = fma(v[from_v], u[from_u], m);
     }
-    sum = fma(output_factor(oy % 2u, f / 4u) * output_factor(ox % 2u, f % 4u), m, sum);
+    sum = fma(output_rows(f / 6u)[oy % 2u] * output_columns(f % 6u)[ox % 4u], m, sum);
   }
-  y[e] = sum;
+  y[e] = fifteenth(sum, f32(15u + params.flip / 2u));
 }

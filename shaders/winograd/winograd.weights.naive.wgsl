@@ -1,4 +1,4 @@
-// u = G g G^T for every pair of channels (common/winograd.wgsl), g turned by 180 degrees if `flip`.
+// u = G g H^T for every pair of channels (common/winograd.wgsl), g turned by 180 degrees if `flip`.
 // One invocation per element of u.
 // Grid: ceil(elements of u / 64), rows of equal length beyond 65,535.
 // include common/grid.wgsl
@@ -7,25 +7,48 @@
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> u: array<f32>;
 
+// Row i of G and of H.
+fn filter_rows(i: u32) -> vec3<f32> {
+  switch i {
+    case 0u: { return vec3<f32>(1.0, 0.0, 0.0); }
+    case 1u: { return vec3<f32>(0.5, 0.5, 0.5); }
+    case 2u: { return vec3<f32>(0.5, -0.5, 0.5); }
+    default: { return vec3<f32>(0.0, 0.0, 1.0); }
+  }
+}
+
+fn filter_columns(j: u32) -> vec3<f32> {
+  switch j {
+    case 0u: { return vec3<f32>(15.0, 0.0, 0.0); }
+    case 1u: { return vec3<f32>(5.0, 5.0, 5.0); }
+    case 2u: { return vec3<f32>(-5.0, 5.0, -5.0); }
+    case 3u: { return vec3<f32>(-16.0, -8.0, -4.0); }
+    case 4u: { return vec3<f32>(1.0, -2.0, 4.0); }
+    default: { return vec3<f32>(0.0, 0.0, 15.0); }
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) local: u32) {
   let e = linear_workgroup(wid, count) * 64u + local;
   let quads = params.c_in / 4u;
-  let block = e / (16u * params.c_in * 16u);
+  let block = e / (24u * params.c_in * 16u);
   if block >= (params.c_out + 15u) / 16u {
     return;
   }
   let k = e / 64u % quads * 4u + e % 4u;
   let column = block * 16u + e / 4u % 16u;
-  let f = e / (quads * 64u) % 16u;
+  let f = e / (quads * 64u) % 24u;
   var sum = 0.0;
+  let rows = filter_rows(f / 6u);
+  let columns = filter_columns(f % 6u);
   if column < params.c_out {
     for (var ky = 0u; ky < 3u; ky++) {
       for (var kx = 0u; kx < 3u; kx++) {
         let flipped = ((2u - ky) * 3u + 2u - kx) * params.c_out * params.c_in + column * params.c_in + k;
         let straight = (ky * 3u + kx) * params.c_in * params.c_out + k * params.c_out + column;
-        sum = fma(filter_factor(f / 4u, ky) * filter_factor(f % 4u, kx), w[select(straight, flipped, params.flip != 0u)], sum);
+        sum = fma(rows[ky] * columns[kx], w[select(straight, flipped, params.flip != 0u)], sum);
       }
     }
   }

@@ -1,5 +1,5 @@
 // As naive, for c_in and c_out multiples of 4, from a texture. An invocation makes four columns of four channels: it
-// loads their 4 x 4 weights of each tap and stores 16 x 4 texels.
+// loads their 4 x 4 weights of each tap and stores 24 x 4 texels.
 // Grid: ceil(c_in / 4 * columns in whole blocks of 16 / 4 / 64), rows of equal length beyond 65,535.
 // include common/grid.wgsl
 // include common/texels.wgsl
@@ -30,12 +30,23 @@ fn expand(a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) -> Four {
   return Four(a, 0.5 * (outer + b), 0.5 * (outer - b), c);
 }
 
-fn put(at: u32, f: u32, m: mat4x4<f32>) {
-  let to = at + f * (params.c_in / 4u * 16u);
+fn put(at: u32, place: u32, m: mat4x4<f32>) {
+  let to = at + place * (params.c_in / 4u * 16u);
   u[to] = m[0];
   u[to + 1u] = m[1];
   u[to + 2u] = m[2];
   u[to + 3u] = m[3];
+}
+
+// One row of places: three columns times H^T.
+fn put_row(at: u32, row: u32, a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) {
+  let outer = 5.0 * (a + c);
+  put(at, row * 6u, 15.0 * a);
+  put(at, row * 6u + 1u, outer + 5.0 * b);
+  put(at, row * 6u + 2u, 5.0 * b - outer);
+  put(at, row * 6u + 3u, -16.0 * a - 8.0 * b - 4.0 * c);
+  put(at, row * 6u + 4u, a - 2.0 * b + 4.0 * c);
+  put(at, row * 6u + 5u, 15.0 * c);
 }
 
 @compute @workgroup_size(64)
@@ -52,28 +63,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   // Columns beyond the last: zeros, made from the first.
   let own = select(0u, column, column < params.c_out);
   let keep = select(0.0, 1.0, column < params.c_out);
-  let top = expand(block(0u, 0u, k, own), block(0u, 1u, k, own), block(0u, 2u, k, own));
-  let middle = expand(block(1u, 0u, k, own), block(1u, 1u, k, own), block(1u, 2u, k, own));
-  let bottom = expand(block(2u, 0u, k, own), block(2u, 1u, k, own), block(2u, 2u, k, own));
-  let at = (block_of * 16u * quads + i / 4u % quads) * 16u + i % 4u * 4u;
-  let a = expand(keep * top.a, keep * middle.a, keep * bottom.a);
-  put(at, 0u, a.a);
-  put(at, 4u, a.b);
-  put(at, 8u, a.c);
-  put(at, 12u, a.d);
-  let b = expand(keep * top.b, keep * middle.b, keep * bottom.b);
-  put(at, 1u, b.a);
-  put(at, 5u, b.b);
-  put(at, 9u, b.c);
-  put(at, 13u, b.d);
-  let c = expand(keep * top.c, keep * middle.c, keep * bottom.c);
-  put(at, 2u, c.a);
-  put(at, 6u, c.b);
-  put(at, 10u, c.c);
-  put(at, 14u, c.d);
-  let d = expand(keep * top.d, keep * middle.d, keep * bottom.d);
-  put(at, 3u, d.a);
-  put(at, 7u, d.b);
-  put(at, 11u, d.c);
-  put(at, 15u, d.d);
+  let left = expand(keep * block(0u, 0u, k, own), keep * block(1u, 0u, k, own), keep * block(2u, 0u, k, own));
+  let middle = expand(keep * block(0u, 1u, k, own), keep * block(1u, 1u, k, own), keep * block(2u, 1u, k, own));
+  let right = expand(keep * block(0u, 2u, k, own), keep * block(1u, 2u, k, own), keep * block(2u, 2u, k, own));
+  let at = (block_of * 24u * quads + i / 4u % quads) * 16u + i % 4u * 4u;
+  put_row(at, 0u, left.a, middle.a, right.a);
+  put_row(at, 1u, left.b, middle.b, right.b);
+  put_row(at, 2u, left.c, middle.c, right.c);
+  put_row(at, 3u, left.d, middle.d, right.d);
 }
