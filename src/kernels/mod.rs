@@ -23,6 +23,7 @@ pub mod relu;
 pub mod softmax_ce;
 pub mod square_hinge;
 pub mod texels;
+pub mod winograd_grad;
 
 pub use twin::{Budget, Io, Scalars, Values};
 
@@ -34,6 +35,10 @@ pub static KERNELS: &[&Kernel] = &[
     &conv2d::FORWARD,
     &conv2d::GRAD_INPUT,
     &conv2d::GRAD_WEIGHT,
+    &winograd_grad::INPUT_ROWS,
+    &winograd_grad::GRAD_ROWS,
+    &winograd_grad::ACCUMULATE,
+    &winograd_grad::GRAD_WEIGHT,
     &relu::FORWARD,
     &relu::BACKWARD,
     &batchnorm::PARTIAL,
@@ -63,7 +68,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] = &[];
+pub static CHAINS: &[&Chain] = &[&winograd_grad::WINOGRAD];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -301,6 +306,9 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
+    ("common/rotated.wgsl", include_str!("../../shaders/common/rotated.wgsl")),
+    ("common/winograd_rows.wgsl", include_str!("../../shaders/common/winograd_rows.wgsl")),
+    ("common/walk.wgsl", include_str!("../../shaders/common/walk.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
     ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
