@@ -62,9 +62,20 @@ impl Geometry {
 
     /// Partial sums into which `grad_weight` cuts the pixels of a batch: a function of the shape alone, so that results
     /// do not depend on the machine. At most 16 MiB of them.
+    ///
+    /// They are runs of equal length, and if the shape allows it near the wanted number, of whole images or of pairs of
+    /// rows: Winograd's algorithm works on pairs of rows.
     pub fn splits(&self) -> usize {
         let most = (1 << 22) / self.w_len();
-        (self.n * self.oh() * self.ow() / 2048).min(64).min(most).max(1)
+        let wanted = (self.n * self.oh() * self.ow() / 2048).min(64).min(most).max(1);
+        self.whole_splits(wanted.div_ceil(2), wanted)
+    }
+
+    /// The largest number of partial sums within the range that makes them whole pairs of rows or whole images; `high` if
+    /// none does.
+    fn whole_splits(&self, low: usize, high: usize) -> usize {
+        let units = if self.oh().is_multiple_of(2) { self.n * self.oh() / 2 } else { self.n };
+        (low..=high).rev().find(|s| units.is_multiple_of(*s)).unwrap_or(high)
     }
 
     /// Refuses shapes that are no convolution.
@@ -94,7 +105,7 @@ impl Geometry {
         Ok(())
     }
 
-    fn params(&self, n: usize, splits: usize) -> Vec<(&'static str, Value)> {
+    pub(super) fn params(&self, n: usize, splits: usize) -> Vec<(&'static str, Value)> {
         vec![
             ("n", n.into()),
             ("h", self.h.into()),
@@ -334,14 +345,21 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             grid: |p, _| linear_grid((p.u("splits") * weights(p)).div_ceil(64)),
         },
         Variant {
-            name: "lanes",
-            file: "conv2d/conv2d.grad_weight.lanes.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.lanes.wgsl"),
-            supports: lanes,
-            grid: |p, _| {
-                let rows = p.u("kh") * p.u("kw") * p.u("c_in");
-                [p.u("c_out").div_ceil(32) as u32, rows.div_ceil(16) as u32, p.u("splits") as u32]
+            name: "texels",
+            file: "conv2d/conv2d.grad_weight.texels.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.texels.wgsl"),
+            supports: |t, p| {
+                exchange(t, p)?;
+                multiple_of_4(p, "c_in")
             },
+            grid: weight_tiles,
+        },
+        Variant {
+            name: "texels_any",
+            file: "conv2d/conv2d.grad_weight.texels_any.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.texels_any.wgsl"),
+            supports: exchange,
+            grid: weight_tiles,
         },
         Variant {
             name: "tiled",
@@ -383,7 +401,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
     cases: || {
         cases(|c, g| {
             let (x, dy) = (c.operand("x", &[g.n, g.x_len()]), c.operand("dy", &[g.n, g.y_len()]));
-            let splits = g.splits().max(3);
+            let splits = g.splits().max(g.whole_splits(2, 4));
             let dw = c.output("dw", &[splits, g.w_len()]);
             grad_weight(&mut c.b, "conv2d.grad_weight", g, x, dy, dw, splits)
         })
@@ -460,7 +478,13 @@ fn one_group(p: &Params) -> std::result::Result<(), &'static str> {
     if p.u("groups") == 1 { Ok(()) } else { Err("it knows one group only") }
 }
 
-fn multiple_of_4(p: &Params, name: &str) -> std::result::Result<(), &'static str> {
+/// Grid of 32 x 32 tiles of the weights, rows in x.
+fn weight_tiles(p: &Params, _: &Knobs) -> [u32; 3] {
+    let rows = p.u("kh") * p.u("kw") * p.u("c_in");
+    [rows.div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
+}
+
+pub(super) fn multiple_of_4(p: &Params, name: &str) -> std::result::Result<(), &'static str> {
     if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
 }
 

@@ -26,6 +26,7 @@ pub mod softmax_ce;
 pub mod square_hinge;
 pub mod texels;
 pub mod winograd;
+pub mod winograd_grad;
 
 pub use twin::{Budget, Io, Scalars, Values};
 
@@ -40,6 +41,10 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd::WEIGHTS,
     &winograd::INPUT_TRANSFORM,
     &winograd::MULTIPLY,
+    &winograd_grad::INPUT_ROWS,
+    &winograd_grad::GRAD_ROWS,
+    &winograd_grad::ACCUMULATE,
+    &winograd_grad::GRAD_WEIGHT,
     &relu::FORWARD,
     &relu::BACKWARD,
     &batchnorm::PARTIAL,
@@ -76,7 +81,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] = &[&winograd::FORWARD, &winograd::GRAD_INPUT];
+pub static CHAINS: &[&Chain] = &[&winograd::FORWARD, &winograd::GRAD_INPUT, &winograd_grad::WINOGRAD];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -326,6 +331,9 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
     ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
+    ("common/rotated.wgsl", include_str!("../../shaders/common/rotated.wgsl")),
+    ("common/winograd_rows.wgsl", include_str!("../../shaders/common/winograd_rows.wgsl")),
+    ("common/walk.wgsl", include_str!("../../shaders/common/walk.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
     ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),

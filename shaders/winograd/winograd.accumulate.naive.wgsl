@@ -1,0 +1,37 @@
+// m[split, row, kx, ci, co] = sum over the bands of the split and the columns of left[row, column + kx, ci] times
+// right[row, column, co]: for each of the four transformed rows the gradient of a filter of one row.
+// left: [ceil(c_in / 32), 4, bands, width + 2, 32], right: [ceil(c_out / 32), 4, bands, width, 32], see
+// common/winograd_rows.wgsl; m: [splits, 4, 3, c_in, c_out].
+// One invocation owns one element. Grid: ceil(elements / 64) workgroups, in rows.
+// include common/grid.wgsl
+// include common/winograd_rows.wgsl
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> left: array<f32>;
+@group(0) @binding(2) var<storage, read> right: array<f32>;
+@group(0) @binding(3) var<storage, read_write> m: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  let co = i % params.c_out;
+  let ci = i / params.c_out % params.c_in;
+  let kx = i / params.c_out / params.c_in % 3u;
+  let row = i / params.c_out / params.c_in / 3u % 4u;
+  let split = i / params.c_out / params.c_in / 12u;
+  if split >= params.splits {
+    return;
+  }
+  let columns = width(params);
+  let from_left = (ci / 32u * 4u + row) * bands(params);
+  let from_right = (co / 32u * 4u + row) * bands(params);
+  var sum = 0.0;
+  for (var band = first_band(params, split); band < first_band(params, split + 1u); band++) {
+    for (var k = 0u; k < columns; k++) {
+      let a = left[((from_left + band) * (columns + 2u) + k + kx) * 32u + ci % 32u];
+      let b = right[((from_right + band) * columns + k) * 32u + co % 32u];
+      sum = fma(a, b, sum);
+    }
+  }
+  m[i] = sum;
+}

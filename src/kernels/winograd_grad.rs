@@ -1,0 +1,340 @@
+//! The gradient of 3x3 filters by Winograd's algorithm, a chain of [`conv2d::GRAD_WEIGHT`]: 16 products instead of 36 for
+//! four output pixels. `shaders/common/winograd_rows.wgsl` has the formula and the source.
+//!
+//! Rows of the input and of the gradient are transformed first, one array each, then multiplied and summed over the
+//! batch for each transformed row and tap column, and the rows of the sums become rows of taps. The constants of all four
+//! kernels are those of the convolution.
+
+use super::case::{Case, CaseBuilder};
+use super::conv2d::{self, Geometry};
+use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use crate::error::Result;
+use crate::plan::{Builder, Elem, Params, Role, Target, View};
+
+/// `conv2d.grad_weight` by Winograd's F(3x3, 2x2).
+pub static WINOGRAD: Chain = Chain { kernel: "conv2d.grad_weight", name: "winograd", supports, record };
+
+/// Rows of outputs of an image, two at a time.
+fn bands(p: &Params) -> usize {
+    p.u("n") * p.u("oh").div_ceil(2)
+}
+
+/// Columns of a transformed row of the gradient; one of the input has two more.
+fn width(p: &Params) -> usize {
+    p.u("ow").next_multiple_of(4)
+}
+
+fn left_len(p: &Params) -> usize {
+    p.u("c_in").div_ceil(32) * 4 * bands(p) * (width(p) + 2) * 32
+}
+
+fn right_len(p: &Params) -> usize {
+    p.u("c_out").div_ceil(32) * 4 * bands(p) * width(p) * 32
+}
+
+/// Elements of the sums for one transformed row.
+fn row_len(p: &Params) -> usize {
+    3 * p.u("c_in") * p.u("c_out")
+}
+
+/// The band with which a split begins.
+fn first_band(p: &Params, split: usize) -> usize {
+    let pixels = p.u("n") * p.u("oh") * p.u("ow");
+    let pixel = (split * pixels.div_ceil(p.u("splits"))).min(pixels);
+    pixel / (p.u("oh") * p.u("ow")) * p.u("oh").div_ceil(2) + pixel / p.u("ow") % p.u("oh") / 2
+}
+
+fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    lanes(t, p)?;
+    if [p.u("kh"), p.u("kw"), p.u("stride_h"), p.u("stride_w"), p.u("groups")] != [3, 3, 1, 1, 1] {
+        return Err("it knows kernels of 3x3 with stride 1 and one group");
+    }
+    // In tiny images some taps have few products, and the others' rounding errors, which cancel but for their rounding,
+    // would count.
+    if p.u("pad_h") > 1 || p.u("pad_w") > 1 || p.u("oh") < 4 || p.u("ow") < 4 {
+        return Err("it needs outputs of 4x4 or more with padding of 1 at most");
+    }
+    let pixels = p.u("n") * p.u("oh") * p.u("ow");
+    let run = pixels.div_ceil(p.u("splits"));
+    let whole = if p.u("oh").is_multiple_of(2) { 2 * p.u("ow") } else { p.u("oh") * p.u("ow") };
+    if run != pixels && !run.is_multiple_of(whole) {
+        return Err("a partial sum ends within two rows");
+    }
+    let most = t.limits.max_binding.min(t.limits.max_texture as usize * 4096 * 16) / 4;
+    if left_len(p).max(right_len(p)).max(p.u("splits") * 4 * row_len(p)) > most {
+        return Err("a transformed array exceeds what can be bound");
+    }
+    Ok(())
+}
+
+/// The `lanes` and `texels` variants need texels of four channels, the former subgroups of exactly eight lanes.
+fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if t.subgroup != Some(8) {
+        return Err("it needs subgroups of 8 lanes");
+    }
+    texels(t, p)
+}
+
+fn texels(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    if t.limits.max_texture < 4096 {
+        return Err("it needs storage textures to read");
+    }
+    if p.u("c_in").is_multiple_of(4) && p.u("c_out").is_multiple_of(4) {
+        Ok(())
+    } else {
+        Err("the channels are no multiple of 4")
+    }
+}
+
+fn record(b: &mut Builder, scope: &str, p: &Params, args: &[(&'static str, View)]) -> Result<()> {
+    let arg = |name| args.iter().find(|(n, _)| *n == name).expect("the arguments of conv2d.grad_weight").1;
+    let mut scratch = |what: &str, len: usize| {
+        // A batch in several windows records this several times.
+        let name = (0..).map(|i| format!("{scope}.{what}{i}")).find(|name| !b.has(name)).expect("endless");
+        b.buffer(name, Elem::F32, &[len], Role::Transient)
+    };
+    let left = scratch("input_rows", left_len(p));
+    let right = scratch("grad_rows", right_len(p));
+    let m = scratch("sums", p.u("splits") * 4 * row_len(p));
+    INPUT_ROWS.dispatch(b, scope, &p.0, &[("x", arg("x")), ("t", left)])?;
+    GRAD_ROWS.dispatch(b, scope, &p.0, &[("dy", arg("dy")), ("t", right)])?;
+    ACCUMULATE.dispatch(b, scope, &p.0, &[("left", left), ("right", right), ("m", m)])?;
+    GRAD_WEIGHT.dispatch(b, scope, &p.0, &[("m", m), ("dw", arg("dw"))])
+}
+
+/// Grid of one subgroup per band and panel.
+fn by_band(p: &Params, channels: usize) -> [u32; 3] {
+    let [x, y, _] = linear_grid(bands(p));
+    [x, y, channels.div_ceil(32) as u32]
+}
+
+/// Calls `f(index in t, its channel, columns of t, image, first row of the patch or tile, transformed row)` for a
+/// transformed array.
+fn for_each_row(p: &Params, channels: usize, columns: usize, mut f: impl FnMut(usize, usize, usize, usize, usize)) {
+    let per_image = p.u("oh").div_ceil(2);
+    for panel in 0..channels.div_ceil(32) {
+        for row in 0..4 {
+            for band in 0..bands(p) {
+                let at = ((panel * 4 + row) * bands(p) + band) * columns * 32;
+                f(at, panel * 32, band / per_image, band % per_image * 2, row);
+            }
+        }
+    }
+}
+
+/// t = B^T d along the rows of the input.
+pub static INPUT_ROWS: Kernel = Kernel {
+    name: "winograd.input_rows",
+    args: &[read("x"), write("t")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "winograd/winograd.input_rows.naive.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.input_rows.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(left_len(p).div_ceil(64)),
+        },
+        Variant {
+            name: "texels",
+            file: "winograd/winograd.input_rows.texels.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.input_rows.texels.wgsl"),
+            supports: texels,
+            grid: |p, _| by_band(p, p.u("c_in")),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let p = io.params;
+        let x = io.f("x");
+        let mut t = Scalars::zeros(io.len("t"));
+        let (h, w, c_in) = (p.u("h"), p.u("w"), p.u("c_in"));
+        for_each_row(p, c_in, width(p) + 2, |at, channel, n, y, row| {
+            for (column, c) in (0..width(p) + 2).flat_map(|i| (0..32).map(move |c| (i, c))) {
+                let ix = column.wrapping_sub(p.u("pad_w"));
+                for (i, factor) in
+                    [(0, [1., 0., 0., 0.]), (1, [0., 1., -1., -1.]), (2, [-1., 1., 1., 0.]), (3, [0., 0., 0., 1.])]
+                {
+                    let iy = (y + i).wrapping_sub(p.u("pad_h"));
+                    if iy < h && ix < w && channel + c < c_in {
+                        t.add(at + column * 32 + c, factor[row] * x[((n * h + iy) * w + ix) * c_in + channel + c]);
+                    }
+                }
+            }
+        });
+        io.put("t", t);
+    },
+    budget: Budget::Sum(|_| 2),
+    flop: |p| left_len(p) as f64,
+    cases: || {
+        cases(|c, g, p| {
+            let (x, t) = (c.operand("x", &[g.n, g.x_len()]), c.output("t", &[left_len(p)]));
+            INPUT_ROWS.dispatch(&mut c.b, "winograd.input_rows", &p.0, &[("x", x), ("t", t)])
+        })
+    },
+};
+
+/// t = G e along the rows of the gradient.
+pub static GRAD_ROWS: Kernel = Kernel {
+    name: "winograd.grad_rows",
+    args: &[read("dy"), write("t")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "winograd/winograd.grad_rows.naive.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.grad_rows.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid(right_len(p).div_ceil(64)),
+        },
+        Variant {
+            name: "texels",
+            file: "winograd/winograd.grad_rows.texels.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.grad_rows.texels.wgsl"),
+            supports: texels,
+            grid: |p, _| by_band(p, p.u("c_out")),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let p = io.params;
+        let dy = io.f("dy");
+        let mut t = Scalars::zeros(io.len("t"));
+        let (oh, ow, c_out) = (p.u("oh"), p.u("ow"), p.u("c_out"));
+        for_each_row(p, c_out, width(p), |at, channel, n, y, row| {
+            for (ox, c) in (0..ow).flat_map(|i| (0..32.min(c_out - channel)).map(move |c| (i, c))) {
+                for (i, factor) in [(0, [1., 1., 1., 0.]), (1, [0., 1., -1., 1.])] {
+                    if y + i < oh {
+                        t.add(at + ox * 32 + c, factor[row] * dy[((n * oh + y + i) * ow + ox) * c_out + channel + c]);
+                    }
+                }
+            }
+        });
+        io.put("t", t);
+    },
+    budget: Budget::Sum(|_| 2),
+    flop: |p| right_len(p) as f64 / 2.0,
+    cases: || {
+        cases(|c, g, p| {
+            let (dy, t) = (c.operand("dy", &[g.n, g.y_len()]), c.output("t", &[right_len(p)]));
+            GRAD_ROWS.dispatch(&mut c.b, "winograd.grad_rows", &p.0, &[("dy", dy), ("t", t)])
+        })
+    },
+};
+
+/// m = sums of the products of the transformed rows.
+pub static ACCUMULATE: Kernel = Kernel {
+    name: "winograd.accumulate",
+    args: &[read("left"), read("right"), write("m")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "winograd/winograd.accumulate.naive.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.accumulate.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid((p.u("splits") * 4 * row_len(p)).div_ceil(64)),
+        },
+        Variant {
+            name: "lanes",
+            file: "winograd/winograd.accumulate.lanes.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.accumulate.lanes.wgsl"),
+            supports: lanes,
+            grid: |p, _| [4 * p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32],
+        },
+    ],
+    twin: |io: &mut Io| {
+        let p = io.params;
+        let (left, right) = (io.f("left"), io.f("right"));
+        let mut m = Scalars::zeros(io.len("m"));
+        let (columns, c_in, c_out) = (width(p), p.u("c_in"), p.u("c_out"));
+        for (split, row) in (0..p.u("splits")).flat_map(|s| (0..4).map(move |r| (s, r))) {
+            for (band, k) in
+                (first_band(p, split)..first_band(p, split + 1)).flat_map(|b| (0..columns).map(move |k| (b, k)))
+            {
+                for (kx, ci) in (0..3).flat_map(|k| (0..c_in).map(move |c| (k, c))) {
+                    let a = left[(((ci / 32 * 4 + row) * bands(p) + band) * (columns + 2) + k + kx) * 32 + ci % 32];
+                    for co in 0..c_out {
+                        let b = right[(((co / 32 * 4 + row) * bands(p) + band) * columns + k) * 32 + co % 32];
+                        m.add((((split * 4 + row) * 3 + kx) * c_in + ci) * c_out + co, a * b);
+                    }
+                }
+            }
+        }
+        io.put("m", m);
+    },
+    budget: Budget::Sum(|p| (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"))),
+    // Four transformed columns for two columns of outputs.
+    flop: |p| 2.0 * 4.0 * (bands(p) * width(p) * 2 * p.u("c_in") * p.u("c_out")) as f64,
+    cases: || {
+        cases(|c, _, p| {
+            let (left, right) = (c.operand("left", &[left_len(p)]), c.operand("right", &[right_len(p)]));
+            let m = c.output("m", &[p.u("splits") * 4 * row_len(p)]);
+            ACCUMULATE.dispatch(&mut c.b, "winograd.accumulate", &p.0, &[("left", left), ("right", right), ("m", m)])
+        })
+    },
+};
+
+/// dw = A^T m along the transformed rows.
+pub static GRAD_WEIGHT: Kernel = Kernel {
+    name: "winograd.grad_weight",
+    args: &[read("m"), write("dw")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "winograd/winograd.grad_weight.naive.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.grad_weight.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| by_split(p, row_len(p)),
+        },
+        Variant {
+            name: "vec4",
+            file: "winograd/winograd.grad_weight.vec4.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.grad_weight.vec4.wgsl"),
+            supports: |_, p| conv2d::multiple_of_4(p, "c_out"),
+            grid: |p, _| by_split(p, row_len(p) / 4),
+        },
+    ],
+    twin: |io: &mut Io| {
+        let p = io.params;
+        let m = io.f("m");
+        let mut dw = Scalars::zeros(io.len("dw"));
+        let row = row_len(p);
+        for (split, i) in (0..p.u("splits")).flat_map(|s| (0..row).map(move |i| (s, i))) {
+            for (ky, factors) in [[1.0, 0.5, 0.5, 0.0], [0.0, 0.5, -0.5, 0.0], [0.0, 0.5, 0.5, 1.0]].iter().enumerate()
+            {
+                for (r, factor) in factors.iter().enumerate() {
+                    dw.add((split * 3 + ky) * row + i, factor * m[(split * 4 + r) * row + i]);
+                }
+            }
+        }
+        io.put("dw", dw);
+    },
+    budget: Budget::Sum(|_| 3),
+    flop: |p| 7.0 * (p.u("splits") * row_len(p)) as f64,
+    cases: || {
+        cases(|c, _, p| {
+            let m = c.operand("m", &[p.u("splits") * 4 * row_len(p)]);
+            let dw = c.output("dw", &[p.u("splits") * 3 * row_len(p)]);
+            GRAD_WEIGHT.dispatch(&mut c.b, "winograd.grad_weight", &p.0, &[("m", m), ("dw", dw)])
+        })
+    },
+};
+
+fn by_split(p: &Params, invocations: usize) -> [u32; 3] {
+    let [x, y, _] = linear_grid(invocations.div_ceil(64));
+    [x, y, p.u("splits") as u32]
+}
+
+fn cases(build: fn(&mut CaseBuilder, &Geometry, &Params) -> Result<()>) -> Vec<Case> {
+    let base =
+        Geometry { n: 2, h: 8, w: 8, c_in: 8, c_out: 36, kernel: [3, 3], stride: [1, 1], pad: [1, 1], groups: 1 };
+    let shapes = [
+        ("8 to 36", base, 2),
+        ("36 to 8, one split", Geometry { c_in: 36, c_out: 8, ..base }, 1),
+        ("odd height and width, no padding", Geometry { n: 4, h: 7, w: 9, c_in: 4, c_out: 4, pad: [0, 0], ..base }, 2),
+        ("channels that are no multiple of 4", Geometry { c_in: 3, c_out: 5, ..base }, 4),
+    ];
+    let mut all = vec![];
+    for (name, g, splits) in shapes {
+        let case = move |c: &mut CaseBuilder| build(c, &g, &Params(g.params(g.n, splits)));
+        all.push(Case::exact(format!("{name}, integers"), case));
+        all.push(Case::new(name, case));
+    }
+    all
+}
