@@ -38,6 +38,9 @@ pub struct Global {
     /// Force a kernel's variant, e.g. conv2d.forward=naive; `*=naive` forces it wherever it can run
     #[arg(long, global = true, value_name = "KERNEL=VARIANT")]
     variant: Vec<String>,
+    /// Run batch norm, ReLU and the pooling before them as separate kernels: to see what fusing them gains
+    #[arg(long, global = true)]
+    unfused: bool,
     /// No progress bars, no messages but errors
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -62,7 +65,12 @@ impl Global {
             }
             forced.push((kernel.to_owned(), variant.to_owned()));
         }
-        let device = Device::open(&Options { device: self.device.clone(), forced, ..Options::default() })?;
+        let device = Device::open(&Options {
+            device: self.device.clone(),
+            forced,
+            unfused: self.unfused,
+            ..Options::default()
+        })?;
         log::info!("adapter: {}", device.info);
         Ok(Arc::new(device))
     }

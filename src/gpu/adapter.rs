@@ -35,6 +35,8 @@ pub struct Options {
     pub checked: bool,
     /// Variants forced by name.
     pub forced: Vec<(String, String)>,
+    /// See [`Target::unfused`].
+    pub unfused: bool,
 }
 
 /// Errors that arrive when nobody waits for them.
@@ -174,6 +176,7 @@ impl Device {
             },
             subgroup: fixed.then_some(raw.subgroup_max_size),
             forced: options.forced.clone(),
+            unfused: options.unfused,
         };
         Ok(Device { device, queue, checked: options.checked, pending, info, target })
     }

@@ -50,6 +50,9 @@ pub struct Target {
     pub subgroup: Option<u32>,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
+    /// Whether layers that could share kernels (batch norm, ReLU and the pooling before them) are recorded one by one:
+    /// to compare results and times.
+    pub unfused: bool,
 }
 
 impl Target {
@@ -68,6 +71,7 @@ impl Target {
             },
             subgroup: None,
             forced: vec![],
+            unfused: false,
         }
     }
 }
