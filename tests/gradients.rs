@@ -4,7 +4,9 @@
 use weightproof::cpu::Runner;
 use weightproof::error::Result;
 use weightproof::kernels::case::Fill;
-use weightproof::kernels::{add, avgpool, batchnorm, conv2d, dropout, maxpool, relu, softmax_ce, square_hinge};
+use weightproof::kernels::{
+    add, avgpool, batchnorm, conv2d, dropout, maxpool, norm_relu, relu, softmax_ce, square_hinge,
+};
 use weightproof::plan::{Builder, Elem, Role, Step, Target, View};
 
 /// Step of the differences: their error, h^2 and rounding / h, is then about 1e-10.
@@ -180,6 +182,53 @@ fn batch_norm_passes_gradients_through_its_moments_and_to_scale_and_shift() {
 fn batch_norm_in_windows_has_the_same_gradients() {
     // Blocks of 64 rows of 16 channels: 4 KiB each.
     batch_norm(200, 16, 8 << 10);
+}
+
+/// Batch norm and ReLU in one, with max pooling before them if there is a geometry.
+fn norm_relu(rows: usize, c: usize, pool: Option<maxpool::Geometry>, limit: usize) {
+    let mut l = Layer::new();
+    l.b.target.limits.max_binding = limit;
+    let elements = pool.map_or(rows * c, |g| g.n * g.x_len());
+    let image = l.with("x", &[elements], distinct("x", elements));
+    let (gamma, beta) = (l.input("gamma", &[c]), l.input("beta", &[c]));
+    let (dy, y) = (l.input("dy", &[rows, c]), l.output("y", &[rows, c]));
+    let (mean, var, table) = (l.output("mean", &[c]), l.output("var", &[c]), l.output("table", &[norm_relu::TABLE, c]));
+    let (dgamma, dbeta, dx) = (l.output("dgamma", &[c]), l.output("dbeta", &[c]), l.output("dx", &[elements]));
+    let index = l.words("index", rows * c);
+    let x = match &pool {
+        Some(g) => {
+            let pooled = l.output("pooled", &[rows, c]);
+            maxpool::forward(&mut l.b, "pool", g, image, pooled, index).unwrap();
+            pooled
+        }
+        None => image,
+    };
+    let channels = batchnorm::Channels { mean, var, gamma, eps: 1e-2 };
+    batchnorm::statistics(&mut l.b, "statistics", rows, c, x, mean, var).unwrap();
+    norm_relu::table(&mut l.b, "forward", c, &channels, beta, table).unwrap();
+    norm_relu::forward(&mut l.b, "forward", rows, c, x, table, y).unwrap();
+    let of = norm_relu::Backward { x, dy, table, dgamma, dbeta };
+    norm_relu::sums(&mut l.b, "backward", rows, c, &of).unwrap();
+    match &pool {
+        Some(g) => norm_relu::backward_pool(&mut l.b, "backward", g, &of, index, dx).unwrap(),
+        None => norm_relu::backward(&mut l.b, "backward", rows, c, &of, dx).unwrap(),
+    }
+    l.check_layer(&[("x", "dx"), ("gamma", "dgamma"), ("beta", "dbeta")]);
+}
+
+#[test]
+fn batch_norm_with_relu_passes_gradients_through_its_moments_and_to_scale_and_shift() {
+    norm_relu(6, 5, None, 1 << 20);
+    // Several blocks of rows, the last one short.
+    norm_relu(150, 3, None, 1 << 20);
+    norm_relu(200, 16, None, 8 << 10);
+}
+
+#[test]
+fn batch_norm_with_relu_passes_gradients_to_the_largest_elements_of_the_pooling_before_it() {
+    let base = maxpool::Geometry { n: 2, h: 6, w: 4, c: 3, kernel: [2, 2], stride: [2, 2], pad: [0, 0], ceil: false };
+    norm_relu(2 * 3 * 2, 3, Some(base), 1 << 20);
+    norm_relu(2 * 2 * 4, 3, Some(maxpool::Geometry { kernel: [3, 1], stride: [3, 1], ..base }), 1 << 20);
 }
 
 fn pool_shapes() -> [maxpool::Geometry; 4] {

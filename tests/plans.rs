@@ -173,6 +173,11 @@ fn lavapipe() -> Target {
     Target { subgroup: Some(8), ..Target::baseline() }
 }
 
+/// As lavapipe, with batch norm, ReLU and pooling as separate kernels.
+fn unfused() -> Target {
+    Target { unfused: true, ..lavapipe() }
+}
+
 /// Bindings so small that every command is cut into windows.
 fn windowed() -> Target {
     let mut target = Target::baseline();
@@ -197,9 +202,9 @@ fn the_listing_of_a_training_step_is_as_it_was() {
 #[test]
 fn every_plan_is_sound_on_every_target() {
     for (network, targets) in [
-        (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe()]),
+        (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::wide(), vec![lavapipe(), windowed()]),
-        (cifar_vgg(), vec![Target::baseline(), lavapipe()]),
+        (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused()]),
     ] {
         for target in targets {
             for plan in [

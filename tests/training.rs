@@ -10,7 +10,7 @@ use weightproof::check;
 use weightproof::gpu::{Readback, Runner};
 use weightproof::kernels::{projections, relu};
 use weightproof::model::Network;
-use weightproof::plan::{Builder, Elem, Role, Step};
+use weightproof::plan::{Builder, Elem, Role, Step, Target};
 use weightproof::train::schedule;
 
 fn reference() -> Value {
@@ -58,9 +58,14 @@ struct Small {
 
 /// The small network under `projection`, loaded on the adapter with its inputs.
 fn loaded(projection: &str, checked: bool) -> Small {
+    planned(projection, checked, false)
+}
+
+/// As [`loaded`], with batch norm, ReLU and pooling as separate kernels if `unfused`.
+fn planned(projection: &str, checked: bool, unfused: bool) -> Small {
     let network = small::network(projection);
     let mut runner = Runner::new(common::device(checked));
-    let target = runner.device.target.clone();
+    let target = Target { unfused, ..runner.device.target.clone() };
     let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
     let (images, labels, weights) = small_inputs(&network);
     runner.write("input", bytemuck::cast_slice(&images)).unwrap();
@@ -250,6 +255,43 @@ fn an_array_uploaded_in_pieces_arrives_whole() {
     assert!(runner.read("x", LEN).unwrap() == words);
     let error = runner.upload("x", &vec![0; LEN + 64]).unwrap_err().to_string();
     assert!(error.contains("words do not fit"), "{error}");
+}
+
+/// Forward, the fused kernels apply the same operations to each element and the same sums to each channel: equal bits.
+/// Backward, a compiler may join operations of one expression differently: the gradients agree to a few roundings.
+#[test]
+fn fused_layers_train_as_the_single_layers_do() {
+    let run = |unfused: bool| {
+        let Small { network, mut runner, loaded } = planned("stochm:0.5", false, unfused);
+        let fused = loaded.plan.commands.iter().filter(|c| c.kernel.starts_with("norm_relu")).count();
+        let single = loaded.plan.commands.iter().filter(|c| c.kernel.starts_with("relu")).count();
+        assert_eq!((fused == 0, single == 0), (unfused, !unfused), "{fused} fused commands, {single} of ReLU");
+        runner.run(&loaded, &step_block(0)).unwrap();
+        let grad = runner.read_buffer(&loaded, loaded.plan.find("grad").unwrap().0 as usize).unwrap();
+        let target = Target { unfused, ..runner.device.target.clone() };
+        let moments = runner.load(network.moments_plan(&target, 1).unwrap(), false).unwrap();
+        for (name, c) in network.moments() {
+            runner.write(&name, &vec![0; c]).unwrap();
+        }
+        runner.run_commands(&moments, 0..moments.plan.commands.len()).unwrap();
+        let averages: Vec<Vec<u32>> =
+            network.moments().iter().map(|(name, c)| runner.read(name, *c).unwrap()).collect();
+        for number in 1..20 {
+            runner.run(&loaded, &step_block(number)).unwrap();
+        }
+        (grad, averages, runner.read("metrics", 80).unwrap())
+    };
+    let (fused, single) = (run(false), run(true));
+    assert_eq!(fused.2[..4], single.2[..4], "the first loss differs");
+    assert_eq!(fused.1.len(), 8, "mean and variance of four layers");
+    let size = floats(&single.0).iter().fold(0.0, |m: f32, v| m.max(v.abs()));
+    for (i, (a, b)) in floats(&fused.0).iter().zip(floats(&single.0)).enumerate() {
+        assert!((a - b).abs() <= 1e-6 * size, "grad[{i}]: {a} fused, {b} not, largest {size}");
+    }
+    assert_eq!(fused.1, single.1, "moments under the weights of the first step");
+    for (a, b) in floats(&fused.2).iter().zip(floats(&single.2)).step_by(4) {
+        assert!((a - b).abs() <= 2e-3 * b, "loss {a} fused, {b} not");
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
 // dx = gamma inv_std (dy - dbeta / total - (x - mean) inv_std dgamma / total), inv_std = 1 / sqrt(variance + eps),
 // four channels of ROWS rows per invocation: c is a multiple of 4.
-// Over naive: loads and stores four wide, and what depends on the channel alone serves ROWS rows.
+// Over naive: loads and stores four wide, and what depends on the channel alone serves ROWS rows. These lie
+// far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // x, dy, dx: [rows, c]; mean, variance, gamma, dgamma, dbeta: [c].
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
-const ROWS: u32 = 8u; // knob 1 2 4 8 16
+const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32, total: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -21,15 +22,17 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   let quads = params.c / 4u;
+  let stride = (params.rows + ROWS - 1u) / ROWS * quads;
+  if i >= stride {
+    return;
+  }
   let channel = i % quads;
-  let first = i / quads * ROWS;
   let middle = mean[channel];
   let inv_std = inverseSqrt(variance[channel] + params.eps);
   let scale = gamma[channel] * inv_std;
   let offset = dbeta[channel] / f32(params.total);
   let slope = inv_std * dgamma[channel] / f32(params.total);
-  for (var r = first; r < min(first + ROWS, params.rows); r++) {
-    let k = r * quads + channel;
+  for (var k = i; k < params.rows * quads; k += stride) {
     dx[k] = scale * (dy[k] - offset - (x[k] - middle) * slope);
   }
 }

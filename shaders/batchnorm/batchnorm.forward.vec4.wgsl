@@ -1,9 +1,10 @@
 // y = (x - mean) / sqrt(variance + eps) * gamma + beta, four channels of ROWS rows per invocation: c a multiple of 4.
-// Over naive: loads and stores four wide, and the square root and the loads of a channel serve ROWS rows.
+// Over naive: loads and stores four wide, and the square root and the loads of a channel serve ROWS rows. These lie
+// far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // x, y: [rows, c]; mean, variance, gamma, beta: [c].
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
-const ROWS: u32 = 8u; // knob 1 2 4 8 16
+const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -18,13 +19,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   let quads = params.c / 4u;
+  let stride = (params.rows + ROWS - 1u) / ROWS * quads;
+  if i >= stride {
+    return;
+  }
   let channel = i % quads;
-  let first = i / quads * ROWS;
   let middle = mean[channel];
   let scale = gamma[channel] * inverseSqrt(variance[channel] + params.eps);
   let shift = beta[channel];
-  for (var r = first; r < min(first + ROWS, params.rows); r++) {
-    let k = r * quads + channel;
+  for (var k = i; k < params.rows * quads; k += stride) {
     y[k] = fma(x[k] - middle, scale, shift);
   }
 }

@@ -46,6 +46,9 @@ pub struct Global {
     /// user's cache folder)
     #[arg(long, global = true)]
     no_pipeline_cache: bool,
+    /// Run batch norm, ReLU and the pooling before them as separate kernels: to see what fusing them gains
+    #[arg(long, global = true)]
+    unfused: bool,
     /// No progress bars, no messages but errors
     #[arg(short, long, global = true)]
     quiet: bool,
@@ -71,8 +74,14 @@ impl Global {
             forced.push((kernel.to_owned(), variant.to_owned()));
         }
         let cache = if self.no_pipeline_cache { None } else { files::cache_dir() };
-        let rows = tune::own_rows()?;
-        let options = Options { device: self.device.clone(), forced, rows, cache, ..Options::default() };
+        let options = Options {
+            device: self.device.clone(),
+            forced,
+            rows: tune::own_rows()?,
+            unfused: self.unfused,
+            cache,
+            ..Options::default()
+        };
         let device = Device::open(&options)?;
         log::info!("adapter: {}", device.info);
         Ok(Arc::new(device))

@@ -41,6 +41,8 @@ pub struct Options {
     pub rows: Vec<Row>,
     /// Folder in which the driver's compiled pipelines are kept; absent: nowhere.
     pub cache: Option<PathBuf>,
+    /// See [`Target::unfused`].
+    pub unfused: bool,
 }
 
 /// Errors that arrive when nobody waits for them.
@@ -199,6 +201,7 @@ impl Device {
             int64: features.contains(wgpu::Features::SHADER_INT64),
             forced: options.forced.clone(),
             rows: options.rows.clone(),
+            unfused: options.unfused,
         };
         let cache = options.cache.as_deref().and_then(|folder| Cache::open(&device, &raw, folder));
         Ok(Device { device, queue, checked: options.checked, pending, cache, info, target })

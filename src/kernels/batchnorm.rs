@@ -21,7 +21,13 @@ pub fn block(rows: usize) -> usize {
 }
 
 /// Checks that the views fit `[rows, c]` and `[c]`.
-fn check(scope: &str, rows: usize, c: usize, arrays: &[(&str, View)], channels: &[(&str, View)]) -> Result<()> {
+pub(super) fn check(
+    scope: &str,
+    rows: usize,
+    c: usize,
+    arrays: &[(&str, View)],
+    channels: &[(&str, View)],
+) -> Result<()> {
     let fail = |m: String| Err(Error::layer(scope, format!("batch norm: {m}")));
     if rows == 0 || c == 0 {
         return fail(format!("x of shape [{rows}, {c}] is empty"));
@@ -37,7 +43,13 @@ fn check(scope: &str, rows: usize, c: usize, arrays: &[(&str, View)], channels: 
 
 /// The windows of a reduction over blocks of the rows of x: elements of x and the part of `partial` of each. Windows end
 /// between blocks.
-fn block_windows(b: &Builder, scope: &str, rows: usize, x: View, partial: View) -> Result<Vec<(Range<usize>, View)>> {
+pub(super) fn block_windows(
+    b: &Builder,
+    scope: &str,
+    rows: usize,
+    x: View,
+    partial: View,
+) -> Result<Vec<(Range<usize>, View)>> {
     let size = block(rows);
     let (blocks, row) = (rows.div_ceil(size), x.len / rows);
     // As if the last block were full: only the sizes matter here.
@@ -135,8 +147,7 @@ pub fn backward(
         let args = [("x", x), ("dy", dy), ("mean", mean), ("variance", var), ("partial", part)];
         GRAD_PARTIAL.dispatch(b, scope, &params, &args)?;
     }
-    let params = [("c", c.into()), ("blocks", blocks.into())];
-    GRAD_COMBINE.dispatch(b, scope, &params, &[("partial", partial), ("dgamma", dgamma), ("dbeta", dbeta)])?;
+    grad_combine(b, scope, c, blocks, partial, dgamma, dbeta)?;
     for w in b.windows(scope, rows, &[x, dy, dx])? {
         let params = [("rows", w.len().into()), ("c", c.into()), ("total", rows.into()), ("eps", Value::from(eps))];
         let cut = |v: View| v.rows(&w, rows);
@@ -153,6 +164,20 @@ pub fn backward(
         BACKWARD.dispatch(b, scope, &params, &args)?;
     }
     Ok(())
+}
+
+/// Records dgamma and dbeta `[c]` as the sums over the blocks of `partial` `[blocks, 2, c]`.
+pub(super) fn grad_combine(
+    b: &mut Builder,
+    scope: &str,
+    c: usize,
+    blocks: usize,
+    partial: View,
+    dgamma: View,
+    dbeta: View,
+) -> Result<()> {
+    let params = [("c", c.into()), ("blocks", blocks.into())];
+    GRAD_COMBINE.dispatch(b, scope, &params, &[("partial", partial), ("dgamma", dgamma), ("dbeta", dbeta)])
 }
 
 /// Moments, or their averages over batches: mean and variance, `[c]` each.
@@ -181,26 +206,37 @@ fn vec4_channels(_: &Target, p: &Params) -> std::result::Result<(), &'static str
     if p.u("c").is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
 }
 
-type Grid = fn(&Params, &Knobs) -> [u32; 3];
+pub(super) type Grid = fn(&Params, &Knobs) -> [u32; 3];
 
-const fn naive(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+pub(super) const fn naive(file: &'static str, source: &'static str, grid: Grid) -> Variant {
     Variant { name: "naive", file, source, supports: anywhere, grid }
 }
 
-const fn vec4(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+pub(super) const fn vec4(file: &'static str, source: &'static str, grid: Grid) -> Variant {
     Variant { name: "vec4", file, source, supports: vec4_channels, grid }
 }
 
-const fn tree(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+pub(super) const fn tree(file: &'static str, source: &'static str, grid: Grid) -> Variant {
     Variant { name: "tree", file, source, supports: vec4_channels, grid }
 }
 
-fn blocks(p: &Params) -> usize {
+/// Channels of the four-wide variants that read their operands from textures, where there are such.
+fn texel_channels(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    vec4_channels(t, p)?;
+    if t.limits.max_texture >= 4096 { Ok(()) } else { Err("no readable rgba32float storage textures of 4096 texels") }
+}
+
+pub(super) const fn texels(file: &'static str, source: &'static str, grid: Grid) -> Variant {
+    Variant { name: "texels", file, source, supports: texel_channels, grid }
+}
+
+/// Blocks of rows of a dispatch.
+pub(super) fn blocks(p: &Params) -> usize {
     p.u("rows").div_ceil(p.u("block"))
 }
 
 /// Calls `f(element, channel, block)` for every element of x.
-fn for_each(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
+pub(super) fn for_each(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
     let c = p.u("c");
     for r in 0..p.u("rows") {
         for ch in 0..c {
@@ -222,6 +258,11 @@ pub static PARTIAL: Kernel = Kernel {
         vec4(
             "batchnorm/batchnorm.partial.vec4.wgsl",
             include_str!("../../shaders/batchnorm/batchnorm.partial.vec4.wgsl"),
+            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
+        ),
+        texels(
+            "batchnorm/batchnorm.partial.texels.wgsl",
+            include_str!("../../shaders/batchnorm/batchnorm.partial.texels.wgsl"),
             |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
         ),
         tree(

@@ -5,7 +5,7 @@
 //! quarter of x for 2x2 windows, so x can be dropped early, and backward reads one word per window instead of a whole
 //! window.
 
-use super::pool::{cases, for_each, inputs, outputs, overlap, vec4_channels};
+use super::pool::{cases, for_each, inputs, outputs, overlap, vec4_channels, vec4_tiles};
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, read_u32, write, write_u32};
 use crate::error::Result;
 use crate::plan::{Builder, View};
@@ -58,6 +58,13 @@ pub static FORWARD: Kernel = Kernel {
             supports: vec4_channels,
             grid: |p, _| linear_grid(outputs(p).div_ceil(256)),
         },
+        Variant {
+            name: "windows",
+            file: "maxpool/maxpool.forward.windows.wgsl",
+            source: include_str!("../../shaders/maxpool/maxpool.forward.windows.wgsl"),
+            supports: vec4_tiles,
+            grid: |p, _| linear_grid(outputs(p).div_ceil(256)),
+        },
     ],
     twin: |io: &mut Io| {
         let x = io.f("x");
@@ -101,6 +108,13 @@ pub static BACKWARD: Kernel = Kernel {
             source: include_str!("../../shaders/maxpool/maxpool.backward.vec4.wgsl"),
             supports: vec4_channels,
             grid: |p, _| linear_grid(inputs(p).div_ceil(256)),
+        },
+        Variant {
+            name: "windows",
+            file: "maxpool/maxpool.backward.windows.wgsl",
+            source: include_str!("../../shaders/maxpool/maxpool.backward.windows.wgsl"),
+            supports: vec4_tiles,
+            grid: |p, _| linear_grid(outputs(p).div_ceil(256)),
         },
     ],
     twin: |io: &mut Io| {

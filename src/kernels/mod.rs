@@ -14,6 +14,7 @@ pub mod dropout;
 pub mod maxpool;
 pub mod median;
 pub mod metric;
+pub mod norm_relu;
 pub mod normal;
 pub mod optimizer;
 pub mod parameters;
@@ -54,6 +55,11 @@ pub static KERNELS: &[&Kernel] = &[
     &batchnorm::GRAD_COMBINE,
     &batchnorm::BACKWARD,
     &batchnorm::ACCUMULATE,
+    &norm_relu::TABLE_OF,
+    &norm_relu::FORWARD,
+    &norm_relu::GRAD_PARTIAL,
+    &norm_relu::BACKWARD,
+    &norm_relu::BACKWARD_POOL,
     &maxpool::FORWARD,
     &maxpool::BACKWARD,
     &avgpool::FORWARD,

@@ -62,6 +62,12 @@ impl Geometry {
         self.oh() * self.ow() * self.c
     }
 
+    /// Whether every pixel lies in exactly one window and every window inside the image.
+    pub fn tiles(&self) -> bool {
+        let whole = [self.oh() * self.kernel[0], self.ow() * self.kernel[1]] == [self.h, self.w];
+        self.kernel == self.stride && self.pad == [0, 0] && whole
+    }
+
     /// Refuses shapes that are no pooling.
     ///
     /// # Errors
@@ -105,6 +111,15 @@ impl Geometry {
 /// Channels that the four-wide variants can run.
 pub(super) fn vec4_channels(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     if p.u("c").is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
+}
+
+/// As [`vec4_channels`], and windows that [tile](Geometry::tiles) the image.
+pub(super) fn vec4_tiles(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    vec4_channels(t, p)?;
+    let apart = (p.u("kh"), p.u("kw")) == (p.u("stride_h"), p.u("stride_w"));
+    let inside = p.u("oh") * p.u("kh") == p.u("h") && p.u("ow") * p.u("kw") == p.u("w");
+    let padded = (p.u("pad_h"), p.u("pad_w")) != (0, 0);
+    if apart && inside && !padded { Ok(()) } else { Err("the windows do not tile the image") }
 }
 
 /// Outputs of a dispatch.

@@ -41,26 +41,13 @@ impl BatchNorm {
         Affine { gamma: table("ones", 1.0), beta: table("zeros", 0.0) }
     }
 
-    fn rows(&self, net: &Net, x: Tensor) -> usize {
+    pub(super) fn rows(&self, net: &Net, x: Tensor) -> usize {
         net.batch * x.sample() / self.channels
     }
-}
 
-impl Layer for BatchNorm {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn declare(&self, _: usize, parameters: &mut Parameters, _: &Init) {
-        if self.learned {
-            for (what, initial) in [("weight", 1.0), ("bias", 0.0)] {
-                let tensor = parameters::Tensor::new(format!("{}.{what}", self.name), &[self.channels]);
-                parameters.push(parameters::Tensor { initial, ..tensor });
-            }
-        }
-    }
-
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    /// Appends what the mode asks for about the moments of x; returns the moments to normalise with, gamma and epsilon,
+    /// and beta.
+    pub(super) fn channels(&self, net: &mut Net, x: Tensor) -> Result<(batchnorm::Channels, View)> {
         let (c, rows) = (self.channels, self.rows(net, x));
         let moment =
             |net: &mut Net, what: &str, role| net.b.shared(&format!("{}.{what}", self.name), Elem::F32, &[c], role);
@@ -79,11 +66,39 @@ impl Layer for BatchNorm {
             let scope = format!("{}.accumulate", self.name);
             batchnorm::accumulate(net.b, &scope, c, [mean, var], [all_mean, all_var], weight)?;
         }
-        let affine = self.affine(net);
+        let Affine { gamma, beta } = self.affine(net);
+        Ok((batchnorm::Channels { mean, var, gamma, eps: self.epsilon }, beta))
+    }
+
+    /// Where the gradients of gamma and beta go. They are sums that dx needs in any case.
+    pub(super) fn gradients(&self, net: &mut Net) -> (View, View) {
+        let mut of = |parameter: &str, scratch: &str| match self.learned {
+            true => net.gradient(&format!("{}.{parameter}", self.name)).0,
+            false => net.b.transient(format!("{}.{scratch}", self.name), &[self.channels]),
+        };
+        (of("weight", "grad_gamma"), of("bias", "grad_beta"))
+    }
+}
+
+impl Layer for BatchNorm {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn declare(&self, _: usize, parameters: &mut Parameters, _: &Init) {
+        if self.learned {
+            for (what, initial) in [("weight", 1.0), ("bias", 0.0)] {
+                let tensor = parameters::Tensor::new(format!("{}.{what}", self.name), &[self.channels]);
+                parameters.push(parameters::Tensor { initial, ..tensor });
+            }
+        }
+    }
+
+    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+        let (channels, beta) = self.channels(net, x)?;
         let y = net.activation(format!("{}.output", self.name), x.shape);
-        let channels = batchnorm::Channels { mean, var, gamma: affine.gamma, eps: self.epsilon };
-        let scope = format!("{}.forward", self.name);
-        batchnorm::forward(net.b, &scope, rows, c, x.view, &channels, affine.beta, y.view)?;
+        let (scope, rows) = (format!("{}.forward", self.name), self.rows(net, x));
+        batchnorm::forward(net.b, &scope, rows, self.channels, x.view, &channels, beta, y.view)?;
         Ok(y)
     }
 
@@ -91,15 +106,7 @@ impl Layer for BatchNorm {
         let (c, rows) = (self.channels, self.rows(net, x));
         let (mean, var) = (net.b.view(&format!("{}.mean", self.name)), net.b.view(&format!("{}.var", self.name)));
         let gamma = self.affine(net).gamma;
-        let (dgamma, dbeta) = if self.learned {
-            (net.gradient(&format!("{}.weight", self.name)).0, net.gradient(&format!("{}.bias", self.name)).0)
-        } else {
-            // The sums are needed for dx in any case.
-            (
-                net.b.transient(format!("{}.grad_gamma", self.name), &[c]),
-                net.b.transient(format!("{}.grad_beta", self.name), &[c]),
-            )
-        };
+        let (dgamma, dbeta) = self.gradients(net);
         let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
         let channels = batchnorm::Channels { mean, var, gamma, eps: self.epsilon };
         let scope = format!("{}.backward", self.name);

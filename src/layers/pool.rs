@@ -19,8 +19,13 @@ pub struct MaxPool {
 
 impl MaxPool {
     /// Where each output's maximum stands, kept for the backward pass.
-    fn index(&self) -> String {
+    pub(super) fn index(&self) -> String {
         format!("{}.index", self.name)
+    }
+
+    /// The shape for a whole batch.
+    pub(super) fn batched(&self, net: &Net) -> Geometry {
+        Geometry { n: net.batch, ..self.geometry }
     }
 }
 
@@ -32,7 +37,7 @@ impl Layer for MaxPool {
     fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
-        let g = Geometry { n: net.batch, ..self.geometry };
+        let g = self.batched(net);
         let y = net.activation(format!("{}.output", self.name), [g.oh(), g.ow(), g.c]);
         let index = net.b.buffer(self.index(), Elem::U32, &[g.n, g.oh(), g.ow(), g.c], Role::Transient);
         maxpool::forward(net.b, &format!("{}.forward", self.name), &g, x.view, y.view, index)?;
@@ -43,7 +48,7 @@ impl Layer for MaxPool {
         if !want_dx {
             return Ok(None);
         }
-        let g = Geometry { n: net.batch, ..self.geometry };
+        let g = self.batched(net);
         let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
         let index = net.b.view(&self.index());
         maxpool::backward(net.b, &format!("{}.backward", self.name), &g, dy, index, dx.view)?;

@@ -8,7 +8,8 @@ use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
 use crate::kernels::{batch, median, metric, optimizer, pool, project, softmax_ce, square_hinge};
 use crate::layers::init::Init;
-use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layers, MaxPool, Mode, Net, Relu, Residual, Tensor};
+use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layer, Layers, MaxPool, Mode, Net};
+use crate::layers::{NormRelu, Relu, Residual, Tensor};
 use crate::plan::{Builder, Elem, Plan, Role, Target, View};
 
 /// Rows of the metrics buffer: the steps between two reads by the host.
@@ -130,56 +131,81 @@ impl Network {
 
     fn build(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Layers {
         let mut out: Layers = vec![];
-        for shape in shapes {
-            let (name, [h, w, c]) = (shape.name.clone(), shape.input);
-            out.push(match &shape.layer {
-                preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
-                preset::Layer::Conv2d(l) => Box::new(Conv2d {
-                    name,
-                    geometry: Geometry {
-                        n: 1,
-                        h,
-                        w,
-                        c_in: c,
-                        c_out: shape.output[2],
-                        kernel: l.kernel.0,
-                        stride: l.stride.0,
-                        pad: l.pad.0,
-                        groups: l.groups,
-                    },
-                    flattens: None,
-                }),
-                preset::Layer::Linear(_) => {
-                    self.flattened.push((format!("{name}.weight"), shape.input));
-                    Box::new(Conv2d::linear(&name, shape.input, shape.output[2]))
+        let mut rest = shapes;
+        while let Some(shape) = rest.first() {
+            let taken = match self.fused(preset, rest) {
+                Some((layer, taken)) => {
+                    out.push(Box::new(layer));
+                    taken
                 }
-                preset::Layer::BatchNorm(l) => {
-                    self.normalised.push((name.clone(), c));
-                    let learned = l.learned.unwrap_or(preset.batch_norm.learned);
-                    Box::new(BatchNorm { name, channels: c, epsilon: preset.batch_norm.epsilon as f32, learned })
+                None => {
+                    out.push(self.layer(preset, shape));
+                    1
                 }
-                preset::Layer::Relu(_) => Box::new(Relu { name }),
-                preset::Layer::MaxPool(l) => {
-                    let (kernel, stride) = (l.kernel.0, l.stride.unwrap_or(l.kernel).0);
-                    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad: l.pad.0, ceil: l.ceil };
-                    Box::new(MaxPool { name, geometry })
-                }
-                preset::Layer::AvgPool(l) => {
-                    let kernel = match l.window {
-                        preset::Window::Global => [h, w],
-                        preset::Window::Size(size) => size.0,
-                    };
-                    let (stride, pad) = (l.stride.map_or(kernel, |s| s.0), l.pad.0);
-                    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad, ceil: l.ceil };
-                    Box::new(AvgPool { name, geometry, include_pad: l.include_pad })
-                }
-                preset::Layer::Dropout(l) => {
-                    self.dropouts += 1;
-                    Box::new(Dropout { name, p: l.p, layer: self.dropouts })
-                }
-            });
+            };
+            rest = &rest[taken..];
         }
         out
+    }
+
+    /// The layers at the beginning of `shapes` that share kernels, as one, and how many they are.
+    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(NormRelu, usize)> {
+        let pool = max_pool(shapes.first()?).filter(|p| p.geometry.tiles());
+        let taken = usize::from(pool.is_some()) + 2;
+        let [.., norm, relu] = shapes.get(..taken)? else { return None };
+        let preset::Layer::Relu(_) = relu.layer else { return None };
+        let norm = self.batch_norm(preset, norm)?;
+        Some((NormRelu { pool, norm, relu: Relu { name: relu.name.clone() } }, taken))
+    }
+
+    fn batch_norm(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Option<BatchNorm> {
+        let preset::Layer::BatchNorm(l) = &shape.layer else { return None };
+        let (name, channels) = (shape.name.clone(), shape.input[2]);
+        self.normalised.push((name.clone(), channels));
+        let learned = l.learned.unwrap_or(preset.batch_norm.learned);
+        Some(BatchNorm { name, channels, epsilon: preset.batch_norm.epsilon as f32, learned })
+    }
+
+    fn layer(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Box<dyn Layer> {
+        let (name, [h, w, c]) = (shape.name.clone(), shape.input);
+        match &shape.layer {
+            preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
+            preset::Layer::Conv2d(l) => Box::new(Conv2d {
+                name,
+                geometry: Geometry {
+                    n: 1,
+                    h,
+                    w,
+                    c_in: c,
+                    c_out: shape.output[2],
+                    kernel: l.kernel.0,
+                    stride: l.stride.0,
+                    pad: l.pad.0,
+                    groups: l.groups,
+                },
+                flattens: None,
+            }),
+            preset::Layer::Linear(_) => {
+                self.flattened.push((format!("{name}.weight"), shape.input));
+                Box::new(Conv2d::linear(&name, shape.input, shape.output[2]))
+            }
+            preset::Layer::BatchNorm(_) => Box::new(self.batch_norm(preset, shape).expect("it is one")),
+            preset::Layer::Relu(_) => Box::new(Relu { name }),
+            preset::Layer::MaxPool(_) => Box::new(max_pool(shape).expect("it is one")),
+            preset::Layer::AvgPool(l) => {
+                let kernel = match l.window {
+                    preset::Window::Global => [h, w],
+                    preset::Window::Size(size) => size.0,
+                };
+                let (stride, pad) = (l.stride.map_or(kernel, |s| s.0), l.pad.0);
+                let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad, ceil: l.ceil };
+                Box::new(AvgPool { name, geometry, include_pad: l.include_pad })
+            }
+            preset::Layer::Dropout(l) => {
+                self.dropouts += 1;
+                Box::new(Dropout { name, p: l.p, layer: self.dropouts })
+            }
+        }
     }
 
     /// The flat array of all parameters at step 0.
@@ -350,4 +376,12 @@ impl Network {
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
     }
+}
+
+fn max_pool(shape: &preset::LayerShape) -> Option<MaxPool> {
+    let preset::Layer::MaxPool(l) = &shape.layer else { return None };
+    let [h, w, c] = shape.input;
+    let (kernel, stride) = (l.kernel.0, l.stride.unwrap_or(l.kernel).0);
+    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad: l.pad.0, ceil: l.ceil };
+    Some(MaxPool { name: shape.name.clone(), geometry })
 }

@@ -56,6 +56,9 @@ pub struct Target {
     pub forced: Vec<(String, String)>,
     /// Rows of the user's own tuning table: looked at before the shipped ones.
     pub rows: Vec<Row>,
+    /// Whether layers that could share kernels (batch norm, ReLU and the pooling before them) are recorded one by one:
+    /// to compare results and times.
+    pub unfused: bool,
 }
 
 impl Target {
@@ -76,6 +79,7 @@ impl Target {
             int64: false,
             forced: vec![],
             rows: vec![],
+            unfused: false,
         }
     }
 }

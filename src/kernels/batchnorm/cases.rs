@@ -37,6 +37,10 @@ pub(super) fn statistics() -> Vec<Case> {
         of("mean 100", false, 20_000, 5, FAR, all),
         of("mean 100, four-wide", false, 3000, 4, FAR, all),
         of("mean 10000", false, 3000, 4, Fill::Range(9998.268, 10_001.732), all),
+        of("rows=128 c=256", true, 128, 256, Fill::Integers(4), all),
+        of("rows=333 c=128", false, 333, 128, Fill::Uniform(1.0), all),
+        of("rows=3 c=128", false, 3, 128, Fill::Uniform(1.0), all),
+        of("mean 10000, 128 channels", false, 700, 128, Fill::Range(9998.268, 10_001.732), all),
         of("constant channels", false, 200, 4, Fill::Values(vec![0.1; 800]), all),
         of("windows", false, 2100, 4, FAR, 16 << 10),
     ]

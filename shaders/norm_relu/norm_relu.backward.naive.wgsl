@@ -1,0 +1,29 @@
+// dx = scale (dz - dbeta / total - (x - mean) inv_std dgamma / total), dz = dy where (x - mean) scale + beta > 0, else 0:
+// the gradient of batch norm and ReLU, through the moments of `total` rows as well.
+// x, dy, dx: [rows, c]; table: [4, c], its rows mean, scale, beta, inv_std; dgamma, dbeta: [c].
+// One invocation owns one element. Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+struct Params { rows: u32, c: u32, total: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> table: array<f32>;
+@group(0) @binding(4) var<storage, read> dgamma: array<f32>;
+@group(0) @binding(5) var<storage, read> dbeta: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  if i >= params.rows * params.c {
+    return;
+  }
+  let channel = i % params.c;
+  let scale = table[params.c + channel];
+  let offset = dbeta[channel] / f32(params.total);
+  let slope = table[3u * params.c + channel] * dgamma[channel] / f32(params.total);
+  let d = x[i] - table[channel];
+  let dz = select(0.0, dy[i], fma(d, scale, table[2u * params.c + channel]) > 0.0);
+  dx[i] = scale * (dz - offset - d * slope);
+}

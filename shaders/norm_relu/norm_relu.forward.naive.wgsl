@@ -1,0 +1,21 @@
+// y = max((x - mean) scale + beta, 0), NaN stays NaN: batch norm and ReLU in one pass.
+// x, y: [rows, c]; table: [4, c], its rows mean, scale, beta, 1 / sqrt(variance + eps).
+// One invocation owns one element. Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+struct Params { rows: u32, c: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  if i >= params.rows * params.c {
+    return;
+  }
+  let channel = i % params.c;
+  let z = fma(x[i] - table[channel], table[params.c + channel], table[2u * params.c + channel]);
+  y[i] = select(z, 0.0, z < 0.0);
+}

@@ -1,0 +1,30 @@
+// As norm_relu.forward.naive, four channels of ROWS rows per invocation: c is a multiple of 4.
+// Over naive: loads and stores four wide, and the loads of a channel serve ROWS rows. These lie
+// far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
+// Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+const ROWS: u32 = 4u; // knob 1 2 4 8 16
+struct Params { rows: u32, c: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  let quads = params.c / 4u;
+  let stride = (params.rows + ROWS - 1u) / ROWS * quads;
+  if i >= stride {
+    return;
+  }
+  let channel = i % quads;
+  let mean = table[channel];
+  let scale = table[quads + channel];
+  let beta = table[2u * quads + channel];
+  for (var k = i; k < params.rows * quads; k += stride) {
+    let z = fma(x[k] - mean, scale, beta);
+    y[k] = select(z, vec4<f32>(0.0), z < vec4<f32>(0.0));
+  }
+}

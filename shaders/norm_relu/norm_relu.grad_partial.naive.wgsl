@@ -1,0 +1,39 @@
+// Sums over blocks of rows, for the gradient of batch norm and ReLU: with z = (x - mean) scale + beta and dz = dy where
+// z > 0, else 0, partial[b, 0] = sum of dz (x - mean) inv_std and partial[b, 1] = sum of dz, per channel, over rows
+// b block .. (b + 1) block. z is computed as in norm_relu.forward, so y need not be kept for its sign.
+// x, dy: [rows, c]; table: [4, c], its rows mean, scale, beta, inv_std; partial: [blocks, 2, c].
+// One invocation owns one channel of one block. Grid: ceil(blocks c / 64) workgroups, in rows.
+// include common/grid.wgsl
+struct Params { rows: u32, c: u32, block: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read> table: array<f32>;
+@group(0) @binding(4) var<storage, read_write> partial: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  let b = i / params.c;
+  if b >= (params.rows + params.block - 1u) / params.block {
+    return;
+  }
+  let channel = i % params.c;
+  let first = b * params.block;
+  let last = min(first + params.block, params.rows);
+  let mean = table[channel];
+  let scale = table[params.c + channel];
+  let beta = table[2u * params.c + channel];
+  var products = 0.0;
+  var sum = 0.0;
+  for (var r = first; r < last; r++) {
+    let k = r * params.c + channel;
+    let d = x[k] - mean;
+    let dz = select(0.0, dy[k], fma(d, scale, beta) > 0.0);
+    products = fma(dz, d, products);
+    sum += dz;
+  }
+  partial[2u * b * params.c + channel] = products * table[3u * params.c + channel];
+  partial[(2u * b + 1u) * params.c + channel] = sum;
+}

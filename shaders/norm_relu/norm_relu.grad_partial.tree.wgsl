@@ -1,0 +1,65 @@
+// As norm_relu.grad_partial.naive, for c a multiple of 4.
+// Over vec4: 32 times the invocations, which a discrete GPU needs to hide the latency of its memory.
+// A workgroup owns 32 channels of one block: 8 lanes side by side take four channels each, 32 rows of lanes take every
+// 32nd row; their sums are halved in workgroup memory. Grid: blocks ceil(c / 32) workgroups, in rows.
+// include common/grid.wgsl
+struct Params { rows: u32, c: u32, block: u32 }
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> table: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> partial: array<vec4<f32>>;
+
+var<workgroup> part: array<vec4<f32>, 256>;
+var<workgroup> other: array<vec4<f32>, 256>;
+
+// Adds the 32 rows of part and of other into their first rows, halving: a fixed order.
+fn add_rows(lane: u32) {
+  for (var half = 128u; half >= 8u; half /= 2u) {
+    workgroupBarrier();
+    if lane < half {
+      part[lane] += part[lane + half];
+      other[lane] += other[lane + half];
+    }
+  }
+  workgroupBarrier();
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let quads = params.c / 4u;
+  let strips = (quads + 7u) / 8u;
+  let group = linear_workgroup(wid, count);
+  let channel = group % strips * 8u + lane % 8u;
+  let inside = channel < quads; // every lane reaches every barrier
+  let row = lane / 8u;
+  let first = group / strips * params.block;
+  let last = min(first + params.block, params.rows);
+  var mean = vec4<f32>(0.0);
+  var scale = vec4<f32>(0.0);
+  var beta = vec4<f32>(0.0);
+  if inside {
+    mean = table[channel];
+    scale = table[quads + channel];
+    beta = table[2u * quads + channel];
+  }
+  var products = vec4<f32>(0.0);
+  var sum = vec4<f32>(0.0);
+  for (var r = first + row; r < last && inside; r += 32u) {
+    let k = r * quads + channel;
+    let d = x[k] - mean;
+    let dz = select(vec4<f32>(0.0), dy[k], fma(d, scale, beta) > vec4<f32>(0.0));
+    products = fma(dz, d, products);
+    sum += dz;
+  }
+  part[lane] = products;
+  other[lane] = sum;
+  add_rows(lane);
+  let b = group / strips;
+  // The last row of a large grid may be longer than the work.
+  if lane < 8u && inside && b * params.block < params.rows {
+    partial[2u * b * quads + channel] = part[lane] * table[3u * quads + channel];
+    partial[(2u * b + 1u) * quads + channel] = other[lane];
+  }
+}
