@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result, suggest};
-use crate::plan::{AdapterClass, Limits, Target};
+use crate::plan::{AdapterClass, Limits, Precision, Target};
 
 /// What an adapter says of itself.
 #[derive(Clone, Debug)]
@@ -126,13 +126,23 @@ impl Device {
             }
         };
         let (info, adapter) = all.swap_remove(chosen);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let matrices = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
+        let has_matrices = adapter.features().contains(matrices) && has_matrices(&adapter);
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if has_matrices {
+            wanted |= matrices;
+            // SAFETY: wgpu asks to be told of faults. Matrices are used by the `coop` family alone, which a preset or
+            // `--variant` asks for by name, and `check` compares with its twins on the adapter at hand.
+            experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+        }
         let features = adapter.features() & wanted;
         let limits = adapter.limits();
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("weightproof"),
             required_features: features,
             required_limits: limits.clone(),
+            experimental_features,
             ..Default::default()
         }))
         .map_err(|e| Error::NoAdapter(format!("{info} refused: {e}")))?;
@@ -158,7 +168,7 @@ impl Device {
         let target = Target {
             class: if raw.device_type == wgpu::DeviceType::Cpu {
                 AdapterClass::Software
-            } else if has_matrices(&adapter) {
+            } else if has_matrices {
                 AdapterClass::CoopMatrix
             } else {
                 AdapterClass::Discrete
@@ -173,6 +183,7 @@ impl Device {
                 max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
             },
             subgroup: fixed.then_some(raw.subgroup_max_size),
+            precision: Precision::F32,
             forced: options.forced.clone(),
         };
         Ok(Device { device, queue, checked: options.checked, pending, info, target })

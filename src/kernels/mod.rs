@@ -161,6 +161,21 @@ pub struct Chain {
 /// See [`Chain::record`].
 pub type Record = fn(&mut Builder, &str, &Params, &[(&'static str, View)]) -> Result<()>;
 
+impl Variant {
+    /// How many times its kernel's error budget the variant may use: the names of the cooperative family say its
+    /// precision, all others are f32.
+    ///
+    /// `coop` rounds both factors of every product to f16, by 2^-10 each where the conversion truncates: 4 * 2^-11 S, and
+    /// the budget of a sum is 8 * 2^-24 S. `coop_split` keeps 22 bits of both factors and may truncate where it adds.
+    pub fn error_factor(&self) -> f64 {
+        match self.name {
+            "coop" => 4096.0,
+            "coop_split" => 4.0,
+            _ => 1.0,
+        }
+    }
+}
+
 /// No condition: the variant runs everywhere.
 pub fn anywhere(_: &Target, _: &Params) -> std::result::Result<(), &'static str> {
     Ok(())
@@ -312,6 +327,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
+    ("common/gradient_scale.wgsl", include_str!("../../shaders/common/gradient_scale.wgsl")),
+    ("common/split.wgsl", include_str!("../../shaders/common/split.wgsl")),
     ("common/register_tile.wgsl", include_str!("../../shaders/common/register_tile.wgsl")),
     ("common/taps.wgsl", include_str!("../../shaders/common/taps.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),

@@ -20,6 +20,8 @@ pub struct Row {
     pub kernel: String,
     /// Adapter class; absent: every class.
     pub class: Option<String>,
+    /// Precision that it is for; absent: every precision.
+    pub precision: Option<String>,
     /// Variant name.
     pub variant: String,
     /// Inclusive ranges of the kernel's constants in which the row holds: `where = { c_in = [32, 4096] }`.
@@ -71,6 +73,7 @@ impl Row {
         };
         self.kernel == kernel.name
             && self.class.as_deref().is_none_or(|c| c == target.class.name())
+            && self.precision.as_deref().is_none_or(|p| p == target.precision.name())
             && self.shapes.iter().all(within)
     }
 }
@@ -173,6 +176,9 @@ pub fn check(rows: &[Row]) -> Vec<String> {
         };
         if row.class.as_deref().is_some_and(|c| !["software", "coop_matrix", "discrete"].contains(&c)) {
             bad.push(format!("{at}: unknown class {:?}", row.class));
+        }
+        if row.precision.as_deref().is_some_and(|p| !["f32", "f16", "split"].contains(&p)) {
+            bad.push(format!("{at}: unknown precision {:?}", row.precision));
         }
         let known: Vec<&str> =
             (kernel.cases)().first().and_then(|c| c.build(&Target::baseline()).ok()).map_or_else(Vec::new, |built| {

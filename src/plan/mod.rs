@@ -12,7 +12,7 @@ mod target;
 
 pub use builder::Builder;
 pub use step::Step;
-pub use target::{AdapterClass, Limits, Target};
+pub use target::{AdapterClass, Limits, Precision, Target};
 
 use std::ops::Range;
 
