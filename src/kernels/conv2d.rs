@@ -2,6 +2,7 @@
 //! and the linear layer, which is a 1x1 convolution over an image of one row.
 
 mod cases;
+pub mod split_k;
 
 use cases::cases;
 

@@ -34,6 +34,8 @@ pub static KERNELS: &[&Kernel] = &[
     &conv2d::FORWARD,
     &conv2d::GRAD_INPUT,
     &conv2d::GRAD_WEIGHT,
+    &conv2d::split_k::PARTIAL,
+    &conv2d::split_k::SUM,
     &relu::FORWARD,
     &relu::BACKWARD,
     &batchnorm::PARTIAL,
@@ -63,7 +65,7 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] = &[];
+pub static CHAINS: &[&Chain] = &[&conv2d::split_k::SPLIT_K];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -329,6 +331,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/gradient_scale.wgsl", include_str!("../../shaders/common/gradient_scale.wgsl")),
     ("common/split.wgsl", include_str!("../../shaders/common/split.wgsl")),
+    ("common/split_k.wgsl", include_str!("../../shaders/common/split_k.wgsl")),
     ("common/register_tile.wgsl", include_str!("../../shaders/common/register_tile.wgsl")),
     ("common/taps.wgsl", include_str!("../../shaders/common/taps.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
