@@ -6,7 +6,7 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::case::Case;
-use crate::kernels::{self, Budget, Kernel, Knobs, Values};
+use crate::kernels::{self, Budget, Kernel, Knobs, Values, Variant};
 use crate::plan::{Command, Plan, Target};
 
 /// The worst element of a comparison that stayed within its budget.
@@ -69,6 +69,7 @@ fn compare_buffer(
     one_sign: bool,
     worst: &mut Worst,
 ) -> Result<()> {
+    let factor = kernels::find(c.kernel)?.variant(c.variant).map_or(1.0, Variant::error_factor);
     for (e, (&got, &before)) in got.iter().zip(before).enumerate() {
         let owner = c.args.iter().find(|a| {
             let v = a.view;
@@ -91,7 +92,7 @@ fn compare_buffer(
             Values::U(_) => {}
             Values::F(want) => {
                 let value = f64::from(f32::from_bits(got));
-                let tolerance = budget.tolerance(&c.params, want.scale[e], one_sign);
+                let tolerance = factor * budget.tolerance(&c.params, want.scale[e], one_sign);
                 // Exact means the nearest f32.
                 let reference = if tolerance == 0.0 { f64::from(want.value[e] as f32) } else { want.value[e] };
                 let diff = (value - reference).abs();

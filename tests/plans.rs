@@ -10,7 +10,9 @@ use std::path::Path;
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::philox::philox4x32;
-use weightproof::plan::{Access, Arg, Builder, Command, Elem, Params, Plan, Role, Target, View, listing, memory};
+use weightproof::plan::{
+    Access, AdapterClass, Arg, Builder, Command, Elem, Params, Plan, Role, Target, View, listing, memory,
+};
 
 /// Compares `text` with `tests/golden/NAME.txt`; `make bless` rewrites the file. A golden changes only with its reason in
 /// the CHANGELOG.
@@ -197,6 +199,39 @@ fn the_listing_of_a_training_step_is_as_it_was() {
     golden("small_windows", &plan(&small::wide(), windowed()));
     golden("cifar_vgg_baseline", &plan(&cifar_vgg(), Target::baseline()));
     golden("cifar_vgg_lavapipe", &plan(&cifar_vgg(), lavapipe()));
+}
+
+/// A GPU with matrices of f16.
+fn gpu() -> Target {
+    Target { class: AdapterClass::CoopMatrix, subgroup: Some(32), ..Target::baseline() }
+}
+
+#[test]
+fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_with_matrices() {
+    for (precision, matrices) in [("f32", "tiled"), ("f16", "coop"), ("split", "coop_split")] {
+        let set = format!("precision={precision}");
+        let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &[set]).unwrap_or_else(|e| panic!("{e}"));
+        let network = Network::new(&preset, [32, 32, 3], 10).unwrap_or_else(|e| panic!("{e}"));
+        let plan = network.train_plan(&gpu()).unwrap_or_else(|e| panic!("{e}"));
+        let passes = ["conv2d.forward", "conv2d.grad_input", "conv2d.grad_weight"];
+        let convolutions: Vec<&Command> = plan.commands.iter().filter(|c| passes.contains(&c.kernel)).collect();
+        // Eight layers, three passes; no gradient of the images, and the sum over 8192 inputs is made in parts.
+        assert_eq!(convolutions.len(), 8 * 3 - 2);
+        for c in convolutions {
+            let layer = c.scope.split('.').next().expect("a name");
+            // Three input channels; ten classes.
+            let want = match layer {
+                "conv1" => "first",
+                "fc2" => "naive",
+                _ => matrices,
+            };
+            assert_eq!(c.variant, want, "{} {precision}", c.scope);
+        }
+        match network.train_plan(&Target::baseline()) {
+            Ok(_) => assert_eq!(precision, "f32"),
+            Err(e) => assert!(precision != "f32" && e.to_string().contains("matrices of f16"), "{e}"),
+        }
+    }
 }
 
 #[test]

@@ -8,9 +8,9 @@ use crate::error::Result;
 use crate::gpu::profile::time;
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::tuning::{Choice, choose};
-use crate::kernels::{Kernel, Knobs};
+use crate::kernels::{Kernel, Knobs, Variant};
 use crate::model::Network;
-use crate::plan::{AdapterClass, Params, Plan, Row, Target, Value};
+use crate::plan::{AdapterClass, Params, Plan, Precision, Row, Target, Value};
 use crate::profile::quartiles;
 
 /// Combinations of knobs that are all tried; beyond, one knob is changed at a time.
@@ -116,7 +116,8 @@ impl SiteBench<'_> {
     fn present(&self) -> Result<Way> {
         let of =
             |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
-        Ok(match choose(self.kernel, &self.device.target, &self.site.scope, &self.site.params)? {
+        let target = Target { precision: self.network.precision, ..self.device.target.clone() };
+        Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params)? {
             Choice::Variant(v, knobs) => of(v.name, knobs),
             Choice::Chain(c) => of(c.name, vec![]),
         })
@@ -170,7 +171,10 @@ impl SiteBench<'_> {
         let Some(now) = self.load(&present)? else { return Ok((Found { name, ways: vec![], gain: 1.0 }, None)) };
         let mut least = self.run(&now, 1)?[0];
         let mut ways: Vec<(Way, f64)> = vec![];
-        for way in ways_of(self.kernel) {
+        // What is coarser than the precision asked for is no way at all.
+        let factor = |way: &Way| self.kernel.variant(&way.variant).map_or(1.0, Variant::error_factor);
+        let most = factor(&present);
+        for way in ways_of(self.kernel).into_iter().filter(|way| factor(way) <= most) {
             let slow = way.variant == "naive" && self.site.flop > TOO_MUCH_FOR_NAIVE;
             if slow && self.device.target.class == AdapterClass::Software {
                 continue;
@@ -200,6 +204,7 @@ impl SiteBench<'_> {
         let row = (gain > GAIN && low > 1.0 && *best != present).then(|| Row {
             kernel: self.kernel.name.into(),
             class: Some(self.device.target.class.name().into()),
+            precision: (self.network.precision != Precision::F32).then(|| self.network.precision.name().into()),
             variant: best.variant.clone(),
             knobs: best.knobs.clone(),
             shapes: BTreeMap::new(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::cache::Cache;
 use crate::error::{Error, Result, suggest};
-use crate::plan::{AdapterClass, Limits, Row, Target};
+use crate::plan::{AdapterClass, Limits, Precision, Row, Target};
 
 /// What an adapter says of itself.
 #[derive(Clone, Debug)]
@@ -142,9 +142,10 @@ impl Device {
             | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES
             | wgpu::Features::PIPELINE_CACHE;
         let mut features = adapter.features() & wanted;
-        let matrices = has_matrices(&adapter);
+        let units = wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+        let matrices = adapter.features().contains(units) && has_matrices(&adapter);
         if matrices {
-            features |= wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            features |= units;
         }
         // SAFETY: experimental means that the API may change and that drivers may be wrong; the kernels that use it are
         // checked against their twins on the adapter at hand.
@@ -199,6 +200,7 @@ impl Device {
             },
             subgroup: fixed.then_some(raw.subgroup_max_size),
             int64: features.contains(wgpu::Features::SHADER_INT64),
+            precision: Precision::F32,
             forced: options.forced.clone(),
             rows: options.rows.clone(),
             unfused: options.unfused,

@@ -1,10 +1,17 @@
 //! 2-D convolution (cross-correlation, as everywhere in deep learning), NHWC, weights `[kh, kw, c_in / groups, c_out]`;
 //! and the linear layer, which is a 1x1 convolution over an image of one row.
 
-use super::case::{Case, CaseBuilder};
-use super::{Budget, Io, Kernel, Knobs, Scalars, Variant, anywhere, linear_grid, read, write};
+mod cases;
+mod families;
+pub mod split_k;
+
+use cases::cases;
+pub(super) use families::multiple_of_4;
+use families::*;
+
+use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};
-use crate::plan::{Builder, Params, Target, Value, View};
+use crate::plan::{Builder, Params, Value, View};
 
 /// Shape of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,14 +250,28 @@ pub static FORWARD: Kernel = Kernel {
             file: "conv2d/conv2d.forward.tiled.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.tiled.wgsl"),
             supports: tiled,
-            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), knob_tile(k)),
+            grid: forward_tiles,
         },
         Variant {
             name: "first",
             file: "conv2d/conv2d.forward.first.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.first.wgsl"),
             supports: tiled_any,
-            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), knob_tile(k)),
+            grid: forward_tiles,
+        },
+        Variant {
+            name: "coop",
+            file: "conv2d/conv2d.forward.coop.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.coop.wgsl"),
+            supports: matrices,
+            grid: forward_tiles,
+        },
+        Variant {
+            name: "coop_split",
+            file: "conv2d/conv2d.forward.coop_split.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.coop_split.wgsl"),
+            supports: matrices,
+            grid: forward_tiles,
         },
     ],
     twin: |io: &mut Io| {
@@ -307,12 +328,21 @@ pub static GRAD_INPUT: Kernel = Kernel {
             file: "conv2d/conv2d.grad_input.tiled.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.tiled.wgsl"),
             supports: tiled,
-            grid: |p, k| {
-                // The largest class of input pixels, those congruent modulo the strides, is the first.
-                let rows = p.u("n") * p.u("h").div_ceil(p.u("stride_h")) * p.u("w").div_ceil(p.u("stride_w"));
-                let [x, y, z] = tiles(rows, p.u("c_in"), knob_tile(k));
-                [x * (p.u("stride_h") * p.u("stride_w")) as u32, y, z]
-            },
+            grid: grad_input_tiles,
+        },
+        Variant {
+            name: "coop",
+            file: "conv2d/conv2d.grad_input.coop.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop.wgsl"),
+            supports: matrices,
+            grid: grad_input_tiles,
+        },
+        Variant {
+            name: "coop_split",
+            file: "conv2d/conv2d.grad_input.coop_split.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop_split.wgsl"),
+            supports: matrices,
+            grid: grad_input_tiles,
         },
     ],
     twin: |io: &mut Io| {
@@ -366,10 +396,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             file: "conv2d/conv2d.grad_weight.tiled.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_weight.tiled.wgsl"),
             supports: tiled,
-            grid: |p, k| {
-                let rows = (p.u("kh") * p.u("kw") * p.u("c_in")) as u32;
-                [(p.u("c_out") as u32).div_ceil(k.get("TILE_N")), rows.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
-            },
+            grid: grad_weight_tiles,
         },
         Variant {
             name: "first",
@@ -383,6 +410,20 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
                 let rows = p.u("kh") * p.u("kw") * p.u("c_in");
                 [p.u("c_out").div_ceil(128) as u32, rows.div_ceil(8) as u32, p.u("splits") as u32]
             },
+        },
+        Variant {
+            name: "coop",
+            file: "conv2d/conv2d.grad_weight.coop.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.coop.wgsl"),
+            supports: matrices_any,
+            grid: grad_weight_tiles,
+        },
+        Variant {
+            name: "coop_split",
+            file: "conv2d/conv2d.grad_weight.coop_split.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.coop_split.wgsl"),
+            supports: matrices_any,
+            grid: grad_weight_tiles,
         },
     ],
     twin: |io: &mut Io| {
@@ -440,121 +481,4 @@ fn for_each_product(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
             }
         }
     }
-}
-
-/// The `lanes` family needs one group, four-wide outputs and subgroups of exactly eight lanes.
-fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    if t.subgroup != Some(8) {
-        return Err("it needs subgroups of 8 lanes");
-    }
-    one_group(p)?;
-    multiple_of_4(p, "c_out")
-}
-
-/// As [`lanes`], with operands in textures.
-fn exchange(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    if t.limits.max_texture < 4096 {
-        return Err("it needs storage textures that can be read");
-    }
-    lanes(t, p)
-}
-
-/// The `tiled` family needs one group, four-wide channels and a bit per row and column of the kernel.
-fn tiled(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    multiple_of_4(p, "c_in")?;
-    tiled_any(t, p)
-}
-
-/// As [`tiled`], for any number of input channels.
-fn tiled_any(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    if p.u("kh") > 16 || p.u("kw") > 16 {
-        return Err("the kernel is larger than 16 x 16");
-    }
-    one_group(p)?;
-    multiple_of_4(p, "c_out")
-}
-
-fn one_group(p: &Params) -> std::result::Result<(), &'static str> {
-    if p.u("groups") == 1 { Ok(()) } else { Err("it knows one group only") }
-}
-
-/// Grid of 32 x 32 tiles of the weights, rows in x.
-fn weight_tiles(p: &Params, _: &Knobs) -> [u32; 3] {
-    let rows = p.u("kh") * p.u("kw") * p.u("c_in");
-    [rows.div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
-}
-
-pub(super) fn multiple_of_4(p: &Params, name: &str) -> std::result::Result<(), &'static str> {
-    if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
-}
-
-/// As [`exchange`], for any number of input channels.
-fn whole_input(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    exchange(t, p)?;
-    let whole = (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).is_multiple_of(4);
-    if whole { Ok(()) } else { Err("the input is no whole number of texels") }
-}
-
-/// Rows and columns of the outputs of a subgroup.
-const WIDE: [usize; 2] = [32, 32];
-const NARROW: [usize; 2] = [64, 16];
-
-/// The tile that the knobs say.
-fn knob_tile(k: &Knobs) -> [usize; 2] {
-    [k.get("TILE_M") as usize, k.get("TILE_N") as usize]
-}
-
-/// Grid of tiles: columns in x, rows in y and z.
-fn tiles(rows: usize, columns: usize, tile: [usize; 2]) -> [u32; 3] {
-    let y = rows.div_ceil(tile[0]);
-    [columns.div_ceil(tile[1]) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
-}
-
-fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
-    let base = Geometry { n: 2, h: 6, w: 5, c_in: 3, c_out: 4, kernel: [3, 3], stride: [1, 1], pad: [1, 1], groups: 1 };
-    let shapes = [
-        ("3x3 pad 1, first layer", Geometry { c_out: 16, ..base }),
-        ("3x3 pad 1, 16 to 32", Geometry { h: 8, w: 8, c_in: 16, c_out: 32, ..base }),
-        ("3x3 pad 1, 64 to 40", Geometry { n: 3, w: 7, c_in: 64, c_out: 40, ..base }),
-        ("3x3 pad 1, 32 to 48", Geometry { n: 5, h: 8, w: 8, c_in: 32, c_out: 48, ..base }),
-        ("3x3 pad 1, 8 to 36", Geometry { c_in: 8, c_out: 36, ..base }),
-        ("odd channels", Geometry { c_in: 5, c_out: 7, ..base }),
-        ("1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 8, c_out: 12, ..base }),
-        (
-            "5x5 stride 2 pad 2",
-            Geometry { kernel: [5, 5], stride: [2, 2], pad: [2, 2], h: 9, w: 8, c_in: 4, c_out: 8, ..base },
-        ),
-        (
-            "11x11 stride 4",
-            Geometry { n: 1, kernel: [11, 11], stride: [4, 4], pad: [0, 0], h: 23, w: 19, c_out: 8, ..base },
-        ),
-        ("3x3 stride 2 pad 1", Geometry { stride: [2, 2], h: 8, w: 8, c_in: 4, c_out: 8, ..base }),
-        ("2x3 stride 2x1 pad 0x2", Geometry { kernel: [2, 3], stride: [2, 1], pad: [0, 2], c_in: 4, ..base }),
-        ("stride beyond the kernel", Geometry { kernel: [1, 1], stride: [3, 2], pad: [0, 0], c_in: 4, ..base }),
-        ("pad beyond the image", Geometry { h: 2, w: 1, pad: [2, 2], c_in: 4, ..base }),
-        ("2 groups", Geometry { c_in: 4, c_out: 6, groups: 2, ..base }),
-        ("depthwise", Geometry { c_in: 4, c_out: 4, groups: 4, ..base }),
-        ("linear 64 to 40", Geometry::linear(17, 64, 40)),
-        ("linear 20 to 10", Geometry::linear(5, 20, 10)),
-        ("one of everything", Geometry::linear(1, 1, 1)),
-        ("tiles and a bit", Geometry { n: 1, h: 13, w: 11, c_in: 12, c_out: 132, ..base }),
-        ("wide inputs", Geometry { n: 1, h: 13, w: 11, c_in: 132, c_out: 12, ..base }),
-        (
-            "3x3 stride 2, classes of 182 pixels",
-            Geometry { n: 1, stride: [2, 2], h: 27, w: 25, c_in: 4, c_out: 8, ..base },
-        ),
-        ("many pixels", Geometry { n: 3, h: 40, w: 40, c_in: 4, c_out: 4, ..base }),
-    ];
-    let mut all = vec![];
-    for (name, g) in shapes {
-        // The largest sum, 4800 products of magnitude 16, is far below 2^24: exact in f32.
-        let exact = Case::exact(format!("{name}, integers"), move |c| build(c, &g));
-        all.push(if name == "tiles and a bit" { exact.every_knob() } else { exact });
-        all.push(Case::new(name, move |c| build(c, &g)));
-    }
-    all.push(Case::exact("windows, integers", move |c| {
-        c.b.target.limits.max_binding = 8192;
-        build(c, &Geometry { n: 24, h: 4, w: 4, c_in: 4, c_out: 16, ..base })
-    }));
-    all
 }

@@ -46,6 +46,8 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd_grad::GRAD_ROWS,
     &winograd_grad::ACCUMULATE,
     &winograd_grad::GRAD_WEIGHT,
+    &conv2d::split_k::PARTIAL,
+    &conv2d::split_k::SUM,
     &relu::FORWARD,
     &relu::BACKWARD,
     &batchnorm::PARTIAL,
@@ -87,7 +89,8 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] = &[&winograd::FORWARD, &winograd::GRAD_INPUT, &winograd_grad::WINOGRAD];
+pub static CHAINS: &[&Chain] =
+    &[&winograd::FORWARD, &winograd::GRAD_INPUT, &winograd_grad::WINOGRAD, &conv2d::split_k::SPLIT_K];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -184,6 +187,21 @@ pub struct Chain {
 
 /// See [`Chain::record`].
 pub type Record = fn(&mut Builder, &str, &Params, &[(&'static str, View)]) -> Result<()>;
+
+impl Variant {
+    /// How many times its kernel's error budget the variant may use: the names of the cooperative family say its
+    /// precision, all others are f32.
+    ///
+    /// `coop` rounds both factors of every product to f16, by 2^-10 each where the conversion truncates: 4 * 2^-11 S, and
+    /// the budget of a sum is 8 * 2^-24 S. `coop_split` keeps 22 bits of both factors and may truncate where it adds.
+    pub fn error_factor(&self) -> f64 {
+        match self.name {
+            "coop" => 4096.0,
+            "coop_split" => 4.0,
+            _ => 1.0,
+        }
+    }
+}
 
 /// No condition: the variant runs everywhere.
 pub fn anywhere(_: &Target, _: &Params) -> std::result::Result<(), &'static str> {
@@ -343,6 +361,9 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
     ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
     ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),
+    ("common/gradient_scale.wgsl", include_str!("../../shaders/common/gradient_scale.wgsl")),
+    ("common/split.wgsl", include_str!("../../shaders/common/split.wgsl")),
+    ("common/split_k.wgsl", include_str!("../../shaders/common/split_k.wgsl")),
     ("common/register_tile.wgsl", include_str!("../../shaders/common/register_tile.wgsl")),
     ("common/taps.wgsl", include_str!("../../shaders/common/taps.wgsl")),
     ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),

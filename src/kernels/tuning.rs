@@ -52,6 +52,7 @@ impl Row {
         };
         self.kernel == kernel.name
             && self.class.as_deref().is_none_or(|c| c == target.class.name())
+            && self.precision.as_deref().is_none_or(|p| p == target.precision.name())
             && self.shapes.iter().all(within)
     }
 }
@@ -173,6 +174,9 @@ pub fn check(rows: &[Row]) -> Vec<String> {
         if row.class.as_deref().is_some_and(|c| !["software", "coop_matrix", "discrete"].contains(&c)) {
             bad.push(format!("{at}: unknown class {:?}", row.class));
         }
+        if row.precision.as_deref().is_some_and(|p| !["f32", "f16", "split"].contains(&p)) {
+            bad.push(format!("{at}: unknown precision {:?}", row.precision));
+        }
         let known: Vec<&str> =
             (kernel.cases)().first().and_then(|c| c.build(&Target::baseline()).ok()).map_or_else(Vec::new, |built| {
                 let of_kernel = built.plan.commands.iter().find(|c| c.kernel == kernel.name);
@@ -234,6 +238,7 @@ mod tests {
         let row = Row {
             kernel: "relu.forward".into(),
             class: Some("software".into()),
+            precision: Some("f32".into()),
             variant: "vec4".into(),
             shapes: [("len".to_owned(), [1, 5])].into(),
             knobs: [("A".to_owned(), 2), ("B".to_owned(), 4)].into(),

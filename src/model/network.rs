@@ -10,7 +10,7 @@ use crate::kernels::{batch, median, metric, optimizer, pool, project, softmax_ce
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
-use crate::plan::{Builder, Elem, Plan, Role, Target, View};
+use crate::plan::{AdapterClass, Builder, Elem, Plan, Precision, Role, Target, View};
 
 /// Rows of the metrics buffer: the steps between two reads by the host.
 const METRIC_SLOTS: usize = 256;
@@ -47,6 +47,8 @@ pub struct Network {
     pub parameters: Parameters,
     /// The projection of training.
     pub projection: Projection,
+    /// How convolutions and linear layers compute.
+    pub precision: Precision,
     /// Height, width, channels of an image.
     pub input: [usize; 3],
     /// Number of classes.
@@ -82,6 +84,7 @@ impl Network {
             layers: vec![],
             parameters: Parameters::default(),
             projection: Projection::parse(&preset.projection)?,
+            precision: preset.precision,
             input,
             classes,
             batch: preset.batch,
@@ -247,7 +250,7 @@ impl Network {
     /// `projections`, `step`; changes `weight` and the optimiser's state; writes `metrics`.
     ///
     /// # Errors
-    /// A network that the target cannot hold.
+    /// A network that the target cannot hold; a precision that it does not offer.
     pub fn train_plan(&self, target: &Target) -> Result<Plan> {
         self.train_plan_from(target, &Source::Uploaded)
     }
@@ -257,7 +260,7 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
-        let mut b = Builder::new("train", target.clone());
+        let mut b = Builder::new("train", self.target(target)?);
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_median() {
             median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
@@ -287,6 +290,18 @@ impl Network {
             }
         }
         b.finish()
+    }
+
+    /// The target with the precision of the network.
+    fn target(&self, target: &Target) -> Result<Target> {
+        if self.precision != Precision::F32 && target.class != AdapterClass::CoopMatrix {
+            return Err(Error::Invalid(format!(
+                "precision = \"{}\" needs an adapter with 16 x 16 x 16 matrices of f16 that sum in f32, and this one offers \
+                 none; use --set precision=f32 or another --device",
+                self.precision.name()
+            )));
+        }
+        Ok(Target { precision: self.precision, ..target.clone() })
     }
 
     /// Leaves the largest magnitudes of freshly written weights in `maxima`; what an update does for the next step.
@@ -319,7 +334,7 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
-        let mut b = Builder::new("moments", target.clone());
+        let mut b = Builder::new("moments", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "input", self.batch);
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32 };
@@ -333,7 +348,7 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn test_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
-        let mut b = Builder::new("test", target.clone());
+        let mut b = Builder::new("test", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "test.input", batch);
         let mode = Mode::Test;

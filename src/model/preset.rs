@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::plan::Precision;
 use de::{De, Failure};
 use source::Sources;
 use value::{bool_or_auto, number_or_false, number_or_none};
@@ -53,6 +54,9 @@ pub struct Preset {
     /// Projection of the weights in training, as the papers write it: `none`, `sign`, `stochm:0.5`, ...
     #[serde(default = "default::projection")]
     pub projection: String,
+    /// How convolutions and linear layers compute.
+    #[serde(default)]
+    pub precision: Precision,
     /// Loss.
     pub loss: Loss,
     /// The layers in order.

@@ -12,6 +12,8 @@ pub struct Row {
     pub kernel: String,
     /// Adapter class; absent: every class.
     pub class: Option<String>,
+    /// Precision that it is for; absent: every precision.
+    pub precision: Option<String>,
     /// Variant name.
     pub variant: String,
     /// Inclusive ranges of the kernel's constants in which the row holds: `where = { c_in = [32, 4096] }`.
@@ -32,6 +34,9 @@ impl Row {
         let mut out = format!("[[row]]\nkernel = {:?}\n", self.kernel);
         if let Some(class) = &self.class {
             out += &format!("class = {class:?}\n");
+        }
+        if let Some(precision) = &self.precision {
+            out += &format!("precision = {precision:?}\n");
         }
         out += &format!("variant = {:?}\n", self.variant);
         if !self.shapes.is_empty() {

@@ -1,5 +1,7 @@
 //! What a plan is built for: the adapter as plain data.
 
+use serde::{Deserialize, Serialize};
+
 use super::Row;
 
 /// Row of the tuning table an adapter falls into.
@@ -20,6 +22,30 @@ impl AdapterClass {
             AdapterClass::Software => "software",
             AdapterClass::CoopMatrix => "coop_matrix",
             AdapterClass::Discrete => "discrete",
+        }
+    }
+}
+
+/// How convolutions and linear layers compute. Everything else is f32 always, and so are weights and sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// f32.
+    #[default]
+    F32,
+    /// Products of numbers rounded to f16, where the adapter has matrices of them and the channels allow.
+    F16,
+    /// Products of sums of two numbers of f16 each, near f32; where as for [`Precision::F16`].
+    Split,
+}
+
+impl Precision {
+    /// The name used in presets and in `shaders/tuning.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::F16 => "f16",
+            Precision::Split => "split",
         }
     }
 }
@@ -52,6 +78,8 @@ pub struct Target {
     pub subgroup: Option<u32>,
     /// Whether shaders may use 64-bit integers.
     pub int64: bool,
+    /// What rows of the tuning table with a precision are for.
+    pub precision: Precision,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
     /// Rows of the user's own tuning table: looked at before the shipped ones.
@@ -77,6 +105,7 @@ impl Target {
             },
             subgroup: None,
             int64: false,
+            precision: Precision::F32,
             forced: vec![],
             rows: vec![],
             unfused: false,

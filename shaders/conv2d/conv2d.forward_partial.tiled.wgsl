@@ -1,0 +1,159 @@
+// As naive, for one group, c_in and c_out multiples of 4 and kernels up to 16 x 16, on GPUs: conv2d.forward.tiled, going
+// through the (ky, kx, ci) of one split.
+// Grid: x = ceil(c_out / TILE_N), y = ceil(pixels / TILE_M), z = splits.
+// include common/conv2d.wgsl
+// include common/register_tile.wgsl
+// include common/split_k.wgsl
+// include common/taps.wgsl
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> partial: array<vec4<f32>>;
+@group(0) @binding(3) var<uniform> params: Params; // baked
+
+const TILE_M: u32 = 64u; // knob 64 128
+const TILE_N: u32 = 64u; // knob 64 128
+const BUFFERS: u32 = 1u; // knob 1 2
+
+const THREADS: u32 = TILE_M * TILE_N / 64u;
+const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the pixels, then the output channels
+var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
+
+// Four consecutive pixels: where their windows begin in x, and which taps are inside.
+struct Pixels { at: vec4<u32>, mask: vec4<u32> }
+
+fn window(p: u32) -> vec2<u32> {
+  let n = p / (params.ow * params.oh);
+  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
+  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
+  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * (params.c_in / 4u);
+  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
+  return vec2<u32>(at, select(0u, mask, n < params.n));
+}
+
+fn pixels(first: u32) -> Pixels {
+  let a = window(first);
+  let b = window(first + 1u);
+  let c = window(first + 2u);
+  let d = window(first + 3u);
+  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
+}
+
+// Four channels of one tap for four pixels; a column holds one channel.
+fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<f32> {
+  let depth = params.c_in / 4u;
+  let tap = k / depth;
+  let ky = tap / params.kw;
+  let kx = tap % params.kw;
+  let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(k * 4u < end);
+  let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
+  return transpose(mat4x4<f32>(select(vec4<f32>(0.0), x[at.x], inside.x), select(vec4<f32>(0.0), x[at.y], inside.y),
+                               select(vec4<f32>(0.0), x[at.z], inside.z), select(vec4<f32>(0.0), x[at.w], inside.w)));
+}
+
+// Four output channels for four channels of one tap; a column holds one of the latter.
+fn fetch_w(column: u32, k: u32, end: u32) -> mat4x4<f32> {
+  let columns = params.c_out / 4u;
+  let inside = column < columns && k * 4u < end;
+  let at = select(0u, k * 4u * columns + column, inside);
+  let step = select(0u, columns, inside);
+  let zero = vec4<f32>(0.0);
+  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
+                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
+}
+
+// Stores a block in a stage: `column` counts words, `k` blocks.
+fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
+  let at = base + k * 4u * SPAN + (column ^ (k * 2u));
+  stages[at] = block[0];
+  stages[at + SPAN] = block[1];
+  stages[at + 2u * SPAN] = block[2];
+  stages[at + 3u * SPAN] = block[3];
+}
+
+fn write(split: u32, row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
+  let columns = params.c_out / 4u;
+  let rows = params.n * params.oh * params.ow;
+  let to = (split * rows + row) * columns + column;
+  if row < rows {
+    if column < columns { partial[to] = left; }
+    if column + TILE_N / 8u < columns { partial[to + TILE_N / 8u] = right; }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let tile_m = wid.y * TILE_M;
+  let tile_n = wid.x * (TILE_N / 4u);
+  // The blocks to fetch: TILE_M of x, then TILE_N of w. Four invocations in a row read 64 bytes of a pixel; those that
+  // fetch w read rows of it.
+  let of_x = lane < TILE_M;
+  let own = pixels(tile_m + lane / 4u * 4u);
+  let first = lane - TILE_M;
+  let second = lane + THREADS - TILE_M;
+  let column = select(TILE_M / 4u + first % (TILE_N / 4u), lane / 4u, of_x);
+  let k_first = select(first / (TILE_N / 4u), lane % 4u, of_x);
+  let column_second = second % (TILE_N / 4u);
+  let k_second = second / (TILE_N / 4u);
+  let block = owned_block(lane, TILE_N / 8u);
+  let run = split_run(params);
+  let start = wid.z * run;
+  let end = min(start + run, params.kh * params.kw * params.c_in);
+  var acc: RegisterTile;
+  var a: mat4x4<f32>;
+  var b: mat4x4<f32>;
+  if of_x {
+    a = fetch_x(own, start / 4u + k_first, end);
+  } else {
+    a = fetch_w(tile_n + column - TILE_M / 4u, start / 4u + k_first, end);
+  }
+  if second < TILE_N {
+    b = fetch_w(tile_n + column_second, start / 4u + k_second, end);
+  }
+  for (var s = 0u; start + s * 16u < end; s++) {
+    let next = start + s * 16u + 16u;
+    let base = s % BUFFERS * (16u * SPAN);
+    if BUFFERS == 1u {
+      workgroupBarrier();
+    }
+    put(base, column, k_first, a);
+    if second < TILE_N {
+      put(base, TILE_M / 4u + column_second, k_second, b);
+    }
+    workgroupBarrier();
+    if next < end {
+      if of_x {
+        a = fetch_x(own, next / 4u + k_first, end);
+      } else {
+        a = fetch_w(tile_n + column - TILE_M / 4u, next / 4u + k_first, end);
+      }
+      if second < TILE_N {
+        b = fetch_w(tile_n + column_second, next / 4u + k_second, end);
+      }
+    }
+    for (var k = 0u; k < 4u; k++) {
+      let row = base + k * 4u * SPAN;
+      let l = row + (block.y ^ (k * 2u));
+      let r = row + TILE_M / 4u + (block.x ^ (k * 2u));
+      outer_product(&acc, stages[l], stages[l + TILE_M / 8u], stages[r], stages[r + TILE_N / 8u]);
+      let l1 = l + SPAN;
+      let r1 = r + SPAN;
+      outer_product(&acc, stages[l1], stages[l1 + TILE_M / 8u], stages[r1], stages[r1 + TILE_N / 8u]);
+      let l2 = l1 + SPAN;
+      let r2 = r1 + SPAN;
+      outer_product(&acc, stages[l2], stages[l2 + TILE_M / 8u], stages[r2], stages[r2 + TILE_N / 8u]);
+      let l3 = l2 + SPAN;
+      let r3 = r2 + SPAN;
+      outer_product(&acc, stages[l3], stages[l3 + TILE_M / 8u], stages[r3], stages[r3 + TILE_N / 8u]);
+    }
+  }
+  let row = tile_m + block.y * 4u;
+  let to = tile_n + block.x;
+  write(wid.z, row, to, acc[0], acc[8]);
+  write(wid.z, row + 1u, to, acc[1], acc[9]);
+  write(wid.z, row + 2u, to, acc[2], acc[10]);
+  write(wid.z, row + 3u, to, acc[3], acc[11]);
+  write(wid.z, row + TILE_M / 2u, to, acc[4], acc[12]);
+  write(wid.z, row + TILE_M / 2u + 1u, to, acc[5], acc[13]);
+  write(wid.z, row + TILE_M / 2u + 2u, to, acc[6], acc[14]);
+  write(wid.z, row + TILE_M / 2u + 3u, to, acc[7], acc[15]);
+}

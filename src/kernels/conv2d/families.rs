@@ -1,0 +1,107 @@
+//! What each family of variants needs of a target and a shape, and how it cuts the outputs into workgroups.
+
+use crate::kernels::Knobs;
+use crate::plan::{AdapterClass, Params, Target};
+
+/// The `lanes` family needs one group, four-wide outputs and subgroups of exactly eight lanes.
+pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
+    if t.subgroup != Some(8) {
+        return Err("it needs subgroups of 8 lanes");
+    }
+    one_group(p)?;
+    multiple_of_4(p, "c_out")
+}
+
+/// As [`lanes`], with operands in textures.
+pub(super) fn exchange(t: &Target, p: &Params) -> Result<(), &'static str> {
+    if t.limits.max_texture < 4096 {
+        return Err("it needs storage textures that can be read");
+    }
+    lanes(t, p)
+}
+
+/// The `tiled` family needs one group, four-wide channels and a bit per row and column of the kernel.
+pub(super) fn tiled(t: &Target, p: &Params) -> Result<(), &'static str> {
+    multiple_of_4(p, "c_in")?;
+    tiled_any(t, p)
+}
+
+/// As [`tiled`], for any number of input channels.
+pub(super) fn tiled_any(_: &Target, p: &Params) -> Result<(), &'static str> {
+    if p.u("kh") > 16 || p.u("kw") > 16 {
+        return Err("the kernel is larger than 16 x 16");
+    }
+    one_group(p)?;
+    multiple_of_4(p, "c_out")
+}
+
+/// The `coop` family needs what `tiled` does, and matrices.
+pub(super) fn matrices(t: &Target, p: &Params) -> Result<(), &'static str> {
+    matrices_any(t, p)?;
+    tiled(t, p)
+}
+
+/// As [`matrices`], for kernels of any size.
+pub(super) fn matrices_any(t: &Target, p: &Params) -> Result<(), &'static str> {
+    if t.class != AdapterClass::CoopMatrix || t.subgroup != Some(32) {
+        return Err("it needs 16 x 16 x 16 matrices of f16 with sums in f32, and subgroups of 32 lanes");
+    }
+    one_group(p)?;
+    multiple_of_4(p, "c_in")?;
+    multiple_of_4(p, "c_out")
+}
+
+pub(super) fn one_group(p: &Params) -> Result<(), &'static str> {
+    if p.u("groups") == 1 { Ok(()) } else { Err("it knows one group only") }
+}
+
+/// Grid of 32 x 32 tiles of the weights, rows in x.
+pub(super) fn weight_tiles(p: &Params, _: &Knobs) -> [u32; 3] {
+    let rows = p.u("kh") * p.u("kw") * p.u("c_in");
+    [rows.div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
+}
+
+pub(in crate::kernels) fn multiple_of_4(p: &Params, name: &str) -> Result<(), &'static str> {
+    if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
+}
+
+/// As [`exchange`], for any number of input channels.
+pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
+    exchange(t, p)?;
+    let whole = (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).is_multiple_of(4);
+    if whole { Ok(()) } else { Err("the input is no whole number of texels") }
+}
+
+/// Rows and columns of the outputs of a subgroup.
+pub(super) const WIDE: [usize; 2] = [32, 32];
+pub(super) const NARROW: [usize; 2] = [64, 16];
+
+/// The tile that the knobs say.
+pub(super) fn knob_tile(k: &Knobs) -> [usize; 2] {
+    [k.get("TILE_M") as usize, k.get("TILE_N") as usize]
+}
+
+/// Tiles of pixels x output channels.
+pub(super) fn forward_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
+    tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), knob_tile(k))
+}
+
+/// Tiles of input pixels x input channels, for every class of pixels congruent modulo the strides; the first is largest.
+pub(super) fn grad_input_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
+    // The largest class of input pixels, those congruent modulo the strides, is the first.
+    let rows = p.u("n") * p.u("h").div_ceil(p.u("stride_h")) * p.u("w").div_ceil(p.u("stride_w"));
+    let [x, y, z] = tiles(rows, p.u("c_in"), knob_tile(k));
+    [x * (p.u("stride_h") * p.u("stride_w")) as u32, y, z]
+}
+
+/// Tiles of rows of weights x output channels, for every split.
+pub(super) fn grad_weight_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
+    let rows = (p.u("kh") * p.u("kw") * p.u("c_in")) as u32;
+    [(p.u("c_out") as u32).div_ceil(k.get("TILE_N")), rows.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
+}
+
+/// Grid of tiles: columns in x, rows in y and z.
+pub(super) fn tiles(rows: usize, columns: usize, tile: [usize; 2]) -> [u32; 3] {
+    let y = rows.div_ceil(tile[0]);
+    [columns.div_ceil(tile[1]) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
+}

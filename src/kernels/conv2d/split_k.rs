@@ -1,0 +1,132 @@
+//! The convolution in partial sums: where a layer has few outputs and long sums (a linear layer at a small batch), tiles of
+//! the output leave most of a GPU idle, so several workgroups share the sum of one tile and a second kernel adds up.
+
+use super::{Geometry, cases, flop, for_each_product, multiple_of_4, one_group, tiled};
+use crate::error::Result;
+use crate::kernels::case::{Case, CaseBuilder};
+use crate::kernels::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use crate::plan::{Builder, Elem, Params, Role, Value, View};
+
+/// `conv2d.forward` by [`PARTIAL`] and [`SUM`].
+pub static SPLIT_K: Chain = Chain {
+    kernel: "conv2d.forward",
+    name: "split_k",
+    supports: |_, p| {
+        one_group(p)?;
+        multiple_of_4(p, "c_in")?;
+        multiple_of_4(p, "c_out")?;
+        if splits(p) < 2 {
+            return Err("the sums are too short, or the outputs many enough");
+        }
+        Ok(())
+    },
+    record: |b, scope, p, args| {
+        let view = |name| args.iter().find(|(n, _)| *n == name).expect("an argument of the kernel").1;
+        let (x, w, y) = (view("x"), view("w"), view("y"));
+        let (splits, len) = (splits(p), y.len);
+        // The windows of one scope take turns; the first is the largest.
+        let name = format!("{scope}.partial");
+        let partial = b.shared(&name, Elem::F32, &[splits, len], Role::Transient).slice(0..splits * len);
+        partial_sums(b, scope, p, splits, [x, w, partial])?;
+        let sum: [(&str, Value); 2] = [("len", len.into()), ("splits", splits.into())];
+        SUM.dispatch(b, scope, &sum, &[("partial", partial), ("y", y)])
+    },
+};
+
+/// Partial sums: a function of the shape alone. About 256 workgroups of 64 x 64 outputs, each with 128 terms or more.
+fn splits(p: &Params) -> usize {
+    let tiles = (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(64) * p.u("c_out").div_ceil(64);
+    (256 / tiles).min(p.u("kh") * p.u("kw") * p.u("c_in") / 128)
+}
+
+fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, [x, w, partial]: [View; 3]) -> Result<()> {
+    let with = |(name, value): &(&'static str, Value)| (*name, if *name == "splits" { splits.into() } else { *value });
+    let params: Vec<(&str, Value)> = p.0.iter().map(with).collect();
+    PARTIAL.dispatch(b, scope, &params, &[("x", x), ("w", w), ("partial", partial)])
+}
+
+/// The terms of a sum that one split takes: a multiple of 16.
+fn run(p: &Params) -> usize {
+    (p.u("kh") * p.u("kw") * p.u("c_in")).div_ceil(16 * p.u("splits")) * 16
+}
+
+/// y = x * w in `splits` partial sums, for one group.
+pub static PARTIAL: Kernel = Kernel {
+    name: "conv2d.forward_partial",
+    args: &[read("x"), read("w"), write("partial")],
+    variants: &[
+        Variant {
+            name: "naive",
+            file: "conv2d/conv2d.forward_partial.naive.wgsl",
+            source: include_str!("../../../shaders/conv2d/conv2d.forward_partial.naive.wgsl"),
+            supports: anywhere,
+            grid: |p, _| linear_grid((p.u("splits") * p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64)),
+        },
+        Variant {
+            name: "tiled",
+            file: "conv2d/conv2d.forward_partial.tiled.wgsl",
+            source: include_str!("../../../shaders/conv2d/conv2d.forward_partial.tiled.wgsl"),
+            supports: tiled,
+            grid: |p, k| {
+                let pixels = (p.u("n") * p.u("oh") * p.u("ow")) as u32;
+                let x = (p.u("c_out") as u32).div_ceil(k.get("TILE_N"));
+                [x, pixels.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
+            },
+        },
+    ],
+    twin: |io: &mut Io| {
+        let p = io.params;
+        let (x, w) = (io.f("x"), io.f("w"));
+        let mut partial = Scalars::zeros(io.len("partial"));
+        let (len, c_out, run) = (io.len("partial") / p.u("splits"), p.u("c_out"), run(p));
+        for_each_product(p, |xi, wi, yi| partial.add(wi / c_out / run * len + yi, x[xi] * w[wi]));
+        io.put("partial", partial);
+    },
+    budget: Budget::Sum(run),
+    flop,
+    cases: || {
+        let all = cases(|c: &mut CaseBuilder, g: &Geometry| {
+            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.operand("w", &[g.w_len()]));
+            let partial = c.output("partial", &[3, g.n, g.y_len()]);
+            partial_sums(&mut c.b, "conv2d.forward_partial", &Params(g.params(g.n, 1)), 3, [x, w, partial])
+        });
+        // It knows one group, and arrays that are bound whole.
+        let unknown = ["groups", "depthwise", "windows"];
+        all.into_iter().filter(|c| !unknown.iter().any(|name| c.name.contains(name))).collect()
+    },
+};
+
+/// y = the sum of `splits` arrays, in order.
+pub static SUM: Kernel = Kernel {
+    name: "conv2d.sum_partials",
+    args: &[read("partial"), write("y")],
+    variants: &[Variant {
+        name: "naive",
+        file: "conv2d/conv2d.sum_partials.naive.wgsl",
+        source: include_str!("../../../shaders/conv2d/conv2d.sum_partials.naive.wgsl"),
+        supports: anywhere,
+        grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
+    }],
+    twin: |io: &mut Io| {
+        let partial = io.f("partial");
+        let mut y = Scalars::zeros(io.len("y"));
+        let len = io.params.u("len");
+        partial.iter().enumerate().for_each(|(i, &term)| y.add(i % len, term));
+        io.put("y", y);
+    },
+    budget: Budget::Sum(|p| p.u("splits")),
+    flop: |p| ((p.u("splits") - 1) * p.u("len")) as f64,
+    cases: || {
+        [("one", 1, 5), ("seven", 7, 130), ("two of many", 2, 5000)]
+            .into_iter()
+            .flat_map(|(name, splits, len)| {
+                let build = move |c: &mut CaseBuilder| {
+                    let (partial, y) = (c.operand("partial", &[splits, len]), c.output("y", &[len]));
+                    let params = [("len", len.into()), ("splits", splits.into())];
+                    SUM.dispatch(&mut c.b, "conv2d.sum_partials", &params, &[("partial", partial), ("y", y)])
+                };
+                [Case::exact(format!("{name}, integers"), build), Case::new(name, build)]
+            })
+            .collect()
+    },
+};
