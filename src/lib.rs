@@ -20,7 +20,7 @@
 //! let network = Network::new(&preset, [32, 32, 3], 10)?;
 //! let plan = network.train_plan(&Target::baseline())?;
 //! let first = &plan.commands[0];
-//! assert_eq!((first.scope.as_str(), first.kernel), ("project", "project.apply"));
+//! assert_eq!((first.scope.as_str(), first.kernel), ("project", "project.alpha"));
 //! assert_eq!(plan.commands.last().map(|c| c.kernel), Some("optimizer.adam"));
 //! println!("{}", listing(&plan));
 //! # Ok::<(), weightproof::error::Error>(())

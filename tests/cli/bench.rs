@@ -82,14 +82,14 @@ fn a_peer_runs_by_turns_with_our_own_steps() {
 #[test]
 fn tune_prints_a_table_that_can_be_used_and_writes_the_same() {
     let place = Place::new();
-    let args = "tune demo/digits --kernel relu.forward --set width=0.25 --set batch=20";
+    let args = "tune demo/digits --kernel norm_relu.forward --set width=0.25 --set batch=20";
     let text = place.run(&format!("{args} --write")).ok();
-    assert!(text.contains("# relu.forward n") || text.contains("# relu.forward l"), "{text}");
+    assert!(text.contains("# norm_relu.forward rows"), "{text}");
     let own = place.path("tuning.toml");
     if text.contains("[[row]]") {
         let rows = tuning::read(Path::new("stdout"), &text).unwrap();
         assert_eq!(tuning::read(&own, &fs::read_to_string(&own).unwrap()).unwrap(), rows);
-        assert!(rows.iter().all(|r| r.kernel == "relu.forward" && r.measured.contains(" us")));
+        assert!(rows.iter().all(|r| r.kernel == "norm_relu.forward" && r.measured.contains(" us")));
     } else {
         assert!(text.contains("nothing is faster") && !own.exists(), "{text}");
     }
@@ -99,29 +99,30 @@ fn tune_prints_a_table_that_can_be_used_and_writes_the_same() {
 fn the_users_own_table_comes_before_the_shipped_one_and_a_broken_one_is_named_with_its_line() {
     let place = Place::new();
     let plan = || place.run("show --plan demo/digits");
-    let relu = |text: String| -> Vec<String> {
-        text.lines().filter(|l| l.contains("relu.forward")).map(str::to_owned).collect()
+    let of_kernel = |text: String| -> Vec<String> {
+        text.lines().filter(|l| l.contains("norm_relu.forward")).map(str::to_owned).collect()
     };
-    let shipped = relu(plan().ok());
-    assert!(shipped.iter().any(|l| l.contains("vec4")), "{shipped:?}");
+    let shipped = of_kernel(plan().ok());
+    let naive = |l: &String| l.contains("norm_relu.forward/naive");
+    assert!(!shipped.is_empty() && !shipped.iter().any(naive), "{shipped:?}");
     let own = place.path("tuning.toml");
-    fs::write(&own, "[[row]]\nkernel = \"relu.forward\"\nvariant = \"naive\"\n").unwrap();
-    let changed = relu(plan().ok());
-    assert!(changed.iter().all(|l| !l.contains("vec4")) && changed.len() == shipped.len(), "{changed:?}");
-    fs::write(&own, "[[row]]\nkernel = \"relu.forward\"\nvariant = \"fast\"\n").unwrap();
+    fs::write(&own, "[[row]]\nkernel = \"norm_relu.forward\"\nvariant = \"naive\"\n").unwrap();
+    let changed = of_kernel(plan().ok());
+    assert!(changed.iter().all(naive) && changed.len() == shipped.len(), "{changed:?}");
+    fs::write(&own, "[[row]]\nkernel = \"norm_relu.forward\"\nvariant = \"fast\"\n").unwrap();
     place.run("train demo/digits --out run").refused(&["tuning.toml", "line 1", "unknown variant"]);
     fs::write(&own, "[[row]]\nkernel = \n").unwrap();
-    place.run("check relu.forward").refused(&["tuning.toml", "line 2"]);
+    place.run("check norm_relu.forward").refused(&["tuning.toml", "line 2"]);
 }
 
 #[test]
 fn a_run_that_is_resumed_with_other_variants_says_so() {
     let place = Place::new();
     place.trained("run", "--set steps=3");
-    let ran = place.run("train run --resume --set steps=6 --variant relu.forward=naive");
-    assert!(ran.err.contains("relu.forward") && ran.err.contains("other variants"), "{}", ran.err);
+    let ran = place.run("train run --resume --set steps=6 --variant norm_relu.forward=naive");
+    assert!(ran.err.contains("norm_relu.forward") && ran.err.contains("other variants"), "{}", ran.err);
     ran.ok();
-    let ran = place.run("train run --resume --set steps=9 --variant relu.forward=naive");
+    let ran = place.run("train run --resume --set steps=9 --variant norm_relu.forward=naive");
     assert!(!ran.err.contains("other variants"), "{}", ran.err);
     ran.ok();
 }
