@@ -46,7 +46,7 @@
 //! 8. [`train`]: the loop, schedules, run folders, checkpoints. [`eval`]: the test protocol (distort, re-compute the
 //!    moments, count errors), and projections applied to any safetensors file.
 //! 9. [`profile`]: where the time of a step goes, held against what the adapter can do at best. [`figure`] draws.
-//!    [`bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say.
+//!    [`mod@bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say.
 //! 10. [`cli`]: one file per subcommand.
 //!
 //! Below all of them: [`error`] (one type; each text names the place and the remedy), [`philox`] (the only source of

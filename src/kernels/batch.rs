@@ -14,7 +14,7 @@ fn in_fours(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     if p.u("features").is_multiple_of(4) { Ok(()) } else { Err("the values of an image are no multiple of 4") }
 }
 
-/// x[n] = rows[index[n]], for the rows bound.
+/// `x[n] = rows[index[n]]`, for the rows bound.
 pub static GATHER: Kernel = Kernel {
     name: "batch.gather",
     args: &[read_u32("index"), read("rows"), update("x")],
@@ -43,7 +43,7 @@ pub static GATHER: Kernel = Kernel {
     cases: || cases(false),
 };
 
-/// x[n] = levels[bytes of rows[index[n]]], for the rows bound.
+/// `x[n] = levels[bytes of rows[index[n]]]`, for the rows bound.
 pub static GATHER_BYTES: Kernel = Kernel {
     name: "batch.gather_bytes",
     args: &[read_u32("index"), read_u32("rows"), read("levels"), update("x")],
@@ -108,7 +108,7 @@ pub struct Images {
     pub levels: Option<View>,
 }
 
-/// Records x[n] = image `index[n]` for a batch of `index.len` images: `x` is `[batch, features]`.
+/// Records `x[n]` = image `index[n]` for a batch of `index.len` images: `x` is `[batch, features]`.
 ///
 /// # Errors
 /// An image that cannot be bound.
