@@ -2,6 +2,8 @@
 //! bar of where the time goes.
 
 use super::Profile;
+use std::collections::BTreeMap;
+
 use super::rows::{self, Row, family};
 use crate::figure::{Anchor, Color, Drawing, FAINT, GRID, INK, Mark, PALETTE};
 
@@ -26,6 +28,15 @@ const LEAST_LABELLED: f64 = 0.004;
 
 /// Labels, at most.
 const MOST_LABELS: usize = 18;
+
+/// The kernel that takes most of the time of a scope.
+fn dearest<'a>(profile: &'a Profile, scope: &str) -> &'a str {
+    let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+    for s in profile.samples.iter().filter(|s| s.scope == scope) {
+        *sums.entry(&s.kernel).or_default() += s.nanoseconds().sum::<f64>();
+    }
+    sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).map_or("", |(kernel, _)| kernel)
+}
 
 /// The figure.
 pub fn figure(profile: &Profile) -> Drawing {
@@ -57,8 +68,7 @@ pub fn figure(profile: &Profile) -> Drawing {
     let mut order: Vec<usize> = (0..points.len()).collect();
     order.sort_by(|&a, &b| points[b].share.total_cmp(&points[a].share));
     for &i in &order {
-        let kernel = points[i].kernels.first().map_or("", String::as_str);
-        d.mark(mark(&points[i].name), places[i].0, places[i].1, color(kernel));
+        d.mark(mark(&points[i].name), places[i].0, places[i].1, color(dearest(profile, &points[i].name)));
     }
     taken.extend(places.iter().map(|(at, r)| Area::around(*at, *r)));
     // The passes of a layer lie close together: one label names them, that of the dearest.
@@ -270,8 +280,9 @@ impl Axes {
             d.line(&[[x, y], [RIGHT, y]], 2.0, None, color);
             let text = format!("{name} {} GFLOP/s", three(rate));
             let w = Drawing::text_width(&text, NORMAL);
-            d.text(text, [RIGHT - 4.0, y - 6.0], NORMAL, Anchor::End, color);
-            taken.push(Area([RIGHT - 6.0 - w, y - 20.0, RIGHT, y + 2.0]));
+            // Beside the ridge: the convolutions crowd the right end, Winograd's above the line.
+            d.text(text, [x + 8.0, y - 6.0], NORMAL, Anchor::Start, color);
+            taken.push(Area([x + 6.0, y - 20.0, x + 10.0 + w, y + 2.0]));
             taken.push(Area([x, y - 2.0, RIGHT, y + 2.0]));
             [x, y]
         };
