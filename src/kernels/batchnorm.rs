@@ -223,7 +223,7 @@ pub(super) const fn tree(file: &'static str, source: &'static str, grid: Grid) -
 /// Channels of the four-wide variants that read their operands from textures, where there are such.
 fn texel_channels(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     vec4_channels(t, p)?;
-    if t.limits.max_texture >= 4096 { Ok(()) } else { Err("no readable rgba32float storage textures of 4096 texels") }
+    super::texels::readable(t)
 }
 
 pub(super) const fn texels(file: &'static str, source: &'static str, grid: Grid) -> Variant {

@@ -6,8 +6,8 @@ mod families;
 pub mod split_k;
 
 use cases::cases;
-pub(super) use families::multiple_of_4;
 use families::*;
+pub(super) use families::{eight_lanes, multiple_of_4, one_group};
 
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};

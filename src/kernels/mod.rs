@@ -352,7 +352,6 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/finite.wgsl", include_str!("../../shaders/common/finite.wgsl")),
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
-    ("common/lanes.wgsl", include_str!("../../shaders/common/lanes.wgsl")),
     ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
     ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
     ("common/rotated.wgsl", include_str!("../../shaders/common/rotated.wgsl")),

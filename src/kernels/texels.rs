@@ -6,7 +6,7 @@
 
 use super::{Budget, Kernel, Scalars, read, write};
 use crate::error::Result;
-use crate::plan::{Access, Arg, Builder, Command, Params, View};
+use crate::plan::{Access, Arg, Builder, Command, Params, TEXELS_PER_ROW, Target, View};
 
 /// Names of the arguments that a shader reads as textures.
 pub fn declared(source: &str) -> Vec<&str> {
@@ -15,6 +15,15 @@ pub fn declared(source: &str) -> Vec<&str> {
         after.starts_with(';').then(|| before.rsplit(' ').next().unwrap_or_default())
     };
     source.lines().filter_map(name).collect()
+}
+
+/// Whether shaders of the target can read an array from a texture; the text says why not.
+///
+/// # Errors
+/// No rgba32float storage texture that can be read, or too small ones.
+pub fn readable(t: &Target) -> std::result::Result<(), &'static str> {
+    let enough = t.limits.max_texture as usize >= TEXELS_PER_ROW;
+    if enough { Ok(()) } else { Err("it needs storage textures that can be read") }
 }
 
 /// The texture that holds `view`, after a command that fills it unless an earlier copy still holds the same.

@@ -4,7 +4,7 @@
 //! much for the budget of a convolution. `shaders/common/winograd.wgsl` has the matrices and the layouts.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, conv2d, linear_grid, read, texels, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Target, Value, View};
 
@@ -175,12 +175,9 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     if [p.u("pad_h"), p.u("pad_w")] != [1, 1] {
         return Err("it is for images padded by 1");
     }
-    if p.u("groups") != 1 {
-        return Err("it knows one group only");
-    }
-    if !p.u("c_in").is_multiple_of(4) || !p.u("c_out").is_multiple_of(4) {
-        return Err("the channels are no multiple of 4");
-    }
+    conv2d::one_group(p)?;
+    conv2d::multiple_of_4(p, "c_in")?;
+    conv2d::multiple_of_4(p, "c_out")?;
     // With fewer the rounding of the transforms does not average out.
     if p.u("c_in") < LEAST || p.u("c_out") < LEAST {
         return Err("it needs 32 channels or more");
@@ -194,11 +191,11 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
 
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     texels(t, p)?;
-    if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
+    conv2d::eight_lanes(t)
 }
 
 fn texels(t: &Target, _: &Params) -> std::result::Result<(), &'static str> {
-    if t.limits.max_texture < 4096 { Err("it needs storage textures that can be read") } else { Ok(()) }
+    texels::readable(t)
 }
 
 fn arg(args: &[(&'static str, View)], name: &str) -> View {
@@ -246,7 +243,7 @@ pub static WEIGHTS: Kernel = Kernel {
             source: include_str!("../../shaders/winograd/winograd.weights.texels.wgsl"),
             supports: |t, p| {
                 texels(t, p)?;
-                if p.u("c_out").is_multiple_of(4) { Ok(()) } else { Err("c_out is no multiple of 4") }
+                conv2d::multiple_of_4(p, "c_out")
             },
             grid: |p, _| linear_grid((Shape::from(p).u_len() / (PLACES * 16)).div_ceil(64)),
         },

@@ -69,21 +69,14 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
 
 /// The `lanes` and `texels` variants need texels of four channels, the former subgroups of exactly eight lanes.
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    if t.subgroup != Some(8) {
-        return Err("it needs subgroups of 8 lanes");
-    }
+    conv2d::eight_lanes(t)?;
     texels(t, p)
 }
 
 fn texels(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    if t.limits.max_texture < 4096 {
-        return Err("it needs storage textures to read");
-    }
-    if p.u("c_in").is_multiple_of(4) && p.u("c_out").is_multiple_of(4) {
-        Ok(())
-    } else {
-        Err("the channels are no multiple of 4")
-    }
+    super::texels::readable(t)?;
+    conv2d::multiple_of_4(p, "c_in")?;
+    conv2d::multiple_of_4(p, "c_out")
 }
 
 fn record(b: &mut Builder, scope: &str, p: &Params, args: &[(&'static str, View)]) -> Result<()> {

@@ -1,22 +1,22 @@
 //! What each family of variants needs of a target and a shape, and how it cuts the outputs into workgroups.
 
-use crate::kernels::Knobs;
+use crate::kernels::{Knobs, texels};
 use crate::plan::{AdapterClass, Params, Target};
 
 /// The `lanes` family needs one group, four-wide outputs and subgroups of exactly eight lanes.
 pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
-    if t.subgroup != Some(8) {
-        return Err("it needs subgroups of 8 lanes");
-    }
+    eight_lanes(t)?;
     one_group(p)?;
     multiple_of_4(p, "c_out")
 }
 
+pub(in crate::kernels) fn eight_lanes(t: &Target) -> Result<(), &'static str> {
+    if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
+}
+
 /// As [`lanes`], with operands in textures.
 pub(super) fn exchange(t: &Target, p: &Params) -> Result<(), &'static str> {
-    if t.limits.max_texture < 4096 {
-        return Err("it needs storage textures that can be read");
-    }
+    texels::readable(t)?;
     lanes(t, p)
 }
 
@@ -51,7 +51,7 @@ pub(super) fn matrices_any(t: &Target, p: &Params) -> Result<(), &'static str> {
     multiple_of_4(p, "c_out")
 }
 
-pub(super) fn one_group(p: &Params) -> Result<(), &'static str> {
+pub(in crate::kernels) fn one_group(p: &Params) -> Result<(), &'static str> {
     if p.u("groups") == 1 { Ok(()) } else { Err("it knows one group only") }
 }
 
@@ -88,7 +88,6 @@ pub(super) fn forward_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
 
 /// Tiles of input pixels x input channels, for every class of pixels congruent modulo the strides; the first is largest.
 pub(super) fn grad_input_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
-    // The largest class of input pixels, those congruent modulo the strides, is the first.
     let rows = p.u("n") * p.u("h").div_ceil(p.u("stride_h")) * p.u("w").div_ceil(p.u("stride_w"));
     let [x, y, z] = tiles(rows, p.u("c_in"), knob_tile(k));
     [x * (p.u("stride_h") * p.u("stride_w")) as u32, y, z]
