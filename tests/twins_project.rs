@@ -7,7 +7,7 @@
 use weightproof::cpu;
 use weightproof::kernels::parameters::{Parameters, Tensor};
 use weightproof::kernels::projections::{HostDraw, Kinds, PROJECTIONS, Projection, apply_host, table};
-use weightproof::kernels::{COMMON, median, normal::normal, project};
+use weightproof::kernels::{COMMON, normal::normal, project, quantile};
 use weightproof::philox;
 use weightproof::plan::{Builder, Step, Target};
 
@@ -28,7 +28,7 @@ fn project(text: &str, weights: &[f32], draw: HostDraw) -> Vec<f32> {
 /// Projected values of each level.
 fn samples(text: &str) -> Vec<Vec<f64>> {
     let weights: Vec<f32> = (0..LEVELS * REPEATS).map(|i| level(i % LEVELS) as f32).collect();
-    let out = project(text, &weights, HostDraw { layer: 3, seed: 11, step: 5, beta_u: 0.0 });
+    let out = project(text, &weights, HostDraw { layer: 3, seed: 11, step: 5, ..HostDraw::default() });
     (0..LEVELS).map(|l| out.iter().skip(l).step_by(LEVELS).map(|&v| f64::from(v)).collect()).collect()
 }
 
@@ -242,8 +242,8 @@ fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Ve
     let projection = Projection::parse(text).unwrap();
     let a = p.arrays(&mut b);
     project::maxima(&mut b, "maxima", &p, a.weight, a.maxima).unwrap();
-    if projection.needs_median() {
-        median::median(&mut b, "median", &p, a.weight, a.medians).unwrap();
+    if projection.needs_quantile() {
+        quantile::quantile(&mut b, "quantile", &p, &a).unwrap();
     }
     let table = table(&p, &projection);
     project::apply(&mut b, "project", &p, &a, Kinds::of(&table)).unwrap();
@@ -267,10 +267,10 @@ fn draws_depend_on_seed_step_tensor_and_element_and_on_nothing_else() {
         let whole = run_plan(text, 128 << 20, &[&w[..100], &w], &step);
         let cut = run_plan(text, 20 << 10, &[&w[..100], &w], &step);
         assert_eq!(whole, cut, "{text}: windows change a draw");
-        let draw = HostDraw { layer: 1, seed: 1 << 40 | 5, step: 1 << 33 | 9, beta_u: 0.37 };
+        let draw = HostDraw { layer: 1, seed: 1 << 40 | 5, step: 1 << 33 | 9, beta_u: 0.37, link: 0 };
         assert_eq!(whole[1], project(text, &w, draw), "{text}: the host draws otherwise");
     }
-    let base = HostDraw { layer: 1, seed: 5, step: 9, beta_u: 0.0 };
+    let base = HostDraw { layer: 1, seed: 5, step: 9, ..HostDraw::default() };
     let first = project("stoch", &w, base);
     for other in [
         HostDraw { layer: 2, ..base },

@@ -9,7 +9,7 @@ use super::{Global, print};
 use crate::error::Result;
 use crate::eval::distort;
 use crate::gpu::Runner;
-use crate::kernels::projections::Projection;
+use crate::kernels::distortion::Distortion as Expression;
 
 /// Arguments of `distort`.
 #[derive(Args)]
@@ -30,10 +30,10 @@ pub struct Distort {
 
 impl Distort {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let projection = Projection::parse(&self.with)?;
+        let distortion = Expression::parse(&self.with)?;
         let mut runner = Runner::new(global.open()?);
         let seed = global.seed.unwrap_or(1);
-        for line in distort::file(&mut runner, &self.file, &self.out, &projection, seed, self.draw)? {
+        for line in distort::file(&mut runner, &self.file, &self.out, &distortion, seed, self.draw)? {
             print(&format!("{line}\n"))?;
         }
         Ok(ExitCode::SUCCESS)

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use super::{Global, print};
 use crate::data::Part;
 use crate::error::Result;
-use crate::eval::{Evaluator, Score, table};
+use crate::eval::{Evaluator, Moments, Score, table};
 use crate::gpu::Runner;
-use crate::kernels::projections::Projection;
+use crate::kernels::distortion::Distortion;
 use crate::model::preset::Preset;
 use crate::train::{self, checkpoint, record, state};
 
@@ -43,7 +43,7 @@ impl Eval {
         let path = if self.run.is_dir() { record::checkpoint(&self.run) } else { self.run.clone() };
         let saved = checkpoint::load(&path)?;
         let preset = Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?;
-        let distortions = Projection::parse_list(&self.distort)?;
+        let distortions = Distortion::parse_list(&self.distort)?;
         let device = global.open()?;
         let data = train::load_data(&preset, self.data.as_deref())?;
         let network = train::network(&preset, &data)?;
@@ -55,10 +55,18 @@ impl Eval {
         let seed = global.seed.unwrap_or(preset.seed);
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * distortions.len() as u64);
         let mut scores = vec![];
-        for projection in &distortions {
-            bar.set_message(format!("test under {projection}"));
+        for distortion in &distortions {
+            bar.set_message(format!("test under {distortion}"));
             // Ctrl-C ends the program: there is nothing to save.
-            let score = evaluator.score(&mut runner, projection, seed, 0, &bar, &AtomicBool::new(false))?;
+            let score = evaluator.score(
+                &mut runner,
+                distortion,
+                seed,
+                0,
+                Moments::Recomputed,
+                &bar,
+                &AtomicBool::new(false),
+            )?;
             scores.extend(score);
         }
         bar.finish_and_clear();

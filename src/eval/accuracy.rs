@@ -1,20 +1,40 @@
 //! The test protocol of Merolla et al. 2016: distort the weights once, re-compute the batch-norm moments
 //! on the training data, then count the errors on the test data.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::ValueEnum;
 use indicatif::ProgressBar;
+use serde::{Deserialize, Serialize};
+
+use super::projector::{EVALUATION, Projector};
 
 use crate::data::{Batches, Part, Prepared};
 use crate::error::{Error, Result};
 use crate::gpu::{Loaded, Runner};
-use crate::kernels::projections::{self, Projection};
+use crate::kernels::distortion::Distortion;
 use crate::model::Network;
 use crate::plan::Step;
 
-/// Draws of an evaluation are numbered from here: no training step shares them.
-pub(super) const EVALUATION: u64 = 1 << 63;
+/// The draws for the moments of training are numbered from here.
+const TRAINED: u64 = EVALUATION | 1 << 62;
+
+/// Which moments batch normalisation uses in a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Moments {
+    /// Re-computed on the training data for each distortion, as a chip that is calibrated after it was made (the protocol
+    /// of Merolla et al. 2016).
+    Recomputed,
+    /// As training left them: the averages over the training data under the projection of training (drawn anew for every
+    /// batch, as in training) with the final weights, whatever the distortion. A chip that is not calibrated.
+    Trained,
+}
+
+/// What a score depends on: the distortion as it is written, the moments, and seed and draw where it is random.
+type Key = (String, Moments, Option<(u64, u64)>);
 
 /// What the test data say of a network under one distortion.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,16 +49,21 @@ pub struct Score {
     pub top5_error: Option<f64>,
 }
 
-/// The plans of an evaluation, loaded once for any number of distortions. Uses the `weight` array of the runner.
+/// The plans of an evaluation, loaded once for any number of distortions. Uses the `weight` array of the runner; whoever
+/// writes that calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`].
 pub struct Evaluator {
     network: Arc<Network>,
     data: Arc<Prepared>,
-    project: Loaded,
+    projector: Projector,
     moments: Option<Loaded>,
     test: Loaded,
     moments_batches: usize,
     part: Part,
     test_batch: usize,
+    /// What was measured for the weights at hand.
+    known: HashMap<Key, Score>,
+    /// The moments of training for the weights at hand and a seed.
+    trained: Option<(u64, Vec<(String, Vec<u32>)>)>,
 }
 
 impl Evaluator {
@@ -69,9 +94,25 @@ impl Evaluator {
         } else {
             None
         };
-        let project = runner.load(network.project_plan(&target)?, false)?;
+        let projector = Projector::new(runner, &network.parameters)?;
         let test = runner.load(network.test_plan(&target, test_batch)?, false)?;
-        Ok(Evaluator { network, data, project, moments, test, moments_batches, part, test_batch })
+        let (known, trained) = (HashMap::new(), None);
+        Ok(Evaluator { network, data, projector, moments, test, moments_batches, part, test_batch, known, trained })
+    }
+
+    /// Writes the flat array of all parameters.
+    ///
+    /// # Errors
+    /// An array of another length; what the device reports.
+    pub fn set_weights(&mut self, runner: &mut Runner, weights: &[f32]) -> Result<()> {
+        self.weights_changed();
+        runner.write("weight", bytemuck::cast_slice(weights))
+    }
+
+    /// Forgets what was measured: the array `weight` holds others.
+    pub fn weights_changed(&mut self) {
+        self.known.clear();
+        self.trained = None;
     }
 
     /// Batches that one call of [`Evaluator::score`] runs, for progress bars.
@@ -85,38 +126,126 @@ impl Evaluator {
         self.data.split(self.part).labels.len()
     }
 
-    /// Distorts the weights with draw `draw` of `seed` and measures. The draw is one for the whole evaluation: one
-    /// distorted chip, first calibrated, then tested. None if `stop` was set on the way.
+    /// Distorts the weights with draw `draw` of `seed` and measures; `distortion.draws` is not looked at. The draw is one
+    /// for the whole evaluation: one distorted chip, first calibrated, then tested. What was measured before is not
+    /// measured again. None if `stop` was set on the way.
     ///
     /// # Errors
-    /// What the device reports.
+    /// A pattern of the distortion that matches no layer; what the device reports.
+    #[allow(clippy::too_many_arguments)] // each says another thing, and all are needed
     pub fn score(
         &mut self,
         runner: &mut Runner,
-        projection: &Projection,
+        distortion: &Distortion,
         seed: u64,
         draw: u64,
+        moments: Moments,
         bar: &ProgressBar,
         stop: &AtomicBool,
     ) -> Result<Option<Score>> {
-        let number = EVALUATION + draw;
-        let step = Step { beta_u: projections::beta_draw(seed, number), ..Step::at(seed, number) };
-        runner.write("projections", &projections::table(&self.network.parameters, projection))?;
-        runner.run(&self.project, &step)?;
-        if let Some(moments) = &self.moments {
-            for (name, channels) in self.network.moments() {
-                runner.write(&name, &vec![0; channels])?;
-            }
-            let batches = Batches::sequential(self.data.clone(), Part::Train, self.network.batch)?;
-            for batch in batches.take(self.moments_batches) {
-                if stop.load(Ordering::SeqCst) {
-                    return Ok(None);
-                }
-                runner.write("input", bytemuck::cast_slice(&batch.images))?;
-                runner.run(moments, &step)?;
-                bar.inc(1);
-            }
+        let key = self.key(distortion, seed, draw, moments);
+        if let Some(score) = self.known.get(&key) {
+            bar.inc(self.batches());
+            return Ok(Some(score.clone()));
         }
+        let number = EVALUATION + draw;
+        let sound = match moments {
+            Moments::Trained => {
+                let sound = self.trained_moments(runner, seed, bar, stop)?;
+                self.projector.apply(runner, distortion, seed, number)?;
+                sound
+            }
+            Moments::Recomputed => {
+                self.projector.apply(runner, distortion, seed, number)?;
+                self.recompute(runner, seed, None, bar, stop)?
+            }
+        };
+        if !sound {
+            return Ok(None);
+        }
+        let Some(score) = self.test(runner, distortion, bar, stop)? else { return Ok(None) };
+        self.known.insert(key, score.clone());
+        Ok(Some(score))
+    }
+
+    /// What a score depends on, for the weights at hand.
+    fn key(&self, distortion: &Distortion, seed: u64, draw: u64, moments: Moments) -> Key {
+        let draw = match (distortion.is_random(), moments) {
+            (true, _) => Some((seed, draw)),
+            (false, Moments::Trained) if self.network.projection.is_random() => Some((seed, 0)),
+            _ => None,
+        };
+        (distortion.single_draw().to_string(), moments, draw)
+    }
+
+    /// Averages the moments of the training batches under the projected weights; with `projection` under draws of it that
+    /// are new for every batch, numbered from [`TRAINED`] on. False if `stop` was set on the way.
+    fn recompute(
+        &mut self,
+        runner: &mut Runner,
+        seed: u64,
+        projection: Option<&Distortion>,
+        bar: &ProgressBar,
+        stop: &AtomicBool,
+    ) -> Result<bool> {
+        let Some(moments) = &self.moments else { return Ok(true) };
+        for (name, channels) in self.network.moments() {
+            runner.write(&name, &vec![0; channels])?;
+        }
+        let batches = Batches::sequential(self.data.clone(), Part::Train, self.network.batch)?;
+        for (i, batch) in batches.take(self.moments_batches).enumerate() {
+            if stop.load(Ordering::SeqCst) {
+                return Ok(false);
+            }
+            if let Some(projection) = projection.filter(|p| i == 0 || p.is_random()) {
+                self.projector.apply(runner, projection, seed, TRAINED + i as u64)?;
+            }
+            runner.write("input", bytemuck::cast_slice(&batch.images))?;
+            runner.run(moments, &Step::at(seed, 0))?;
+            bar.inc(1);
+        }
+        Ok(true)
+    }
+
+    /// Puts the moments of training in the place of the averages: computed once for a seed, then kept. False if `stop`
+    /// was set on the way.
+    fn trained_moments(
+        &mut self,
+        runner: &mut Runner,
+        seed: u64,
+        bar: &ProgressBar,
+        stop: &AtomicBool,
+    ) -> Result<bool> {
+        if self.moments.is_none() {
+            return Ok(true);
+        }
+        if let Some((_, kept)) = self.trained.as_ref().filter(|(of, _)| *of == seed) {
+            for (name, words) in kept {
+                runner.write(name, words)?;
+            }
+            bar.inc(self.moments_batches as u64);
+            return Ok(true);
+        }
+        let projection = Distortion::from(self.network.projection);
+        if !self.recompute(runner, seed, Some(&projection), bar, stop)? {
+            return Ok(false);
+        }
+        let read = |(name, channels): (String, usize)| {
+            let words = runner.read(&name, channels)?;
+            Ok((name, words))
+        };
+        self.trained = Some((seed, self.network.moments().into_iter().map(read).collect::<Result<_>>()?));
+        Ok(true)
+    }
+
+    /// Counts the errors of the projected weights with the averaged moments.
+    fn test(
+        &self,
+        runner: &mut Runner,
+        distortion: &Distortion,
+        bar: &ProgressBar,
+        stop: &AtomicBool,
+    ) -> Result<Option<Score>> {
         let slots = self.network.metric_slots();
         let (mut loss, mut top1, mut top5, mut count, mut slot) = (0.0, 0.0, 0.0, 0.0, 0);
         let mut collect = |runner: &Runner, used: usize| -> Result<()> {
@@ -140,13 +269,13 @@ impl Evaluator {
             }
             runner.write("test.input", bytemuck::cast_slice(&batch.images))?;
             runner.write("test.label", &batch.labels)?;
-            runner.run(&self.test, &Step { slot: slot as u32, valid: batch.valid as u32, ..step })?;
+            runner.run(&self.test, &Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() })?;
             slot += 1;
             bar.inc(1);
         }
         collect(runner, slot)?;
         Ok(Some(Score {
-            distortion: projection.to_string(),
+            distortion: distortion.single_draw().to_string(),
             loss: loss / count,
             error: 100.0 * (count - top1) / count,
             top5_error: (self.network.classes > 10).then(|| 100.0 * (count - top5) / count),

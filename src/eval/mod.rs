@@ -2,7 +2,8 @@
 
 mod accuracy;
 pub mod distort;
+pub mod projector;
 mod table;
 
-pub use accuracy::{Evaluator, Score};
+pub use accuracy::{Evaluator, Moments, Score};
 pub use table::table;

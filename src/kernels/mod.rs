@@ -10,9 +10,9 @@ pub mod avgpool;
 pub mod batch;
 pub mod batchnorm;
 pub mod conv2d;
+pub mod distortion;
 pub mod dropout;
 pub mod maxpool;
-pub mod median;
 pub mod metric;
 pub mod norm_relu;
 pub mod normal;
@@ -21,6 +21,7 @@ pub mod parameters;
 pub mod pool;
 pub mod project;
 pub mod projections;
+pub mod quantile;
 pub mod relu;
 pub mod roof;
 pub mod softmax_ce;
@@ -76,9 +77,9 @@ pub static KERNELS: &[&Kernel] = &[
     &metric::REDUCE,
     &project::MAXIMA,
     &project::ALPHA,
-    &median::BEGIN,
-    &median::COUNT,
-    &median::PICK,
+    &quantile::BEGIN,
+    &quantile::COUNT,
+    &quantile::PICK,
     &project::APPLY,
     &optimizer::ADAM,
     &optimizer::SGD,
@@ -399,4 +400,9 @@ pub static COMMON: &[(&str, &str)] = &[
     ("project/addnorm.wgsl", include_str!("../../shaders/project/addnorm.wgsl")),
     ("project/multunif.wgsl", include_str!("../../shaders/project/multunif.wgsl")),
     ("project/he_sign.wgsl", include_str!("../../shaders/project/he_sign.wgsl")),
+    ("project/bitflip.wgsl", include_str!("../../shaders/project/bitflip.wgsl")),
+    ("project/stuck.wgsl", include_str!("../../shaders/project/stuck.wgsl")),
+    ("project/quant.wgsl", include_str!("../../shaders/project/quant.wgsl")),
+    ("project/drift.wgsl", include_str!("../../shaders/project/drift.wgsl")),
+    ("project/prune.wgsl", include_str!("../../shaders/project/prune.wgsl")),
 ];

@@ -1,13 +1,14 @@
 //! The parameter tensors of a network in flat arrays, so that one dispatch projects or updates all of them.
 //!
 //! The arrays `weight`, `projected`, `adam_m`, ... hold every tensor at the same offset; `grad` holds the partial sums
-//! of every gradient; `maxima` one max |w| per chunk, `medians` and `projections` one entry per tensor. A **chunk** is
+//! of every gradient; `maxima` one max |w| per chunk, `quantiles` and `projections` one entry per tensor. A **chunk** is
 //! up to [`CHUNK`] consecutive elements of one tensor, and one workgroup owns it. Where an array exceeds the adapter's
 //! binding limit, the dispatch is repeated over **windows** of whole chunks.
 
 use std::ops::Range;
 
 use super::Io;
+use super::projections::ROW;
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Elem, Limits, Params, Role, Value, View};
 
@@ -136,9 +137,10 @@ pub struct Arrays {
     pub projected: View,
     /// max |w| of every chunk: `maxima`, state; left by the update, and by `project.maxima` for loaded weights.
     pub maxima: View,
-    /// Median of |w| of every tensor: `medians`, state; zeros unless `project.median` ran.
-    pub medians: View,
-    /// Which projection each tensor gets: `projections`, four words per tensor written by the host (see
+    /// The |w| of every tensor of the rank that its projection names: `quantiles`, state; zeros unless
+    /// `project.quantile` ran.
+    pub quantiles: View,
+    /// Which projection each tensor gets: `projections`, a few words per tensor written by the host (see
     /// `projections::table`), before the first run and whenever it changes.
     pub projections: View,
 }
@@ -290,8 +292,8 @@ impl Parameters {
             weight: self.flat(b, "weight"),
             projected: self.flat(b, "projected"),
             maxima: b.shared("maxima", Elem::F32, &[self.chunks().len()], Role::State),
-            medians: b.shared("medians", Elem::F32, &[tensors], Role::State),
-            projections: b.shared("projections", Elem::U32, &[tensors, 4], Role::Input),
+            quantiles: b.shared("quantiles", Elem::F32, &[tensors], Role::State),
+            projections: b.shared("projections", Elem::U32, &[tensors, ROW], Role::Input),
         }
     }
 }

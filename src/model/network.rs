@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
-use crate::kernels::{batch, median, metric, optimizer, pool, project, softmax_ce, square_hinge};
+use crate::kernels::{batch, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
@@ -262,8 +262,8 @@ impl Network {
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("train", self.target(target)?);
         let arrays = self.parameters.arrays(&mut b);
-        if self.projection.needs_median() {
-            median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
+        if self.projection.needs_quantile() {
+            quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
         }
         let kinds = Kinds::of(&projections::table(&self.parameters, &self.projection));
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
@@ -323,7 +323,7 @@ impl Network {
         let mut b = Builder::new("project", target.clone());
         let arrays = self.parameters.arrays(&mut b);
         project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
-        median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
+        quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
         project::apply(&mut b, "project", &self.parameters, &arrays, Kinds::ALL)?;
         b.finish()
     }

@@ -15,9 +15,10 @@ use super::watch::{Seen, Watch};
 use super::{diagnose, resident, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
-use crate::eval::{Evaluator, Score};
+use crate::eval::{Evaluator, Moments, Score};
 use crate::gpu::{Device, Loaded, Runner};
-use crate::kernels::projections::{self, Projection};
+use crate::kernels::distortion::Distortion;
+use crate::kernels::projections;
 use crate::model::preset::{Lr, Optimizer, Preset, Scale};
 use crate::model::{INDEX, Network, Source};
 use crate::plan::{Plan, Step};
@@ -95,7 +96,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         return Err(Error::Invalid("resuming needs the run folder".into()));
     }
     // What can be refused is refused before the data are read.
-    preset.eval.distort.iter().try_for_each(|d| Projection::parse(d).map(|_| ()))?;
+    preset.eval.distort.iter().try_for_each(|d| Distortion::parse(d).map(|_| ()))?;
     if let Some(saved) = &saved {
         same_preset(saved, preset)?;
     }
@@ -436,10 +437,12 @@ impl Trainer<'_> {
         let bar = evaluation_bar(quiet, evaluator.batches() * distort.len() as u64);
         let mut scores = vec![];
         for text in distort {
-            let projection = Projection::parse(text)?;
-            bar.set_message(format!("test under {projection}"));
+            let distortion = Distortion::parse(text)?;
+            bar.set_message(format!("test under {distortion}"));
             let seed = self.preset.seed;
-            let Some(score) = evaluator.score(&mut self.runner, &projection, seed, 0, &bar, self.stop)? else {
+            let Some(score) =
+                evaluator.score(&mut self.runner, &distortion, seed, 0, Moments::Recomputed, &bar, self.stop)?
+            else {
                 bar.abandon();
                 return Ok(None);
             };
