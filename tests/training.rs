@@ -160,9 +160,21 @@ fn three_steps_agree_with_an_independent_implementation() {
 
 #[test]
 fn every_command_of_a_step_agrees_with_its_twin() {
-    for projection in
-        ["sign", "round", "power:0..2", "stoch", "stochm:0.5", "stochm3:0.5", "addnorm:0.1", "multunif:0.5"]
-    {
+    for projection in [
+        "sign",
+        "round",
+        "power:0..2",
+        "stoch",
+        "stochm:0.5",
+        "stochm3:0.5",
+        "addnorm:0.1",
+        "multunif:0.5",
+        "bitflip:0.1",
+        "stuck:0.1,0.1",
+        "quant:3",
+        "drift:0.06,3600",
+        "prune:0.5",
+    ] {
         let Small { mut runner, loaded, .. } = loaded(projection, false);
         runner.write("step", &step_block(0).words()).unwrap();
         let worst = check::compare(&mut runner, &loaded, false, true).unwrap_or_else(|e| panic!("{projection}: {e}"));

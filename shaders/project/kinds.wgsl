@@ -1,4 +1,4 @@
-// Every projection, chosen by its position in the table of kinds (src/kernels/projections.rs).
+// Every projection, chosen by its position in the table of kinds (src/kernels/projections/rows.rs).
 // include project/sign.wgsl
 // include project/round.wgsl
 // include project/power.wgsl

@@ -10,12 +10,13 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::projector::{EVALUATION, Projector};
-
-use crate::data::{Batches, Part, Prepared};
+use super::{Draws, resident};
+use crate::data::{Part, Prepared};
 use crate::error::{Error, Result};
-use crate::gpu::{Loaded, Runner};
+use crate::gpu::{Loaded, Readback, Runner};
 use crate::kernels::distortion::Distortion;
-use crate::model::Network;
+use crate::kernels::metric;
+use crate::model::{INDEX, Network, Source, TEST_INDEX};
 use crate::plan::Step;
 
 /// The draws for the moments of training are numbered from here.
@@ -31,6 +32,17 @@ pub enum Moments {
     /// As training left them: the averages over the training data under the projection of training (drawn anew for every
     /// batch, as in training) with the final weights, whatever the distortion. A chip that is not calibrated.
     Trained,
+}
+
+/// The images of an evaluation.
+#[derive(Clone)]
+pub struct Images {
+    /// The data set.
+    pub data: Arc<Prepared>,
+    /// Which images are tested.
+    pub part: Part,
+    /// Where the training images are, for the moments: uploaded already, if they are resident.
+    pub train: Source,
 }
 
 /// What a score depends on: the distortion as it is written, the moments, and seed and draw where it is random.
@@ -53,12 +65,12 @@ pub struct Score {
 /// writes that calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`].
 pub struct Evaluator {
     network: Arc<Network>,
-    data: Arc<Prepared>,
     projector: Projector,
     moments: Option<Loaded>,
     test: Loaded,
     moments_batches: usize,
-    part: Part,
+    images: Images,
+    test_source: Source,
     test_batch: usize,
     /// What was measured for the weights at hand.
     known: HashMap<Key, Score>,
@@ -67,8 +79,9 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Loads the plans. The images of `part` are tested, `test_batch` at a time; the moments are averaged over the first
-    /// `moments_batches` batches of training images, 0 for all, in batches of the training size.
+    /// Loads the plans, and the images where the device is to hold them. The images of `part` are tested, `test_batch` at a
+    /// time; the moments are averaged over the first `moments_batches` batches of training images, 0 for all, in batches
+    /// of the training size.
     ///
     /// # Errors
     /// What the device refuses; no training batch.
@@ -80,24 +93,58 @@ impl Evaluator {
         test_batch: usize,
         moments_batches: usize,
     ) -> Result<Self> {
+        let train = resident::source(None, &runner.device.target, &data, Part::Train);
+        let images = Images { data: data.clone(), part, train };
+        let evaluator = Self::with_images(runner, network, images, test_batch, moments_batches)?;
+        if evaluator.moments.is_some() {
+            resident::upload(runner, &data, Part::Train, &train)?;
+        }
+        Ok(evaluator)
+    }
+
+    /// As [`Evaluator::new`] for training images that are on the device already, if `images` says so.
+    ///
+    /// # Errors
+    /// As [`Evaluator::new`].
+    pub fn with_images(
+        runner: &mut Runner,
+        network: Arc<Network>,
+        images: Images,
+        test_batch: usize,
+        moments_batches: usize,
+    ) -> Result<Self> {
         let target = runner.device.target.clone();
         // An incomplete last batch would weigh its images more than the others: it is left out.
-        let full = data.train.labels.len() / network.batch;
+        let count = images.data.train.labels.len();
+        let full = count / network.batch;
         let moments_batches = if moments_batches == 0 { full } else { moments_batches.min(full) };
         let moments = if network.has_moments() {
             if moments_batches == 0 {
-                let message =
-                    format!("{} training images do not fill a batch of {}", data.train.labels.len(), network.batch);
+                let message = format!("{count} training images do not fill a batch of {}", network.batch);
                 return Err(Error::layer("batch-norm moments", message));
             }
-            Some(runner.load(network.moments_plan(&target, moments_batches)?, false)?)
+            Some(runner.load(network.moments_plan_from(&target, moments_batches, &images.train)?, false)?)
         } else {
             None
         };
         let projector = Projector::new(runner, &network.parameters)?;
-        let test = runner.load(network.test_plan(&target, test_batch)?, false)?;
+        let wanted = (images.train != Source::Uploaded).then_some(true);
+        let test_source = resident::source(wanted, &target, &images.data, images.part);
+        let test = runner.load(network.test_plan_from(&target, test_batch, &test_source)?, false)?;
+        resident::upload(runner, &images.data, images.part, &test_source)?;
         let (known, trained) = (HashMap::new(), None);
-        Ok(Evaluator { network, data, projector, moments, test, moments_batches, part, test_batch, known, trained })
+        Ok(Evaluator {
+            network,
+            projector,
+            moments,
+            test,
+            moments_batches,
+            images,
+            test_source,
+            test_batch,
+            known,
+            trained,
+        })
     }
 
     /// Writes the flat array of all parameters.
@@ -123,7 +170,7 @@ impl Evaluator {
 
     /// Images that the errors are counted over.
     pub fn test_images(&self) -> usize {
-        self.data.split(self.part).labels.len()
+        self.images.data.split(self.images.part).labels.len()
     }
 
     /// Distorts the weights with draw `draw` of `seed` and measures; `distortion.draws` is not looked at. The draw is one
@@ -168,6 +215,27 @@ impl Evaluator {
         Ok(Some(score))
     }
 
+    /// The scores of all draws of a distortion, numbered from 0. None if `stop` was set on the way.
+    ///
+    /// # Errors
+    /// As [`Evaluator::score`].
+    pub fn draws(
+        &mut self,
+        runner: &mut Runner,
+        distortion: &Distortion,
+        seed: u64,
+        moments: Moments,
+        bar: &ProgressBar,
+        stop: &AtomicBool,
+    ) -> Result<Option<Draws>> {
+        let mut scores = vec![];
+        for draw in 0..u64::from(distortion.draws) {
+            let Some(score) = self.score(runner, distortion, seed, draw, moments, bar, stop)? else { return Ok(None) };
+            scores.push(score);
+        }
+        Ok(Some(Draws { distortion: distortion.to_string(), scores }))
+    }
+
     /// What a score depends on, for the weights at hand.
     fn key(&self, distortion: &Distortion, seed: u64, draw: u64, moments: Moments) -> Key {
         let draw = match (distortion.is_random(), moments) {
@@ -192,7 +260,8 @@ impl Evaluator {
         for (name, channels) in self.network.moments() {
             runner.write(&name, &vec![0; channels])?;
         }
-        let batches = Batches::sequential(self.data.clone(), Part::Train, self.network.batch)?;
+        let Images { data, train, .. } = &self.images;
+        let batches = resident::pass(data, Part::Train, self.network.batch, train)?;
         for (i, batch) in batches.take(self.moments_batches).enumerate() {
             if stop.load(Ordering::SeqCst) {
                 return Ok(false);
@@ -200,7 +269,7 @@ impl Evaluator {
             if let Some(projection) = projection.filter(|p| i == 0 || p.is_random()) {
                 self.projector.apply(runner, projection, seed, TRAINED + i as u64)?;
             }
-            runner.write("input", bytemuck::cast_slice(&batch.images))?;
+            resident::feed(runner, train, "input", INDEX, &batch)?;
             runner.run(moments, &Step::at(seed, 0))?;
             bar.inc(1);
         }
@@ -247,38 +316,42 @@ impl Evaluator {
         stop: &AtomicBool,
     ) -> Result<Option<Score>> {
         let slots = self.network.metric_slots();
-        let (mut loss, mut top1, mut top5, mut count, mut slot) = (0.0, 0.0, 0.0, 0.0, 0);
-        let mut collect = |runner: &Runner, used: usize| -> Result<()> {
-            let words = runner.read("metrics", used * 4)?;
-            for row in bytemuck::cast_slice::<u32, f32>(&words).chunks_exact(4) {
+        let mut readback = Readback::new(&[("metrics", slots * metric::ROW)]);
+        let batches = resident::pass(&self.images.data, self.images.part, self.test_batch, &self.test_source)?;
+        let count = batches.per_epoch() as usize;
+        for (i, batch) in batches.enumerate() {
+            if stop.load(Ordering::SeqCst) {
+                return Ok(None);
+            }
+            resident::feed(runner, &self.test_source, "test.input", TEST_INDEX, &batch)?;
+            runner.write("test.label", &batch.labels)?;
+            let slot = i % slots;
+            let step = Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() };
+            // The rows are copied behind the batch that fills them, and read when all is done.
+            if slot + 1 == slots || i + 1 == count {
+                runner.run_and_read(&self.test, &step, &mut readback)?;
+            } else {
+                runner.run(&self.test, &step)?;
+            }
+            bar.inc(1);
+        }
+        let (mut loss, mut top1, mut top5, mut images) = (0.0, 0.0, 0.0, 0.0);
+        for first in (0..count).step_by(slots) {
+            let parts = runner.take(&mut readback, true)?.expect("one snapshot for so many batches");
+            let rows = bytemuck::cast_slice::<u32, f32>(&parts[0]).chunks_exact(metric::ROW);
+            for row in rows.take(count - first) {
                 let valid = f64::from(row[3]);
                 loss += f64::from(row[0]) * valid;
                 top1 += f64::from(row[1]);
                 top5 += f64::from(row[2]);
-                count += valid;
+                images += valid;
             }
-            Ok(())
-        };
-        for batch in Batches::sequential(self.data.clone(), self.part, self.test_batch)? {
-            if stop.load(Ordering::SeqCst) {
-                return Ok(None);
-            }
-            if slot == slots {
-                collect(runner, slots)?;
-                slot = 0;
-            }
-            runner.write("test.input", bytemuck::cast_slice(&batch.images))?;
-            runner.write("test.label", &batch.labels)?;
-            runner.run(&self.test, &Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() })?;
-            slot += 1;
-            bar.inc(1);
         }
-        collect(runner, slot)?;
         Ok(Some(Score {
             distortion: distortion.single_draw().to_string(),
-            loss: loss / count,
-            error: 100.0 * (count - top1) / count,
-            top5_error: (self.network.classes > 10).then(|| 100.0 * (count - top5) / count),
+            loss: loss / images,
+            error: 100.0 * (images - top1) / images,
+            top5_error: (self.network.classes > 10).then(|| 100.0 * (images - top5) / images),
         }))
     }
 }

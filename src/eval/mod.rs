@@ -1,9 +1,13 @@
-//! How well a network does under distorted weights.
+//! How well a network does under distorted weights: the weights distorted on the device ([`projector`]), batch-norm
+//! moments and test pass ([`Evaluator`]), a table of scores; and distorted weight files ([`distort`]).
 
 mod accuracy;
 pub mod distort;
+mod draws;
 pub mod projector;
+pub(crate) mod resident;
 mod table;
 
-pub use accuracy::{Evaluator, Moments, Score};
+pub use accuracy::{Evaluator, Images, Moments, Score};
+pub use draws::{Draws, Spread};
 pub use table::table;

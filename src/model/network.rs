@@ -18,20 +18,22 @@ const METRIC_SLOTS: usize = 256;
 /// Elements of a flat array, at most: shaders index them with 32 bits, and no adapter holds 8 GiB in a buffer.
 const MOST_ELEMENTS: usize = 1 << 31;
 
-/// Buffer of all training images, where they are resident.
-pub const RESIDENT: &str = "resident";
-/// Buffer of what each byte of [`RESIDENT`] becomes.
+/// Buffer of what each byte of resident images becomes.
 pub const LEVELS: &str = "resident.levels";
-/// Buffer of the places in [`RESIDENT`] of the images of a batch.
+/// Buffer of the places of the images of a training batch among the resident ones.
 pub const INDEX: &str = "index";
+/// Buffer of the places of the images of a test batch among the resident ones.
+pub const TEST_INDEX: &str = "test.index";
 
-/// Where the images of a training batch come from.
+/// Where the images of a batch come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The host writes `input` before each step.
+    /// The host writes `input` (`test.input`) before each step.
     Uploaded,
-    /// The host writes all images once, into [`RESIDENT`], and before each step [`INDEX`].
+    /// The host writes all images once, and before each step [`INDEX`] ([`TEST_INDEX`]).
     Resident {
+        /// Buffer of the images.
+        rows: &'static str,
         /// Images.
         count: usize,
         /// Whether they are bytes, which [`LEVELS`] turns into numbers.
@@ -269,7 +271,7 @@ impl Network {
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, "input", self.batch);
-        self.gather(&mut b, source, x.view)?;
+        self.gather(&mut b, source, INDEX, self.batch, x.view)?;
         let mode = Mode::Train;
         let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
         let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads };
@@ -334,9 +336,18 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
+        self.moments_plan_from(target, batches, &Source::Uploaded)
+    }
+
+    /// As [`Network::moments_plan`], with the images of the batch from `source`.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn moments_plan_from(&self, target: &Target, batches: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "input", self.batch);
+        self.gather(&mut b, source, INDEX, self.batch, x.view)?;
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32 };
         let mut net = Net { b: &mut b, batch: self.batch, mode, parameters: &self.parameters, projected, grad: None };
         layers::forward(&self.layers, &mut net, x)?;
@@ -348,9 +359,18 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn test_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
+        self.test_plan_from(target, batch, &Source::Uploaded)
+    }
+
+    /// As [`Network::test_plan`], with the images of the batch from `source`.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn test_plan_from(&self, target: &Target, batch: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("test", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "test.input", batch);
+        self.gather(&mut b, source, TEST_INDEX, batch, x.view)?;
         let mode = Mode::Test;
         let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
         let all = layers::forward(&self.layers, &mut net, x)?;
@@ -360,14 +380,14 @@ impl Network {
         b.finish()
     }
 
-    /// Fills the input `x` with the images that `index` names.
-    fn gather(&self, b: &mut Builder, source: &Source, x: View) -> Result<()> {
-        let Source::Resident { count, bytes } = *source else { return Ok(()) };
+    /// Fills the input `x` with the `batch` images that `index` names.
+    fn gather(&self, b: &mut Builder, source: &Source, index: &str, batch: usize, x: View) -> Result<()> {
+        let Source::Resident { rows, count, bytes } = *source else { return Ok(()) };
         let features = self.input.iter().product();
         let (elem, width) = if bytes { (Elem::U32, batch::words_per_image(features)) } else { (Elem::F32, features) };
-        let rows = b.buffer(RESIDENT, elem, &[count, width], Role::Input);
+        let rows = b.buffer(rows, elem, &[count, width], Role::Input);
         let levels = bytes.then(|| b.buffer(LEVELS, Elem::F32, &[256], Role::Input));
-        let index = b.buffer(INDEX, Elem::U32, &[self.batch], Role::Input);
+        let index = b.buffer(index, Elem::U32, &[batch], Role::Input);
         batch::gather(b, "batch", &batch::Images { count, features, rows, levels }, index, x)
     }
 

@@ -4,7 +4,6 @@ pub mod checkpoint;
 mod diagnose;
 pub mod layout;
 pub mod record;
-mod resident;
 mod run;
 mod saver;
 pub mod schedule;

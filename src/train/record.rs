@@ -50,8 +50,14 @@ pub struct EvalLine<'a> {
     /// `validation` where the images held out were tested instead of the test images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<&'a str>,
-    /// Wrong answers, per cent.
+    /// Wrong answers, per cent: the mean of the draws.
     pub error: f64,
+    /// Standard deviation of the draws, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<f64>,
+    /// The worst of the draws, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worst: Option<f64>,
     /// Mean loss.
     pub loss: f64,
 }
@@ -263,7 +269,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut run = Run::create(Some(dir.path().join("a/b")), &preset(), &about()).unwrap();
         run.log(&line(10)).unwrap();
-        run.log(&EvalLine { step: 10, epoch: 1, eval: "sign", part: None, error: 0.25, loss: f64::NAN }).unwrap();
+        let loss = f64::NAN;
+        let line =
+            EvalLine { step: 10, epoch: 1, eval: "sign", part: None, error: 0.25, deviation: None, worst: None, loss };
+        run.log(&line).unwrap();
         let info = info(run.dir()).unwrap();
         assert_eq!((&info["preset"], &info["variants"]["conv2d.forward"]), (&json!("digits"), &json!("lanes")));
         assert_eq!(Preset::from_toml(info["preset_toml"].as_str().unwrap()).unwrap(), preset());

@@ -42,6 +42,35 @@ fn eval_prints_one_json_object_and_the_same_numbers_each_time() {
 }
 
 #[test]
+fn eval_takes_chains_layers_draws_and_the_moments_of_training() {
+    let place = Place::new();
+    place.trained("run", "--set steps=20");
+    let list = "sign+bitflip:0.2 except fc2 x3,conv*:sign,stuck:0.1,0.1";
+    let eval = |more: &[&str]| {
+        let mut command = place.command("eval run");
+        Ran::of(command.args(["--distort", list]).args(more).output().unwrap()).ok()
+    };
+    let object: Value = serde_json::from_str(&eval(&["--json"])).unwrap();
+    let names: Vec<&String> = object["errors"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["sign+bitflip:0.2 except fc2 x3", "conv*:sign", "stuck:0.1,0.1"]);
+    // Single draws have no spread; of several the error is the mean.
+    let draws = object["draws"].as_object().unwrap();
+    assert_eq!(draws.keys().collect::<Vec<_>>(), names[..1]);
+    let several = &draws[names[0]];
+    let errors: Vec<f64> = several["errors"].as_array().unwrap().iter().map(|e| e.as_f64().unwrap()).collect();
+    let mean = errors.iter().sum::<f64>() / 3.0;
+    assert!(errors.len() == 3 && (object["errors"][names[0]].as_f64().unwrap() - mean).abs() < 1e-3, "{several}");
+    assert_eq!(several["worst"], errors.iter().copied().fold(0.0, f64::max));
+    assert!(several["deviation"].as_f64().is_some_and(|d| d > 0.0), "{several}");
+    let table = eval(&[]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines.len() == 4 && lines[0].contains("deviation") && lines[0].contains("worst"), "{table}");
+    let left: Value = serde_json::from_str(&eval(&["--json", "--moments", "trained"])).unwrap();
+    assert_eq!((&object["moments"], &left["moments"]), (&"recomputed".into(), &"trained".into()));
+    assert_ne!(left["losses"], object["losses"]);
+}
+
+#[test]
 fn the_table_is_on_stdout_and_messages_are_on_stderr() {
     let place = Place::new();
     place.trained("run", "--set steps=5");

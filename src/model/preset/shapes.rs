@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Most channels or features of a layer: beyond lies a typing error, not a network.
 pub(super) const MOST_CHANNELS: usize = 1 << 20;
 /// Names that scopes, buffers and files use for the step itself.
-const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "median", "test", "input"];
+const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "quantile", "test", "input"];
 /// Most rows or columns of an image or window.
 pub(super) const MOST_PIXELS: usize = 1 << 14;
 
