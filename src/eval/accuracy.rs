@@ -61,6 +61,9 @@ pub struct Score {
     pub top5_error: Option<f64>,
 }
 
+/// The averaged moments on the host: the content of each buffer by its name.
+type Kept = Vec<(String, Vec<u32>)>;
+
 /// The plans of an evaluation, loaded once for any number of distortions. Uses the `weight` array of the runner; whoever
 /// writes that calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`].
 pub struct Evaluator {
@@ -75,7 +78,7 @@ pub struct Evaluator {
     /// What was measured for the weights at hand.
     known: HashMap<Key, Score>,
     /// The moments of training for the weights at hand and a seed.
-    trained: Option<(u64, Vec<(String, Vec<u32>)>)>,
+    trained: Option<(u64, Kept)>,
 }
 
 impl Evaluator {

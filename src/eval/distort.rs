@@ -7,12 +7,11 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use super::projector::{EVALUATION, Projector};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
 use crate::kernels::distortion::Distortion;
 use crate::kernels::parameters::{Parameters, Tensor};
-
-use super::projector::{EVALUATION, Projector};
 
 /// Reads `from`, projects every floating-point tensor of two or more dimensions as one layer each (alpha is its largest
 /// magnitude), and writes `to`. Vectors (biases, batch norm) and integers are copied. The state of an optimiser in a
