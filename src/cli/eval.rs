@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::eval::{Evaluator, Score, table};
 use crate::gpu::Runner;
 use crate::kernels::projections::Projection;
-use crate::model::preset::Preset;
-use crate::train::{self, checkpoint, record, state};
+use crate::train;
+use crate::train::subject::{self, Subject};
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -40,18 +40,16 @@ pub struct Eval {
 
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let path = if self.run.is_dir() { record::checkpoint(&self.run) } else { self.run.clone() };
-        let saved = checkpoint::load(&path)?;
-        let preset = Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?;
         let distortions = Projection::parse_list(&self.distort)?;
+        let subject = subject::open(&self.run, None, &[], self.data.as_deref())?;
+        let Subject { preset, network, weights, step, .. } = &subject;
         let device = global.open()?;
-        let data = train::load_data(&preset, self.data.as_deref())?;
-        let network = train::network(&preset, &data)?;
+        let data = subject.data(self.data.as_deref())?;
         let mut runner = Runner::new(device);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches);
         let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, moments as usize)?;
-        runner.write("weight", bytemuck::cast_slice(&state::weights(&network, &saved.tensors)?))?;
+        runner.write("weight", bytemuck::cast_slice(weights))?;
         let seed = global.seed.unwrap_or(preset.seed);
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * distortions.len() as u64);
         let mut scores = vec![];
@@ -72,7 +70,7 @@ impl Eval {
         let mut object = json!({
             "run": self.run.display().to_string(),
             "preset": preset.name,
-            "step": saved.number::<u64>(checkpoint::key::STEP)?,
+            "step": step,
             "seed": seed,
             "test_images": evaluator.test_images(),
             "errors": by(|s| s.error),
