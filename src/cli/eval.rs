@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::eval::{Draws, Evaluator, Moments, Score, table};
 use crate::gpu::Runner;
 use crate::kernels::distortion::Distortion;
-use crate::model::preset::Preset;
-use crate::train::{self, checkpoint, record, state};
+use crate::train;
+use crate::train::subject::{self, Subject};
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -45,20 +45,18 @@ pub struct Eval {
 
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let path = if self.run.is_dir() { record::checkpoint(&self.run) } else { self.run.clone() };
-        let saved = checkpoint::load(&path)?;
-        let preset = Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?;
         let distortions = Distortion::parse_list(&self.distort)?;
+        let subject = subject::open(&self.run, None, &[], self.data.as_deref())?;
+        let Subject { preset, network, weights, step, .. } = &subject;
         let device = global.open()?;
-        let data = train::load_data(&preset, self.data.as_deref())?;
-        let network = train::network(&preset, &data)?;
+        let data = subject.data(self.data.as_deref())?;
         // What can be refused is refused before anything is compiled.
         distortions.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
         let mut runner = Runner::new(device);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches);
         let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, batches as usize)?;
-        evaluator.set_weights(&mut runner, &state::weights(&network, &saved.tensors)?)?;
+        evaluator.set_weights(&mut runner, weights)?;
         let seed = global.seed.unwrap_or(preset.seed);
         let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);
@@ -79,7 +77,7 @@ impl Eval {
         let mut object = json!({
             "run": self.run.display().to_string(),
             "preset": preset.name,
-            "step": saved.number::<u64>(checkpoint::key::STEP)?,
+            "step": step,
             "seed": seed,
             "moments": self.moments,
             "test_images": evaluator.test_images(),

@@ -1,4 +1,4 @@
-//! Training: the loop, its schedules, the run folder with its log, checkpoints.
+//! Training: the loop, its schedules, the run folder with its log, checkpoints, and what of it is measured later.
 
 pub mod checkpoint;
 mod diagnose;
@@ -8,6 +8,7 @@ mod run;
 mod saver;
 pub mod schedule;
 pub mod state;
+pub mod subject;
 mod watch;
 
 pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};

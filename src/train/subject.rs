@@ -1,0 +1,94 @@
+//! What is measured: a network with its weights, from a run folder or a checkpoint.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::checkpoint::{self, Checkpoint, key};
+use super::{load_data, network, record, state};
+use crate::data::Prepared;
+use crate::error::{Error, Result};
+use crate::model::Network;
+use crate::model::preset::Preset;
+
+/// A network with the weights to measure.
+pub struct Subject {
+    /// The preset that describes the network and the data.
+    pub preset: Preset,
+    /// The network.
+    pub network: Arc<Network>,
+    /// The flat array of parameters, as `weight` of a runner takes it.
+    pub weights: Vec<f32>,
+    /// Training steps that the weights have seen; 0 for weights from elsewhere.
+    pub step: u64,
+    /// Batch-norm moments that came with the weights, by the names and in the order of [`Network::moments`].
+    pub moments: Option<Vec<(String, Vec<f32>)>>,
+    /// The file of the weights.
+    pub source: PathBuf,
+    /// What to call it: the run folder's name, or the file's without its ending.
+    pub name: String,
+}
+
+impl Subject {
+    /// The data set of the preset, prepared, from `dir`; absent: from the default folder.
+    ///
+    /// # Errors
+    /// Missing or damaged files; images or classes that are not those of the network.
+    pub fn data(&self, dir: Option<&Path>) -> Result<Arc<Prepared>> {
+        let data = load_data(&self.preset, dir)?;
+        let s = data.shape;
+        let (images, classes) = ([s.height, s.width, s.channels], data.classes.len());
+        if (images, classes) != (self.network.input, self.network.classes) {
+            return Err(Error::Invalid(format!(
+                "{}: this network tells {} classes apart in images of {:?} (rows, columns, channels), and {} has {classes} \
+                 in images of {images:?}",
+                self.name, self.network.classes, self.network.input, self.preset.data.set
+            )));
+        }
+        Ok(data)
+    }
+}
+
+/// Opens what `path` names: a run folder or a checkpoint that `train` wrote. `sets` change keys of the preset,
+/// `data_dir` is the folder of the data sets for presets whose images are not known without their files.
+///
+/// # Errors
+/// A file that is missing, damaged or no checkpoint; a `preset` for a run, which has its own; weights of another network.
+pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
+    let source = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
+    let saved = checkpoint::load(&source)?;
+    if preset.is_some() {
+        let message = "it carries its preset: leave --preset out, and change keys of it with --set KEY=VALUE";
+        return Err(Error::format(path, message));
+    }
+    of_checkpoint(saved, source, name(path), sets, data_dir)
+}
+
+fn of_checkpoint(
+    saved: Checkpoint,
+    source: PathBuf,
+    name: String,
+    sets: &[String],
+    data_dir: Option<&Path>,
+) -> Result<Subject> {
+    let preset = Preset::from_toml(saved.text(key::PRESET)?)?.with(sets)?;
+    let network = network_of(&preset, data_dir)?;
+    let weights = state::weights(&network, &saved.tensors)?;
+    Ok(Subject { preset, network, weights, step: saved.number(key::STEP)?, moments: None, source, name })
+}
+
+/// The network of a preset. The data are read only where nothing else knows their shape.
+fn network_of(preset: &Preset, data_dir: Option<&Path>) -> Result<Arc<Network>> {
+    match preset.input() {
+        Some(input) => Ok(Arc::new(Network::without_data(preset, input)?)),
+        None => network(preset, load_data(preset, data_dir)?.as_ref()),
+    }
+}
+
+/// The name of a run folder, also for the checkpoint in it; of another file its own without the ending.
+fn name(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder =
+        if whole.is_dir() { Some(whole.as_path()) } else { whole.parent().filter(|p| whole == record::checkpoint(p)) };
+    let last = folder.map_or_else(|| whole.file_stem(), Path::file_name);
+    last.map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
+}
