@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, everything else to stderr; the exit code is 0 only on success.
 
+mod analyze;
 mod bench;
 mod check;
 mod data;
@@ -12,6 +13,7 @@ mod tune;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -94,6 +96,8 @@ enum Command {
     Train(train::Train),
     /// Test a trained network under distorted weights
     Eval(eval::Eval),
+    /// Ask a trained network: effective bits, noise budgets, which layer suffers most, what becomes of weights and activity
+    Analyze(analyze::Analyze),
     /// Self-test: every kernel against its twin on this adapter
     Check(check::Check),
     /// Where the time goes, shader by shader: table, roofline, trace
@@ -130,6 +134,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Bench(c) => c.run(global),
         Command::Tune(c) => c.run(global),
         Command::Eval(c) => c.run(global),
+        Command::Analyze(c) => c.run(global),
         Command::Check(c) => c.run(global),
         Command::Profile(c) => c.run(global, begun),
         Command::Distort(c) => c.run(global),
@@ -143,6 +148,24 @@ pub fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// Set by Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Exit code after Ctrl-C, as shells use it.
+const INTERRUPTED: u8 = 130;
+
+/// From now on Ctrl-C sets the flag, once, and prints `message`; the second one ends the program at once.
+fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
+    let handler = move || {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("\n{message} (Ctrl-C again: at once)");
+    };
+    ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
+    Ok(&STOP)
 }
 
 /// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.

@@ -165,6 +165,16 @@ impl Evaluator {
         self.trained = None;
     }
 
+    /// The data that it measures on.
+    pub fn data(&self) -> &Arc<Prepared> {
+        &self.images.data
+    }
+
+    /// Training batches over which moments are averaged; 0 for a network without batch norm.
+    pub fn moments_batches(&self) -> usize {
+        if self.moments.is_some() { self.moments_batches } else { 0 }
+    }
+
     /// Batches that one call of [`Evaluator::score`] runs, for progress bars.
     pub fn batches(&self) -> u64 {
         let moments = if self.moments.is_some() { self.moments_batches } else { 0 };
@@ -198,24 +208,42 @@ impl Evaluator {
             bar.inc(self.batches());
             return Ok(Some(score.clone()));
         }
-        let number = EVALUATION + draw;
-        let sound = match moments {
-            Moments::Trained => {
-                let sound = self.trained_moments(runner, seed, bar, stop)?;
-                self.projector.apply(runner, distortion, seed, number)?;
-                sound
-            }
-            Moments::Recomputed => {
-                self.projector.apply(runner, distortion, seed, number)?;
-                self.recompute(runner, seed, None, bar, stop)?
-            }
-        };
-        if !sound {
+        if !self.prepare(runner, distortion, seed, draw, moments, bar, stop)? {
             return Ok(None);
         }
         let Some(score) = self.test(runner, distortion, bar, stop)? else { return Ok(None) };
         self.known.insert(key, score.clone());
         Ok(Some(score))
+    }
+
+    /// Distorts the weights with draw `draw` of `seed`, and leaves the moments that belong to them: what every test begins
+    /// with. False if `stop` was set on the way.
+    ///
+    /// # Errors
+    /// As [`Evaluator::score`].
+    #[allow(clippy::too_many_arguments)] // those of a score
+    pub fn prepare(
+        &mut self,
+        runner: &mut Runner,
+        distortion: &Distortion,
+        seed: u64,
+        draw: u64,
+        moments: Moments,
+        bar: &ProgressBar,
+        stop: &AtomicBool,
+    ) -> Result<bool> {
+        let number = EVALUATION + draw;
+        match moments {
+            Moments::Trained => {
+                let sound = self.trained_moments(runner, seed, bar, stop)?;
+                self.projector.apply(runner, distortion, seed, number)?;
+                Ok(sound)
+            }
+            Moments::Recomputed => {
+                self.projector.apply(runner, distortion, seed, number)?;
+                self.recompute(runner, seed, None, bar, stop)
+            }
+        }
     }
 
     /// The scores of all draws of a distortion, numbered from 0. None if `stop` was set on the way.

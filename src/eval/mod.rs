@@ -2,6 +2,7 @@
 //! moments and test pass ([`Evaluator`]), a table of scores; and distorted weight files ([`distort`]).
 
 mod accuracy;
+pub mod analysis;
 pub mod distort;
 mod draws;
 pub mod projector;

@@ -169,7 +169,7 @@ impl Distortion {
     }
 
     /// Whether a link changes the tensor of this name.
-    fn applies(&self, link: &Link, tensor: &str) -> bool {
+    pub fn applies(&self, link: &Link, tensor: &str) -> bool {
         link.layers.as_ref().is_none_or(|p| selects(p, tensor)) && !self.except.iter().any(|p| selects(p, tensor))
     }
 }
@@ -238,7 +238,7 @@ pub fn layer(tensor: &str) -> &str {
 }
 
 /// Whether a pattern names a tensor, by its own name or that of its layer.
-fn selects(pattern: &str, tensor: &str) -> bool {
+pub fn selects(pattern: &str, tensor: &str) -> bool {
     matches(pattern.as_bytes(), tensor.as_bytes()) || matches(pattern.as_bytes(), layer(tensor).as_bytes())
 }
 

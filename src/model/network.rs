@@ -22,6 +22,8 @@ const MOST_ELEMENTS: usize = 1 << 31;
 pub const LEVELS: &str = "resident.levels";
 /// Buffer of the places of the images of a training batch among the resident ones.
 pub const INDEX: &str = "index";
+/// Buffer of the images of [`Network::activity_plan`].
+pub const ACTIVITY: &str = "activity.input";
 /// Buffer of the places of the images of a test batch among the resident ones.
 pub const TEST_INDEX: &str = "test.index";
 
@@ -377,6 +379,21 @@ impl Network {
         // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
         let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
         self.loss(&mut b, "test.label", batch, all[all.len() - 1].view, halt)?;
+        b.finish()
+    }
+
+    /// A forward pass over the images in [`ACTIVITY`] with the averaged moments, and nothing behind it: for a look at what
+    /// each layer leaves.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn activity_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
+        let mut b = Builder::new("activity", self.target(target)?);
+        let projected = self.parameters.arrays(&mut b).projected;
+        let x = self.images(&mut b, ACTIVITY, batch);
+        let mode = Mode::Test;
+        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
+        layers::forward(&self.layers, &mut net, x)?;
         b.finish()
     }
 
