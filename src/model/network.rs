@@ -8,7 +8,7 @@ use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
 use crate::kernels::{batch, median, metric, optimizer, pool, project, softmax_ce, square_hinge};
 use crate::layers::init::Init;
-use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layer, Layers, MaxPool, Mode, Net};
+use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
 use crate::plan::{AdapterClass, Builder, Elem, Plan, Precision, Role, Target, View};
 
@@ -138,7 +138,7 @@ impl Network {
         while let Some(shape) = rest.first() {
             let taken = match self.fused(preset, rest) {
                 Some((layer, taken)) => {
-                    out.push(Box::new(layer));
+                    out.push(layer);
                     taken
                 }
                 None => {
@@ -152,13 +152,43 @@ impl Network {
     }
 
     /// The layers at the beginning of `shapes` that share kernels, as one, and how many they are.
-    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(NormRelu, usize)> {
+    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(Box<dyn Layer>, usize)> {
+        let relu_at = |at: usize| {
+            let shape = shapes.get(at)?;
+            matches!(shape.layer, preset::Layer::Relu(_)).then(|| Relu { name: shape.name.clone() })
+        };
+        let biased = match &shapes.first()?.layer {
+            preset::Layer::Conv2d(l) => l.bias,
+            preset::Layer::Linear(l) => l.bias,
+            _ => false,
+        };
+        if biased {
+            let relu = relu_at(1)?;
+            return Some((Box::new(ConvRelu { conv: self.convolution(&shapes[0])?, relu }), 2));
+        }
         let pool = max_pool(shapes.first()?).filter(|p| p.geometry.tiles());
+        let norm = usize::from(pool.is_some());
+        let relu = relu_at(norm + 1)?;
+        let norm = self.batch_norm(preset, &shapes[norm])?;
         let taken = usize::from(pool.is_some()) + 2;
-        let [.., norm, relu] = shapes.get(..taken)? else { return None };
-        let preset::Layer::Relu(_) = relu.layer else { return None };
-        let norm = self.batch_norm(preset, norm)?;
-        Some((NormRelu { pool, norm, relu: Relu { name: relu.name.clone() } }, taken))
+        Some((Box::new(NormRelu { pool, norm, relu }), taken))
+    }
+
+    /// A convolution or linear layer.
+    fn convolution(&mut self, shape: &preset::LayerShape) -> Option<Conv2d> {
+        let (name, [h, w, c], c_out) = (shape.name.clone(), shape.input, shape.output[2]);
+        match &shape.layer {
+            preset::Layer::Conv2d(l) => {
+                let (kernel, stride, pad) = (l.kernel.0, l.stride.0, l.pad.0);
+                let geometry = Geometry { n: 1, h, w, c_in: c, c_out, kernel, stride, pad, groups: l.groups };
+                Some(Conv2d { name, geometry, flattens: None, bias: l.bias })
+            }
+            preset::Layer::Linear(l) => {
+                self.flattened.push((format!("{name}.weight"), shape.input));
+                Some(Conv2d::linear(&name, shape.input, c_out, l.bias))
+            }
+            _ => None,
+        }
     }
 
     fn batch_norm(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Option<BatchNorm> {
@@ -173,24 +203,8 @@ impl Network {
         let (name, [h, w, c]) = (shape.name.clone(), shape.input);
         match &shape.layer {
             preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
-            preset::Layer::Conv2d(l) => Box::new(Conv2d {
-                name,
-                geometry: Geometry {
-                    n: 1,
-                    h,
-                    w,
-                    c_in: c,
-                    c_out: shape.output[2],
-                    kernel: l.kernel.0,
-                    stride: l.stride.0,
-                    pad: l.pad.0,
-                    groups: l.groups,
-                },
-                flattens: None,
-            }),
-            preset::Layer::Linear(_) => {
-                self.flattened.push((format!("{name}.weight"), shape.input));
-                Box::new(Conv2d::linear(&name, shape.input, shape.output[2]))
+            preset::Layer::Conv2d(_) | preset::Layer::Linear(_) => {
+                Box::new(self.convolution(shape).expect("it is one"))
             }
             preset::Layer::BatchNorm(_) => Box::new(self.batch_norm(preset, shape).expect("it is one")),
             preset::Layer::Relu(_) => Box::new(Relu { name }),

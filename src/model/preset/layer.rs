@@ -9,9 +9,9 @@ use super::value::{Pair, Window};
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
-    /// 2-D convolution without bias.
+    /// 2-D convolution.
     Conv2d(Conv2d),
-    /// Linear layer without bias; flattens its input.
+    /// Linear layer; flattens its input.
     Linear(Linear),
     /// Batch normalisation per channel.
     BatchNorm(BatchNorm),
@@ -54,7 +54,7 @@ fn no(flag: &bool) -> bool {
     !*flag
 }
 
-/// `{ conv2d = OUT, kernel = 3, stride = 1, pad = 0, groups = 1, output = false }`
+/// `{ conv2d = OUT, kernel = 3, stride = 1, pad = 0, groups = 1, bias = false, output = false }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
@@ -72,6 +72,9 @@ pub struct Conv2d {
     /// Groups of channels.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub groups: usize,
+    /// Whether every output has a bias.
+    #[serde(default, skip_serializing_if = "no")]
+    pub bias: bool,
     /// Whether its channels are the classes, which `width` leaves alone.
     #[serde(default, skip_serializing_if = "no")]
     pub output: bool,
@@ -80,13 +83,16 @@ pub struct Conv2d {
     pub name: Option<String>,
 }
 
-/// `{ linear = OUT, output = false }`
+/// `{ linear = OUT, bias = false, output = false }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
     /// Output features before `width` is applied.
     #[serde(rename = "linear")]
     pub out: usize,
+    /// Whether every output has a bias.
+    #[serde(default, skip_serializing_if = "no")]
+    pub bias: bool,
     /// Whether its features are the classes, which `width` leaves alone.
     #[serde(default, skip_serializing_if = "no")]
     pub output: bool,
