@@ -19,8 +19,14 @@ use crate::train::subject::{self, Subject};
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct Eval {
-    /// A run folder, or a checkpoint that `train` wrote
+    /// A run folder, a checkpoint that `train` wrote, or with --preset a safetensors file from PyTorch
     run: PathBuf,
+    /// The preset of the network that the weights are for, where they are from elsewhere (models/README.md)
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
+    /// Change a key of the preset, e.g. --set data.test=1000
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Distortions, separated by commas: none,sign,round,power:0.5,addnorm:0.55 (`show --projections` lists them)
     #[arg(long, value_name = "LIST", default_value = "none,sign,round")]
     distort: String,
@@ -41,7 +47,7 @@ pub struct Eval {
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let distortions = Projection::parse_list(&self.distort)?;
-        let subject = subject::open(&self.run, None, &[], self.data.as_deref())?;
+        let subject = subject::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
         let Subject { preset, network, weights, step, .. } = &subject;
         let device = global.open()?;
         let data = subject.data(self.data.as_deref())?;

@@ -17,6 +17,7 @@ mod source;
 mod text;
 mod value;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,9 @@ pub struct Preset {
     /// Checkpoints.
     #[serde(default)]
     pub checkpoint: CheckpointEvery,
+    /// Names of tensors or modules in files of weights from elsewhere, and what they are called here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
 }
 
 /// `loss`

@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 mod diagnose;
+mod import;
 pub mod layout;
 pub mod record;
 mod resident;

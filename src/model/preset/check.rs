@@ -79,6 +79,10 @@ pub(super) fn check(p: &Preset) -> Check {
         "name the projection to validate under first, e.g. [\"none\"], or leave data.validation out",
     )?;
     count("log.every", p.log.every)?;
+    for (theirs, ours) in &p.names {
+        let ok = !theirs.is_empty() && !ours.is_empty();
+        require(ok, "names", format!("\"{theirs}\" = \"{ours}\""), "name a tensor or a module on both sides")?;
+    }
     require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;
     layers(&p.layers, &["layers".into()])
 }
