@@ -13,6 +13,7 @@ use serde_json::Value;
 use weightproof::data::{Batches, Part};
 use weightproof::gpu::Runner;
 use weightproof::kernels::projections::{self, Projection};
+use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
 use weightproof::train::subject::{self, Subject};
 
@@ -20,13 +21,13 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name)
 }
 
-fn preset() -> String {
+fn preset_path() -> String {
     fixture("torch_digits.toml").display().to_string()
 }
 
 fn opened(file: &Path, sets: &[&str]) -> Result<Subject, String> {
     let sets: Vec<String> = sets.iter().map(|s| s.to_string()).collect();
-    subject::open(file, Some(&preset()), &sets, None).map_err(|e| e.to_string())
+    subject::open(file, Some(&preset_path()), &sets, None).map_err(|e| e.to_string())
 }
 
 /// Logits of six test images and the error over all, under a projection of the weights, with the moments that the file
@@ -160,11 +161,18 @@ fn names_that_differ_are_matched_by_the_table_of_the_preset_or_by_order() {
         }
     };
     let path = edited(dir.path(), moved);
-    let table = ["names.\"body.10\"=conv1", "names.norm=bn1", "names.\"body.9.weight\"=conv2.weight"];
-    assert!(opened(&path, &table).is_err_and(|e| e.contains("body.9.bias: the network has no such tensor")));
-    let table = [&table[..], &["names.\"body.9.bias\"=conv2.bias"]].concat();
-    assert!(opened(&path, &table).unwrap().weights == weights);
-    let e = opened(&path, &[&table[..], &["names.bode=fc1"]].concat()).err().unwrap();
+    let with = |table: &str| {
+        let preset = dir.path().join("named.toml");
+        fs::write(&preset, format!("extends = '{}'\n[names]\n{table}", preset_path())).unwrap();
+        subject::open(&path, preset.to_str(), &[], None).map_err(|e| e.to_string())
+    };
+    let table = "\"body.10\" = 'conv1'\nnorm = 'bn1'\n\"body.9.weight\" = 'conv2.weight'\n";
+    assert!(with(table).is_err_and(|e| e.contains("body.9.bias: the network has no such tensor")));
+    let table = format!("{table}\"body.9.bias\" = 'conv2.bias'\n");
+    let named = with(&table).unwrap();
+    assert!(named.weights == weights);
+    assert_eq!(Preset::from_toml(&named.preset.to_toml()).unwrap().names, named.preset.names);
+    let e = with(&format!("{table}bode = 'fc1'")).err().unwrap();
     assert!(e.contains("\"bode\"") && e.contains("no such tensor or module"), "{e}");
 
     // By order 9 comes before 10 and 4, 7 of the other kinds do not matter: the shapes tell that the order is wrong.

@@ -3,8 +3,9 @@
 //! Which tensor is which: by `[names]` of the preset if it has any; else by name, where the file uses ours
 //! (`conv1.weight`); else by order: the modules of the file whose weights have four dimensions are the convolutions, those
 //! of two the linear layers, those with moments or a weight of one dimension batch norm, each kind in the order of the
-//! numbers in their names (`features.2` before `features.10`), which is that of `nn.Sequential`. Shapes are checked in
-//! every case, and nothing is loaded unless everything fits.
+//! numbers in their names (`features.2` before `features.10`), which is that of `nn.Sequential`. Names that differ in more
+//! than numbers say nothing of the order, and are refused where the shapes do not tell the modules apart. Shapes are
+//! checked in every case, and nothing is loaded unless everything fits.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,14 +65,15 @@ struct Wanted {
     moment: bool,
 }
 
+/// Moments come first: they show every batch norm in its place, those without gamma and beta too.
 fn wanted(network: &Network) -> Result<Vec<Wanted>> {
-    let mut all = vec![];
+    let moments = network.moments().into_iter();
+    let mut all: Vec<Wanted> =
+        moments.map(|(name, channels)| Wanted { name, shape: vec![channels], moment: true }).collect();
     for t in &network.parameters.tensors {
         let (shape, _) = layout::to_torch(&t.name, &t.shape, &vec![0.0; t.len()], network.flattens(&t.name))?;
         all.push(Wanted { name: t.name.clone(), shape, moment: false });
     }
-    let moments = network.moments().into_iter();
-    all.extend(moments.map(|(name, channels)| Wanted { name, shape: vec![channels], moment: true }));
     Ok(all)
 }
 
@@ -123,31 +125,40 @@ fn rename(
     if tensors.keys().any(|name| wanted.iter().any(|w| w.name == *name)) {
         return Ok(tensors.keys().map(same).collect());
     }
-    let mut theirs = modules(tensors.iter().map(|(name, t)| (name.as_str(), t.shape().len())));
-    theirs.sort_by(|a, b| natural(a.0, b.0));
-    let ours = modules(wanted.iter().map(|w| (w.name.as_str(), w.shape.len())));
+    let mut theirs = modules(tensors.iter().map(|(name, t)| (name.as_str(), t.shape())));
+    theirs.sort_by(|a, b| natural(a.name, b.name));
+    let ours = modules(wanted.iter().map(|w| (w.name.as_str(), w.shape.as_slice())));
     let mut modules: BTreeMap<&str, &str> = BTreeMap::new();
     let mut complaints = vec![];
     for kind in Kind::ALL {
-        let [there, here] =
-            [&theirs, &ours].map(|all| all.iter().filter(|m| m.1 == kind).map(|m| m.0).collect::<Vec<_>>());
+        let [there, here] = [&theirs, &ours].map(|all| all.iter().filter(|m| m.kind == kind).collect::<Vec<&Module>>());
         if there.len() != here.len() {
-            let [there, here] = [there, here].map(|names| format!("{} ({})", names.len(), names.join(", ")));
-            complaints.push(format!("{} in the file: {there}, in the network: {here}", kind.plural()));
+            let list = |all: &[&Module]| all.iter().map(|m| m.name).collect::<Vec<_>>().join(", ");
+            complaints.push(format!(
+                "{} in the file: {} ({}), in the network: {} ({})",
+                kind.plural(),
+                there.len(),
+                list(&there),
+                here.len(),
+                list(&here)
+            ));
             continue;
         }
-        modules.extend(there.into_iter().zip(here));
+        if let Some((a, b)) = undecided(&there) {
+            complaints.push(format!("which of {a} and {b} comes first, their names do not say"));
+        }
+        modules.extend(there.iter().map(|m| m.name).zip(here.iter().map(|m| m.name)));
     }
     if !complaints.is_empty() {
         return Err(format!(
-            "these weights are not those of this network; nothing is loaded: {}. Is it another preset? Where the names do \
-             not tell the kinds apart, write a table [names] in the preset",
+            "these weights are not those of this network; nothing is loaded: {}. If it is the right preset, tell \
+             which is which in its table [names]",
             complaints.join("; ")
         ));
     }
     let pairs: Vec<String> = ours
         .iter()
-        .filter_map(|(our, _)| modules.iter().find(|(_, o)| *o == our).map(|(their, _)| format!("{our} = {their}")))
+        .filter_map(|our| modules.iter().find(|(_, o)| **o == our.name).map(|(their, o)| format!("{o} = {their}")))
         .collect();
     log::info!("weights by the order of layers (a table [names] in the preset says otherwise): {}", pairs.join(", "));
     let renamed = |name: &String| {
@@ -157,18 +168,33 @@ fn rename(
     Ok(tensors.keys().map(renamed).collect())
 }
 
-/// Every module whose kind its tensors show, in the order in which they come.
-fn modules<'a>(tensors: impl Iterator<Item = (&'a str, usize)>) -> Vec<(&'a str, Kind)> {
-    let mut all: Vec<(&str, Kind)> = vec![];
-    for (name, dimensions) in tensors {
+/// A module whose tensors show its kind.
+struct Module<'a> {
+    name: &'a str,
+    kind: Kind,
+    /// Of the tensor that showed the kind.
+    shape: &'a [usize],
+}
+
+/// The modules in the order in which their tensors come.
+fn modules<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -> Vec<Module<'a>> {
+    let mut all: Vec<Module> = vec![];
+    for (name, shape) in tensors {
         let (module, leaf) = split(name);
-        if let Some(kind) = Kind::of(leaf, dimensions)
-            && all.iter().all(|m| m.0 != module)
+        if let Some(kind) = Kind::of(leaf, shape.len())
+            && all.iter().all(|m| m.name != module)
         {
-            all.push((module, kind));
+            all.push(Module { name: module, kind, shape });
         }
     }
     all
+}
+
+/// Two modules of one shape whose names differ in more than numbers.
+fn undecided<'a>(modules: &[&Module<'a>]) -> Option<(&'a str, &'a str)> {
+    let words = |m: &Module| m.name.split(|c: char| c.is_ascii_digit()).collect::<String>();
+    let mut pairs = modules.iter().enumerate().flat_map(|(i, a)| modules[i + 1..].iter().map(move |b| (a, b)));
+    pairs.find(|(a, b)| a.shape == b.shape && words(a) != words(b)).map(|(a, b)| (a.name, b.name))
 }
 
 /// By the table of the preset: the whole name, else the longest module that it names, else unchanged.
@@ -293,8 +319,23 @@ mod tests {
 
     #[test]
     fn a_module_is_what_its_weight_says() {
-        let tensors = [("0.bias", 1), ("0.weight", 4), ("1.running_mean", 1), ("4.weight", 2), ("x", 3)];
-        let kinds: Vec<_> = modules(tensors.into_iter()).into_iter().map(|(m, k)| (m, k.plural())).collect();
+        let tensors: [(&str, &[usize]); 5] = [
+            ("0.bias", &[4]),
+            ("0.weight", &[4, 1, 3, 3]),
+            ("1.running_mean", &[4]),
+            ("4.weight", &[9, 4]),
+            ("x", &[2; 3]),
+        ];
+        let kinds: Vec<_> = modules(tensors.into_iter()).iter().map(|m| (m.name, m.kind.plural())).collect();
         assert_eq!(kinds, [("0", "convolutions"), ("1", "batch norms"), ("4", "linear layers")]);
+    }
+
+    #[test]
+    fn an_order_that_only_the_alphabet_gives_is_none() {
+        let of = |name, shape| Module { name, kind: Kind::Convolution, shape };
+        let (a, b, c) = (of("block1.conv2", &[4][..]), of("block2.conv1", &[4][..]), of("stem", &[4][..]));
+        assert_eq!(undecided(&[&a, &b]), None);
+        assert_eq!(undecided(&[&a, &b, &c]), Some(("block1.conv2", "stem")));
+        assert_eq!(undecided(&[&a, &b, &of("stem", &[3])]), None);
     }
 }
