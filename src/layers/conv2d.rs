@@ -18,15 +18,18 @@ pub struct Conv2d {
     pub geometry: Geometry,
     /// Height, width, channels of the input of a linear layer, which flattens it; absent: a convolution.
     pub flattens: Option<[usize; 3]>,
-    /// Whether each output channel has a bias, which starts at 0 and is neither projected, clipped nor decayed.
-    pub bias: bool,
+    /// Multiplies the learning rate of the weights.
+    pub rate: f32,
+    /// Where each output channel has a bias, which starts at 0 and is neither projected, clipped nor decayed: what
+    /// multiplies its learning rate.
+    pub bias: Option<f32>,
 }
 
 impl Conv2d {
-    /// A linear layer from an input of the given shape to `out` features, weights `[h w c, out]`.
-    pub fn linear(name: &str, input: [usize; 3], out: usize, bias: bool) -> Self {
+    /// A linear layer without bias from an input of the given shape to `out` features, weights `[h w c, out]`.
+    pub fn linear(name: &str, input: [usize; 3], out: usize) -> Self {
         let geometry = Geometry::linear(1, input.iter().product(), out);
-        Conv2d { name: name.into(), geometry, flattens: Some(input), bias }
+        Conv2d { name: name.into(), geometry, flattens: Some(input), rate: 1.0, bias: None }
     }
 
     fn batched(&self, batch: usize) -> Geometry {
@@ -47,7 +50,7 @@ impl Conv2d {
         let w = net.parameter(&self.weight());
         let y = net.activation(output, [g.oh(), g.ow(), g.c_out]);
         conv2d::forward(net.b, &self.scope("forward"), &g, x.view, w, y.view)?;
-        if self.bias {
+        if self.bias.is_some() {
             let bias = net.parameter(&self.bias());
             bias::forward(net.b, &self.scope("bias"), g.n * g.oh() * g.ow(), g.c_out, bias, relu, y.view)?;
         }
@@ -75,9 +78,15 @@ impl Layer for Conv2d {
         };
         let init_std = init.std(fan_in, fan_out) as f32;
         let tensor = parameters::Tensor::new(self.weight(), &shape);
-        parameters.push(parameters::Tensor { splits: g.splits(), init_std, projected: true, ..tensor });
-        if self.bias {
-            parameters.push(parameters::Tensor::new(self.bias(), &[g.c_out]));
+        parameters.push(parameters::Tensor {
+            splits: g.splits(),
+            init_std,
+            projected: true,
+            rate: self.rate,
+            ..tensor
+        });
+        if let Some(rate) = self.bias {
+            parameters.push(parameters::Tensor { rate, ..parameters::Tensor::new(self.bias(), &[g.c_out]) });
         }
     }
 
@@ -90,7 +99,7 @@ impl Layer for Conv2d {
         // Both read dy and write different buffers: adjacent, they overlap on the device.
         let (dw, splits) = net.gradient(&self.weight());
         conv2d::grad_weight(net.b, &self.scope("grad_weight"), &g, x.view, dy, dw, splits)?;
-        if self.bias {
+        if self.bias.is_some() {
             let (db, _) = net.gradient(&self.bias());
             bias::grad(net.b, &self.scope("grad_bias"), g.n * g.oh() * g.ow(), g.c_out, dy, db)?;
         }

@@ -136,6 +136,9 @@ impl Network {
         let mut out: Layers = vec![];
         let mut rest = shapes;
         while let Some(shape) = rest.first() {
+            if let preset::Layer::Linear(_) = shape.layer {
+                self.flattened.push((format!("{}.weight", shape.name), shape.input));
+            }
             let taken = match self.fused(preset, rest) {
                 Some((layer, taken)) => {
                     out.push(layer);
@@ -157,38 +160,14 @@ impl Network {
             let shape = shapes.get(at)?;
             matches!(shape.layer, preset::Layer::Relu(_)).then(|| Relu { name: shape.name.clone() })
         };
-        let biased = match &shapes.first()?.layer {
-            preset::Layer::Conv2d(l) => l.bias,
-            preset::Layer::Linear(l) => l.bias,
-            _ => false,
-        };
-        if biased {
-            let relu = relu_at(1)?;
-            return Some((Box::new(ConvRelu { conv: self.convolution(&shapes[0])?, relu }), 2));
+        if let (Some(conv), Some(relu)) = (convolution(shapes.first()?).filter(|c| c.bias.is_some()), relu_at(1)) {
+            return Some((Box::new(ConvRelu { conv, relu }), 2));
         }
         let pool = max_pool(shapes.first()?).filter(|p| p.geometry.tiles());
-        let norm = usize::from(pool.is_some());
-        let relu = relu_at(norm + 1)?;
-        let norm = self.batch_norm(preset, &shapes[norm])?;
-        let taken = usize::from(pool.is_some()) + 2;
-        Some((Box::new(NormRelu { pool, norm, relu }), taken))
-    }
-
-    /// A convolution or linear layer.
-    fn convolution(&mut self, shape: &preset::LayerShape) -> Option<Conv2d> {
-        let (name, [h, w, c], c_out) = (shape.name.clone(), shape.input, shape.output[2]);
-        match &shape.layer {
-            preset::Layer::Conv2d(l) => {
-                let (kernel, stride, pad) = (l.kernel.0, l.stride.0, l.pad.0);
-                let geometry = Geometry { n: 1, h, w, c_in: c, c_out, kernel, stride, pad, groups: l.groups };
-                Some(Conv2d { name, geometry, flattens: None, bias: l.bias })
-            }
-            preset::Layer::Linear(l) => {
-                self.flattened.push((format!("{name}.weight"), shape.input));
-                Some(Conv2d::linear(&name, shape.input, c_out, l.bias))
-            }
-            _ => None,
-        }
+        let at = usize::from(pool.is_some());
+        let relu = relu_at(at + 1)?;
+        let norm = self.batch_norm(preset, &shapes[at])?;
+        Some((Box::new(NormRelu { pool, norm, relu }), at + 2))
     }
 
     fn batch_norm(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Option<BatchNorm> {
@@ -203,9 +182,7 @@ impl Network {
         let (name, [h, w, c]) = (shape.name.clone(), shape.input);
         match &shape.layer {
             preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
-            preset::Layer::Conv2d(_) | preset::Layer::Linear(_) => {
-                Box::new(self.convolution(shape).expect("it is one"))
-            }
+            preset::Layer::Conv2d(_) | preset::Layer::Linear(_) => Box::new(convolution(shape).expect("it is one")),
             preset::Layer::BatchNorm(_) => Box::new(self.batch_norm(preset, shape).expect("it is one")),
             preset::Layer::Relu(_) => Box::new(Relu { name }),
             preset::Layer::MaxPool(_) => Box::new(max_pool(shape).expect("it is one")),
@@ -404,6 +381,25 @@ impl Network {
         let maxima = self.parameters.arrays(b).maxima;
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
+    }
+}
+
+/// A convolution or linear layer.
+fn convolution(shape: &preset::LayerShape) -> Option<Conv2d> {
+    let (name, [h, w, c], c_out) = (shape.name.clone(), shape.input, shape.output[2]);
+    let bias = |has: bool, rate: Option<f64>, of_weights: f64| has.then(|| rate.unwrap_or(of_weights) as f32);
+    match &shape.layer {
+        preset::Layer::Conv2d(l) => {
+            let (kernel, stride, pad) = (l.kernel.0, l.stride.0, l.pad.0);
+            let geometry = Geometry { n: 1, h, w, c_in: c, c_out, kernel, stride, pad, groups: l.groups };
+            let bias = bias(l.bias, l.bias_rate, l.rate);
+            Some(Conv2d { name, geometry, flattens: None, rate: l.rate as f32, bias })
+        }
+        preset::Layer::Linear(l) => {
+            let bias = bias(l.bias, l.bias_rate, l.rate);
+            Some(Conv2d { rate: l.rate as f32, bias, ..Conv2d::linear(&name, shape.input, c_out) })
+        }
+        _ => None,
     }
 }
 

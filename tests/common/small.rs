@@ -40,14 +40,14 @@ optimizer = { kind = "sgd", momentum = 0.9, weight_decay = 0.01 }
 lr = { kind = "constant", initial = 0.1 }
 data.set = "cifar10"
 layers = [
-  { conv2d = 6, kernel = 5, pad = 2, bias = true }, { relu = true },
-  { conv2d = 4, kernel = 1, bias = true }, { relu = true },
+  { conv2d = 6, kernel = 5, pad = 2, bias = true, bias_rate = 2 }, { relu = true },
+  { conv2d = 4, kernel = 1, bias = true, bias_rate = 2 }, { relu = true },
   { maxpool = 3, stride = 2, ceil = true },
-  { conv2d = 6, kernel = 3, pad = 1, bias = true }, { relu = true },
+  { conv2d = 6, kernel = 3, pad = 1, bias = true, bias_rate = 2 }, { relu = true },
   { avgpool = 3, stride = 2, ceil = true },
-  { conv2d = 8, kernel = 1, bias = true }, { relu = true },
+  { conv2d = 8, kernel = 1, bias = true, bias_rate = 2 }, { relu = true },
   { avgpool = "global" },
-  { linear = 10, bias = true, output = true },
+  { linear = 10, bias = true, rate = 0.1, output = true },
 ]
 "#,
     )

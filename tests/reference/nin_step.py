@@ -16,6 +16,7 @@ Inputs: the brackets with % are integers, the rest is evaluated in f64 from left
   weight_k[i]     = (((i*53 + i*i*13 + 13*k + 3) % 97) - 48) / 97 * (0.4 + 0.1*k)          k the layer
   bias_k[j]       = (((j*29 + 5*k + 4) % 13) - 3) / 20
 Training: no projection, SGD with momentum 0.9, lr 0.1, weight decay 0.01 on the weights and none on the biases: v = 0.9 v - lr (g + decay w), w += v.
+The rate of the biases of conv1 to conv4 is twice lr, that of fc1 a tenth of lr.
 
 The poolings: x[i] = ((i*37 + i*i*5 + 11) % 101) / 50 - 1 over [1, h, w, 2], the outputs of torch's max_pool2d and avg_pool2d.
 """
@@ -96,7 +97,8 @@ def run(steps, dtype=torch.float64):
         loss, logits, kink = forward(x, y, p[:5], p[5:])
         grads = torch.autograd.grad(loss, p)
         decay = [DECAY] * 5 + [0.0] * 5
-        v = [MOMENTUM * m - LR * (g + d * t.detach()) for m, g, d, t in zip(v, grads, decay, p)]
+        rates = [LR] * 4 + [0.1 * LR] + [2 * LR] * 4 + [0.1 * LR]
+        v = [MOMENTUM * m - r * (g + d * t.detach()) for m, r, g, d, t in zip(v, rates, grads, decay, p)]
         p = [t.detach() + m for t, m in zip(p, v)]
         records.append({"loss": loss, "logits": logits, "grads": grads, "kink": kink, "p": p})
     return records

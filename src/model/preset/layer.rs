@@ -50,11 +50,19 @@ fn is_one(n: &usize) -> bool {
     *n == 1
 }
 
+fn whole() -> f64 {
+    1.0
+}
+
+fn is_whole(x: &f64) -> bool {
+    *x == 1.0
+}
+
 fn no(flag: &bool) -> bool {
     !*flag
 }
 
-/// `{ conv2d = OUT, kernel = 3, stride = 1, pad = 0, groups = 1, bias = false, output = false }`
+/// `{ conv2d = OUT, kernel = 3, stride = 1, pad = 0, groups = 1, bias = false, rate = 1.0, bias_rate = RATE, output = false }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
@@ -75,6 +83,12 @@ pub struct Conv2d {
     /// Whether every output has a bias.
     #[serde(default, skip_serializing_if = "no")]
     pub bias: bool,
+    /// Multiplies the learning rate of the weights.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub rate: f64,
+    /// Multiplies the learning rate of the bias; as `rate` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias_rate: Option<f64>,
     /// Whether its channels are the classes, which `width` leaves alone.
     #[serde(default, skip_serializing_if = "no")]
     pub output: bool,
@@ -83,7 +97,7 @@ pub struct Conv2d {
     pub name: Option<String>,
 }
 
-/// `{ linear = OUT, bias = false, output = false }`
+/// `{ linear = OUT, bias = false, rate = 1.0, bias_rate = RATE, output = false }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
@@ -93,6 +107,12 @@ pub struct Linear {
     /// Whether every output has a bias.
     #[serde(default, skip_serializing_if = "no")]
     pub bias: bool,
+    /// Multiplies the learning rate of the weights.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub rate: f64,
+    /// Multiplies the learning rate of the bias; as `rate` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias_rate: Option<f64>,
     /// Whether its features are the classes, which `width` leaves alone.
     #[serde(default, skip_serializing_if = "no")]
     pub output: bool,

@@ -71,6 +71,8 @@ fn network_in_network_has_966_986_parameters_and_halves_its_maps_rounding_up() {
     assert_eq!(parameters.iter().map(|t| t.len()).sum::<usize>(), 966_986);
     let biases: Vec<_> = parameters.iter().filter(|t| t.name.ends_with(".bias")).collect();
     assert_eq!((biases.len(), biases.iter().map(|t| t.len()).sum()), (9, 1_418));
+    let rate = |name: &str| network.parameters.find(name).unwrap().rate;
+    assert_eq!(["conv1.weight", "conv1.bias", "cccp6.weight", "cccp6.bias"].map(rate), [1.0, 2.0, 0.1, 0.1]);
     assert!(biases.iter().all(|t| !t.projected && t.decay == 0.0 && t.clip == f32::INFINITY));
     assert!(parameters.iter().filter(|t| t.projected).all(|t| t.decay == 1e-4 && t.init_std == 0.05));
     assert!(!network.has_moments());
