@@ -67,7 +67,7 @@ pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option
         (false, None) => {
             let message = "this is a plain file of weights, not a checkpoint that `train` wrote: say with --preset PRESET \
                            which network they are for";
-            Err(Error::format(path, message))
+            Err(Error::format(&source, message))
         }
     }
 }
