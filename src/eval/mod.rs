@@ -2,7 +2,9 @@
 
 mod accuracy;
 pub mod distort;
+pub mod point;
 mod table;
 
 pub use accuracy::{Evaluator, Score};
+pub use point::{Moments, Point, Points};
 pub use table::table;
