@@ -1,6 +1,7 @@
 //! How well a network does under distorted weights.
 
 mod accuracy;
+pub mod analysis;
 pub mod distort;
 pub mod point;
 mod table;
