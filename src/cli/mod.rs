@@ -6,6 +6,7 @@ mod data;
 mod distort;
 mod eval;
 mod profile;
+mod report;
 mod show;
 mod train;
 mod tune;
@@ -104,6 +105,8 @@ enum Command {
     Tune(tune::Tune),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
+    /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
+    Report(report::Report),
     /// Look inside: plans, shaders, adapters, presets, projections
     Show(show::Show),
     /// Fetch, verify or list data sets
@@ -131,6 +134,7 @@ pub fn main() -> std::process::ExitCode {
         Command::Check(c) => c.run(global),
         Command::Profile(c) => c.run(global, begun),
         Command::Distort(c) => c.run(global),
+        Command::Report(c) => c.run(),
         Command::Show(c) => c.run(global),
         Command::Data(c) => c.run(global),
     };

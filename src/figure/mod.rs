@@ -189,8 +189,11 @@ impl Drawing {
         Drawing { width: f64::from(width), height: f64::from(height), shapes: vec![] }
     }
 
-    /// A line through points.
+    /// A line through points; nothing if they are all one.
     pub fn line(&mut self, points: &[[f64; 2]], width: f64, dash: Dash, color: Color) {
+        if points.iter().all(|p| *p == points[0]) {
+            return;
+        }
         self.shapes.push(Shape::Line { points: points.to_vec(), width, dash, color });
     }
 
@@ -256,7 +259,12 @@ impl Drawing {
 
     /// The figure as SVG. Text stays text.
     pub fn svg(&self) -> String {
-        svg::write(self)
+        svg::write(self, 0.0)
+    }
+
+    /// What lies below `top`, as SVG.
+    pub fn svg_below(&self, top: f64) -> String {
+        svg::write(self, top)
     }
 
     /// The figure as PNG with `scale` times as many pixels in each direction.

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use super::{Anchor, Drawing, PAPER, RIM, Shape};
 
-pub(super) fn write(d: &Drawing) -> String {
-    let (w, h) = (d.width, d.height);
+/// The part of a drawing below `top`.
+pub(super) fn write(d: &Drawing, top: f64) -> String {
+    let (w, h) = (d.width, d.height - top);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 {top} {w} {h}\" \
          font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\">\n\
-         <rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>\n"
+         <rect y=\"{top}\" width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>\n"
     );
     for shape in &d.shapes {
         out += &element(shape);
