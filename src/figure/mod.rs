@@ -281,8 +281,8 @@ mod tests {
         let mut d = Drawing::new(80, 40);
         d.rect([0.0, 0.0], [40.0, 40.0], Color(200, 0, 0));
         d.line(&[[45.0, 5.0], [75.0, 5.0]], 2.0, Dash::Short, INK);
-        for i in 0..6 {
-            d.mark(Style::of(i).mark, [45.0 + 6.0 * i as f64, 20.0], 2.5, PALETTE[i]);
+        for (i, color) in PALETTE[..6].iter().enumerate() {
+            d.mark(Style::of(i).mark, [45.0 + 6.0 * i as f64, 20.0], 2.5, *color);
         }
         d.hollow(Mark::Circle, [76.0, 12.0], 2.5, INK);
         d.area(&[[42.0, 8.0], [50.0, 8.0], [50.0, 14.0], [42.0, 14.0]], INK, 0.25);

@@ -10,6 +10,8 @@ mod paper;
 mod read;
 mod sheet;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -86,6 +86,19 @@ impl Sheet {
     }
 }
 
+/// A count with commas between thousands.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +108,7 @@ mod tests {
         let mut sheet = Sheet::new(&["run", "error, %"]);
         sheet.rows.push(vec!["a,\"b\" <i>".into(), Cell::Number(1.0 / 3.0, 2)]);
         sheet.rows.push(vec!["c".into(), Cell::Number(f64::NAN, 2)]);
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(sheet.csv(), "run,\"error, %\"\n\"a,\"\"b\"\" <i>\",0.333333\nc,\n");
         let html = sheet.html("x < y");
         assert!(html.contains("<caption>x &lt; y</caption>") && html.contains("a,&quot;b&quot; &lt;i&gt;"), "{html}");

@@ -10,6 +10,7 @@ mod files;
 mod interrupt;
 mod look;
 mod profile;
+mod report;
 mod resume;
 mod train;
 

@@ -5,7 +5,7 @@ use super::{Figure, Section, distinct};
 use crate::eval::analysis::{Budget, Outcome};
 use crate::figure::axes::{Axes, Axis, SMALL};
 use crate::figure::{Anchor, Drawing, INK};
-use crate::report::commands::Commands;
+use crate::report::commands::{Commands, quote};
 use crate::report::html::details;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
@@ -23,13 +23,12 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
     };
     let all: Vec<(&Run, &Budget)> =
         runs.iter().flat_map(|r| r.analysis.budgets.iter().flatten().map(move |b| (r, b))).collect();
-    let command = commands.analyze("budgets", "--budget addnorm,multunif --bound +2");
     if all.is_empty() {
-        section.missing.push((TITLE.into(), command));
+        section.missing.push((TITLE.into(), commands.analyze("budgets", "--budget addnorm,multunif --bound +2")));
     } else {
         let data = sheet(&all);
         section.tables += &data.html("The strongest distortion within a bound on the test error");
-        section.figures.push(figure(&all, data, command));
+        section.figures.push(figure(&all, data, commands));
     }
     match bits(runs) {
         Some(tables) => section.tables += &tables,
@@ -82,16 +81,29 @@ fn sheet(all: &[(&Run, &Budget)]) -> Sheet {
     sheet
 }
 
+/// A bound as `analyze` takes it.
+fn bound(b: &Budget, all: &[(&Run, &Budget)]) -> String {
+    let over = |b: &Budget| hundredths(b.bound_error - b.none_error);
+    let same = |other: &Budget| over(other) == over(b) && other.none_error != b.none_error;
+    match all.iter().any(|(_, other)| same(other)) {
+        true => format!("+{}", over(b)),
+        false => format!("{}%", hundredths(b.bound_error)),
+    }
+}
+
+fn hundredths(v: f64) -> f64 {
+    (v * 100.0).round() / 100.0
+}
+
 /// The bound in words: as a number, or over the error without distortion, whichever says it for more networks at once.
 fn bounds(own: &[&(&Run, &Budget)]) -> Vec<String> {
-    let number = |v: f64| format!("{}", (v * 100.0).round() / 100.0);
-    let fixed: Vec<String> = own.iter().map(|(_, b)| format!("error ≤ {}%", number(b.bound_error))).collect();
-    let over = |b: &Budget| format!("error ≤ undistorted + {}", number(b.bound_error - b.none_error));
+    let fixed: Vec<String> = own.iter().map(|(_, b)| format!("error ≤ {}%", hundredths(b.bound_error))).collect();
+    let over = |b: &Budget| format!("error ≤ undistorted + {}", hundredths(b.bound_error - b.none_error));
     let relative: Vec<String> = own.iter().map(|(_, b)| over(b)).collect();
     if distinct(&relative).len() < distinct(&fixed).len() { relative } else { fixed }
 }
 
-fn figure(all: &[(&Run, &Budget)], data: Sheet, command: String) -> Figure {
+fn figure(all: &[(&Run, &Budget)], data: Sheet, commands: &Commands) -> Figure {
     let families = distinct(all.iter().map(|(_, b)| b.distortion.as_str()));
     // A panel for each family and bound.
     let mut panels: Vec<(String, Vec<(&Run, &Budget)>)> = vec![];
@@ -126,7 +138,11 @@ fn figure(all: &[(&Run, &Budget)], data: Sheet, command: String) -> Figure {
         ),
         drawing: d,
         data,
-        command,
+        command: distinct(all.iter().map(|(_, b)| bound(b, all)))
+            .iter()
+            .map(|bound| commands.analyze("budgets", &format!("--budget {} --bound {bound}", quote(&families.join(",")))))
+            .collect::<Vec<_>>()
+            .join("\n"),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::report::commands::Commands;
 use crate::report::html::slug;
 use crate::report::paper;
 use crate::report::read::Run;
-use crate::report::sheet::{Cell, Sheet};
+use crate::report::sheet::{Cell, Sheet, thousands};
 use crate::report::stats::{self, Stats};
 
 /// A family of distortions with one parameter, and how the paper draws it.
@@ -139,7 +139,7 @@ fn figure(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Op
     let (first, last) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
     let axis = family.map(|f| f.axis).filter(|a| !a.is_empty()).map_or(format!("parameter of {name}"), String::from);
     // Marks at the ends stay clear of the axis.
-    let room = 0.025 * (last - first);
+    let room = 0.035 * (last - first);
     let ends = [first - room, last + room];
     let x = Axis::linear(if family.is_some_and(|f| f.down) { [ends[1], ends[0]] } else { ends }, axis);
     let errors = || all().flat_map(|(_, s)| [s.least, s.worst]).chain(theirs.iter().map(|t| t.2));
@@ -227,8 +227,8 @@ fn papers<'a>(run: &'a Run, name: &str, same: &[(f64, &str)]) -> Vec<(&'a Run, f
 
 fn caption(curves: &[(&Run, Vec<(f64, Stats)>)], moments: Moments, theirs: bool) -> String {
     let span = |values: Vec<u64>| match (values.iter().min(), values.iter().max()) {
-        (Some(a), Some(b)) if a == b => a.to_string(),
-        (Some(a), Some(b)) => format!("{a} to {b}"),
+        (Some(a), Some(b)) if a == b => thousands(*a),
+        (Some(a), Some(b)) => format!("{} to {}", thousands(*a), thousands(*b)),
         _ => String::from("unknown"),
     };
     let all = || curves.iter().flat_map(|(_, c)| c);

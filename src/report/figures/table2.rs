@@ -13,7 +13,7 @@ use crate::report::differs::{Difference, differences};
 use crate::report::html::escape;
 use crate::report::paper::{self, NETS, Net};
 use crate::report::read::Run;
-use crate::report::sheet::{Cell, Sheet};
+use crate::report::sheet::{Cell, Sheet, thousands};
 use crate::report::stats::{self, Stats};
 
 /// The columns: distortion, and what the paper calls it.
@@ -130,9 +130,9 @@ fn table(rows: &[Row], papers: bool) -> String {
         }
     }
     if papers {
-        let _ = write!(out, "<tr><td></td>{names}</tr>\n<tr><th scope=col>network</th>{parts}</tr>\n");
+        let _ = writeln!(out, "<tr><td></td>{names}</tr>\n<tr><th scope=col>network</th>{parts}</tr>");
     } else {
-        let _ = write!(out, "<tr><th scope=col>network</th>{names}</tr>\n");
+        let _ = writeln!(out, "<tr><th scope=col>network</th>{names}</tr>");
     }
     out += "</thead>\n<tbody>\n";
     for row in rows {
@@ -159,7 +159,7 @@ fn table(rows: &[Row], papers: bool) -> String {
     let sources = distinct(rows.iter().filter_map(|r| r.ours("none")).map(|s| s.images));
     let images: Vec<String> = sources
         .iter()
-        .map(|n| if *n == 0 { "those of the test at the end of training".into() } else { n.to_string() })
+        .map(|n| if *n == 0 { "those of the test at the end of training".into() } else { thousands(*n) })
         .collect();
     if !images.is_empty() {
         let _ = writeln!(out, "<p class=note>Test images: {}.</p>", images.join("; "));

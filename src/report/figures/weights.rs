@@ -8,7 +8,7 @@ use crate::figure::{Anchor, Color, Dash, Drawing, FAINT, INK, PALETTE};
 use crate::report::commands::Commands;
 use crate::report::html::slug;
 use crate::report::read::Run;
-use crate::report::sheet::{Cell, Sheet};
+use crate::report::sheet::{Cell, Sheet, thousands};
 
 /// Panels of a figure of histograms, at most.
 const MOST_PANELS: usize = 9;
@@ -70,7 +70,7 @@ fn histograms(run: &Run, commands: &Commands) -> Option<Figure> {
         caption: format!(
             "Share of the {} weights by value, in units of α = {:.4}, the largest |w| of the layer; the outermost bars hold what \
              lies beyond.{more}",
-            shown[0].counts.iter().sum::<u64>(),
+            thousands(shown[0].counts.iter().sum()),
             shown[0].alpha
         ),
         description: format!(
