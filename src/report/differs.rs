@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::paper;
 use super::read::Run;
+use super::sheet::thousands;
 use crate::model::preset::Preset;
 
 /// Keys that change no number that is compared, or that are said elsewhere.
@@ -20,6 +21,9 @@ const BESIDE: [&str; 9] = [
     "checkpoint.every_steps",
     "data.resident",
 ];
+
+/// Test images of CIFAR-10.
+const IMAGES: u64 = 10_000;
 
 /// Something that is not as in the paper.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +86,10 @@ pub fn differences(run: &Run) -> Vec<Difference> {
             let (ours, paper) = if ours == paper { ("others".into(), "the paper's".into()) } else { (ours, paper) };
             out.push(Difference { key: key.clone(), ours, paper });
         }
+    }
+    let images = run.points.iter().map(|p| p.images).filter(|n| *n > 0).max();
+    if let Some(images) = images.filter(|n| *n < IMAGES) {
+        out.push(Difference { key: "test images".into(), ours: thousands(images), paper: thousands(IMAGES) });
     }
     if let (Some(done), Some(per_epoch)) = (run.step(), run.steps_per_epoch()) {
         let planned = ours.get("epochs").and_then(|e| e.parse::<u64>().ok()).map(|e| e * per_epoch);

@@ -117,7 +117,11 @@ fn table_2_has_ours_the_papers_and_the_difference_and_says_what_differs() {
     {
         assert!(page.contains(cell), "{cell}");
     }
-    for difference in ["<td>width</td><td>0.125</td><td>1.0</td>", "<td>epochs</td><td>2</td><td>500</td>"] {
+    for difference in [
+        "<td>width</td><td>0.125</td><td>1.0</td>",
+        "<td>epochs</td><td>2</td><td>500</td>",
+        "<td>test images</td><td>50</td><td>10,000</td>",
+    ] {
         assert!(page.contains(difference), "{difference}");
     }
     assert!(!page.contains("<td>log.every</td>"), "what changes no number is not named");

@@ -152,7 +152,10 @@ fn panel(d: &mut Drawing, own: &[(&Run, &Budget)], area: [f64; 4]) {
     // As far as the budgets reach, not as far as the search did.
     let reach = |b: &Budget| b.parameter.unwrap_or(from) - from;
     let most = own.iter().map(|(_, b)| reach(b)).fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a });
-    let to = if most == 0.0 { own[0].1.range[1] } else { from + 1.2 * most };
+    let end = own[0].1.range[1];
+    let to = if most == 0.0 { end } else { from + 1.2 * most };
+    // Not beyond what was searched: there may be no such parameters.
+    let to = if from < end { to.min(end) } else { to.max(end) };
     let axes = Axes::within(area, Axis::names(names, ""), Axis::linear([from, to], "strongest parameter"));
     axes.draw(d);
     let room = (axes.area[2] - axes.area[0]) / own.len() as f64;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::plot::{self, EDGE, WIDTH};
 use super::{Figure, Section, distinct};
-use crate::eval::Moments;
+use crate::eval::{Moments, Point};
 use crate::figure::axes::{Axes, Axis};
 use crate::figure::legend::{Key, Symbol};
 use crate::figure::{INK, PALETTE, Style};
@@ -156,13 +156,28 @@ fn table(rows: &[Row], papers: bool) -> String {
     if papers {
         let _ = writeln!(out, "<p class=note>Paper: {}.</p>", escape(paper::SOURCE));
     }
-    let sources = distinct(rows.iter().filter_map(|r| r.ours("none")).map(|s| s.images));
-    let images: Vec<String> = sources
-        .iter()
-        .map(|n| if *n == 0 { "those of the test at the end of training".into() } else { thousands(*n) })
-        .collect();
-    if !images.is_empty() {
-        let _ = writeln!(out, "<p class=note>Test images: {}.</p>", images.join("; "));
+    out += &measured(rows);
+    out
+}
+
+/// Over how many images, and batches for the moments, the errors are.
+fn measured(rows: &[Row]) -> String {
+    let points = || {
+        let runs = rows.iter().filter_map(|r| r.run);
+        let of = |p: &&Point| p.moments == Moments::Recomputed && COLUMNS.iter().any(|(d, _)| *d == p.distortion);
+        runs.flat_map(|r| &r.points).filter(of)
+    };
+    let all = |number: fn(&Point) -> u64| {
+        let known = points().filter(|p| p.images > 0).map(number);
+        distinct(known).into_iter().map(thousands).collect::<Vec<_>>().join("; ")
+    };
+    let mut out = String::new();
+    if points().any(|p| p.images > 0) {
+        let (images, batches) = (all(|p| p.images), all(|p| p.moments_batches));
+        let _ = writeln!(out, "<p class=note>Test images: {images}. Training batches for the moments: {batches}.</p>");
+    }
+    if points().any(|p| p.images == 0) {
+        out += "<p class=note>Errors that no sweep measured are those of the test at the end of training, from the log.</p>\n";
     }
     out
 }
@@ -215,8 +230,12 @@ fn figure(rows: &[Row], papers: bool, command: String) -> Figure {
         keys.push(plot::paper("hollow: the paper's value", Style::of(0)));
     }
     let (mut d, begin) = plot::begin(title, &keys, 360.0);
-    let errors =
-        shown.iter().flat_map(|r| COLUMNS.iter().flat_map(|(d, _)| [r.ours(d).map(|s| s.mean), r.theirs(d)]).flatten());
+    let errors = shown.iter().flat_map(|r| {
+        COLUMNS
+            .iter()
+            .flat_map(|(d, _)| [r.ours(d).map(|s| s.least), r.ours(d).map(|s| s.worst), r.theirs(d)])
+            .flatten()
+    });
     let (low, high) = errors.filter(|e| *e > 0.0).fold((100.0, 1.0), |(a, b): (f64, f64), e| (a.min(e), b.max(e)));
     let axes = Axes::within(
         [10.0, begin + 8.0, WIDTH - EDGE, begin + 352.0],

@@ -213,7 +213,7 @@ fn losses(runs: &[Run], time: Time) -> Option<Figure> {
 
 /// The commands that the runs were made with.
 fn commands_of(runs: &[&Run]) -> String {
-    runs.iter().filter_map(|r| r.text("command")).collect::<Vec<_>>().join("\n")
+    distinct(runs.iter().filter_map(|r| r.text("command"))).join("\n")
 }
 
 #[cfg(test)]

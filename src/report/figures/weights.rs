@@ -42,7 +42,7 @@ fn histograms(run: &Run, commands: &Commands) -> Option<Figure> {
     let layer = layers.iter().find(|l| **l == LAYER).or(layers.first())?;
     let shown: Vec<&Histogram> = all.iter().filter(sound).filter(|h| h.layer == *layer).take(MOST_PANELS).collect();
     let title = format!("Figures 1A and 2D: weights of {layer} of {}", run.label);
-    let columns = shown.len().min(3);
+    let columns = if matches!(shown.len(), 2 | 4) { 2 } else { 3 };
     let (mut d, begin) = plot::begin(&title, &[], plot::rows(shown.len(), columns, 200.0) + 4.0);
     for (h, area) in shown.iter().zip(plot::panels(shown.len(), columns, begin, 200.0)) {
         plot::panel_title(&mut d, area, &h.distortion);
