@@ -5,7 +5,7 @@ use super::{Figure, Section, distinct};
 use crate::eval::Moments;
 use crate::figure::Style;
 use crate::figure::axes::{Axes, Axis};
-use crate::report::commands::Commands;
+use crate::report::commands::{Commands, quote};
 use crate::report::html::slug;
 use crate::report::paper;
 use crate::report::read::Run;
@@ -66,9 +66,9 @@ const fn other(name: &'static str, title: &'static str) -> Family {
     Family { name, title, axis: "", log: false, down: false, same: &[], option: "" }
 }
 
-/// Family and parameter of a distortion of one number: `addnorm:0.3`.
+/// Family and parameter of a distortion that ends with its one number: `addnorm:0.3`, `sign+addnorm:0.3`, `conv1:prune:0.5`.
 fn split(distortion: &str) -> Option<(&str, f64)> {
-    let (name, parameter) = distortion.split_once(':')?;
+    let (name, parameter) = distortion.rsplit_once(':')?;
     Some((name, parameter.parse().ok().filter(|p: &f64| p.is_finite())?))
 }
 
@@ -209,10 +209,13 @@ fn range(name: &str, mut parameters: Vec<f64>, own_option: bool) -> String {
     let even = steps > 1 && parameters.iter().enumerate().all(|(i, p)| (low + i as f64 * step - p).abs() < 1e-6);
     match (even, own_option) {
         (true, true) => format!("--{name} {low}:{high}:{step}"),
-        (true, false) => format!("--over {name}:{low}:{high}:{step}"),
+        // `--over` takes the name of a projection alone.
+        (true, false) if name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) => {
+            format!("--over {name}:{low}:{high}:{step}")
+        }
         _ => {
             let texts: Vec<String> = parameters.iter().map(|p| format!("{name}:{p}")).collect();
-            format!("--distort {}", texts.join(","))
+            format!("--distort {}", quote(&texts.join(",")))
         }
     }
 }
@@ -321,14 +324,25 @@ mod tests {
         let even: Vec<f64> = (0..=20).map(|i| f64::from(i) * 0.05).collect();
         assert_eq!(range("addnorm", even.clone(), true), "--addnorm 0:1:0.05");
         assert_eq!(range("bitflip", even, false), "--over bitflip:0:1:0.05");
+        let chain = range("conv*:sign+addnorm", vec![0.0, 0.5, 1.0], false);
+        assert_eq!(chain, "--distort 'conv*:sign+addnorm:0,conv*:sign+addnorm:0.5,conv*:sign+addnorm:1'");
         assert_eq!(range("quant", vec![8.0, 2.0, 4.0, 2.0], false), "--distort quant:2,quant:4,quant:8");
         assert_eq!(range("quant", vec![2.0], false), "--distort quant:2");
     }
 
     #[test]
-    fn only_a_family_and_one_number_is_a_point_of_a_curve() {
+    fn what_ends_with_its_one_number_is_a_point_of_a_curve() {
         assert_eq!(split("addnorm:0.3"), Some(("addnorm", 0.3)));
-        for text in ["none", "stuck:0.1,0.05", "power:0..2", "sign+addnorm:0.2", "conv*:sign", "addnorm:nan"] {
+        assert_eq!(split("conv*:sign+addnorm:0.3"), Some(("conv*:sign+addnorm", 0.3)));
+        for text in [
+            "none",
+            "stuck:0.1,0.05",
+            "power:0..2",
+            "addnorm:0.2+sign",
+            "addnorm:0.2 except fc2",
+            "conv*:sign",
+            "addnorm:nan",
+        ] {
             assert_eq!(split(text), None, "{text}");
         }
     }
