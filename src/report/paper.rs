@@ -39,7 +39,7 @@ pub const NETS: [Net; 9] = [
     net("Tr-StochM-C", "merolla2016/cifar10/tr-stochm-c", [7.64, 8.25, 7.88]),
     Net {
         name: "NiN-ctrl",
-        preset: Some("merolla2016/cifar10/nin-ctrl"),
+        preset: Some("nin/cifar10/nin-ctrl"),
         none: Some(10.4),
         sign: None,
         round: None,
