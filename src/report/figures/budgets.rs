@@ -171,7 +171,11 @@ fn panel(d: &mut Drawing, own: &[(&Run, &Budget)], area: [f64; 4]) {
         };
         if Drawing::text_width(&text, SMALL) < room {
             let [x, y] = axes.at(at, b.parameter.unwrap_or(from));
-            d.text(text, [x, y - 10.0], SMALL, Anchor::Middle, INK);
+            // Beside a stick that reaches to the upper edge.
+            match y - 22.0 < axes.area[1] {
+                true => d.text(text, [x - 8.0, y + 14.0], SMALL, Anchor::End, INK),
+                false => d.text(text, [x, y - 10.0], SMALL, Anchor::Middle, INK),
+            }
         }
     }
 }

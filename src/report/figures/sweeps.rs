@@ -172,7 +172,7 @@ fn figure(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Op
         let same = |t: &&(&Run, f64, f64)| t.1 == *parameter;
         let (before, all) = (theirs[..i].iter().filter(same).count(), theirs.iter().filter(same).count());
         let [x, y] = axes.at(*parameter, *error);
-        d.hollow(run.style.mark, [x + plot::beside(before, all, 40.0), y], 5.0, run.style.color);
+        d.hollow(run.style.mark, [x + plot::beside(before, all, 36.0), y], 5.0, run.style.color);
     }
     let mut options = range(name, all().map(|(p, _)| *p).collect(), family.is_some_and(|f| !f.option.is_empty()));
     let draws = all().map(|(_, s)| s.draws).max().unwrap_or(1);
