@@ -45,7 +45,7 @@ const TITLE: &str = "Noise budgets";
 /// How the search ended, in words.
 fn ended(b: &Budget) -> String {
     match b.outcome {
-        Outcome::Crossed => format!("found within {}", b.tolerance),
+        Outcome::Crossed => format!("found within {}", (b.tolerance * 1e4).round() / 1e4),
         Outcome::NeverMet => "exceeded without any noise".into(),
         Outcome::NeverExceeded => "kept in the whole range".into(),
     }
@@ -117,6 +117,7 @@ fn figure(all: &[(&Run, &Budget)], data: Sheet, commands: &Commands) -> Figure {
             }
         }
     }
+    let draws = all.iter().map(|(_, b)| b.measured.draws).max().unwrap_or(1);
     let columns = if panels.len() == 1 { 1 } else { 2 };
     let height = 280.0;
     let (mut d, begin) = plot::begin(TITLE, &[], plot::rows(panels.len(), columns, height) + 4.0);
@@ -140,7 +141,7 @@ fn figure(all: &[(&Run, &Budget)], data: Sheet, commands: &Commands) -> Figure {
         data,
         command: distinct(all.iter().map(|(_, b)| bound(b, all)))
             .iter()
-            .map(|bound| commands.analyze("budgets", &format!("--budget {} --bound {bound}", quote(&families.join(",")))))
+            .map(|bound| commands.analyze("budgets", &format!("--budget {} --bound {bound} --draws {draws}", quote(&families.join(",")))))
             .collect::<Vec<_>>()
             .join("\n"),
     }

@@ -154,6 +154,10 @@ pub fn sensitivity(runs: &[Run], commands: &Commands) -> Section {
     if kinds.iter().any(|(_, except)| *except) {
         command = command.replace(" --only layers", " --only layers --all-but-one");
     }
+    let draws = all().map(|(_, l)| l.measured.draws).max().unwrap_or(1);
+    if draws > 1 {
+        command = command.replace(" --distort", &format!(" --draws {draws} --distort"));
+    }
     let panels = kinds.into_iter().map(panel).collect();
     section("Sensitivity of the layers", "", look, panels, data, command)
 }
