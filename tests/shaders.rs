@@ -40,7 +40,9 @@ fn every_variant_composes_validates_and_binds_by_name_with_every_value_of_every_
     for kernel in KERNELS {
         for variant in kernel.variants {
             bad.extend(load(kernel, variant, &[]).err());
-            for (name, default, allowed) in Knobs::declared(variant.source) {
+            for (name, default, allowed) in
+                Knobs::declared(variant.source).into_iter().chain(Knobs::subgroup(variant.source))
+            {
                 if !allowed.contains(&default) {
                     bad.push(format!("{}: the default {default} of {name} is not among {allowed:?}", variant.file));
                 }
@@ -122,18 +124,20 @@ fn the_host_gives_a_value_for_every_constant_of_every_variant_and_no_other() {
     let mut bad = BTreeSet::new();
     for kernel in KERNELS {
         for variant in kernel.variants {
-            // A software adapter with subgroups of 8, and a GPU with matrix units: each variant can run on one of them.
-            let software = Target { subgroup: Some(8), int64: true, ..Target::baseline() };
+            // Software adapters with subgroups of 8 and of 16, and a GPU with matrix units: each variant can run on one.
+            let software = |lanes| Target { subgroup: Some(lanes), int64: true, ..Target::baseline() };
             let gpu = Target { class: AdapterClass::CoopMatrix, subgroup: Some(32), int64: true, ..Target::baseline() };
+            let targets = [software(8), software(16), gpu];
             let mut ran = 0;
-            let every = (kernel.cases)().into_iter().flat_map(|case| [(case.clone(), &software), (case, &gpu)]);
-            for (case, target) in every {
-                let forced = vec![(kernel.name.into(), variant.name.into())];
-                let built = match case.build(&Target { forced, ..target.clone() }) {
-                    Ok(built) => built,
-                    Err(Error::Unsupported { .. }) => continue,
-                    Err(e) => panic!("{} {} \"{}\": {e}", kernel.name, variant.name, case.name),
+            for case in (kernel.cases)() {
+                let forced = vec![(kernel.name.to_owned(), variant.name.to_owned())];
+                let build = |target: &Target| match case.build(&Target { forced: forced.clone(), ..target.clone() }) {
+                    Err(Error::Unsupported { .. }) => None,
+                    built => Some(
+                        built.unwrap_or_else(|e| panic!("{} {} \"{}\": {e}", kernel.name, variant.name, case.name)),
+                    ),
                 };
+                let Some(built) = targets.iter().find_map(build) else { continue };
                 for c in &built.plan.commands {
                     if c.kernel == texels::COPY.name {
                         continue;

@@ -1,4 +1,4 @@
-// A tile of 1024 outputs in one subgroup of 8 lanes, both operands met by exchange: 32 rows x 32 columns, or 64 x 16. Left
+// A tile of 1024 outputs in eight lanes of a subgroup, both operands met by exchange: 32 rows x 32 columns, or 64 x 16. Left
 // operand: lane l holds rows l, l + 8, l + 16 ..., four channels of each. Right operand: lane l holds columns
 // 4 l .. 4 l + 3 of each channel, or where there are 16 those of lane l % 4. After a shuffle by `lane ^ d` lane l has row
 // l ^ d of eight: 8 shuffles, or 4, meet every row with every column, and one from `lane ^ constant` is a single vector

@@ -1,4 +1,4 @@
-// A 32 x 32 tile of a sum of outer products in one subgroup of 8: lane l holds four rows, 4 l .. 4 l + 3, of the left
+// A 32 x 32 tile of a sum of outer products in eight lanes of a subgroup: lane l holds four rows, 4 l .. 4 l + 3, of the left
 // operand and four columns, 4 l .. 4 l + 3, of the right one. The rows travel: in turn d, d = 0 .. 7, lane l takes those of lane l ^ d,
 // which a software driver compiles to one vector permute, where a splat of each value takes two operations. Element
 // 4 d + i of the tile is row 4 (l ^ d) + i at the columns of lane l. Elements are named by constants throughout: one

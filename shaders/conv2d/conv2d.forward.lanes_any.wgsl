@@ -5,6 +5,7 @@
 // include common/texels.wgsl
 // include common/conv2d.wgsl
 // include common/origin.wgsl
+const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
@@ -54,10 +55,11 @@ fn put_all(pixel: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
   put(pixel + (lane ^ 7u), column, (*acc)[7]);
 }
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) lane: u32) {
-  let tile = (wid.z * count.y + wid.y) * 32u;
+        @builtin(subgroup_invocation_id) id: u32) {
+  let lane = id % 8u;
+  let tile = ((wid.z * count.y + wid.y) * (LANES / 8u) + id / 8u) * 32u;
   let column = wid.x * 8u + lane;
   let own = min(column, params.c_out / 4u - 1u);
   let p0 = origin(params, tile + lane);
@@ -77,10 +79,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let w1 = weight(ky, 4u * t + 1u, own);
     let w2 = weight(ky, 4u * t + 2u, own);
     let w3 = weight(ky, 4u * t + 3u, own);
-    accumulate(&acc0, load(p0, ky, t), w0, w1, w2, w3, lane);
-    accumulate(&acc1, load(p1, ky, t), w0, w1, w2, w3, lane);
-    accumulate(&acc2, load(p2, ky, t), w0, w1, w2, w3, lane);
-    accumulate(&acc3, load(p3, ky, t), w0, w1, w2, w3, lane);
+    accumulate(&acc0, load(p0, ky, t), w0, w1, w2, w3, id);
+    accumulate(&acc1, load(p1, ky, t), w0, w1, w2, w3, id);
+    accumulate(&acc2, load(p2, ky, t), w0, w1, w2, w3, id);
+    accumulate(&acc3, load(p3, ky, t), w0, w1, w2, w3, id);
     t += 1u;
     let row_done = t >= steps;
     t = select(t, 0u, row_done);

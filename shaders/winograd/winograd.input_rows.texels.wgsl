@@ -1,23 +1,26 @@
-// As naive, for c_in a multiple of 4, on software Vulkan: x in texels, a subgroup of 8 owns the four rows of one band and
-// panel. It walks along the columns without a division, and each input row is loaded once for the two or three sums in
+// As naive, for c_in a multiple of 4, on software Vulkan: x in texels, eight lanes own the four rows of one band and
+// panel. They walk along the columns without a division, and each input row is loaded once for the two or three sums in
 // which it occurs.
-// Grid: x, y = bands in rows, z = ceil(c_in / 32).
+// Grid: x, y = bands in rows, z = ceil(c_in / (4 LANES)).
 // include common/grid.wgsl
 // include common/texels.wgsl
 // include common/winograd_rows.wgsl
+const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> t: array<vec4<f32>>;
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
+        @builtin(local_invocation_index) id: u32) {
+  let lane = id % 8u;
+  let panel = wid.z * (LANES / 8u) + id / 8u;
   let band = linear_workgroup(wid, count);
-  if band >= bands(params) {
+  let depth = params.c_in / 4u;
+  if band >= bands(params) || panel * 8u >= depth {
     return;
   }
-  let depth = params.c_in / 4u;
-  let c = wid.z * 8u + lane;
+  let c = panel * 8u + lane;
   let n = band / ((params.oh + 1u) / 2u);
   let y = band % ((params.oh + 1u) / 2u) * 2u - params.pad_h;
   let real = c < depth;
@@ -25,7 +28,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let inside = (row < vec4<u32>(params.h)) & vec4<bool>(real);
   let from_row = (vec4<u32>(n * params.h) + row) * params.w * depth + c;
   let columns = width(params) + 2u;
-  let to = (wid.z * 4u * bands(params) + band) * columns * 8u + lane;
+  let to = (panel * 4u * bands(params) + band) * columns * 8u + lane;
   let step = bands(params) * columns * 8u;
   for (var i = 0u; i < columns; i++) {
     let column = i - params.pad_w;

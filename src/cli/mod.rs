@@ -116,6 +116,8 @@ enum Command {
 /// Runs the command line of this process; returns its exit code.
 pub fn main() -> std::process::ExitCode {
     let begun = std::time::Instant::now();
+    // SAFETY: the program begins here, with one thread.
+    unsafe { crate::gpu::vectors::widen() };
     let cli = Cli::parse();
     let level = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => "error",

@@ -31,7 +31,7 @@ impl Composed {
 /// An unknown include, a knob that the file does not declare, a value that it does not allow, a constant without a
 /// value; with file and line.
 pub fn compose(file: &str, source: &str, knobs: &[(String, u32)], params: Option<&Params>) -> Result<Composed, String> {
-    let declared = Knobs::declared(source);
+    let declared: Vec<_> = Knobs::declared(source).into_iter().chain(Knobs::subgroup(source)).collect();
     for (name, value) in knobs {
         match declared.iter().find(|(n, ..)| n == name) {
             None => return Err(format!("{file}: no knob `{name}` is declared")),
@@ -97,7 +97,7 @@ fn append(
             }
             continue;
         }
-        let knob = Knobs::declared(line).into_iter().next();
+        let knob = Knobs::declared(line).into_iter().chain(Knobs::subgroup(line)).next();
         match knob.and_then(|(name, ..)| knobs.iter().find(|(n, _)| *n == name)) {
             Some((name, value)) => out.text.push_str(&format!("const {name}: u32 = {value}u;")),
             None => out.text.push_str(line),

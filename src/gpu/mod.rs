@@ -13,6 +13,7 @@ pub mod spirv;
 #[cfg(feature = "driver-statistics")]
 pub mod statistics;
 mod transfer;
+pub mod vectors;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
 pub use runner::{AHEAD, HostTime, Loaded, Runner};

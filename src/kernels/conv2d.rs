@@ -7,7 +7,7 @@ pub mod split_k;
 
 use cases::cases;
 use families::*;
-pub(super) use families::{eight_lanes, multiple_of_4, one_group};
+pub(super) use families::{multiple_of_4, octets, one_group};
 
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};
@@ -219,7 +219,7 @@ pub static FORWARD: Kernel = Kernel {
                 exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
-            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), WIDE),
+            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), wide(k)),
         },
         Variant {
             name: "narrow",
@@ -229,21 +229,21 @@ pub static FORWARD: Kernel = Kernel {
                 exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
-            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), NARROW),
+            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), narrow(k)),
         },
         Variant {
             name: "lanes_any",
             file: "conv2d/conv2d.forward.lanes_any.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.lanes_any.wgsl"),
             supports: whole_input,
-            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), WIDE),
+            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), wide(k)),
         },
         Variant {
             name: "narrow_any",
             file: "conv2d/conv2d.forward.narrow_any.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.narrow_any.wgsl"),
             supports: whole_input,
-            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), NARROW),
+            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), narrow(k)),
         },
         Variant {
             name: "tiled",
@@ -311,7 +311,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
                 exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
-            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), WIDE),
+            grid: |p, k| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), wide(k)),
         },
         Variant {
             name: "narrow",
@@ -321,7 +321,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
                 exchange(t, p)?;
                 multiple_of_4(p, "c_in")
             },
-            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), NARROW),
+            grid: |p, k| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), narrow(k)),
         },
         Variant {
             name: "tiled",

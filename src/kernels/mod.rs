@@ -215,14 +215,21 @@ pub struct Knobs(pub Vec<(String, u32)>);
 impl Knobs {
     /// The defaults and allowed values that a shader file declares: `(name, default, allowed)`.
     pub fn declared(source: &str) -> Vec<(String, u32, Vec<u32>)> {
-        let parse = |line: &str| {
-            let (code, allowed) = line.split_once("// knob")?;
-            let (name, value) = code.trim().strip_prefix("const ")?.split_once(':')?;
-            let value = value.split_once('=')?.1.trim().trim_end_matches(';').trim_end_matches('u');
-            let allowed = allowed.split_whitespace().map(|v| v.parse().ok()).collect::<Option<Vec<u32>>>()?;
-            Some((name.trim().to_owned(), value.parse().ok()?, allowed))
-        };
-        source.lines().filter_map(parse).collect()
+        source.lines().filter_map(|line| Self::constant(line, "// knob")).collect()
+    }
+
+    /// The constant that must be the adapter's subgroup size, and the sizes that it may have, if a shader file declares
+    /// one: `const LANES: u32 = 8u; // subgroup 8 16`. It is set with the knobs, and is none: nobody chooses it.
+    pub fn subgroup(source: &str) -> Option<(String, u32, Vec<u32>)> {
+        source.lines().find_map(|line| Self::constant(line, "// subgroup"))
+    }
+
+    fn constant(line: &str, marker: &str) -> Option<(String, u32, Vec<u32>)> {
+        let (code, allowed) = line.split_once(marker)?;
+        let (name, value) = code.trim().strip_prefix("const ")?.split_once(':')?;
+        let value = value.split_once('=')?.1.trim().trim_end_matches(';').trim_end_matches('u');
+        let allowed = allowed.split_whitespace().map(|v| v.parse().ok()).collect::<Option<Vec<u32>>>()?;
+        Some((name.trim().to_owned(), value.parse().ok()?, allowed))
     }
 
     /// Every combination of the allowed values that a shader file declares.
@@ -311,6 +318,13 @@ impl Kernel {
             tuning::Choice::Chain(chain) => return (chain.record)(b, scope, &params, args),
             tuning::Choice::Variant(variant, knobs) => (variant, knobs),
         };
+        let lanes = Knobs::subgroup(variant.source);
+        let knobs: Vec<(String, u32)> = match (&lanes, b.target.subgroup) {
+            (Some((name, default, allowed)), Some(size)) if size != *default && allowed.contains(&size) => {
+                knobs.into_iter().chain([(name.clone(), size)]).collect()
+            }
+            _ => knobs,
+        };
         let textures = texels::declared(variant.source);
         let args = self
             .args
@@ -324,7 +338,7 @@ impl Kernel {
                 Ok(Arg { name: spec.name, view, access: spec.access })
             })
             .collect::<Result<_>>()?;
-        let declared = Knobs::declared(variant.source);
+        let declared: Vec<_> = Knobs::declared(variant.source).into_iter().chain(lanes).collect();
         let full = Knobs(
             declared
                 .iter()

@@ -191,7 +191,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
 
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     texels(t, p)?;
-    conv2d::eight_lanes(t)
+    conv2d::octets(t)
 }
 
 fn texels(t: &Target, _: &Params) -> std::result::Result<(), &'static str> {
@@ -340,10 +340,26 @@ pub static MULTIPLY: Kernel = Kernel {
             name: "lanes",
             file: "winograd/winograd.multiply.lanes.wgsl",
             source: include_str!("../../shaders/winograd/winograd.multiply.lanes.wgsl"),
-            supports: lanes,
+            supports: |t, p| {
+                texels(t, p)?;
+                if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
+            },
             grid: |p, _| {
                 let s = Shape::from(p);
                 [s.c_out.div_ceil(COLUMNS) as u32, s.blocks() as u32, 1]
+            },
+        },
+        Variant {
+            name: "lanes16",
+            file: "winograd/winograd.multiply.lanes16.wgsl",
+            source: include_str!("../../shaders/winograd/winograd.multiply.lanes16.wgsl"),
+            supports: |t, p| {
+                texels(t, p)?;
+                if t.subgroup == Some(16) { Ok(()) } else { Err("it needs subgroups of 16 lanes") }
+            },
+            grid: |p, _| {
+                let s = Shape::from(p);
+                [s.c_out.div_ceil(2 * COLUMNS) as u32, s.blocks() as u32, 1]
             },
         },
     ],

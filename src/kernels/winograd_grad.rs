@@ -7,7 +7,7 @@
 
 use super::case::{Case, CaseBuilder};
 use super::conv2d::{self, Geometry};
-use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use super::{Budget, Chain, Io, Kernel, Knobs, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Target, View};
 
@@ -67,9 +67,9 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     Ok(())
 }
 
-/// The `lanes` and `texels` variants need texels of four channels, the former subgroups of exactly eight lanes.
+/// The `lanes` and `texels` variants need texels of four channels, the former subgroups of eight or sixteen lanes.
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    conv2d::eight_lanes(t)?;
+    conv2d::octets(t)?;
     texels(t, p)
 }
 
@@ -95,10 +95,10 @@ fn record(b: &mut Builder, scope: &str, p: &Params, args: &[(&'static str, View)
     GRAD_WEIGHT.dispatch(b, scope, &p.0, &[("m", m), ("dw", arg("dw"))])
 }
 
-/// Grid of one subgroup per band and panel.
-fn by_band(p: &Params, channels: usize) -> [u32; 3] {
+/// Grid of eight lanes per band and panel.
+fn by_band(p: &Params, k: &Knobs, channels: usize) -> [u32; 3] {
     let [x, y, _] = linear_grid(bands(p));
-    [x, y, channels.div_ceil(32) as u32]
+    [x, y, channels.div_ceil(4 * k.get("LANES") as usize) as u32]
 }
 
 /// Calls `f(index in t, its channel, columns of t, image, first row of the patch or tile, transformed row)` for a
@@ -132,7 +132,7 @@ pub static INPUT_ROWS: Kernel = Kernel {
             file: "winograd/winograd.input_rows.texels.wgsl",
             source: include_str!("../../shaders/winograd/winograd.input_rows.texels.wgsl"),
             supports: texels,
-            grid: |p, _| by_band(p, p.u("c_in")),
+            grid: |p, k| by_band(p, k, p.u("c_in")),
         },
     ],
     twin: |io: &mut Io| {
@@ -156,7 +156,7 @@ pub static INPUT_ROWS: Kernel = Kernel {
         io.put("t", t);
     },
     budget: Budget::Sum(|_| 2),
-    flop: |p| left_len(p) as f64,
+    flop: |_| 0.0,
     cases: || {
         cases(|c, g, p| {
             let (x, t) = (c.operand("x", &[g.n, g.x_len()]), c.output("t", &[left_len(p)]));
@@ -182,7 +182,7 @@ pub static GRAD_ROWS: Kernel = Kernel {
             file: "winograd/winograd.grad_rows.texels.wgsl",
             source: include_str!("../../shaders/winograd/winograd.grad_rows.texels.wgsl"),
             supports: texels,
-            grid: |p, _| by_band(p, p.u("c_out")),
+            grid: |p, k| by_band(p, k, p.u("c_out")),
         },
     ],
     twin: |io: &mut Io| {
@@ -202,7 +202,7 @@ pub static GRAD_ROWS: Kernel = Kernel {
         io.put("t", t);
     },
     budget: Budget::Sum(|_| 2),
-    flop: |p| right_len(p) as f64 / 2.0,
+    flop: |_| 0.0,
     cases: || {
         cases(|c, g, p| {
             let (dy, t) = (c.operand("dy", &[g.n, g.y_len()]), c.output("t", &[right_len(p)]));
@@ -228,7 +228,13 @@ pub static ACCUMULATE: Kernel = Kernel {
             file: "winograd/winograd.accumulate.lanes.wgsl",
             source: include_str!("../../shaders/winograd/winograd.accumulate.lanes.wgsl"),
             supports: lanes,
-            grid: |p, _| [4 * p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32],
+            grid: |p, k| {
+                [
+                    p.u("c_in").div_ceil(32) as u32 * 32 / k.get("LANES"),
+                    p.u("c_out").div_ceil(32) as u32,
+                    p.u("splits") as u32,
+                ]
+            },
         },
     ],
     twin: |io: &mut Io| {
@@ -252,8 +258,8 @@ pub static ACCUMULATE: Kernel = Kernel {
         io.put("m", m);
     },
     budget: Budget::Sum(|p| (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"))),
-    // Four transformed columns for two columns of outputs.
-    flop: |p| 2.0 * 4.0 * (bands(p) * width(p) * 2 * p.u("c_in") * p.u("c_out")) as f64,
+    // That of the direct form, for the whole chain.
+    flop: |p| 18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_in")) as f64 * p.u("c_out") as f64,
     cases: || {
         cases(|c, _, p| {
             let (left, right) = (c.operand("left", &[left_len(p)]), c.operand("right", &[right_len(p)]));
@@ -299,7 +305,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
         io.put("dw", dw);
     },
     budget: Budget::Sum(|_| 3),
-    flop: |p| 7.0 * (p.u("splits") * row_len(p)) as f64,
+    flop: |_| 0.0,
     cases: || {
         cases(|c, _, p| {
             let m = c.operand("m", &[p.u("splits") * 4 * row_len(p)]);

@@ -3,15 +3,15 @@
 use crate::kernels::{Knobs, texels};
 use crate::plan::{AdapterClass, Params, Target};
 
-/// The `lanes` family needs one group, four-wide outputs and subgroups of exactly eight lanes.
+/// The `lanes` family needs one group, four-wide outputs and subgroups of eight or sixteen lanes.
 pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
-    eight_lanes(t)?;
+    octets(t)?;
     one_group(p)?;
     multiple_of_4(p, "c_out")
 }
 
-pub(in crate::kernels) fn eight_lanes(t: &Target) -> Result<(), &'static str> {
-    if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
+pub(in crate::kernels) fn octets(t: &Target) -> Result<(), &'static str> {
+    if matches!(t.subgroup, Some(8 | 16)) { Ok(()) } else { Err("it needs subgroups of 8 or 16 lanes") }
 }
 
 /// As [`lanes`], with operands in textures.
@@ -56,9 +56,9 @@ pub(in crate::kernels) fn one_group(p: &Params) -> Result<(), &'static str> {
 }
 
 /// Grid of 32 x 32 tiles of the weights, rows in x.
-pub(super) fn weight_tiles(p: &Params, _: &Knobs) -> [u32; 3] {
+pub(super) fn weight_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
     let rows = p.u("kh") * p.u("kw") * p.u("c_in");
-    [rows.div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
+    [rows.div_ceil(4 * k.get("LANES") as usize) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
 }
 
 pub(in crate::kernels) fn multiple_of_4(p: &Params, name: &str) -> Result<(), &'static str> {
@@ -72,9 +72,15 @@ pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
     if whole { Ok(()) } else { Err("the input is no whole number of texels") }
 }
 
-/// Rows and columns of the outputs of a subgroup.
-pub(super) const WIDE: [usize; 2] = [32, 32];
-pub(super) const NARROW: [usize; 2] = [64, 16];
+/// Rows and columns of the outputs of a subgroup, which has a tile for each eight lanes.
+pub(super) fn wide(k: &Knobs) -> [usize; 2] {
+    [4 * k.get("LANES") as usize, 32]
+}
+
+/// As [`wide`], for few columns.
+pub(super) fn narrow(k: &Knobs) -> [usize; 2] {
+    [8 * k.get("LANES") as usize, 16]
+}
 
 /// The tile that the knobs say.
 pub(super) fn knob_tile(k: &Knobs) -> [usize; 2] {

@@ -1,0 +1,272 @@
+// As lanes, on subgroups of 16 lanes (vectors of 512 bits): a subgroup owns 32 tiles x 32 columns. Lane l loads rows l and
+// l + 16 of v and columns l and l + 16 of u, and 16 shuffles meet all pairs: four loads for what takes lanes six.
+// Grid: x = ceil(c_out / 32), y = ceil(tiles / 32).
+// include common/texels.wgsl
+// include common/winograd.wgsl
+@group(0) @binding(0) var<uniform> params: Params; // baked
+@group(0) @binding(1) var v: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+// Element d: row lane ^ d, columns lane and lane + 16. Named by constants throughout: one variable index would keep the
+// whole in memory instead of registers.
+alias Rows = array<vec2<f32>, 16>;
+
+// The outputs of a tile: row by row.
+alias Outputs = array<Rows, 8>;
+
+fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, sum: vec2<f32>) -> vec2<f32> {
+  return vec2<f32>(fma(x.w, w0.w, fma(x.z, w0.z, fma(x.y, w0.y, fma(x.x, w0.x, sum.x)))),
+                   fma(x.w, w1.w, fma(x.z, w1.z, fma(x.y, w1.y, fma(x.x, w1.x, sum.y)))));
+}
+
+// Four channels of sixteen rows, one of them in this lane, times two columns.
+fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, lane: u32) {
+  (*acc)[0] = products(x, w0, w1, (*acc)[0]);
+  (*acc)[1] = products(subgroupShuffle(x, lane ^ 1u), w0, w1, (*acc)[1]);
+  (*acc)[2] = products(subgroupShuffle(x, lane ^ 2u), w0, w1, (*acc)[2]);
+  (*acc)[3] = products(subgroupShuffle(x, lane ^ 3u), w0, w1, (*acc)[3]);
+  (*acc)[4] = products(subgroupShuffle(x, lane ^ 4u), w0, w1, (*acc)[4]);
+  (*acc)[5] = products(subgroupShuffle(x, lane ^ 5u), w0, w1, (*acc)[5]);
+  (*acc)[6] = products(subgroupShuffle(x, lane ^ 6u), w0, w1, (*acc)[6]);
+  (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w0, w1, (*acc)[7]);
+  (*acc)[8] = products(subgroupShuffle(x, lane ^ 8u), w0, w1, (*acc)[8]);
+  (*acc)[9] = products(subgroupShuffle(x, lane ^ 9u), w0, w1, (*acc)[9]);
+  (*acc)[10] = products(subgroupShuffle(x, lane ^ 10u), w0, w1, (*acc)[10]);
+  (*acc)[11] = products(subgroupShuffle(x, lane ^ 11u), w0, w1, (*acc)[11]);
+  (*acc)[12] = products(subgroupShuffle(x, lane ^ 12u), w0, w1, (*acc)[12]);
+  (*acc)[13] = products(subgroupShuffle(x, lane ^ 13u), w0, w1, (*acc)[13]);
+  (*acc)[14] = products(subgroupShuffle(x, lane ^ 14u), w0, w1, (*acc)[14]);
+  (*acc)[15] = products(subgroupShuffle(x, lane ^ 15u), w0, w1, (*acc)[15]);
+}
+
+// Adds one of the 24 products to the eight outputs, with their factors.
+fn add(y: ptr<function, Outputs>, upper: vec4<f32>, lower: vec4<f32>, m: ptr<function, Rows>) {
+  (*y)[0][0] = fma(vec2<f32>(upper.x), (*m)[0], (*y)[0][0]);
+  (*y)[1][0] = fma(vec2<f32>(upper.y), (*m)[0], (*y)[1][0]);
+  (*y)[2][0] = fma(vec2<f32>(upper.z), (*m)[0], (*y)[2][0]);
+  (*y)[3][0] = fma(vec2<f32>(upper.w), (*m)[0], (*y)[3][0]);
+  (*y)[4][0] = fma(vec2<f32>(lower.x), (*m)[0], (*y)[4][0]);
+  (*y)[5][0] = fma(vec2<f32>(lower.y), (*m)[0], (*y)[5][0]);
+  (*y)[6][0] = fma(vec2<f32>(lower.z), (*m)[0], (*y)[6][0]);
+  (*y)[7][0] = fma(vec2<f32>(lower.w), (*m)[0], (*y)[7][0]);
+  (*y)[0][1] = fma(vec2<f32>(upper.x), (*m)[1], (*y)[0][1]);
+  (*y)[1][1] = fma(vec2<f32>(upper.y), (*m)[1], (*y)[1][1]);
+  (*y)[2][1] = fma(vec2<f32>(upper.z), (*m)[1], (*y)[2][1]);
+  (*y)[3][1] = fma(vec2<f32>(upper.w), (*m)[1], (*y)[3][1]);
+  (*y)[4][1] = fma(vec2<f32>(lower.x), (*m)[1], (*y)[4][1]);
+  (*y)[5][1] = fma(vec2<f32>(lower.y), (*m)[1], (*y)[5][1]);
+  (*y)[6][1] = fma(vec2<f32>(lower.z), (*m)[1], (*y)[6][1]);
+  (*y)[7][1] = fma(vec2<f32>(lower.w), (*m)[1], (*y)[7][1]);
+  (*y)[0][2] = fma(vec2<f32>(upper.x), (*m)[2], (*y)[0][2]);
+  (*y)[1][2] = fma(vec2<f32>(upper.y), (*m)[2], (*y)[1][2]);
+  (*y)[2][2] = fma(vec2<f32>(upper.z), (*m)[2], (*y)[2][2]);
+  (*y)[3][2] = fma(vec2<f32>(upper.w), (*m)[2], (*y)[3][2]);
+  (*y)[4][2] = fma(vec2<f32>(lower.x), (*m)[2], (*y)[4][2]);
+  (*y)[5][2] = fma(vec2<f32>(lower.y), (*m)[2], (*y)[5][2]);
+  (*y)[6][2] = fma(vec2<f32>(lower.z), (*m)[2], (*y)[6][2]);
+  (*y)[7][2] = fma(vec2<f32>(lower.w), (*m)[2], (*y)[7][2]);
+  (*y)[0][3] = fma(vec2<f32>(upper.x), (*m)[3], (*y)[0][3]);
+  (*y)[1][3] = fma(vec2<f32>(upper.y), (*m)[3], (*y)[1][3]);
+  (*y)[2][3] = fma(vec2<f32>(upper.z), (*m)[3], (*y)[2][3]);
+  (*y)[3][3] = fma(vec2<f32>(upper.w), (*m)[3], (*y)[3][3]);
+  (*y)[4][3] = fma(vec2<f32>(lower.x), (*m)[3], (*y)[4][3]);
+  (*y)[5][3] = fma(vec2<f32>(lower.y), (*m)[3], (*y)[5][3]);
+  (*y)[6][3] = fma(vec2<f32>(lower.z), (*m)[3], (*y)[6][3]);
+  (*y)[7][3] = fma(vec2<f32>(lower.w), (*m)[3], (*y)[7][3]);
+  (*y)[0][4] = fma(vec2<f32>(upper.x), (*m)[4], (*y)[0][4]);
+  (*y)[1][4] = fma(vec2<f32>(upper.y), (*m)[4], (*y)[1][4]);
+  (*y)[2][4] = fma(vec2<f32>(upper.z), (*m)[4], (*y)[2][4]);
+  (*y)[3][4] = fma(vec2<f32>(upper.w), (*m)[4], (*y)[3][4]);
+  (*y)[4][4] = fma(vec2<f32>(lower.x), (*m)[4], (*y)[4][4]);
+  (*y)[5][4] = fma(vec2<f32>(lower.y), (*m)[4], (*y)[5][4]);
+  (*y)[6][4] = fma(vec2<f32>(lower.z), (*m)[4], (*y)[6][4]);
+  (*y)[7][4] = fma(vec2<f32>(lower.w), (*m)[4], (*y)[7][4]);
+  (*y)[0][5] = fma(vec2<f32>(upper.x), (*m)[5], (*y)[0][5]);
+  (*y)[1][5] = fma(vec2<f32>(upper.y), (*m)[5], (*y)[1][5]);
+  (*y)[2][5] = fma(vec2<f32>(upper.z), (*m)[5], (*y)[2][5]);
+  (*y)[3][5] = fma(vec2<f32>(upper.w), (*m)[5], (*y)[3][5]);
+  (*y)[4][5] = fma(vec2<f32>(lower.x), (*m)[5], (*y)[4][5]);
+  (*y)[5][5] = fma(vec2<f32>(lower.y), (*m)[5], (*y)[5][5]);
+  (*y)[6][5] = fma(vec2<f32>(lower.z), (*m)[5], (*y)[6][5]);
+  (*y)[7][5] = fma(vec2<f32>(lower.w), (*m)[5], (*y)[7][5]);
+  (*y)[0][6] = fma(vec2<f32>(upper.x), (*m)[6], (*y)[0][6]);
+  (*y)[1][6] = fma(vec2<f32>(upper.y), (*m)[6], (*y)[1][6]);
+  (*y)[2][6] = fma(vec2<f32>(upper.z), (*m)[6], (*y)[2][6]);
+  (*y)[3][6] = fma(vec2<f32>(upper.w), (*m)[6], (*y)[3][6]);
+  (*y)[4][6] = fma(vec2<f32>(lower.x), (*m)[6], (*y)[4][6]);
+  (*y)[5][6] = fma(vec2<f32>(lower.y), (*m)[6], (*y)[5][6]);
+  (*y)[6][6] = fma(vec2<f32>(lower.z), (*m)[6], (*y)[6][6]);
+  (*y)[7][6] = fma(vec2<f32>(lower.w), (*m)[6], (*y)[7][6]);
+  (*y)[0][7] = fma(vec2<f32>(upper.x), (*m)[7], (*y)[0][7]);
+  (*y)[1][7] = fma(vec2<f32>(upper.y), (*m)[7], (*y)[1][7]);
+  (*y)[2][7] = fma(vec2<f32>(upper.z), (*m)[7], (*y)[2][7]);
+  (*y)[3][7] = fma(vec2<f32>(upper.w), (*m)[7], (*y)[3][7]);
+  (*y)[4][7] = fma(vec2<f32>(lower.x), (*m)[7], (*y)[4][7]);
+  (*y)[5][7] = fma(vec2<f32>(lower.y), (*m)[7], (*y)[5][7]);
+  (*y)[6][7] = fma(vec2<f32>(lower.z), (*m)[7], (*y)[6][7]);
+  (*y)[7][7] = fma(vec2<f32>(lower.w), (*m)[7], (*y)[7][7]);
+  (*y)[0][8] = fma(vec2<f32>(upper.x), (*m)[8], (*y)[0][8]);
+  (*y)[1][8] = fma(vec2<f32>(upper.y), (*m)[8], (*y)[1][8]);
+  (*y)[2][8] = fma(vec2<f32>(upper.z), (*m)[8], (*y)[2][8]);
+  (*y)[3][8] = fma(vec2<f32>(upper.w), (*m)[8], (*y)[3][8]);
+  (*y)[4][8] = fma(vec2<f32>(lower.x), (*m)[8], (*y)[4][8]);
+  (*y)[5][8] = fma(vec2<f32>(lower.y), (*m)[8], (*y)[5][8]);
+  (*y)[6][8] = fma(vec2<f32>(lower.z), (*m)[8], (*y)[6][8]);
+  (*y)[7][8] = fma(vec2<f32>(lower.w), (*m)[8], (*y)[7][8]);
+  (*y)[0][9] = fma(vec2<f32>(upper.x), (*m)[9], (*y)[0][9]);
+  (*y)[1][9] = fma(vec2<f32>(upper.y), (*m)[9], (*y)[1][9]);
+  (*y)[2][9] = fma(vec2<f32>(upper.z), (*m)[9], (*y)[2][9]);
+  (*y)[3][9] = fma(vec2<f32>(upper.w), (*m)[9], (*y)[3][9]);
+  (*y)[4][9] = fma(vec2<f32>(lower.x), (*m)[9], (*y)[4][9]);
+  (*y)[5][9] = fma(vec2<f32>(lower.y), (*m)[9], (*y)[5][9]);
+  (*y)[6][9] = fma(vec2<f32>(lower.z), (*m)[9], (*y)[6][9]);
+  (*y)[7][9] = fma(vec2<f32>(lower.w), (*m)[9], (*y)[7][9]);
+  (*y)[0][10] = fma(vec2<f32>(upper.x), (*m)[10], (*y)[0][10]);
+  (*y)[1][10] = fma(vec2<f32>(upper.y), (*m)[10], (*y)[1][10]);
+  (*y)[2][10] = fma(vec2<f32>(upper.z), (*m)[10], (*y)[2][10]);
+  (*y)[3][10] = fma(vec2<f32>(upper.w), (*m)[10], (*y)[3][10]);
+  (*y)[4][10] = fma(vec2<f32>(lower.x), (*m)[10], (*y)[4][10]);
+  (*y)[5][10] = fma(vec2<f32>(lower.y), (*m)[10], (*y)[5][10]);
+  (*y)[6][10] = fma(vec2<f32>(lower.z), (*m)[10], (*y)[6][10]);
+  (*y)[7][10] = fma(vec2<f32>(lower.w), (*m)[10], (*y)[7][10]);
+  (*y)[0][11] = fma(vec2<f32>(upper.x), (*m)[11], (*y)[0][11]);
+  (*y)[1][11] = fma(vec2<f32>(upper.y), (*m)[11], (*y)[1][11]);
+  (*y)[2][11] = fma(vec2<f32>(upper.z), (*m)[11], (*y)[2][11]);
+  (*y)[3][11] = fma(vec2<f32>(upper.w), (*m)[11], (*y)[3][11]);
+  (*y)[4][11] = fma(vec2<f32>(lower.x), (*m)[11], (*y)[4][11]);
+  (*y)[5][11] = fma(vec2<f32>(lower.y), (*m)[11], (*y)[5][11]);
+  (*y)[6][11] = fma(vec2<f32>(lower.z), (*m)[11], (*y)[6][11]);
+  (*y)[7][11] = fma(vec2<f32>(lower.w), (*m)[11], (*y)[7][11]);
+  (*y)[0][12] = fma(vec2<f32>(upper.x), (*m)[12], (*y)[0][12]);
+  (*y)[1][12] = fma(vec2<f32>(upper.y), (*m)[12], (*y)[1][12]);
+  (*y)[2][12] = fma(vec2<f32>(upper.z), (*m)[12], (*y)[2][12]);
+  (*y)[3][12] = fma(vec2<f32>(upper.w), (*m)[12], (*y)[3][12]);
+  (*y)[4][12] = fma(vec2<f32>(lower.x), (*m)[12], (*y)[4][12]);
+  (*y)[5][12] = fma(vec2<f32>(lower.y), (*m)[12], (*y)[5][12]);
+  (*y)[6][12] = fma(vec2<f32>(lower.z), (*m)[12], (*y)[6][12]);
+  (*y)[7][12] = fma(vec2<f32>(lower.w), (*m)[12], (*y)[7][12]);
+  (*y)[0][13] = fma(vec2<f32>(upper.x), (*m)[13], (*y)[0][13]);
+  (*y)[1][13] = fma(vec2<f32>(upper.y), (*m)[13], (*y)[1][13]);
+  (*y)[2][13] = fma(vec2<f32>(upper.z), (*m)[13], (*y)[2][13]);
+  (*y)[3][13] = fma(vec2<f32>(upper.w), (*m)[13], (*y)[3][13]);
+  (*y)[4][13] = fma(vec2<f32>(lower.x), (*m)[13], (*y)[4][13]);
+  (*y)[5][13] = fma(vec2<f32>(lower.y), (*m)[13], (*y)[5][13]);
+  (*y)[6][13] = fma(vec2<f32>(lower.z), (*m)[13], (*y)[6][13]);
+  (*y)[7][13] = fma(vec2<f32>(lower.w), (*m)[13], (*y)[7][13]);
+  (*y)[0][14] = fma(vec2<f32>(upper.x), (*m)[14], (*y)[0][14]);
+  (*y)[1][14] = fma(vec2<f32>(upper.y), (*m)[14], (*y)[1][14]);
+  (*y)[2][14] = fma(vec2<f32>(upper.z), (*m)[14], (*y)[2][14]);
+  (*y)[3][14] = fma(vec2<f32>(upper.w), (*m)[14], (*y)[3][14]);
+  (*y)[4][14] = fma(vec2<f32>(lower.x), (*m)[14], (*y)[4][14]);
+  (*y)[5][14] = fma(vec2<f32>(lower.y), (*m)[14], (*y)[5][14]);
+  (*y)[6][14] = fma(vec2<f32>(lower.z), (*m)[14], (*y)[6][14]);
+  (*y)[7][14] = fma(vec2<f32>(lower.w), (*m)[14], (*y)[7][14]);
+  (*y)[0][15] = fma(vec2<f32>(upper.x), (*m)[15], (*y)[0][15]);
+  (*y)[1][15] = fma(vec2<f32>(upper.y), (*m)[15], (*y)[1][15]);
+  (*y)[2][15] = fma(vec2<f32>(upper.z), (*m)[15], (*y)[2][15]);
+  (*y)[3][15] = fma(vec2<f32>(upper.w), (*m)[15], (*y)[3][15]);
+  (*y)[4][15] = fma(vec2<f32>(lower.x), (*m)[15], (*y)[4][15]);
+  (*y)[5][15] = fma(vec2<f32>(lower.y), (*m)[15], (*y)[5][15]);
+  (*y)[6][15] = fma(vec2<f32>(lower.z), (*m)[15], (*y)[6][15]);
+  (*y)[7][15] = fma(vec2<f32>(lower.w), (*m)[15], (*y)[7][15]);
+}
+
+var<private> hidden: u32;
+
+// Two columns of one output pixel.
+fn write(at: u32, column: u32, value: vec2<f32>) {
+  // Division is rounded correctly on a CPU; see `fifteenth` for why the divisor is hidden: wid.z is 0.
+  let fifteen = f32(15u + hidden);
+  if params.c_out % 32u == 0u || column < params.c_out { y[at] = value.x / fifteen; }
+  if params.c_out % 32u == 0u || column + 16u < params.c_out { y[at + 16u] = value.y / fifteen; }
+}
+
+// Four outputs side by side.
+fn put_row(at: u32, ox: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
+  write(at, column, a);
+  if params.ow % 4u == 0u || ox + 1u < params.ow { write(at + params.c_out, column, b); }
+  if params.ow % 4u == 0u || ox + 2u < params.ow { write(at + 2u * params.c_out, column, c); }
+  if params.ow % 4u == 0u || ox + 3u < params.ow { write(at + 3u * params.c_out, column, d); }
+}
+
+fn put_upper(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
+  if tiles(params) % 32u == 0u || tile < tiles(params) {
+    let p = place(params, tile);
+    put_row(((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
+  }
+}
+
+fn put_lower(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
+  let p = place(params, tile);
+  let oy = p.y * 2u + 1u;
+  if (tiles(params) % 32u == 0u || tile < tiles(params)) && (params.oh % 2u == 0u || oy < params.oh) {
+    put_row(((p.n * params.oh + oy) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
+  }
+}
+
+fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
+  put_upper(tile + (lane ^ 0u), column, (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0]);
+  put_lower(tile + (lane ^ 0u), column, (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0]);
+  put_upper(tile + (lane ^ 1u), column, (*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1]);
+  put_lower(tile + (lane ^ 1u), column, (*y)[4][1], (*y)[5][1], (*y)[6][1], (*y)[7][1]);
+  put_upper(tile + (lane ^ 2u), column, (*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2]);
+  put_lower(tile + (lane ^ 2u), column, (*y)[4][2], (*y)[5][2], (*y)[6][2], (*y)[7][2]);
+  put_upper(tile + (lane ^ 3u), column, (*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3]);
+  put_lower(tile + (lane ^ 3u), column, (*y)[4][3], (*y)[5][3], (*y)[6][3], (*y)[7][3]);
+  put_upper(tile + (lane ^ 4u), column, (*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4]);
+  put_lower(tile + (lane ^ 4u), column, (*y)[4][4], (*y)[5][4], (*y)[6][4], (*y)[7][4]);
+  put_upper(tile + (lane ^ 5u), column, (*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5]);
+  put_lower(tile + (lane ^ 5u), column, (*y)[4][5], (*y)[5][5], (*y)[6][5], (*y)[7][5]);
+  put_upper(tile + (lane ^ 6u), column, (*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6]);
+  put_lower(tile + (lane ^ 6u), column, (*y)[4][6], (*y)[5][6], (*y)[6][6], (*y)[7][6]);
+  put_upper(tile + (lane ^ 7u), column, (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7]);
+  put_lower(tile + (lane ^ 7u), column, (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
+  put_upper(tile + (lane ^ 8u), column, (*y)[0][8], (*y)[1][8], (*y)[2][8], (*y)[3][8]);
+  put_lower(tile + (lane ^ 8u), column, (*y)[4][8], (*y)[5][8], (*y)[6][8], (*y)[7][8]);
+  put_upper(tile + (lane ^ 9u), column, (*y)[0][9], (*y)[1][9], (*y)[2][9], (*y)[3][9]);
+  put_lower(tile + (lane ^ 9u), column, (*y)[4][9], (*y)[5][9], (*y)[6][9], (*y)[7][9]);
+  put_upper(tile + (lane ^ 10u), column, (*y)[0][10], (*y)[1][10], (*y)[2][10], (*y)[3][10]);
+  put_lower(tile + (lane ^ 10u), column, (*y)[4][10], (*y)[5][10], (*y)[6][10], (*y)[7][10]);
+  put_upper(tile + (lane ^ 11u), column, (*y)[0][11], (*y)[1][11], (*y)[2][11], (*y)[3][11]);
+  put_lower(tile + (lane ^ 11u), column, (*y)[4][11], (*y)[5][11], (*y)[6][11], (*y)[7][11]);
+  put_upper(tile + (lane ^ 12u), column, (*y)[0][12], (*y)[1][12], (*y)[2][12], (*y)[3][12]);
+  put_lower(tile + (lane ^ 12u), column, (*y)[4][12], (*y)[5][12], (*y)[6][12], (*y)[7][12]);
+  put_upper(tile + (lane ^ 13u), column, (*y)[0][13], (*y)[1][13], (*y)[2][13], (*y)[3][13]);
+  put_lower(tile + (lane ^ 13u), column, (*y)[4][13], (*y)[5][13], (*y)[6][13], (*y)[7][13]);
+  put_upper(tile + (lane ^ 14u), column, (*y)[0][14], (*y)[1][14], (*y)[2][14], (*y)[3][14]);
+  put_lower(tile + (lane ^ 14u), column, (*y)[4][14], (*y)[5][14], (*y)[6][14], (*y)[7][14]);
+  put_upper(tile + (lane ^ 15u), column, (*y)[0][15], (*y)[1][15], (*y)[2][15], (*y)[3][15]);
+  put_lower(tile + (lane ^ 15u), column, (*y)[4][15], (*y)[5][15], (*y)[6][15], (*y)[7][15]);
+}
+
+@compute @workgroup_size(16)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+  let quads = params.c_in / 4u;
+  let last = (params.c_out - 1u) / 16u;
+  let second = min(2u * wid.x + 1u, last) - 2u * wid.x;
+  var y0: Outputs;
+  var y1: Outputs;
+  for (var f = 0u; f < 24u; f++) {
+    let from_v = (wid.y * 24u + f) * quads * 32u + lane;
+    let from_u = (wid.x * 48u + f) * quads * 16u + lane;
+    var m0 = Rows();
+    var m1 = Rows();
+    for (var q = 0u; q < quads; q++) {
+      let w0 = textureLoad(u, texel(from_u + q * 16u));
+      let w1 = textureLoad(u, texel(from_u + (second * 24u * quads + q) * 16u));
+      accumulate(&m0, textureLoad(v, texel(from_v + q * 32u)), w0, w1, lane);
+      accumulate(&m1, textureLoad(v, texel(from_v + q * 32u + 16u)), w0, w1, lane);
+    }
+    let rows = output_rows(f / 6u);
+    let upper = rows.x * output_columns(f % 6u);
+    let lower = rows.y * output_columns(f % 6u);
+    add(&y0, upper, lower, &m0);
+    add(&y1, upper, lower, &m1);
+  }
+  hidden = wid.z;
+  let tile = wid.y * 32u;
+  let column = wid.x * 32u + lane;
+  put_all(tile, column, lane, &y0);
+  put_all(tile + 16u, column, lane, &y1);
+}
