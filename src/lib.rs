@@ -47,7 +47,8 @@
 //!    moments, count errors), and projections applied to any safetensors file.
 //! 9. [`profile`]: where the time of a step goes, held against what the adapter can do at best. [`figure`] draws.
 //!    [`mod@bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say.
-//! 10. [`cli`]: one file per subcommand.
+//! 10. [`report`]: what runs, sweeps and analyses left on disk, as one page with tables and figures.
+//! 11. [`cli`]: one file per subcommand.
 //!
 //! Below all of them: [`error`] (one type; each text names the place and the remedy), [`philox`] (the only source of
 //! randomness, a pure function that the shaders compute too) and [`files`] (files replaced whole or not at all).
@@ -69,4 +70,5 @@ pub mod model;
 pub mod philox;
 pub mod plan;
 pub mod profile;
+pub mod report;
 pub mod train;

@@ -5,7 +5,7 @@ use weightproof::cpu::Runner;
 use weightproof::error::Result;
 use weightproof::kernels::case::Fill;
 use weightproof::kernels::{
-    add, avgpool, batchnorm, conv2d, dropout, maxpool, norm_relu, relu, softmax_ce, square_hinge,
+    add, avgpool, batchnorm, bias, conv2d, dropout, maxpool, norm_relu, relu, softmax_ce, square_hinge,
 };
 use weightproof::plan::{Builder, Elem, Role, Step, Target, View};
 
@@ -144,6 +144,35 @@ fn a_convolution_passes_gradients_to_input_and_weights() {
 #[test]
 fn a_linear_layer_passes_gradients_to_input_and_weights() {
     convolution(conv2d::Geometry::linear(5, 7, 3));
+}
+
+/// y = x + bias, through a ReLU if `relu`; the sums keep away from its kink.
+fn biased(rows: usize, c: usize, relu: bool, limit: usize) {
+    let mut l = Layer::new();
+    l.b.target.limits.max_binding = limit;
+    let shift = uniform("bias", c);
+    let x = uniform("x", rows * c).into_iter().enumerate().map(|(i, x)| avoiding(vec![x], -shift[i % c])[0]).collect();
+    let (x, b, dy) = (l.with("x", &[rows, c], x), l.with("bias", &[c], shift), l.input("dy", &[rows, c]));
+    let (y, dx, db) = (l.output("y", &[rows, c]), l.output("dx", &[rows, c]), l.output("db", &[c]));
+    // The kernel works in place: on a copy of x.
+    let zeros = l.with("zeros", &[rows, c], vec![0.0; rows * c]);
+    add::forward(&mut l.b, "copy", rows, x, zeros, y).unwrap();
+    bias::forward(&mut l.b, "forward", rows, c, b, relu, y).unwrap();
+    if relu {
+        relu::backward(&mut l.b, "backward", rows, y, dy, dx).unwrap();
+    } else {
+        add::forward(&mut l.b, "backward", rows, dy, zeros, dx).unwrap();
+    }
+    bias::grad(&mut l.b, "backward", rows, c, dx, db).unwrap();
+    l.check_layer(&[("x", "dx"), ("bias", "db")]);
+}
+
+#[test]
+fn a_bias_gets_the_sum_of_the_gradients_of_its_channel() {
+    biased(6, 5, false, 1 << 20);
+    // Several blocks of rows, the last one short; then in windows of whole blocks.
+    biased(150, 3, true, 1 << 20);
+    biased(70, 64, true, 16 << 10);
 }
 
 #[test]

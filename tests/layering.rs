@@ -41,12 +41,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The loops, which join nets, data and a runner.
     ("eval", &["model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
+    // Pages of what the loops wrote. It runs nothing: no device, no data.
+    ("report", &["train", "eval", "figure", "model", "files", "error"]),
     // The command line: everything.
     (
         "cli",
         &[
-            "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels", "plan", "gpu", "data",
-            "error",
+            "report", "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels", "plan",
+            "gpu", "data", "error",
         ],
     ),
     ("main", &["cli"]),

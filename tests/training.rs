@@ -8,6 +8,7 @@ mod small;
 use serde_json::Value;
 use weightproof::check;
 use weightproof::gpu::{Readback, Runner};
+use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{projections, relu};
 use weightproof::model::Network;
 use weightproof::plan::{Builder, Elem, Role, Step, Target};
@@ -156,6 +157,58 @@ fn three_steps_agree_with_an_independent_implementation() {
     let metrics = s.runner.read("metrics", 12).unwrap();
     let losses: Vec<f32> = floats(&metrics).chunks(4).map(|row| row[0]).collect();
     close("losses", &losses, &numbers(&r["losses"]), allowed(&r, "losses"));
+}
+
+/// `tests/reference/nin_step.py`: biases with and without ReLU behind them, poolings that reach over the edge, no batch
+/// norm, softmax cross-entropy, SGD with momentum and with weight decay on the weights alone.
+#[test]
+fn three_steps_with_biases_agree_with_an_independent_implementation() {
+    let r: Value = serde_json::from_str(include_str!("reference/nin_step.json")).expect("the reference is JSON");
+    for unfused in [false, true] {
+        let network = small::nin();
+        let mut runner = Runner::new(common::device(true));
+        let target = Target { unfused, ..runner.device.target.clone() };
+        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
+        let single = loaded.plan.commands.iter().filter(|c| c.kernel == "relu.forward").count();
+        assert_eq!(single, if unfused { 4 } else { 0 });
+        let image = |i: u64| (((i * 37 + i * i * 5 + 11) % 101) as f64 / 50.0 - 1.0) as f32;
+        let images: Vec<f32> = (0..4 * 8 * 8 * 3).map(image).collect();
+        let mut weights = vec![0.0; network.parameters.len()];
+        for (t, k) in network.parameters.tensors.iter().zip((0..5u64).flat_map(|k| [k, k])) {
+            for i in 0..t.len() as u64 {
+                let weight =
+                    || (((i * 53 + i * i * 13 + 13 * k + 3) % 97) as f64 - 48.0) / 97.0 * (0.4 + 0.1 * k as f64);
+                let bias = || (((i * 29 + 5 * k + 4) % 13) as f64 - 3.0) / 20.0;
+                weights[t.offset + i as usize] = if t.projected { weight() } else { bias() } as f32;
+            }
+        }
+        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
+        runner.write("label", &[3, 1, 4, 1]).unwrap();
+        runner.write("weight", bytemuck::cast_slice(&weights)).unwrap();
+        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
+        let tensors = |words: &[u32], key: &Value, at: fn(&Tensor) -> usize, allowed: f64| {
+            for t in &network.parameters.tensors {
+                let (layer, what) = t.name.split_once('.').expect("layer and kind");
+                let got = &floats(words)[at(t)..at(t) + t.len()];
+                close(&t.name, got, &numbers(&key[layer][what]), allowed);
+            }
+        };
+        for number in 0..3 {
+            let step = Step { lr: 0.1, slot: number as u32, valid: 4, ..Step::at(1, number) };
+            runner.run(&loaded, &step).unwrap();
+            if number == 0 {
+                let read =
+                    |name: &str| runner.read_buffer(&loaded, loaded.plan.find(name).unwrap().0 as usize).unwrap();
+                close("logits", floats(&read("fc1.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
+                tensors(&read("grad"), &r["first"]["grad"], |t| t.grad_offset, allowed(&r, "grad"));
+            }
+        }
+        let words = runner.read("weight", network.parameters.len()).unwrap();
+        tensors(&words, &r["after_3"], |t| t.offset, allowed(&r, "after_3"));
+        let metrics = runner.read("metrics", 12).unwrap();
+        let losses: Vec<f32> = floats(&metrics).chunks(4).map(|row| row[0]).collect();
+        close("losses", &losses, &numbers(&r["losses"]), allowed(&r, "losses"));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ struct Segment {
   layer: u32,        // index for random draws
   clip: f32,         // c_k; NO_CLIP or more: none
   decay: f32,
+  rate: f32,         // multiplies the learning rate
 }
 struct Chunk { segment: u32, start: u32 }
 

@@ -221,7 +221,9 @@ impl Analyze {
             let data = subject.data(self.data.as_deref())?;
             let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
             let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
-            evaluator = Some(Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, moments)?);
+            let mut with_data = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, moments)?;
+            subject.upload(&mut runner, &mut with_data)?;
+            evaluator = Some(with_data);
         }
         let mut specimen = Specimen::new(&mut runner, network.clone(), weights, seed)?;
         for (i, &section) in asked.sections.iter().enumerate() {

@@ -19,8 +19,14 @@ use crate::train::subject::{self, Subject};
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct Eval {
-    /// A run folder, or a checkpoint that `train` wrote
+    /// A run folder, a checkpoint that `train` wrote, or with --preset a safetensors file from PyTorch
     run: PathBuf,
+    /// The preset of the network that the weights are for, where they are from elsewhere (models/README.md)
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
+    /// Change a key of the preset, e.g. --set data.test=1000
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Distortions, separated by commas: none,sign,addnorm:0.3 (`show --projections` lists them). Chains from left to
     /// right: sign+addnorm:0.2; of some layers: conv*:sign, or "sign except fc2"; several draws: "addnorm:0.3 x8"
     #[arg(long, value_name = "LIST", default_value = "none,sign,round")]
@@ -35,7 +41,7 @@ pub struct Eval {
     #[arg(long, value_name = "N")]
     moments_batches: Option<u64>,
     /// Moments of batch normalisation: re-computed on training images for each distortion, or trained, as training left
-    /// them: averages over the training images under the projection of training
+    /// them: averages over the training images under the projection of training, or those in a file from PyTorch
     #[arg(long, value_enum, default_value_t = Moments::Recomputed)]
     moments: Moments,
     /// Print one JSON object, with the errors in per cent by distortion (the mean of its draws), instead of the table
@@ -46,17 +52,17 @@ pub struct Eval {
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let distortions = Distortion::parse_list(&self.distort)?;
-        let subject = subject::open(&self.run, None, &[], self.data.as_deref())?;
-        let Subject { preset, network, weights, step, .. } = &subject;
+        let subject = subject::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
+        let Subject { preset, network, step, .. } = &subject;
         let device = global.open()?;
-        let data = subject.data(self.data.as_deref())?;
         // What can be refused is refused before anything is compiled.
         distortions.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
+        let data = subject.data(self.data.as_deref())?;
         let mut runner = Runner::new(device);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches);
         let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, batches as usize)?;
-        evaluator.set_weights(&mut runner, weights)?;
+        subject.upload(&mut runner, &mut evaluator)?;
         let seed = global.seed.unwrap_or(preset.seed);
         let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);

@@ -7,13 +7,16 @@ mod data;
 mod distort;
 mod eval;
 mod profile;
+mod report;
 mod show;
 mod train;
 mod tune;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -57,6 +60,9 @@ pub struct Global {
     /// More messages; -vv for even more ($RUST_LOG overrides)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
+    /// The command line, for the record; that of the process if it is not a step of another command.
+    #[arg(skip)]
+    command: Option<String>,
 }
 
 impl Global {
@@ -108,15 +114,35 @@ enum Command {
     Tune(tune::Tune),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
+    /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
+    Report(report::Report),
     /// Look inside: plans, shaders, adapters, presets, projections
     Show(show::Show),
     /// Fetch, verify or list data sets
     Data(data::Data),
 }
 
+impl Command {
+    fn run(self, global: &Global, begun: Instant) -> Result<ExitCode> {
+        match self {
+            Command::Train(c) => c.run(global, begun),
+            Command::Bench(c) => c.run(global),
+            Command::Tune(c) => c.run(global),
+            Command::Eval(c) => c.run(global),
+            Command::Analyze(c) => c.run(global),
+            Command::Report(c) => c.run(),
+            Command::Check(c) => c.run(global),
+            Command::Profile(c) => c.run(global, begun),
+            Command::Distort(c) => c.run(global),
+            Command::Show(c) => c.run(global),
+            Command::Data(c) => c.run(global),
+        }
+    }
+}
+
 /// Runs the command line of this process; returns its exit code.
-pub fn main() -> std::process::ExitCode {
-    let begun = std::time::Instant::now();
+pub fn main() -> ExitCode {
+    let begun = Instant::now();
     // SAFETY: the program begins here, with one thread.
     unsafe { crate::gpu::vectors::widen() };
     let cli = Cli::parse();
@@ -129,23 +155,11 @@ pub fn main() -> std::process::ExitCode {
     let env = env_logger::Env::default().default_filter_or(level);
     env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
     let global = &cli.global;
-    let done = match cli.command {
-        Command::Train(c) => c.run(global, begun),
-        Command::Bench(c) => c.run(global),
-        Command::Tune(c) => c.run(global),
-        Command::Eval(c) => c.run(global),
-        Command::Analyze(c) => c.run(global),
-        Command::Check(c) => c.run(global),
-        Command::Profile(c) => c.run(global, begun),
-        Command::Distort(c) => c.run(global),
-        Command::Show(c) => c.run(global),
-        Command::Data(c) => c.run(global),
-    };
-    match done {
+    match cli.command.run(global, begun) {
         Ok(code) => code,
         Err(e) => {
             eprintln!("error: {e}");
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
     }
 }
@@ -156,13 +170,20 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Exit code after Ctrl-C, as shells use it.
 const INTERRUPTED: u8 = 130;
 
+/// What Ctrl-C prints; none while it is not caught.
+static SAYS: Mutex<Option<&str>> = Mutex::new(None);
+
 /// From now on Ctrl-C sets the flag, once, and prints `message`; the second one ends the program at once.
 fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
+    let says = || SAYS.lock().unwrap_or_else(PoisonError::into_inner);
+    if says().replace(message).is_some() {
+        return Ok(&STOP);
+    }
     let handler = move || {
         if STOP.swap(true, Ordering::SeqCst) {
             std::process::exit(i32::from(INTERRUPTED));
         }
-        eprintln!("\n{message} (Ctrl-C again: at once)");
+        eprintln!("\n{} (Ctrl-C again: at once)", says().unwrap_or_default());
     };
     ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
     Ok(&STOP)

@@ -57,7 +57,8 @@ impl Train {
         let device = global.open()?;
         // After a second Ctrl-C the last checkpoint is intact.
         let stop = catch_ctrl_c("stopping after this step")?;
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let own = || std::env::args().collect::<Vec<_>>().join(" ");
+        let command = global.command.clone().unwrap_or_else(own);
         let Train { data, out, .. } = self;
         let options = train::Options { data, out, resume: saved, command, stop, quiet: global.quiet, started };
         let outcome = train::train(&preset, device, options)?;

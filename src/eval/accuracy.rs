@@ -30,8 +30,19 @@ pub enum Moments {
     /// of Merolla et al. 2016).
     Recomputed,
     /// As training left them: the averages over the training data under the projection of training (drawn anew for every
-    /// batch, as in training) with the final weights, whatever the distortion. A chip that is not calibrated.
+    /// batch, as in training) with the final weights, whatever the distortion; or those
+    /// that came with weights from elsewhere. A chip that is not calibrated.
     Trained,
+}
+
+impl Moments {
+    /// The word on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Moments::Recomputed => "recomputed",
+            Moments::Trained => "trained",
+        }
+    }
 }
 
 /// The images of an evaluation.
@@ -77,8 +88,9 @@ pub struct Evaluator {
     test_batch: usize,
     /// What was measured for the weights at hand.
     known: HashMap<Key, Score>,
-    /// The moments of training for the weights at hand and a seed.
-    trained: Option<(u64, Kept)>,
+    /// The moments of training for the weights at hand, and the seed of the draws under which they were averaged; none
+    /// where they came with the weights.
+    trained: Option<(Option<u64>, Kept)>,
 }
 
 impl Evaluator {
@@ -163,6 +175,14 @@ impl Evaluator {
     pub fn weights_changed(&mut self) {
         self.known.clear();
         self.trained = None;
+    }
+
+    /// Takes these for the moments of training of the weights at hand: those that came with weights from elsewhere, by the
+    /// names of [`Network::moments`].
+    pub fn set_trained(&mut self, moments: &[(String, Vec<f32>)]) {
+        self.known.clear();
+        let words = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect();
+        self.trained = Some((None, moments.iter().map(|(name, v)| (name.clone(), words(v))).collect()));
     }
 
     /// The data that it measures on.
@@ -319,7 +339,7 @@ impl Evaluator {
         if self.moments.is_none() {
             return Ok(true);
         }
-        if let Some((_, kept)) = self.trained.as_ref().filter(|(of, _)| *of == seed) {
+        if let Some((_, kept)) = self.trained.as_ref().filter(|(of, _)| of.is_none_or(|of| of == seed)) {
             for (name, words) in kept {
                 runner.write(name, words)?;
             }
@@ -334,7 +354,7 @@ impl Evaluator {
             let words = runner.read(&name, channels)?;
             Ok((name, words))
         };
-        self.trained = Some((seed, self.network.moments().into_iter().map(read).collect::<Result<_>>()?));
+        self.trained = Some((Some(seed), self.network.moments().into_iter().map(read).collect::<Result<_>>()?));
         Ok(true)
     }
 

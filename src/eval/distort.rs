@@ -104,7 +104,8 @@ fn project_all(
     Ok(bytemuck::cast_slice(&runner.read("projected", flat.len())?).to_vec())
 }
 
-fn decode(t: &TensorView) -> Vec<f32> {
+/// The elements of an f32, f16 or bf16 tensor.
+pub(crate) fn decode(t: &TensorView) -> Vec<f32> {
     match t.dtype() {
         Dtype::F16 => t.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
         Dtype::BF16 => t.data().chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),

@@ -5,10 +5,12 @@ mod accuracy;
 pub mod analysis;
 pub mod distort;
 mod draws;
+pub mod point;
 pub mod projector;
 pub(crate) mod resident;
 mod table;
 
 pub use accuracy::{Evaluator, Images, Moments, Score};
 pub use draws::{Draws, Spread};
+pub use point::{Point, Points};
 pub use table::table;

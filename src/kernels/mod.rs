@@ -9,6 +9,7 @@ pub mod add;
 pub mod avgpool;
 pub mod batch;
 pub mod batchnorm;
+pub mod bias;
 pub mod conv2d;
 pub mod distortion;
 pub mod dropout;
@@ -51,6 +52,8 @@ pub static KERNELS: &[&Kernel] = &[
     &conv2d::split_k::SUM,
     &relu::FORWARD,
     &relu::BACKWARD,
+    &bias::FORWARD,
+    &bias::GRAD,
     &batchnorm::PARTIAL,
     &batchnorm::COMBINE,
     &batchnorm::FORWARD,

@@ -19,7 +19,7 @@ pub const CHUNK: usize = 4096;
 const ALIGN: usize = 64;
 
 /// Words of a record of `segments`.
-const SEGMENT: usize = 9;
+const SEGMENT: usize = 10;
 
 /// Written as the clip bound where there is none; the shaders compare with `NO_CLIP`, which is a little less.
 const NO_CLIP: f32 = f32::MAX;
@@ -41,6 +41,8 @@ pub struct Tensor {
     pub clip: f32,
     /// Coefficient of weight decay: `decay * w` is added to the gradient.
     pub decay: f32,
+    /// Multiplies the learning rate.
+    pub rate: f32,
     /// Index for random draws, below 65,536. Set by [`Parameters::push`] to the position in the table.
     pub layer: u32,
     /// Inputs that one output sums over: all dimensions but the last, unless the maker of the tensor knows better.
@@ -65,6 +67,7 @@ impl Tensor {
             splits: 1,
             clip: f32::INFINITY,
             decay: 0.0,
+            rate: 1.0,
             layer: 0,
             projected: false,
             init_std: 0.0,
@@ -254,7 +257,7 @@ impl Parameters {
             let clip = if t.clip.is_finite() { t.clip } else { NO_CLIP };
             let words = [t.offset, t.grad_offset, t.len(), t.splits, first, t.chunks(), t.layer as usize];
             segments.extend(words.map(|w| u32::try_from(w).expect("an offset above 2^32 elements")));
-            segments.extend([clip.to_bits(), t.decay.to_bits()]);
+            segments.extend([clip, t.decay, t.rate].map(f32::to_bits));
             first += t.chunks();
         }
         let chunks = self.chunks().iter().flat_map(|c| [c.tensor as u32, c.start as u32]).collect();
@@ -309,6 +312,7 @@ pub(super) struct Segment {
     pub layer: u32,
     pub clip: f32,
     pub decay: f32,
+    pub rate: f32,
 }
 
 impl Segment {
@@ -325,6 +329,7 @@ impl Segment {
             layer: w[6],
             clip: f32::from_bits(w[7]),
             decay: f32::from_bits(w[8]),
+            rate: f32::from_bits(w[9]),
         }
     }
 

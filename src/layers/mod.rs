@@ -5,6 +5,7 @@
 
 mod batchnorm;
 mod conv2d;
+mod conv_relu;
 mod dropout;
 pub mod init;
 mod norm_relu;
@@ -13,6 +14,7 @@ mod relu;
 mod residual;
 
 pub use batchnorm::BatchNorm;
+pub use conv_relu::ConvRelu;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use norm_relu::NormRelu;

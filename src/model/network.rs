@@ -8,7 +8,7 @@ use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
 use crate::kernels::{batch, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
-use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layer, Layers, MaxPool, Mode, Net};
+use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
 use crate::plan::{AdapterClass, Builder, Elem, Plan, Precision, Role, Target, View};
 
@@ -140,9 +140,12 @@ impl Network {
         let mut out: Layers = vec![];
         let mut rest = shapes;
         while let Some(shape) = rest.first() {
+            if let preset::Layer::Linear(_) = shape.layer {
+                self.flattened.push((format!("{}.weight", shape.name), shape.input));
+            }
             let taken = match self.fused(preset, rest) {
                 Some((layer, taken)) => {
-                    out.push(Box::new(layer));
+                    out.push(layer);
                     taken
                 }
                 None => {
@@ -156,13 +159,19 @@ impl Network {
     }
 
     /// The layers at the beginning of `shapes` that share kernels, as one, and how many they are.
-    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(NormRelu, usize)> {
+    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(Box<dyn Layer>, usize)> {
+        let relu_at = |at: usize| {
+            let shape = shapes.get(at)?;
+            matches!(shape.layer, preset::Layer::Relu(_)).then(|| Relu { name: shape.name.clone() })
+        };
+        if let (Some(conv), Some(relu)) = (convolution(shapes.first()?).filter(|c| c.bias.is_some()), relu_at(1)) {
+            return Some((Box::new(ConvRelu { conv, relu }), 2));
+        }
         let pool = max_pool(shapes.first()?).filter(|p| p.geometry.tiles());
-        let taken = usize::from(pool.is_some()) + 2;
-        let [.., norm, relu] = shapes.get(..taken)? else { return None };
-        let preset::Layer::Relu(_) = relu.layer else { return None };
-        let norm = self.batch_norm(preset, norm)?;
-        Some((NormRelu { pool, norm, relu: Relu { name: relu.name.clone() } }, taken))
+        let at = usize::from(pool.is_some());
+        let relu = relu_at(at + 1)?;
+        let norm = self.batch_norm(preset, &shapes[at])?;
+        Some((Box::new(NormRelu { pool, norm, relu }), at + 2))
     }
 
     fn batch_norm(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Option<BatchNorm> {
@@ -177,25 +186,7 @@ impl Network {
         let (name, [h, w, c]) = (shape.name.clone(), shape.input);
         match &shape.layer {
             preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
-            preset::Layer::Conv2d(l) => Box::new(Conv2d {
-                name,
-                geometry: Geometry {
-                    n: 1,
-                    h,
-                    w,
-                    c_in: c,
-                    c_out: shape.output[2],
-                    kernel: l.kernel.0,
-                    stride: l.stride.0,
-                    pad: l.pad.0,
-                    groups: l.groups,
-                },
-                flattens: None,
-            }),
-            preset::Layer::Linear(_) => {
-                self.flattened.push((format!("{name}.weight"), shape.input));
-                Box::new(Conv2d::linear(&name, shape.input, shape.output[2]))
-            }
+            preset::Layer::Conv2d(_) | preset::Layer::Linear(_) => Box::new(convolution(shape).expect("it is one")),
             preset::Layer::BatchNorm(_) => Box::new(self.batch_norm(preset, shape).expect("it is one")),
             preset::Layer::Relu(_) => Box::new(Relu { name }),
             preset::Layer::MaxPool(_) => Box::new(max_pool(shape).expect("it is one")),
@@ -427,6 +418,25 @@ impl Network {
         let maxima = self.parameters.arrays(b).maxima;
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
+    }
+}
+
+/// A convolution or linear layer.
+fn convolution(shape: &preset::LayerShape) -> Option<Conv2d> {
+    let (name, [h, w, c], c_out) = (shape.name.clone(), shape.input, shape.output[2]);
+    let bias = |has: bool, rate: Option<f64>, of_weights: f64| has.then(|| rate.unwrap_or(of_weights) as f32);
+    match &shape.layer {
+        preset::Layer::Conv2d(l) => {
+            let (kernel, stride, pad) = (l.kernel.0, l.stride.0, l.pad.0);
+            let geometry = Geometry { n: 1, h, w, c_in: c, c_out, kernel, stride, pad, groups: l.groups };
+            let bias = bias(l.bias, l.bias_rate, l.rate);
+            Some(Conv2d { name, geometry, flattens: None, rate: l.rate as f32, bias })
+        }
+        preset::Layer::Linear(l) => {
+            let bias = bias(l.bias, l.bias_rate, l.rate);
+            Some(Conv2d { rate: l.rate as f32, bias, ..Conv2d::linear(&name, shape.input, c_out) })
+        }
+        _ => None,
     }
 }
 

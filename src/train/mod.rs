@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 mod diagnose;
+mod import;
 pub mod layout;
 pub mod record;
 mod run;
@@ -11,4 +12,4 @@ pub mod state;
 pub mod subject;
 mod watch;
 
-pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};
+pub use run::{Options, Outcome, evaluation_bar, load_data, network, same_preset, train};

@@ -45,7 +45,7 @@ pub struct EvalLine<'a> {
     pub step: u64,
     /// Epochs done.
     pub epoch: u64,
-    /// The projection of the weights in this evaluation.
+    /// The distortion of the weights in this evaluation.
     pub eval: &'a str,
     /// `validation` where the images held out were tested instead of the test images.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,6 +181,28 @@ pub fn best(dir: &Path) -> PathBuf {
 /// Path of the checkpoint of the run in `dir`.
 pub fn checkpoint(dir: &Path) -> PathBuf {
     dir.join("checkpoint.safetensors")
+}
+
+/// The files that make `dir` the folder of a run, but for the checkpoint.
+pub fn files(dir: &Path) -> [PathBuf; 2] {
+    [RUN, LOG].map(|name| dir.join(name))
+}
+
+/// The tests of the test images that the log of the run in `dir` has: steps done, and the distortion.
+///
+/// # Errors
+/// A log that cannot be read.
+pub fn tests(dir: &Path) -> Result<Vec<(u64, String)>> {
+    #[derive(Deserialize)]
+    struct Line {
+        step: u64,
+        eval: Option<String>,
+        part: Option<String>,
+    }
+    let path = dir.join(LOG);
+    let text = fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
+    let lines = text.lines().filter_map(|l| serde_json::from_str::<Line>(l).ok());
+    Ok(lines.filter(|l| l.part.is_none()).filter_map(|l| Some((l.step, l.eval?))).collect())
 }
 
 /// `run.json` of the run in `dir`.

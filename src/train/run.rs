@@ -205,8 +205,11 @@ fn say_other_variants(saved: &Checkpoint, now: &[(String, String)]) -> Result<()
 
 /// Whether the network is tested after `step` steps, if they are not the last.
 fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
-    let every = if preset.data.validation.is_some() { preset.eval.every.max(1) } else { preset.eval.every };
-    every > 0 && step > 0 && step.is_multiple_of(per_epoch) && (step / per_epoch).is_multiple_of(every)
+    let e = &preset.eval;
+    let never = e.every == 0 && e.every_steps == 0;
+    let epochs = if preset.data.validation.is_some() && never { 1 } else { e.every };
+    let is_due = |every: u64| every > 0 && step > 0 && step.is_multiple_of(every);
+    is_due(epochs.saturating_mul(per_epoch)) || is_due(e.every_steps)
 }
 
 /// What the time to the first step is made of.
@@ -466,7 +469,10 @@ impl Trainer<'_> {
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
 /// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
 /// and save, where the images stay.
-fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
+///
+/// # Errors
+/// Every key that differs, with both values.
+pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
     if !matches!(now.lr, Lr::Exponential { .. }) {

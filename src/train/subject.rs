@@ -1,12 +1,14 @@
-//! What is measured: a network with its weights, from a run folder or a checkpoint.
+//! What is measured: a network with its weights, from a run folder, a checkpoint, or a file of weights from elsewhere.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checkpoint::{self, Checkpoint, key};
-use super::{load_data, network, record, state};
+use super::checkpoint::{self, key};
+use super::{import, load_data, network, record, state};
 use crate::data::Prepared;
 use crate::error::{Error, Result};
+use crate::eval::Evaluator;
+use crate::gpu::Runner;
 use crate::model::Network;
 use crate::model::preset::Preset;
 
@@ -29,6 +31,16 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Gives an evaluator the weights, and the moments that came with them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn upload(&self, runner: &mut Runner, evaluator: &mut Evaluator) -> Result<()> {
+        evaluator.set_weights(runner, &self.weights)?;
+        self.moments.iter().for_each(|moments| evaluator.set_trained(moments));
+        Ok(())
+    }
+
     /// The data set of the preset, prepared, from `dir`; absent: from the default folder.
     ///
     /// # Errors
@@ -48,32 +60,42 @@ impl Subject {
     }
 }
 
-/// Opens what `path` names: a run folder or a checkpoint that `train` wrote. `sets` change keys of the preset,
+/// Opens what `path` names: a run folder or a checkpoint that `train` wrote, or a safetensors file with PyTorch's names
+/// and layouts for the network of `preset` (a file, or the name of a shipped one). `sets` change keys of the preset,
 /// `data_dir` is the folder of the data sets for presets whose images are not known without their files.
 ///
 /// # Errors
-/// A file that is missing, damaged or no checkpoint; a `preset` for a run, which has its own; weights of another network.
+/// A file that is missing, damaged or no safetensors file; a `preset` for a run, which has its own, or none for weights
+/// from elsewhere; weights of another network.
 pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
     let source = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
-    let saved = checkpoint::load(&source)?;
-    if preset.is_some() {
-        let message = "it carries its preset: leave --preset out, and change keys of it with --set KEY=VALUE";
-        return Err(Error::format(path, message));
+    match (checkpoint::is_one(&source)?, preset) {
+        (true, None) => of_checkpoint(source, name(path), sets, data_dir),
+        (false, Some(preset)) => of_weights(source, name(path), Preset::load(preset, sets)?, data_dir),
+        (true, Some(_)) => {
+            let message = "it carries its preset: leave --preset out, and change keys of it with --set KEY=VALUE";
+            Err(Error::format(path, message))
+        }
+        (false, None) => {
+            let message = "this is a plain file of weights, not a checkpoint that `train` wrote: say with --preset PRESET \
+                           which network they are for";
+            Err(Error::format(&source, message))
+        }
     }
-    of_checkpoint(saved, source, name(path), sets, data_dir)
 }
 
-fn of_checkpoint(
-    saved: Checkpoint,
-    source: PathBuf,
-    name: String,
-    sets: &[String],
-    data_dir: Option<&Path>,
-) -> Result<Subject> {
+fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
+    let saved = checkpoint::load(&source)?;
     let preset = Preset::from_toml(saved.text(key::PRESET)?)?.with(sets)?;
     let network = network_of(&preset, data_dir)?;
     let weights = state::weights(&network, &saved.tensors)?;
     Ok(Subject { preset, network, weights, step: saved.number(key::STEP)?, moments: None, source, name })
+}
+
+fn of_weights(source: PathBuf, name: String, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
+    let network = network_of(&preset, data_dir)?;
+    let import::Imported { weights, moments } = import::load(&source, &network, &preset.names)?;
+    Ok(Subject { preset, network, weights, step: 0, moments, source, name })
 }
 
 /// The network of a preset. The data are read only where nothing else knows their shape.

@@ -42,6 +42,40 @@ fn eval_prints_one_json_object_and_the_same_numbers_each_time() {
 }
 
 #[test]
+fn weights_from_elsewhere_are_tested_as_the_network_of_a_preset() {
+    let place = Place::new();
+    let at = |args: &str| -> Value { serde_json::from_str(&place.run(args).ok()).unwrap() };
+    // What PyTorch saved has the errors that PyTorch counts (tests/reference/torch_digits.py).
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference");
+    let file = format!("eval {folder}/torch_digits.safetensors --preset {folder}/torch_digits.toml --json");
+    let reference: Value = serde_json::from_str(include_str!("../reference/torch_digits.json")).unwrap();
+    for moments in ["recomputed", "trained"] {
+        let object = at(&format!("{file} --distort none,sign --moments {moments}"));
+        for name in ["none", "sign"] {
+            for (ours, theirs) in [("errors", "error"), ("losses", "loss")] {
+                let (got, want) = (&object[ours][name], &reference[moments][name][theirs]);
+                let off = (got.as_f64().unwrap() - want.as_f64().unwrap()).abs();
+                assert!(
+                    off < 1e-4 * want.as_f64().unwrap().max(1.0),
+                    "{moments}, {ours} {name}: {got}, PyTorch says {want}"
+                );
+            }
+        }
+    }
+
+    // The weights of a run without what else a checkpoint holds.
+    place.trained("run", "--set steps=20");
+    place.run("distort run/checkpoint.safetensors --with none -o plain.safetensors").ok();
+    let small = "--set width=0.25 --set batch=20 --set data.train=200 --set data.test=50";
+    let plain = at(&format!("eval plain.safetensors --preset demo/digits {small} --json"));
+    let run = at("eval run --json");
+    assert_eq!((&plain["errors"], &plain["losses"]), (&run["errors"], &run["losses"]));
+    place.run("eval plain.safetensors").refused(&["plain.safetensors", "--preset"]);
+    place.run("eval plain.safetensors --preset demo/digits").refused(&["conv1.weight", "shape", "nothing is loaded"]);
+    place.run("eval run --preset demo/digits").refused(&["run", "leave --preset out"]);
+}
+
+#[test]
 fn eval_takes_chains_layers_draws_and_the_moments_of_training() {
     let place = Place::new();
     place.trained("run", "--set steps=20");

@@ -11,6 +11,7 @@ mod files;
 mod interrupt;
 mod look;
 mod profile;
+mod report;
 mod resume;
 mod train;
 

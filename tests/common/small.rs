@@ -28,6 +28,31 @@ pub fn network(projection: &str) -> Network {
     parse(&PRESET.replace("\"sign\"", &format!("\"{projection}\"")))
 }
 
+/// The network of `tests/reference/nin_step.py`: biases, poolings in ceil mode, no batch norm, softmax, SGD.
+pub fn nin() -> Network {
+    parse(
+        r#"
+name = "small-nin"
+batch = 4
+epochs = 1
+loss = "softmax_ce"
+optimizer = { kind = "sgd", momentum = 0.9, weight_decay = 0.01 }
+lr = { kind = "constant", initial = 0.1 }
+data.set = "cifar10"
+layers = [
+  { conv2d = 6, kernel = 5, pad = 2, bias = true, bias_rate = 2 }, { relu = true },
+  { conv2d = 4, kernel = 1, bias = true, bias_rate = 2 }, { relu = true },
+  { maxpool = 3, stride = 2, ceil = true },
+  { conv2d = 6, kernel = 3, pad = 1, bias = true, bias_rate = 2 }, { relu = true },
+  { avgpool = 3, stride = 2, ceil = true },
+  { conv2d = 8, kernel = 1, bias = true, bias_rate = 2 }, { relu = true },
+  { avgpool = "global" },
+  { linear = 10, bias = true, rate = 0.1, output = true },
+]
+"#,
+    )
+}
+
 /// The network with 64 channels behind the first convolution, for batches of 128: 2 MiB of activations to cut into
 /// windows.
 pub fn wide() -> Network {

@@ -27,7 +27,7 @@ pub struct LayerShape {
     pub input: [usize; 3],
     /// Rows, columns, channels of an output image; a linear layer's is `[1, 1, features]`.
     pub output: [usize; 3],
-    /// Weights, without the gamma and beta of batch normalisation. A residual block's are its body's.
+    /// Weights, without biases and the gamma and beta of batch normalisation. A residual block's are its body's.
     pub weights: u64,
     /// Multiply-adds of a forward pass of one image. A residual block's are its body's.
     pub multiply_adds: u64,
