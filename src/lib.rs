@@ -44,7 +44,8 @@
 //! 6. [`cpu`]: the same plans by twins. [`check`] compares the two runners command by command.
 //! 7. [`data`]: data sets, whitening, batches from a second thread, downloads. It knows no networks.
 //! 8. [`train`]: the loop, schedules, run folders, checkpoints. [`eval`]: the test protocol (distort, re-compute the
-//!    moments, count errors), and projections applied to any safetensors file.
+//!    moments, count errors), and projections applied to any safetensors file. [`sweep`] joins them: trained runs under
+//!    lists of distortions, in points that are computed once and kept.
 //! 9. [`profile`]: where the time of a step goes, held against what the adapter can do at best. [`figure`] draws.
 //!    [`mod@bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say.
 //! 10. [`report`]: what runs, sweeps and analyses left on disk, as one page with tables and figures.
@@ -71,4 +72,5 @@ pub mod philox;
 pub mod plan;
 pub mod profile;
 pub mod report;
+pub mod sweep;
 pub mod train;

@@ -43,12 +43,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     // Pages of what the loops wrote. It runs nothing: no device, no data.
     ("report", &["train", "eval", "figure", "model", "files", "error"]),
+    // Trained networks under lists of distortions.
+    ("sweep", &["train", "eval", "model", "kernels", "gpu", "data", "error"]),
     // The command line: everything.
     (
         "cli",
         &[
-            "report", "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels", "plan",
-            "gpu", "data", "error",
+            "report", "sweep", "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels",
+            "plan", "gpu", "data", "error",
         ],
     ),
     ("main", &["cli"]),

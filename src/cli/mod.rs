@@ -9,6 +9,7 @@ mod eval;
 mod profile;
 mod report;
 mod show;
+mod sweep;
 mod train;
 mod tune;
 
@@ -102,6 +103,8 @@ enum Command {
     Train(train::Train),
     /// Test a trained network under distorted weights
     Eval(eval::Eval),
+    /// Error over the strength of distortions, for several runs: the points are kept, and no point is computed twice
+    Sweep(sweep::Sweep),
     /// Ask a trained network: effective bits, noise budgets, which layer suffers most, what becomes of weights and activity
     Analyze(analyze::Analyze),
     /// Self-test: every kernel against its twin on this adapter
@@ -129,6 +132,7 @@ impl Command {
             Command::Bench(c) => c.run(global),
             Command::Tune(c) => c.run(global),
             Command::Eval(c) => c.run(global),
+            Command::Sweep(c) => c.run(global),
             Command::Analyze(c) => c.run(global),
             Command::Report(c) => c.run(),
             Command::Check(c) => c.run(global),

@@ -13,6 +13,7 @@ mod look;
 mod profile;
 mod report;
 mod resume;
+mod sweep;
 mod train;
 
 use std::collections::BTreeMap;
