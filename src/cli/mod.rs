@@ -8,6 +8,7 @@ mod distort;
 mod eval;
 mod profile;
 mod report;
+mod reproduce;
 mod show;
 mod sweep;
 mod train;
@@ -107,6 +108,8 @@ enum Command {
     Sweep(sweep::Sweep),
     /// Ask a trained network: effective bits, noise budgets, which layer suffers most, what becomes of weights and activity
     Analyze(analyze::Analyze),
+    /// A table or figure of a paper by one command: trains, tests, sweeps, analyses and reports; goes on where it stopped
+    Reproduce(reproduce::Reproduce),
     /// Self-test: every kernel against its twin on this adapter
     Check(check::Check),
     /// Where the time goes, shader by shader: table, roofline, trace
@@ -135,6 +138,7 @@ impl Command {
             Command::Sweep(c) => c.run(global),
             Command::Analyze(c) => c.run(global),
             Command::Report(c) => c.run(),
+            Command::Reproduce(c) => c.run(global),
             Command::Check(c) => c.run(global),
             Command::Profile(c) => c.run(global, begun),
             Command::Distort(c) => c.run(global),

@@ -12,6 +12,7 @@ mod interrupt;
 mod look;
 mod profile;
 mod report;
+mod reproduce;
 mod resume;
 mod sweep;
 mod train;
