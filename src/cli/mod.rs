@@ -46,7 +46,8 @@ pub struct Global {
     /// user's cache folder)
     #[arg(long, global = true)]
     no_pipeline_cache: bool,
-    /// Run batch norm, ReLU and the pooling before them as separate kernels: to see what fusing them gains
+    /// Run batch norm, ReLU, the pooling before them and the convolutions around them as separate kernels: to see what
+    /// fusing them gains
     #[arg(long, global = true)]
     unfused: bool,
     /// No progress bars, no messages but errors

@@ -142,7 +142,11 @@ impl Network {
                     taken
                 }
                 None => {
-                    out.push(self.layer(preset, shape));
+                    let before_norm = rest.get(1).is_some_and(|next| matches!(next.layer, preset::Layer::BatchNorm(_)));
+                    out.push(match convolution(shape) {
+                        Some(layer) => Box::new(Conv2d { before_norm, ..layer }),
+                        None => self.layer(preset, shape),
+                    });
                     1
                 }
             };
@@ -157,8 +161,9 @@ impl Network {
         let taken = usize::from(pool.is_some()) + 2;
         let [.., norm, relu] = shapes.get(..taken)? else { return None };
         let preset::Layer::Relu(_) = relu.layer else { return None };
-        let norm = self.batch_norm(preset, norm)?;
-        Some((NormRelu { pool, norm, relu: Relu { name: relu.name.clone() } }, taken))
+        let (norm, relu) = (self.batch_norm(preset, norm)?, Relu { name: relu.name.clone() });
+        let reader = shapes.get(taken).and_then(convolution);
+        Some((NormRelu { pool, norm, relu, reader }, taken))
     }
 
     fn batch_norm(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Option<BatchNorm> {
@@ -173,21 +178,7 @@ impl Network {
         let (name, [h, w, c]) = (shape.name.clone(), shape.input);
         match &shape.layer {
             preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
-            preset::Layer::Conv2d(l) => Box::new(Conv2d {
-                name,
-                geometry: Geometry {
-                    n: 1,
-                    h,
-                    w,
-                    c_in: c,
-                    c_out: shape.output[2],
-                    kernel: l.kernel.0,
-                    stride: l.stride.0,
-                    pad: l.pad.0,
-                    groups: l.groups,
-                },
-                flattens: None,
-            }),
+            preset::Layer::Conv2d(_) => Box::new(convolution(shape).expect("it is one")),
             preset::Layer::Linear(_) => {
                 self.flattened.push((format!("{name}.weight"), shape.input));
                 Box::new(Conv2d::linear(&name, shape.input, shape.output[2]))
@@ -373,7 +364,7 @@ impl Network {
 
     fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Tensor {
         let [h, w, c] = self.input;
-        Tensor { view: b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), shape: self.input }
+        Tensor::new(b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), self.input)
     }
 
     /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.
@@ -391,6 +382,14 @@ impl Network {
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
     }
+}
+
+fn convolution(shape: &preset::LayerShape) -> Option<Conv2d> {
+    let preset::Layer::Conv2d(l) = &shape.layer else { return None };
+    let [h, w, c_in] = shape.input;
+    let (c_out, kernel, stride, pad) = (shape.output[2], l.kernel.0, l.stride.0, l.pad.0);
+    let geometry = Geometry { n: 1, h, w, c_in, c_out, kernel, stride, pad, groups: l.groups };
+    Some(Conv2d { name: shape.name.clone(), geometry, flattens: None, before_norm: false })
 }
 
 fn max_pool(shape: &preset::LayerShape) -> Option<MaxPool> {

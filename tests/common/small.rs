@@ -34,6 +34,26 @@ pub fn wide() -> Network {
     parse(&PRESET.replace("batch = 4", "batch = 128").replacen("conv2d = 4", "conv2d = 64", 1))
 }
 
+/// Convolutions between batch norms of every kind, on images of 8x8x3: before and after them, behind a pooling, in a
+/// residual block, whose sum is read by two.
+pub fn normalised() -> Network {
+    let layers = r#"
+  { conv2d = 8, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+  { conv2d = 12, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+  { conv2d = 12, kernel = 3, pad = 1 }, { maxpool = 2 }, { batchnorm = true }, { relu = true },
+  { residual = [
+    { conv2d = 12, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+    { conv2d = 12, kernel = 3, pad = 1 }, { batchnorm = true },
+  ] },
+  { batchnorm = true }, { relu = true },
+  { conv2d = 8, kernel = 1 }, { batchnorm = true }, { relu = true },
+  { linear = 10, output = true }, { batchnorm = true },
+]
+"#;
+    let (head, _) = PRESET.split_once("layers = [").expect("it has layers");
+    parse(&format!("{head}layers = [{layers}"))
+}
+
 /// Bytes a binding may have so that [`wide`] is cut.
 pub const NARROW: usize = 512 << 10;
 
