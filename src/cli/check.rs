@@ -41,7 +41,7 @@ impl Check {
             Some(name) => vec![kernels::find(name)?],
             None => KERNELS.to_vec(),
         };
-        let device = global.open()?;
+        let device = global.open_with(true)?;
         print(&format!("{}\n{:<30} {:<10} cases  worst error / budget\n", device.info, "kernel", "variant"))?;
         let mut failed = 0;
         for kernel in chosen {
@@ -73,7 +73,7 @@ fn bisect(preset: &str, sets: &[String], global: &Global) -> Result<ExitCode> {
     let preset = Preset::load(preset, &sets)?;
     let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
     let network = Network::without_data(&preset, input)?;
-    let device = global.open()?;
+    let device = global.open_for(&preset)?;
     print(&format!("{}\n", device.info))?;
     let target = device.target.clone();
     let mut runner = Runner::new(device);

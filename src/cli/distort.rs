@@ -31,7 +31,7 @@ pub struct Distort {
 impl Distort {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let projection = Projection::parse(&self.with)?;
-        let mut runner = Runner::new(global.open()?);
+        let mut runner = Runner::new(global.open_with(true)?);
         let seed = global.seed.unwrap_or(1);
         for line in distort::file(&mut runner, &self.file, &self.out, &projection, seed, self.draw)? {
             print(&format!("{line}\n"))?;

@@ -44,7 +44,7 @@ impl Eval {
         let saved = checkpoint::load(&path)?;
         let preset = Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?;
         let distortions = Projection::parse_list(&self.distort)?;
-        let device = global.open()?;
+        let device = global.open_for(&preset)?;
         let data = train::load_data(&preset, self.data.as_deref())?;
         let network = train::network(&preset, &data)?;
         let mut runner = Runner::new(device);

@@ -19,6 +19,7 @@ use crate::error::{Error, Result, suggest};
 use crate::files;
 use crate::gpu::{Device, Options};
 use crate::kernels::KERNELS;
+use crate::model::preset::{Preset, totals};
 
 /// Train convolutional networks with projected weights, and measure how robust they are to distorted weights.
 #[derive(Parser)]
@@ -57,8 +58,30 @@ pub struct Global {
     verbose: u8,
 }
 
+/// Operations of a training step below which a driver on the CPU is faster without its pool of threads. Waking the pool
+/// costs some 50 µs a dispatch, 3 ms a step; a second thread gains that where a step takes 10 ms and more.
+const SMALL_STEP: u64 = 200_000_000;
+
+/// Whether a training step of the preset is so small; not if its shapes are not known here.
+fn is_small(preset: &Preset) -> bool {
+    let Some(Ok(layers)) = preset.input().map(|input| preset.shapes(input)) else { return false };
+    // Forward, and the gradients of input and weights: three products per weight, two operations each.
+    6 * (preset.batch as u64).saturating_mul(totals(&layers).1) < SMALL_STEP
+}
+
 impl Global {
+    /// Opens the adapter for anything.
     fn open(&self) -> Result<Arc<Device>> {
+        self.open_with(false)
+    }
+
+    /// Opens the adapter for the network of a preset.
+    fn open_for(&self, preset: &Preset) -> Result<Arc<Device>> {
+        self.open_with(is_small(preset))
+    }
+
+    /// Opens the adapter; `small`: for work whose dispatches are small.
+    fn open_with(&self, small: bool) -> Result<Arc<Device>> {
         let mut forced = vec![];
         for text in &self.variant {
             let (kernel, variant) = text.split_once('=').ok_or_else(|| {
@@ -80,6 +103,7 @@ impl Global {
             rows: tune::own_rows()?,
             unfused: self.unfused,
             cache,
+            one_thread: small,
             ..Options::default()
         };
         let device = Device::open(&options)?;

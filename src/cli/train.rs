@@ -60,7 +60,7 @@ impl Train {
             Some(saved) if by_folder => Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?,
             _ => Preset::load(&self.preset, &sets)?,
         };
-        let device = global.open()?;
+        let device = global.open_for(&preset)?;
         let handler = || {
             if STOP.swap(true, Ordering::SeqCst) {
                 // The second Ctrl-C means now; the last checkpoint is intact.

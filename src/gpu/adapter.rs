@@ -1,7 +1,7 @@
 //! Adapters: which there are, opening one, and what goes wrong on it.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::cache::Cache;
 use crate::error::{Error, Result, suggest};
@@ -43,6 +43,29 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// See [`Target::unfused`].
     pub unfused: bool,
+    /// For small networks: lavapipe computes on the thread that it executes submits on, without its pool, whose waking
+    /// costs more than it gives there. What the first device of a process asks for holds for all, and `LP_NUM_THREADS` in
+    /// the environment comes before it. No result depends on it.
+    pub one_thread: bool,
+}
+
+/// The variable of the environment that tells lavapipe how many threads its pool has; 0: there is no pool.
+const POOL: &str = "LP_NUM_THREADS";
+
+/// Does what [`Options::one_thread`] asks for, before the driver is loaded for the first time; whether there is no pool.
+fn settle_pool(one_thread: bool) -> bool {
+    static POOLLESS: OnceLock<bool> = OnceLock::new();
+    *POOLLESS.get_or_init(|| match std::env::var_os(POOL) {
+        Some(given) => given == "0",
+        None => {
+            if one_thread {
+                // SAFETY: no thread of a driver that could read the environment meanwhile exists yet: every device is
+                // opened behind this. Rust's own readers take a lock.
+                unsafe { std::env::set_var(POOL, "0") };
+            }
+            one_thread
+        }
+    })
 }
 
 /// Errors that arrive when nobody waits for them.
@@ -114,6 +137,7 @@ impl Device {
     /// # Errors
     /// No adapter, none of that name or index, or one that refuses.
     pub fn open(options: &Options) -> Result<Device> {
+        let poolless = settle_pool(options.one_thread);
         let mut all = adapters();
         if all.is_empty() {
             return Err(Error::NoAdapter("no driver with compute shaders found".into()));
@@ -134,7 +158,10 @@ impl Device {
                 })?
             }
         };
-        let (info, adapter) = all.swap_remove(chosen);
+        let (mut info, adapter) = all.swap_remove(chosen);
+        if poolless && info.name.starts_with("llvmpipe") {
+            info.driver += ", one thread";
+        }
         let wanted = wgpu::Features::SUBGROUP
             | wgpu::Features::SHADER_INT64
             | wgpu::Features::TIMESTAMP_QUERY
