@@ -246,6 +246,13 @@ pub static FORWARD: Kernel = Kernel {
             grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), narrow(k)),
         },
         Variant {
+            name: "few",
+            file: "conv2d/conv2d.forward.few.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.few.wgsl"),
+            supports: |_, p| pointwise(p),
+            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), FEW),
+        },
+        Variant {
             name: "tiled",
             file: "conv2d/conv2d.forward.tiled.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.tiled.wgsl"),
@@ -324,6 +331,13 @@ pub static GRAD_INPUT: Kernel = Kernel {
             grid: |p, k| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), narrow(k)),
         },
         Variant {
+            name: "few",
+            file: "conv2d/conv2d.grad_input.few.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.few.wgsl"),
+            supports: |_, p| pointwise(p),
+            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), FEW),
+        },
+        Variant {
             name: "tiled",
             file: "conv2d/conv2d.grad_input.tiled.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.tiled.wgsl"),
@@ -390,6 +404,13 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             source: include_str!("../../shaders/conv2d/conv2d.grad_weight.texels_any.wgsl"),
             supports: exchange,
             grid: weight_tiles,
+        },
+        Variant {
+            name: "few",
+            file: "conv2d/conv2d.grad_weight.few.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.few.wgsl"),
+            supports: |_, p| pointwise(p),
+            grid: |p, _| [p.u("c_in").div_ceil(8) as u32, p.u("c_out").div_ceil(8) as u32, p.u("splits") as u32],
         },
         Variant {
             name: "tiled",

@@ -82,6 +82,16 @@ pub(super) fn narrow(k: &Knobs) -> [usize; 2] {
     [8 * k.get("LANES") as usize, 16]
 }
 
+/// The `few` family knows linear layers, and convolutions that are as good as one.
+pub(super) fn pointwise(p: &Params) -> Result<(), &'static str> {
+    one_group(p)?;
+    let one = ["kh", "kw", "stride_h", "stride_w"].iter().all(|name| p.u(name) == 1);
+    if one && p.u("pad_h") == 0 && p.u("pad_w") == 0 { Ok(()) } else { Err("the kernel is no 1 x 1 of stride 1") }
+}
+
+/// Rows and columns of the outputs of a workgroup of the `few` family.
+pub(super) const FEW: [usize; 2] = [8, 8];
+
 /// The tile that the knobs say.
 pub(super) fn knob_tile(k: &Knobs) -> [usize; 2] {
     [k.get("TILE_M") as usize, k.get("TILE_N") as usize]

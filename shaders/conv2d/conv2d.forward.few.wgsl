@@ -1,0 +1,46 @@
+// As conv2d.forward.naive for kernels of 1x1 at stride 1 without padding and one group: linear layers, of any width.
+// A workgroup owns 8 pixels x 8 output channels, an invocation one channel of them; x is read at addresses that all
+// invocations share, each weight once for 8 pixels.
+// Over naive on lavapipe, where a load whose address differs between the lanes is a loop over them: 6 times as fast at
+// 64 -> 10 features, the last layer of a small network.
+// Grid: ceil(c_out / 8) workgroups in x, ceil(pixels / 8) in y and z.
+// include common/conv2d.wgsl
+@group(0) @binding(0) var<uniform> params: Params; // baked
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let pixels = params.n * params.oh * params.ow;
+  let first = (wid.z * count.y + wid.y) * 8u;
+  if first >= pixels {
+    return;
+  }
+  let co = wid.x * 8u + lane;
+  let column = min(co, params.c_out - 1u);
+  // Behind the last pixel: that one again.
+  let p = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(pixels - 1u));
+  let q = min(vec4<u32>(first) + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(pixels - 1u));
+  let from_p = p * params.c_in;
+  let from_q = q * params.c_in;
+  var a = vec4<f32>(0.0);
+  var b = vec4<f32>(0.0);
+  for (var ci = 0u; ci < params.c_in; ci++) {
+    let weight = vec4<f32>(w[ci * params.c_out + column]);
+    a = fma(vec4<f32>(x[from_p.x + ci], x[from_p.y + ci], x[from_p.z + ci], x[from_p.w + ci]), weight, a);
+    b = fma(vec4<f32>(x[from_q.x + ci], x[from_q.y + ci], x[from_q.z + ci], x[from_q.w + ci]), weight, b);
+  }
+  if co >= params.c_out {
+    return;
+  }
+  y[p.x * params.c_out + co] = a.x;
+  if first + 1u < pixels { y[p.y * params.c_out + co] = a.y; }
+  if first + 2u < pixels { y[p.z * params.c_out + co] = a.z; }
+  if first + 3u < pixels { y[p.w * params.c_out + co] = a.w; }
+  if first + 4u < pixels { y[q.x * params.c_out + co] = b.x; }
+  if first + 5u < pixels { y[q.y * params.c_out + co] = b.y; }
+  if first + 6u < pixels { y[q.z * params.c_out + co] = b.z; }
+  if first + 7u < pixels { y[q.w * params.c_out + co] = b.w; }
+}
