@@ -15,9 +15,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let pixels = params.n * params.oh * params.ow;
   let first = (wid.z * count.y + wid.y) * 8u;
-  if first >= pixels {
-    return;
-  }
   let co = wid.x * 8u + lane;
   let column = min(co, params.c_out - 1u);
   // Behind the last pixel: that one again.
@@ -32,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     a = fma(vec4<f32>(x[from_p.x + ci], x[from_p.y + ci], x[from_p.z + ci], x[from_p.w + ci]), weight, a);
     b = fma(vec4<f32>(x[from_q.x + ci], x[from_q.y + ci], x[from_q.z + ci], x[from_q.w + ci]), weight, b);
   }
-  if co >= params.c_out {
+  if co >= params.c_out || first >= pixels {
     return;
   }
   y[p.x * params.c_out + co] = a.x;

@@ -15,9 +15,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let pixels = params.n * params.oh * params.ow;
   let first = (wid.z * count.y + wid.y) * 8u;
-  if first >= pixels {
-    return;
-  }
   let ci = wid.x * 8u + lane;
   let row = min(ci, params.c_in - 1u) * params.c_out;
   // Behind the last pixel: that one again.
@@ -32,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     a = fma(vec4<f32>(dy[from_p.x + co], dy[from_p.y + co], dy[from_p.z + co], dy[from_p.w + co]), weight, a);
     b = fma(vec4<f32>(dy[from_q.x + co], dy[from_q.y + co], dy[from_q.z + co], dy[from_q.w + co]), weight, b);
   }
-  if ci >= params.c_in {
+  if ci >= params.c_in || first >= pixels {
     return;
   }
   dx[p.x * params.c_in + ci] = a.x;
