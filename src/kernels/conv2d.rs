@@ -246,13 +246,6 @@ pub static FORWARD: Kernel = Kernel {
             grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), narrow(k)),
         },
         Variant {
-            name: "few",
-            file: "conv2d/conv2d.forward.few.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.few.wgsl"),
-            supports: |_, p| pointwise(p),
-            grid: |p, _| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), FEW),
-        },
-        Variant {
             name: "tiled",
             file: "conv2d/conv2d.forward.tiled.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.tiled.wgsl"),
