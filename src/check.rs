@@ -1,6 +1,9 @@
 //! Self-test on an adapter: every command of a plan on the device against its twin.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use crate::cpu;
 use crate::error::{Error, Result};
@@ -18,6 +21,49 @@ pub struct Worst {
     pub place: String,
 }
 
+/// What twins computed, by kernel, constants and operands: the variants and knobs of a kernel share their cases, and a
+/// twin in f64 takes longer than most of them.
+#[derive(Default)]
+struct Memo {
+    known: HashMap<[u8; 32], Vec<(usize, Values)>>,
+    /// Whether it remembers more than the last command: cases are small, the buffers of a network are not.
+    keeps: bool,
+}
+
+impl Memo {
+    /// The buffers that command `index` writes, with what its twin makes of `held`: the words of each of its buffers.
+    fn run(&mut self, cpu: &mut cpu::Runner, index: usize, held: &[Option<Vec<u32>>]) -> &[(usize, Values)] {
+        let c = &cpu.plan.commands[index];
+        let words = |b: usize| held[b].as_deref().expect("the operands of a command are held");
+        let mut key = Sha256::new();
+        key.update(format!("{} {:?}", c.kernel, c.params));
+        for a in &c.args {
+            let (b, v) = (a.view.buffer.0 as usize, a.view);
+            key.update(format!("{} {}", a.name, v.len));
+            if a.access.writes() {
+                key.update(format!("{b} {} {}", words(b).len(), v.offset));
+            }
+            if a.access.reads() {
+                key.update(bytemuck::cast_slice::<u32, u8>(&words(b)[v.offset..v.offset + v.len]));
+            }
+        }
+        let args = c.args.clone();
+        if !self.keeps {
+            self.known.clear();
+        }
+        self.known.entry(key.finalize().into()).or_insert_with(|| {
+            for b in args.iter().map(|a| a.view.buffer.0 as usize) {
+                cpu.write_words(b, words(b));
+            }
+            cpu.run_command(index);
+            let written = args.iter().filter(|a| a.access.writes()).map(|a| a.view.buffer.0 as usize);
+            let mut written: Vec<usize> = written.collect();
+            written.dedup();
+            written.into_iter().map(|b| (b, cpu.values(b).clone())).collect()
+        })
+    }
+}
+
 /// Runs a plan that was loaded with separate transients command by command. Before each command the twins take over
 /// what the device holds, so that the comparison after it judges this command alone. Outside the views that a command
 /// writes, nothing may change. `exact` asks for equal bits, `one_sign` for the wider budget of sums whose terms have one
@@ -28,6 +74,16 @@ pub struct Worst {
 /// # Errors
 /// The first element beyond its budget or outside its view, with its scope; what the device reports.
 pub fn compare(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool) -> Result<Worst> {
+    compare_commands(runner, loaded, exact, one_sign, &mut Memo::default())
+}
+
+fn compare_commands(
+    runner: &mut Runner,
+    loaded: &Loaded,
+    exact: bool,
+    one_sign: bool,
+    memo: &mut Memo,
+) -> Result<Worst> {
     let plan = &loaded.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
     let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
@@ -35,23 +91,16 @@ pub fn compare(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool
     for (i, c) in plan.commands.iter().enumerate() {
         for a in &c.args {
             let b = a.view.buffer.0 as usize;
-            let words = match held[b].take() {
-                Some(words) => words,
-                None => runner.read_buffer(loaded, b)?,
-            };
-            cpu.write_words(b, &words);
-            held[b] = Some(words);
+            if held[b].is_none() {
+                held[b] = Some(runner.read_buffer(loaded, b)?);
+            }
         }
         runner.run_commands(loaded, i..i + 1)?;
-        cpu.run_command(i);
         let budget = if exact { Budget::Exact } else { kernels::find(c.kernel)?.budget };
-        let mut written: Vec<usize> =
-            c.args.iter().filter(|a| a.access.writes()).map(|a| a.view.buffer.0 as usize).collect();
-        written.dedup();
-        for b in written {
-            let got = runner.read_buffer(loaded, b)?;
-            let before = held[b].replace(got.clone()).expect("read before the command");
-            compare_buffer(c, b, &before, &got, cpu.values(b), budget, one_sign, &mut worst)?;
+        for (b, want) in memo.run(&mut cpu, i, &held) {
+            let got = runner.read_buffer(loaded, *b)?;
+            let before = held[*b].replace(got.clone()).expect("read before the command");
+            compare_buffer(c, *b, &before, &got, want, budget, one_sign, &mut worst)?;
         }
     }
     Ok(worst)
@@ -120,28 +169,31 @@ fn compare_result(
     data: &[(String, Vec<u32>)],
     kernel: &'static Kernel,
     case: &Case,
+    memo: &mut Memo,
 ) -> Result<Worst> {
     let mut target = Target::baseline();
     target.forced = vec![("*".into(), "naive".into())];
     let plan = case.build(&target)?.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
     let at = |plan: &Plan, name: &str| plan.find(name).expect("both plans have the buffers of the case").0 as usize;
+    let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
     for (name, words) in data {
-        cpu.write_words(at(&plan, name), words);
+        held[at(&plan, name)] = Some(words.clone());
     }
     let budget = if case.exact { Budget::Exact } else { kernel.budget };
     let mut worst = Worst::default();
     for (i, c) in plan.commands.iter().enumerate() {
-        cpu.run_command(i);
+        let wants = memo.run(&mut cpu, i, &held);
         for a in c.args.iter().filter(|a| a.access.writes()) {
             let b = a.view.buffer.0 as usize;
+            let (_, want) = wants.iter().find(|(i, _)| *i == b).expect("a twin computes what its command writes");
             let name = &plan.buffers[b].name;
             let before = &data.iter().find(|(n, _)| n == name).expect("an output of the case").1;
             let mut got = runner.read_buffer(loaded, at(&loaded.plan, name))?;
             // Other commands of the case own the rest of the buffer.
             let view = a.view.offset..a.view.offset + a.view.len;
             (0..got.len()).filter(|e| !view.contains(e)).for_each(|e| got[e] = before[e]);
-            compare_buffer(c, b, before, &got, cpu.values(b), budget, case.one_sign, &mut worst)?;
+            compare_buffer(c, b, before, &got, want, budget, case.one_sign, &mut worst)?;
         }
     }
     Ok(worst)
@@ -162,14 +214,53 @@ pub struct Report {
     pub failures: Vec<String>,
 }
 
+/// Which of the shapes that shaders are compiled for a check covers: a driver on the CPU takes minutes to compile them all.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// The number of this share.
+    pub number: usize,
+    /// Of so many, each of which covers other shapes; what is not compiled by shape, and naive, is in each.
+    pub of: usize,
+}
+
+impl Share {
+    /// Everything.
+    pub const WHOLE: Share = Share { number: 0, of: 1 };
+}
+
+/// What the cases of a kernel share.
+struct Checker {
+    memo: Memo,
+    /// The shapes that shaders were to be compiled for so far, numbered.
+    shapes: HashMap<String, usize>,
+    share: Share,
+}
+
+impl Checker {
+    /// Whether the share covers what a plan has compiled for its shape.
+    fn covers(&mut self, plan: &Plan) -> bool {
+        let by_shape = |c: &&Command| {
+            let variant = kernels::find(c.kernel).ok().and_then(|k| k.variant(c.variant));
+            variant.is_some_and(Variant::baked)
+        };
+        let compiled = plan.commands.iter().filter(by_shape);
+        let key: String =
+            compiled.map(|c| format!("{} {} {:?} {:?};", c.kernel, c.variant, c.knobs, c.params)).collect();
+        let next = self.shapes.len();
+        key.is_empty() || *self.shapes.entry(key).or_insert(next) % self.share.of == self.share.number
+    }
+}
+
 /// Runs the cases of every variant of a kernel: against the twin, and once more in one submit, which must give the same
 /// bits. The result of a chain is held against the kernel's own twin besides.
 ///
 /// # Errors
 /// What the device reports; a case that cannot be planned.
-pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report>> {
+pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share) -> Result<Vec<Report>> {
     let cases = (kernel.cases)();
     let mut reports = vec![];
+    let memo = Memo { keeps: true, ..Memo::default() };
+    let mut checker = Checker { memo, shapes: HashMap::new(), share };
     let chains = kernel.chains().map(|c| (c.name, None));
     for (variant, source) in kernel.variants.iter().map(|v| (v.name, Some(v.source))).chain(chains) {
         let mut runner = Runner::new(device.clone());
@@ -181,7 +272,7 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report
             };
             let runs: Vec<bool> = knobs
                 .iter()
-                .map(|knobs| run_case(&mut runner, kernel, source.is_none(), case, knobs, &mut report))
+                .map(|knobs| run_case(&mut runner, kernel, source.is_none(), case, knobs, &mut report, &mut checker))
                 .collect::<Result<_>>()?;
             report.cases += usize::from(runs.contains(&true));
         }
@@ -190,7 +281,8 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel) -> Result<Vec<Report
     Ok(reports)
 }
 
-/// Runs one case of the variant or chain of a report, with some knobs; false if it cannot run on this adapter.
+/// Runs one case of the variant or chain of a report, with some knobs; false if it cannot run on this adapter or is in
+/// another share.
 fn run_case(
     runner: &mut Runner,
     kernel: &'static Kernel,
@@ -198,6 +290,7 @@ fn run_case(
     case: &Case,
     knobs: &Knobs,
     report: &mut Report,
+    checker: &mut Checker,
 ) -> Result<bool> {
     let settings: Vec<String> = knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut target = runner.device.target.clone();
@@ -206,6 +299,10 @@ fn run_case(
         Err(Error::Unsupported { .. }) => return Ok(false),
         other => other?,
     };
+    if report.variant != "naive" && !checker.covers(&built.plan) {
+        return Ok(false);
+    }
+    let memo = &mut checker.memo;
     let at = format!("\"{}\" {}", case.name, settings.join(" "));
     runner.clear();
     // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
@@ -218,13 +315,13 @@ fn run_case(
         (0..loaded.plan.buffers.len()).map(|i| runner.read_buffer(loaded, i)).collect()
     };
     let loaded = load(runner)?;
-    match compare(runner, &loaded, case.exact, case.one_sign) {
+    match compare_commands(runner, &loaded, case.exact, case.one_sign, memo) {
         Ok(w) if w.share > report.worst.share => report.worst = w,
         Ok(_) => {}
         Err(e) => report.failures.push(format!("{}: {e}", at.trim())),
     }
     if chain {
-        match compare_result(runner, &loaded, &built.data, kernel, case) {
+        match compare_result(runner, &loaded, &built.data, kernel, case, memo) {
             Ok(w) if w.share > report.worst.share => report.worst = w,
             Ok(_) => {}
             Err(e) => report.failures.push(format!("{}, as a whole: {e}", at.trim())),

@@ -44,10 +44,12 @@
 //! 6. [`cpu`]: the same plans by twins. [`check`] compares the two runners command by command.
 //! 7. [`data`]: data sets, whitening, batches from a second thread, downloads. It knows no networks.
 //! 8. [`train`]: the loop, schedules, run folders, checkpoints. [`eval`]: the test protocol (distort, re-compute the
-//!    moments, count errors), and projections applied to any safetensors file.
+//!    moments, count errors), and projections applied to any safetensors file. [`sweep`] joins them: trained runs under
+//!    lists of distortions, in points that are computed once and kept.
 //! 9. [`profile`]: where the time of a step goes, held against what the adapter can do at best. [`figure`] draws.
 //!    [`mod@bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say.
-//! 10. [`cli`]: one file per subcommand.
+//! 10. [`report`]: what runs, sweeps and analyses left on disk, as one page with tables and figures.
+//! 11. [`cli`]: one file per subcommand.
 //!
 //! Below all of them: [`error`] (one type; each text names the place and the remedy), [`philox`] (the only source of
 //! randomness, a pure function that the shaders compute too) and [`files`] (files replaced whole or not at all).
@@ -69,4 +71,6 @@ pub mod model;
 pub mod philox;
 pub mod plan;
 pub mod profile;
+pub mod report;
+pub mod sweep;
 pub mod train;

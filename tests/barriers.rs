@@ -144,7 +144,8 @@ fn forget_a_barrier() {
 
 /// Runs a few training steps with the transients in shared memory, then an evaluation's plans, and reads a result.
 fn train() {
-    let device = Arc::new(Device::open(&Options::default()).unwrap_or_else(|e| panic!("{e}")));
+    let device =
+        Arc::new(Device::open(&Options { one_thread: true, ..Options::default() }).unwrap_or_else(|e| panic!("{e}")));
     let network = small::network("stochm:0.5");
     let mut runner = Runner::new(device.clone());
     let run = |runner: &mut Runner, plan: weightproof::error::Result<Plan>, steps: u64| {

@@ -4,8 +4,9 @@
 use weightproof::cpu::Runner;
 use weightproof::error::Result;
 use weightproof::kernels::case::Fill;
+use weightproof::kernels::conv2d::fused;
 use weightproof::kernels::{
-    add, avgpool, batchnorm, conv2d, dropout, maxpool, norm_relu, relu, softmax_ce, square_hinge,
+    add, avgpool, batchnorm, bias, conv2d, dropout, maxpool, norm_relu, relu, softmax_ce, square_hinge,
 };
 use weightproof::plan::{Builder, Elem, Role, Step, Target, View};
 
@@ -144,6 +145,80 @@ fn a_convolution_passes_gradients_to_input_and_weights() {
 #[test]
 fn a_linear_layer_passes_gradients_to_input_and_weights() {
     convolution(conv2d::Geometry::linear(5, 7, 3));
+}
+
+/// y = x + bias, through a ReLU if `relu`; the sums keep away from its kink.
+fn biased(rows: usize, c: usize, relu: bool, limit: usize) {
+    let mut l = Layer::new();
+    l.b.target.limits.max_binding = limit;
+    let shift = uniform("bias", c);
+    let x = uniform("x", rows * c).into_iter().enumerate().map(|(i, x)| avoiding(vec![x], -shift[i % c])[0]).collect();
+    let (x, b, dy) = (l.with("x", &[rows, c], x), l.with("bias", &[c], shift), l.input("dy", &[rows, c]));
+    let (y, dx, db) = (l.output("y", &[rows, c]), l.output("dx", &[rows, c]), l.output("db", &[c]));
+    // The kernel works in place: on a copy of x.
+    let zeros = l.with("zeros", &[rows, c], vec![0.0; rows * c]);
+    add::forward(&mut l.b, "copy", rows, x, zeros, y).unwrap();
+    bias::forward(&mut l.b, "forward", rows, c, b, relu, y).unwrap();
+    if relu {
+        relu::backward(&mut l.b, "backward", rows, y, dy, dx).unwrap();
+    } else {
+        add::forward(&mut l.b, "backward", rows, dy, zeros, dx).unwrap();
+    }
+    bias::grad(&mut l.b, "backward", rows, c, dx, db).unwrap();
+    l.check_layer(&[("x", "dx"), ("bias", "db")]);
+}
+
+#[test]
+fn a_bias_gets_the_sum_of_the_gradients_of_its_channel() {
+    biased(6, 5, false, 1 << 20);
+    // Several blocks of rows, the last one short; then in windows of whole blocks.
+    biased(150, 3, true, 1 << 20);
+    biased(70, 64, true, 16 << 10);
+}
+
+/// A convolution that leaves the moments of its output, and one that reads that output through batch norm and ReLU.
+#[test]
+fn convolutions_around_a_batch_norm_that_is_never_stored_pass_its_gradients() {
+    // Two blocks of rows, the last one short.
+    let before = conv2d::Geometry {
+        n: 2,
+        h: 7,
+        w: 6,
+        c_in: 1,
+        c_out: 2,
+        kernel: [2, 2],
+        stride: [1, 1],
+        pad: [0, 1],
+        groups: 1,
+    };
+    let (h, w, c) = (before.oh(), before.ow(), before.c_out);
+    let after = conv2d::Geometry { h, w, c_in: c, c_out: 3, kernel: [3, 3], stride: [2, 2], pad: [1, 1], ..before };
+    let (n, rows) = (before.n, before.n * h * w);
+    let mut l = Layer::new();
+    let (x, w0, w1) =
+        (l.input("x", &[n, before.x_len()]), l.input("w0", &[before.w_len()]), l.input("w", &[after.w_len()]));
+    let (gamma, beta) = (l.input("gamma", &[c]), l.input("beta", &[c]));
+    let (dy, y) = (l.input("dy", &[n, after.y_len()]), l.output("y", &[n, after.y_len()]));
+    let (v, blocks) = (l.output("v", &[rows, c]), l.output("blocks", &[rows.div_ceil(fused::BLOCK), 2, c]));
+    let (mean, var, table) = (l.output("mean", &[c]), l.output("var", &[c]), l.output("table", &[norm_relu::TABLE, c]));
+    let (dz, dv, dx) = (l.output("dz", &[rows, c]), l.output("dv", &[rows, c]), l.output("dx", &[n, before.x_len()]));
+    let (dgamma, dbeta) = (l.output("dgamma", &[c]), l.output("dbeta", &[c]));
+    let (dw0, dw) = (l.output("dw0", &[1, before.w_len()]), l.output("dw", &[3, after.w_len()]));
+    let leaving = fused::Around { moments: Some(blocks), table: None };
+    fused::forward(&mut l.b, "before", &before, x, &leaving, w0, v).unwrap();
+    batchnorm::combine(&mut l.b, "statistics", rows, c, fused::BLOCK, blocks, [mean, var]).unwrap();
+    let channels = batchnorm::Channels { mean, var, gamma, eps: 1e-2 };
+    norm_relu::table(&mut l.b, "table", c, &channels, beta, table).unwrap();
+    let reading = fused::Around { moments: None, table: Some(table) };
+    fused::forward(&mut l.b, "after", &after, v, &reading, w1, y).unwrap();
+    conv2d::grad_weight_of(&mut l.b, "after", &after, v, Some(table), dy, dw, 3).unwrap();
+    conv2d::grad_input(&mut l.b, "after", &after, dy, w1, dz).unwrap();
+    let of = norm_relu::Backward { x: v, dy: dz, table, dgamma, dbeta };
+    norm_relu::sums(&mut l.b, "norm", rows, c, &of).unwrap();
+    norm_relu::backward(&mut l.b, "norm", rows, c, &of, dv).unwrap();
+    conv2d::grad_weight(&mut l.b, "before", &before, x, dv, dw0, 1).unwrap();
+    conv2d::grad_input(&mut l.b, "before", &before, dv, w0, dx).unwrap();
+    l.check_layer(&[("x", "dx"), ("w", "dw"), ("w0", "dw0"), ("gamma", "dgamma"), ("beta", "dbeta")]);
 }
 
 #[test]

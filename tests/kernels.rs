@@ -1,21 +1,26 @@
 //! Every case of every variant of every kernel against its twin, on the adapter at hand.
 //!
-//! `WEIGHTPROOF_KERNEL=conv2d` selects kernels by a part of the name, `WEIGHTPROOF_DEVICE` the adapter.
+//! `WEIGHTPROOF_KERNEL=conv2d` selects kernels by a part of the name, `WEIGHTPROOF_DEVICE` the adapter. A driver on the CPU
+//! takes minutes to compile all shaders twice: there the shapes that a shader is compiled for are checked in one of the
+//! two modes, by turns, unless `WEIGHTPROOF_SHAPES=all`. `weightproof check` runs them all as shipped.
 
 mod common;
 
 use sha2::{Digest, Sha256};
-use weightproof::check::check;
+use weightproof::check::{Share, check};
 use weightproof::kernels::{self, Budget, KERNELS, relu, texels};
-use weightproof::plan::{Builder, Elem, Role, TEXELS_PER_ROW};
+use weightproof::plan::{AdapterClass, Builder, Elem, Role, TEXELS_PER_ROW};
 
 fn run_all(checked: bool) {
     let device = common::device(checked);
     eprintln!("adapter: {}", device.info);
+    let all = std::env::var("WEIGHTPROOF_SHAPES").is_ok_and(|shapes| shapes == "all");
+    let by_turns = device.target.class == AdapterClass::Software && !all;
+    let share = if by_turns { Share { number: usize::from(checked), of: 2 } } else { Share::WHOLE };
     let only = std::env::var("WEIGHTPROOF_KERNEL").unwrap_or_default();
     let mut failures = vec![];
     for kernel in KERNELS.iter().filter(|k| k.name.contains(&only)) {
-        for r in check(&device, kernel).unwrap_or_else(|e| panic!("{}: {e}", kernel.name)) {
+        for r in check(&device, kernel, share).unwrap_or_else(|e| panic!("{}: {e}", kernel.name)) {
             eprintln!(
                 "{:<28} {:<10} {:>3} cases, worst {:.2} of its budget",
                 r.kernel, r.variant, r.cases, r.worst.share

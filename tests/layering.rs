@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use weightproof::kernels::COMMON;
+use weightproof::kernels::conv2d::PARTS;
 
 /// `(module, the modules it may name)`: one row per file or folder of `src/`, from the bottom up. A row names rows above
 /// it only, so there are no cycles. Tests inside a module obey its row.
@@ -41,12 +42,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The loops, which join nets, data and a runner.
     ("eval", &["model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
     ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
+    // Pages of what the loops wrote. It runs nothing: no device, no data.
+    ("report", &["train", "eval", "figure", "model", "files", "error"]),
+    // Trained networks under lists of distortions.
+    ("sweep", &["train", "eval", "model", "kernels", "gpu", "data", "error"]),
     // The command line: everything.
     (
         "cli",
         &[
-            "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels", "plan", "gpu", "data",
-            "error",
+            "report", "sweep", "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels",
+            "plan", "gpu", "data", "error",
         ],
     ),
     ("main", &["cli"]),
@@ -208,8 +213,8 @@ fn a_shader_is_called_folder_verb_variant() {
         let parts: Vec<&str> = stem.split('.').collect();
         let plain =
             |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        // A piece to include has one word: no entry point, no variant.
-        let piece = COMMON.iter().any(|(p, _)| path.ends_with(p));
+        // A piece to include has one word: no variant.
+        let piece = COMMON.iter().chain(PARTS).any(|(p, _)| path.ends_with(p));
         let good = if piece { parts.len() == 1 } else { parts.len() == 3 && parts[0] == folder };
         if !good || !parts.iter().all(plain) || path.components().count() != 3 {
             bad.push(path.display().to_string());

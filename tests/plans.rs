@@ -4,9 +4,11 @@
 #[path = "common/small.rs"]
 mod small;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use weightproof::kernels;
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::philox::philox4x32;
@@ -199,6 +201,12 @@ fn the_listing_of_a_training_step_is_as_it_was() {
     golden("small_windows", &plan(&small::wide(), windowed()));
     golden("cifar_vgg_baseline", &plan(&cifar_vgg(), Target::baseline()));
     golden("cifar_vgg_lavapipe", &plan(&cifar_vgg(), lavapipe()));
+    golden("cifar_vgg_discrete", &plan(&cifar_vgg(), discrete()));
+}
+
+/// A GPU without matrices of f16.
+fn discrete() -> Target {
+    Target { class: AdapterClass::Discrete, ..Target::baseline() }
 }
 
 /// A GPU with matrices of f16.
@@ -213,8 +221,9 @@ fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_with_ma
         let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &[set]).unwrap_or_else(|e| panic!("{e}"));
         let network = Network::new(&preset, [32, 32, 3], 10).unwrap_or_else(|e| panic!("{e}"));
         let plan = network.train_plan(&gpu()).unwrap_or_else(|e| panic!("{e}"));
-        let passes = ["conv2d.forward", "conv2d.grad_input", "conv2d.grad_weight"];
-        let convolutions: Vec<&Command> = plan.commands.iter().filter(|c| passes.contains(&c.kernel)).collect();
+        let parts = ["conv2d.forward_partial", "conv2d.sum_partials"];
+        let is_pass = |c: &&Command| c.kernel.starts_with("conv2d.") && !parts.contains(&c.kernel);
+        let convolutions: Vec<&Command> = plan.commands.iter().filter(is_pass).collect();
         // Eight layers, three passes; no gradient of the images, and the sum over 8192 inputs is made in parts.
         assert_eq!(convolutions.len(), 8 * 3 - 2);
         for c in convolutions {
@@ -234,12 +243,92 @@ fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_with_ma
     }
 }
 
+/// Kernels by scope, where they are convolutions or belong to a batch norm.
+fn fusable(plan: &Plan) -> BTreeMap<&str, Vec<&str>> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let families = ["conv2d", "batchnorm", "norm_relu"];
+    for c in plan.commands.iter().filter(|c| families.contains(&c.kernel.split('.').next().unwrap_or_default())) {
+        all.entry(&c.scope).or_default().push(c.kernel);
+    }
+    all
+}
+
+/// Before a convolution: normalisation and ReLU, unless it is a linear layer, or two read the map. After one: moments, unless
+/// pooling or a sum comes between. On GPUs alone.
+#[test]
+fn convolutions_take_over_what_batch_norms_around_them_leave_to_them() {
+    let network = small::normalised();
+    let plan = network.train_plan(&discrete()).expect("it fits");
+    let kernels = fusable(&plan);
+    let of = |scope: &str| kernels.get(scope).map_or(&[][..], |k| k.as_slice());
+    for (layer, forward) in [
+        ("conv1", "conv2d.forward_statistics"),
+        ("conv2", "conv2d.forward_normalised_statistics"),
+        ("conv3", "conv2d.forward_normalised"),
+        ("conv4", "conv2d.forward_statistics"),
+        ("conv5", "conv2d.forward_normalised_statistics"),
+        ("conv6", "conv2d.forward_normalised_statistics"),
+        ("fc1", "conv2d.forward"),
+    ] {
+        let backward =
+            if forward.contains("normalised") { "conv2d.grad_weight_normalised" } else { "conv2d.grad_weight" };
+        assert_eq!(of(&format!("{layer}.forward")), [forward]);
+        assert_eq!(of(&format!("{layer}.grad_weight")), [backward], "{layer}");
+    }
+    let (combine, both) = (vec!["batchnorm.combine"], vec!["batchnorm.partial", "batchnorm.combine"]);
+    let (table, stored) = (vec!["norm_relu.table"], vec!["norm_relu.table", "norm_relu.forward"]);
+    // Behind conv3 comes a pooling, before conv4 two read; behind the residual block, a sum; behind bn7, a linear layer.
+    for (norm, statistics, forward) in [
+        ("bn1", &combine, &table),
+        ("bn2", &combine, &table),
+        ("bn3", &both, &stored),
+        ("bn4", &combine, &table),
+        ("bn6", &both, &table),
+        ("bn7", &combine, &stored),
+    ] {
+        assert_eq!(of(&format!("{norm}.statistics")), statistics, "{norm}");
+        assert_eq!(of(&format!("{norm}.forward")), forward, "{norm}");
+    }
+    for target in [lavapipe(), Target { unfused: true, ..discrete() }] {
+        let plan = network.train_plan(&target).expect("it fits");
+        let taken = |c: &&Command| c.kernel.ends_with("normalised") || c.kernel.ends_with("statistics");
+        assert_eq!(plan.commands.iter().find(taken).map(|c| &c.scope), None, "{:?}", target.class);
+    }
+}
+
+/// Bytes that the commands of a plan move at least, but for one whose sums GPUs make in parts.
+fn traffic(plan: &Plan) -> f64 {
+    let work = |c: &Command| kernels::find(c.kernel).expect("a known kernel").work(c).bytes;
+    plan.commands.iter().filter(|c| c.scope != "fc1.forward").map(work).sum()
+}
+
+/// What a convolution takes over need not move: the map that its moments came from, and both ways of a normalised map. In
+/// exchange there are blocks of 64 rows of moments, and the table is read by both passes.
+#[test]
+fn fused_convolutions_save_what_the_maps_around_a_batch_norm_take() {
+    let network = cifar_vgg();
+    // As lavapipe without textures: the kernels of a GPU but for the convolutions.
+    let mut single = Target::baseline();
+    single.limits.max_texture = 0;
+    let [fused, apart] = [discrete(), single].map(|t| network.train_plan(&t).unwrap_or_else(|e| panic!("{e}")));
+    let map = |rows: usize, c: usize| 4.0 * (rows * c) as f64;
+    let maps = [(51_200, 128), (12_800, 128), (12_800, 256), (3200, 256), (3200, 512)];
+    let normalised: f64 = maps.iter().map(|&(rows, c)| 2.0 * map(rows, c)).sum();
+    let moments: f64 = [maps[0], maps[2], maps[4]].iter().map(|&(rows, c)| map(rows, c)).sum();
+    let tables: f64 = maps.iter().map(|&(_, c)| map(4, c)).sum();
+    // Written and read, where the first map has 800 blocks instead of 200.
+    let blocks = 2.0 * map(2 * (800 - 200), 128);
+    let saved = traffic(&apart) - traffic(&fused);
+    assert_eq!(saved, normalised + moments - tables - blocks);
+}
+
 #[test]
 fn every_plan_is_sound_on_every_target() {
     for (network, targets) in [
         (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::wide(), vec![lavapipe(), windowed()]),
-        (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused()]),
+        (small::normalised(), vec![lavapipe(), unfused(), discrete(), gpu()]),
+        (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), discrete()]),
     ] {
         for target in targets {
             for plan in [

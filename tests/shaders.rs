@@ -7,6 +7,7 @@ use std::path::Path;
 use weightproof::error::Error;
 use weightproof::gpu::compose::compose;
 use weightproof::gpu::reflect::{Reflected, reflect};
+use weightproof::kernels::conv2d::PARTS;
 use weightproof::kernels::{COMMON, KERNELS, Kernel, Knobs, Variant, texels, tuning};
 use weightproof::plan::{AdapterClass, Target};
 
@@ -79,7 +80,7 @@ fn every_variant_becomes_spirv_with_every_combination_of_knobs() {
 
 #[test]
 fn files_are_called_after_kernel_and_variant_and_none_lies_unused() {
-    let mut used: BTreeSet<String> = COMMON.iter().map(|(path, _)| (*path).into()).collect();
+    let mut used: BTreeSet<String> = COMMON.iter().chain(PARTS).map(|(path, _)| (*path).into()).collect();
     for kernel in KERNELS {
         for variant in kernel.variants {
             let folder = kernel.name.split('.').next().unwrap_or_default();
@@ -99,6 +100,19 @@ fn every_common_piece_parses_on_its_own_and_binds_nothing() {
         }
         let code = text.lines().map(|l| l.split("//").next().unwrap_or_default());
         assert!(code.clone().all(|l| !l.contains("@group") && !l.contains("@compute")), "{path}");
+    }
+}
+
+/// Parts are whole only in the files that include them, and the other tests see them there.
+#[test]
+fn every_part_is_of_some_variant_and_leaves_bindings_and_knobs_to_it() {
+    let texts = KERNELS.iter().flat_map(|k| k.variants).map(|v| v.source).chain(PARTS.iter().map(|(_, text)| *text));
+    let included: BTreeSet<&str> =
+        texts.flat_map(str::lines).filter_map(|l| l.trim().strip_prefix("// include ")).collect();
+    for (path, text) in PARTS {
+        assert!(included.contains(path), "nothing includes {path}");
+        let code = text.lines().map(|l| l.split("//").next().unwrap_or_default());
+        assert!(code.clone().all(|l| !l.contains("@group")) && Knobs::declared(text).is_empty(), "{path}");
     }
 }
 

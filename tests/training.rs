@@ -7,10 +7,12 @@ mod small;
 
 use serde_json::Value;
 use weightproof::check;
-use weightproof::gpu::{Readback, Runner};
+use weightproof::gpu::{Loaded, Readback, Runner};
+use weightproof::kernels::conv2d::fused;
+use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{projections, relu};
 use weightproof::model::Network;
-use weightproof::plan::{Builder, Elem, Role, Step, Target};
+use weightproof::plan::{AdapterClass, Builder, Command, Elem, Role, Step, Target};
 use weightproof::train::schedule;
 
 fn reference() -> Value {
@@ -58,14 +60,24 @@ struct Small {
 
 /// The small network under `projection`, loaded on the adapter with its inputs.
 fn loaded(projection: &str, checked: bool) -> Small {
-    planned(projection, checked, false)
+    planned(projection, checked, |target| target)
 }
 
-/// As [`loaded`], with batch norm, ReLU and pooling as separate kernels if `unfused`.
-fn planned(projection: &str, checked: bool, unfused: bool) -> Small {
+/// With batch norm, ReLU and pooling as separate kernels.
+fn unfused(target: Target) -> Target {
+    Target { unfused: true, ..target }
+}
+
+/// With the variants for GPUs, and what convolutions do there for batch norms.
+fn as_gpu(target: Target) -> Target {
+    Target { class: AdapterClass::Discrete, ..target }
+}
+
+/// As [`loaded`], for a target made from the adapter's.
+fn planned(projection: &str, checked: bool, change: impl Fn(Target) -> Target) -> Small {
     let network = small::network(projection);
     let mut runner = Runner::new(common::device(checked));
-    let target = Target { unfused, ..runner.device.target.clone() };
+    let target = change(runner.device.target.clone());
     let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
     let (images, labels, weights) = small_inputs(&network);
     runner.write("input", bytemuck::cast_slice(&images)).unwrap();
@@ -110,8 +122,19 @@ fn allowed(reference: &Value, what: &str) -> f64 {
 
 #[test]
 fn three_steps_agree_with_an_independent_implementation() {
+    three_steps(loaded("sign", true));
+}
+
+#[test]
+fn three_steps_with_fused_convolutions_agree_with_an_independent_implementation() {
+    let s = planned("sign", true, as_gpu);
+    let fused = |c: &&Command| c.kernel == fused::STATISTICS.name || c.kernel == fused::NORMALISED.name;
+    assert_eq!(s.loaded.plan.commands.iter().filter(fused).count(), 2);
+    three_steps(s);
+}
+
+fn three_steps(mut s: Small) {
     let r = reference();
-    let mut s = loaded("sign", true);
     let parameters = s.network.parameters.clone();
     let check_parameters = |runner: &Runner, key: &str| {
         let words = runner.read("weight", parameters.len()).unwrap();
@@ -158,11 +181,132 @@ fn three_steps_agree_with_an_independent_implementation() {
     close("losses", &losses, &numbers(&r["losses"]), allowed(&r, "losses"));
 }
 
+/// `tests/reference/nin_step.py`: biases with and without ReLU behind them, poolings that reach over the edge, no batch
+/// norm, softmax cross-entropy, SGD with momentum and with weight decay on the weights alone.
+#[test]
+fn three_steps_with_biases_agree_with_an_independent_implementation() {
+    let r: Value = serde_json::from_str(include_str!("reference/nin_step.json")).expect("the reference is JSON");
+    for unfused in [false, true] {
+        let network = small::nin();
+        let mut runner = Runner::new(common::device(true));
+        let target = Target { unfused, ..runner.device.target.clone() };
+        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
+        let single = loaded.plan.commands.iter().filter(|c| c.kernel == "relu.forward").count();
+        assert_eq!(single, if unfused { 4 } else { 0 });
+        let image = |i: u64| (((i * 37 + i * i * 5 + 11) % 101) as f64 / 50.0 - 1.0) as f32;
+        let images: Vec<f32> = (0..4 * 8 * 8 * 3).map(image).collect();
+        let mut weights = vec![0.0; network.parameters.len()];
+        for (t, k) in network.parameters.tensors.iter().zip((0..5u64).flat_map(|k| [k, k])) {
+            for i in 0..t.len() as u64 {
+                let weight =
+                    || (((i * 53 + i * i * 13 + 13 * k + 3) % 97) as f64 - 48.0) / 97.0 * (0.4 + 0.1 * k as f64);
+                let bias = || (((i * 29 + 5 * k + 4) % 13) as f64 - 3.0) / 20.0;
+                weights[t.offset + i as usize] = if t.projected { weight() } else { bias() } as f32;
+            }
+        }
+        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
+        runner.write("label", &[3, 1, 4, 1]).unwrap();
+        runner.write("weight", bytemuck::cast_slice(&weights)).unwrap();
+        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
+        let tensors = |words: &[u32], key: &Value, at: fn(&Tensor) -> usize, allowed: f64| {
+            for t in &network.parameters.tensors {
+                let (layer, what) = t.name.split_once('.').expect("layer and kind");
+                let got = &floats(words)[at(t)..at(t) + t.len()];
+                close(&t.name, got, &numbers(&key[layer][what]), allowed);
+            }
+        };
+        for number in 0..3 {
+            let step = Step { lr: 0.1, slot: number as u32, valid: 4, ..Step::at(1, number) };
+            runner.run(&loaded, &step).unwrap();
+            if number == 0 {
+                let read =
+                    |name: &str| runner.read_buffer(&loaded, loaded.plan.find(name).unwrap().0 as usize).unwrap();
+                close("logits", floats(&read("fc1.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
+                tensors(&read("grad"), &r["first"]["grad"], |t| t.grad_offset, allowed(&r, "grad"));
+            }
+        }
+        let words = runner.read("weight", network.parameters.len()).unwrap();
+        tensors(&words, &r["after_3"], |t| t.offset, allowed(&r, "after_3"));
+        let metrics = runner.read("metrics", 12).unwrap();
+        let losses: Vec<f32> = floats(&metrics).chunks(4).map(|row| row[0]).collect();
+        close("losses", &losses, &numbers(&r["losses"]), allowed(&r, "losses"));
+    }
+}
+
+/// A network with fused convolutions of every kind, as its single layers train.
+#[test]
+fn fused_convolutions_train_as_the_single_layers_do() {
+    let network = small::normalised();
+    let device = common::device(false);
+    let prepared = |change: fn(Target) -> Target| {
+        let mut runner = Runner::new(device.clone());
+        let target = change(device.target.clone());
+        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
+        let (images, labels, _) = small_inputs(&small::network("sign"));
+        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
+        runner.write("label", &labels).unwrap();
+        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
+        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
+        let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
+        runner.run(&maxima, &step_block(0)).unwrap();
+        runner.write("step", &step_block(0).words()).unwrap();
+        (runner, loaded, target)
+    };
+    let (mut fused, loaded, target) = prepared(as_gpu);
+    check::compare(&mut fused, &loaded, false, true).unwrap_or_else(|e| panic!("{e}"));
+    let (mut single, apart, plain) = prepared(|target| unfused(as_gpu(target)));
+    single.run_commands(&apart, 0..apart.plan.commands.len()).unwrap();
+    let read = |runner: &Runner, loaded: &Loaded, name: &str| {
+        runner.read_buffer(loaded, loaded.plan.find(name).expect("a training plan has it").0 as usize).unwrap()
+    };
+    let (a, b) = (read(&fused, &loaded, "grad"), read(&single, &apart, "grad"));
+    let size = floats(&b).iter().fold(0.0, |m: f32, v| m.max(v.abs()));
+    for (i, (a, b)) in floats(&a).iter().zip(floats(&b)).enumerate() {
+        assert!((a - b).abs() <= 2e-6 * size, "grad[{i}]: {a} fused, {b} not, largest {size}");
+    }
+    // The passes that compute moments anew, and that test with them.
+    let moments = |runner: &mut Runner, target: &Target| -> Vec<Vec<u32>> {
+        let load = |runner: &mut Runner, plan| runner.load(plan, false).unwrap();
+        let (accumulate, test) = (
+            load(runner, network.moments_plan(target, 1).unwrap()),
+            load(runner, network.test_plan(target, 4).unwrap()),
+        );
+        for (name, c) in network.moments() {
+            runner.write(&name, &vec![0; c]).unwrap();
+        }
+        let (images, labels, _) = small_inputs(&small::network("sign"));
+        runner.write("test.input", bytemuck::cast_slice(&images)).unwrap();
+        runner.write("test.label", &labels).unwrap();
+        runner.run_commands(&accumulate, 0..accumulate.plan.commands.len()).unwrap();
+        runner.run(&test, &step_block(1)).unwrap();
+        let of = |(name, c): &(String, usize)| runner.read(name, *c).unwrap();
+        let metrics = runner.read("metrics", 8).unwrap();
+        network.moments().iter().map(of).chain([metrics]).collect()
+    };
+    for (a, b) in moments(&mut fused, &target).iter().zip(&moments(&mut single, &plain)) {
+        for (a, b) in floats(a).iter().zip(floats(b)) {
+            assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} fused, {b} not");
+        }
+    }
+}
+
 #[test]
 fn every_command_of_a_step_agrees_with_its_twin() {
-    for projection in
-        ["sign", "round", "power:0..2", "stoch", "stochm:0.5", "stochm3:0.5", "addnorm:0.1", "multunif:0.5"]
-    {
+    for projection in [
+        "sign",
+        "round",
+        "power:0..2",
+        "stoch",
+        "stochm:0.5",
+        "stochm3:0.5",
+        "addnorm:0.1",
+        "multunif:0.5",
+        "bitflip:0.1",
+        "stuck:0.1,0.1",
+        "quant:3",
+        "drift:0.06,3600",
+        "prune:0.5",
+    ] {
         let Small { mut runner, loaded, .. } = loaded(projection, false);
         runner.write("step", &step_block(0).words()).unwrap();
         let worst = check::compare(&mut runner, &loaded, false, true).unwrap_or_else(|e| panic!("{projection}: {e}"));
@@ -262,7 +406,7 @@ fn an_array_uploaded_in_pieces_arrives_whole() {
 #[test]
 fn fused_layers_train_as_the_single_layers_do() {
     let run = |unfused: bool| {
-        let Small { network, mut runner, loaded } = planned("stochm:0.5", false, unfused);
+        let Small { network, mut runner, loaded } = planned("stochm:0.5", false, |t| Target { unfused, ..t });
         let fused = loaded.plan.commands.iter().filter(|c| c.kernel.starts_with("norm_relu")).count();
         let single = loaded.plan.commands.iter().filter(|c| c.kernel.starts_with("relu")).count();
         assert_eq!((fused == 0, single == 0), (unfused, !unfused), "{fused} fused commands, {single} of ReLU");

@@ -7,7 +7,7 @@
 use weightproof::cpu;
 use weightproof::kernels::parameters::{Parameters, Tensor};
 use weightproof::kernels::projections::{HostDraw, Kinds, PROJECTIONS, Projection, apply_host, table};
-use weightproof::kernels::{COMMON, median, normal::normal, project};
+use weightproof::kernels::{COMMON, normal::normal, project, quantile};
 use weightproof::philox;
 use weightproof::plan::{Builder, Step, Target};
 
@@ -28,7 +28,7 @@ fn project(text: &str, weights: &[f32], draw: HostDraw) -> Vec<f32> {
 /// Projected values of each level.
 fn samples(text: &str) -> Vec<Vec<f64>> {
     let weights: Vec<f32> = (0..LEVELS * REPEATS).map(|i| level(i % LEVELS) as f32).collect();
-    let out = project(text, &weights, HostDraw { layer: 3, seed: 11, step: 5, beta_u: 0.0 });
+    let out = project(text, &weights, HostDraw { layer: 3, seed: 11, step: 5, ..HostDraw::default() });
     (0..LEVELS).map(|l| out.iter().skip(l).step_by(LEVELS).map(|&v| f64::from(v)).collect()).collect()
 }
 
@@ -91,6 +91,91 @@ fn addnorm_adds_noise_of_the_stated_deviation() {
     check_means("addnorm:0.55", |v| v * v, |w| w * w + 0.3025, |w| 2.0 * 0.3025f64.powi(2) + 4.0 * w * w * 0.3025);
     let w = [0.5f32, -0.25, 0.0, 1.0];
     assert_eq!(project("addnorm:0", &w, HostDraw::default()), w);
+}
+
+#[test]
+fn bitflip_turns_the_stated_share_of_signs_and_nothing_else() {
+    check_means("bitflip:0.1", |v| v, |w| 0.8 * w, |w| w * w * 0.36);
+    check_means("bitflip:0.1", f64::abs, f64::abs, |_| 0.0);
+    let w = [0.5f32, -0.25, 0.0, 1.0];
+    assert_eq!(project("bitflip:0", &w, HostDraw::default()), w);
+    assert_eq!(project("bitflip:1", &w, HostDraw::default()), w.map(|w| -w));
+}
+
+#[test]
+fn stuck_weights_are_zero_or_plus_or_minus_alpha_in_the_stated_shares() {
+    check_means("stuck:0.2,0.1", |v| v, |w| 0.7 * w, |w| 0.7 * w * w + 0.1 - 0.49 * w * w);
+    let is = |value: f64| move |v: f64| f64::from(u8::from(v == value));
+    // The outermost of the levels are +-alpha themselves.
+    let inner = |w: f64, p: f64, q: f64| if w.abs() == 1.0 { q } else { p };
+    check_means("stuck:0.2,0.1", is(0.0), |_| 0.2, |_| 0.16);
+    for alpha in [1.0, -1.0] {
+        let share = |w: f64| inner(w, 0.05, if w == alpha { 0.75 } else { 0.05 });
+        check_means("stuck:0.2,0.1", is(alpha), share, |w| share(w) * (1.0 - share(w)));
+    }
+    let w = [0.5f32, -0.25, 0.0, 1.0];
+    assert_eq!(project("stuck:0,0", &w, HostDraw::default()), w);
+    assert_eq!(project("stuck:1,0", &w, HostDraw::default()), [0.0; 4]);
+    assert!(project("stuck:0,1", &w, HostDraw::default()).iter().all(|v| v.abs() == 1.0));
+}
+
+#[test]
+fn drift_scales_by_a_power_of_time_with_a_normal_exponent_for_each_weight() {
+    // T^-nu of a normal nu is log-normal; that nu is cut at 0, four deviations below its mean, moves no digit here.
+    let (mean, deviation) = (0.06 * 3600f64.ln(), 0.015 * 3600f64.ln());
+    let moment = |k: f64| (-k * mean + 0.5 * (k * deviation).powi(2)).exp();
+    check_means("drift:0.06,3600", |v| v, |w| w * moment(1.0), |w| w * w * (moment(2.0) - moment(1.0).powi(2)));
+    let spread = moment(4.0) - moment(2.0).powi(2);
+    check_means("drift:0.06,3600", |v| v * v, |w| w * w * moment(2.0), |w| w.powi(4) * spread);
+    let w = [0.5f32, -0.25, 0.0, 1.0];
+    for text in ["drift:0.06,1", "drift:0,3600"] {
+        assert_eq!(project(text, &w, HostDraw::default()), w);
+    }
+    // However long it takes, no conductance grows.
+    let w: Vec<f32> = (0..100_000).map(|i| (i % 7) as f32 - 3.0).collect();
+    let late = project("drift:0.1,1e30", &w, HostDraw::default());
+    assert!(w.iter().zip(&late).all(|(w, v)| v.abs() <= w.abs() && v * w >= 0.0));
+}
+
+#[test]
+fn quant_takes_the_nearest_of_its_levels_and_halves_go_outward() {
+    let w: Vec<f32> = (0..=4000).map(|i| (i as f32 - 2000.0) / 2000.0 * 0.7).collect();
+    let d = HostDraw::default();
+    assert_eq!(project("quant:1", &w, d), project("sign", &w, d));
+    assert_eq!(project("quant:2", &w, d), project("round", &w, d));
+    for bits in 2..=16 {
+        let levels = f64::from((1 << (bits - 1)) - 1);
+        let out = project(&format!("quant:{bits}"), &w, d);
+        let mut seen: Vec<f32> = out.clone();
+        seen.sort_by(f32::total_cmp);
+        seen.dedup_by(|a, b| a == b); // both zeros are one level
+        assert!(seen.len() as f64 <= 2.0 * levels + 1.0 && (bits > 8 || seen.len() as f64 == 2.0 * levels + 1.0));
+        for (&w, &v) in w.iter().zip(&out) {
+            let (w, v) = (f64::from(w), f64::from(v));
+            let k = v / 0.7f32 as f64 * levels;
+            assert!((k - k.round()).abs() <= 1e-6 * levels, "quant:{bits} of {w}: {v} is no level");
+            // Nearest but for the rounding of f32, which decides between two levels that are as near.
+            assert!((w - v).abs() <= 0.5 * 0.7 / levels + 2e-7, "quant:{bits} of {w}: {v} is not the nearest");
+        }
+    }
+    // alpha 3, so the levels of three bits are the whole numbers, and 0.5, 1.5, 2.5 lie between two.
+    let halves = [3.0, 0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 0.49999997, -0.0];
+    assert_eq!(project("quant:3", &halves, d), [3.0, 1.0, 2.0, 3.0, -1.0, -2.0, -3.0, 0.0, 0.0]);
+}
+
+#[test]
+fn prune_zeroes_the_stated_fraction_of_the_smallest_and_keeps_the_largest() {
+    let w: Vec<f32> = (1..=1000).map(|i| ((i * 617) % 1009) as f32 * if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    for (p, count) in [("0", 0), ("0.1", 100), ("0.7", 700), ("0.9996", 999), ("0.9999", 999)] {
+        let out = project(&format!("prune:{p}"), &w, HostDraw::default());
+        let gone = w.iter().zip(&out).filter(|(_, v)| **v == 0.0).map(|(w, _)| w.abs()).fold(0.0, f32::max);
+        let kept = out.iter().filter(|v| **v != 0.0).map(|v| v.abs()).fold(f32::INFINITY, f32::min);
+        assert_eq!(out.iter().filter(|v| **v == 0.0).count(), count, "prune:{p}");
+        assert!(gone < kept && w.iter().zip(&out).all(|(w, v)| v == w || *v == 0.0), "prune:{p}");
+    }
+    // Ties at the border stay, and a tensor of one weight.
+    assert_eq!(project("prune:0.5", &[1.0, -2.0, 2.0, 2.0], HostDraw::default()), [0.0, -2.0, 2.0, 2.0]);
+    assert_eq!(project("prune:0.9", &[-0.5], HostDraw::default()), [-0.5]);
 }
 
 #[test]
@@ -242,8 +327,8 @@ fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Ve
     let projection = Projection::parse(text).unwrap();
     let a = p.arrays(&mut b);
     project::maxima(&mut b, "maxima", &p, a.weight, a.maxima).unwrap();
-    if projection.needs_median() {
-        median::median(&mut b, "median", &p, a.weight, a.medians).unwrap();
+    if projection.needs_quantile() {
+        quantile::quantile(&mut b, "quantile", &p, &a).unwrap();
     }
     let table = table(&p, &projection);
     project::apply(&mut b, "project", &p, &a, Kinds::of(&table)).unwrap();
@@ -267,10 +352,10 @@ fn draws_depend_on_seed_step_tensor_and_element_and_on_nothing_else() {
         let whole = run_plan(text, 128 << 20, &[&w[..100], &w], &step);
         let cut = run_plan(text, 20 << 10, &[&w[..100], &w], &step);
         assert_eq!(whole, cut, "{text}: windows change a draw");
-        let draw = HostDraw { layer: 1, seed: 1 << 40 | 5, step: 1 << 33 | 9, beta_u: 0.37 };
+        let draw = HostDraw { layer: 1, seed: 1 << 40 | 5, step: 1 << 33 | 9, beta_u: 0.37, link: 0 };
         assert_eq!(whole[1], project(text, &w, draw), "{text}: the host draws otherwise");
     }
-    let base = HostDraw { layer: 1, seed: 5, step: 9, beta_u: 0.0 };
+    let base = HostDraw { layer: 1, seed: 5, step: 9, ..HostDraw::default() };
     let first = project("stoch", &w, base);
     for other in [
         HostDraw { layer: 2, ..base },
@@ -300,6 +385,15 @@ fn projections_are_written_as_they_are_read() {
         assert!(say(bad).contains(">= 0"), "{}", say(bad));
     }
     assert!(say("stochm3:0.5,median").contains("\"quantile\""));
+    for bad in ["bitflip", "bitflip:-0.1", "bitflip:1.1", "bitflip:x", "stuck:0.5", "stuck:0.6,0.5", "stuck:-1,0"] {
+        assert!(say(bad).contains("from 0 to 1"), "{}", say(bad));
+    }
+    for bad in ["quant", "quant:0", "quant:17", "quant:2.5", "quant:-1"] {
+        assert!(say(bad).contains("from 1 to 16"), "{}", say(bad));
+    }
+    for bad in ["drift:0.06", "drift:-1,10", "drift:0.06,0.5", "drift:0.06,inf", "prune", "prune:1", "prune:-0.1"] {
+        assert!(say(bad).contains("from 0 to"), "{}", say(bad));
+    }
 }
 
 #[test]

@@ -11,8 +11,17 @@ struct Segment {
   layer: u32,        // index for random draws
   clip: f32,         // c_k; NO_CLIP or more: none
   decay: f32,
+  rate: f32,         // multiplies the learning rate
 }
 struct Chunk { segment: u32, start: u32 }
+
+// What a tensor is projected by (src/kernels/projections.rs: table).
+struct Projection {
+  kind: u32,
+  first_draw: u32,        // number of its first random number; other links of a chain have others
+  rank: u32,              // of the |w| that `quantiles` holds, from 0
+  p0: f32, p1: f32, p2: f32,
+}
 
 const CHUNK: u32 = 4096u;
 const NO_CLIP: f32 = 3e38;

@@ -1,6 +1,7 @@
 // ADAM (Kingma 2015) over every parameter tensor: g = sum of the partial sums + decay w,
 // m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, w -= lr m bias1 / (sqrt(v) bias2 + eps) with
 // bias1 = 1 / (1 - beta1^t), bias2 = 1 / sqrt(1 - beta2^t) from the host; then the clip, and max |w| of the chunk.
+// lr is that of the step block times the tensor's rate.
 // Nothing happens when halt[0] is not 0. An element whose update would not be finite stays as it is, and the maximum
 // of its chunk becomes infinite, which the metric kernel sees and halts.
 // One workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time.
@@ -57,7 +58,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let g = gradient(segment, chunk.start + i, before);
     let m1 = params.beta1 * m[at + i] + params.gain1 * g;
     let v1 = params.beta2 * v[at + i] + params.gain2 * g * g;
-    let after = before - step.lr * (m1 * step.bias1) / (sqrt(v1) * step.bias2 + params.eps);
+    let after = before - step.lr * segment.rate * (m1 * step.bias1) / (sqrt(v1) * step.bias2 + params.eps);
     if !(is_finite(m1) && is_finite(v1) && is_finite(after)) {
       most = infinity(i);
       continue;

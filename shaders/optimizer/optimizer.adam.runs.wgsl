@@ -56,7 +56,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let g = gradient(segment, chunk.start + 4u * i, before);
     let m1 = params.beta1 * m0 + params.gain1 * g;
     let v1 = params.beta2 * v0 + params.gain2 * g * g;
-    let after = before - step.lr * (m1 * step.bias1) / (sqrt(v1) * step.bias2 + params.eps);
+    let after = before - step.lr * segment.rate * (m1 * step.bias1) / (sqrt(v1) * step.bias2 + params.eps);
     let sound = are_finite(m1) & are_finite(v1) & are_finite(after);
     let w = clipped_vec4(segment, step.clip_scale, after);
     let inside = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(size);

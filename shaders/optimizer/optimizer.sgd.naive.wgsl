@@ -1,5 +1,6 @@
 // SGD with momentum over every parameter tensor (McDonnell 2018): g = sum of the partial sums + decay w,
 // v = momentum v - lr g, w += v; with Nesterov w += momentum v - lr g. Then the clip, and max |w| of the chunk.
+// lr is that of the step block times the tensor's rate.
 // Nothing happens when halt[0] is not 0. An element whose update would not be finite stays as it is, and the maximum
 // of its chunk becomes infinite, which the metric kernel sees and halts.
 // One workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time.
@@ -49,7 +50,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var most = 0.0;
   for (var i = lane; i < size; i += SIZE) {
     let before = weight[at + i];
-    let g = step.lr * gradient(segment, chunk.start + i, before);
+    let g = step.lr * segment.rate * gradient(segment, chunk.start + i, before);
     let v1 = params.momentum * v[at + i] - g;
     let change = select(v1, params.momentum * v1 - g, params.nesterov != 0u);
     let after = before + change;

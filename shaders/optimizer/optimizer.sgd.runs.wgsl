@@ -48,7 +48,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   for (var i = run.x; i < run.y; i += 8u) {
     let before = weight[at + i];
     let v0 = v[at + i];
-    let g = step.lr * gradient(segment, chunk.start + 4u * i, before);
+    let g = step.lr * segment.rate * gradient(segment, chunk.start + 4u * i, before);
     let v1 = params.momentum * v0 - g;
     let change = select(v1, params.momentum * v1 - g, vec4<bool>(params.nesterov != 0u));
     let after = before + change;

@@ -3,16 +3,16 @@
 // include common/uniform01.wgsl
 struct Context {
   alpha: f32,         // max |w| of the tensor
-  median: f32,        // of |w|: floor(len / 2) elements lie below it, ties aside; 0 where it was not computed
+  quantile: f32,      // the |w| of the rank that the projection asks for; 0 where it was not computed
   beta_u: f32,        // the step's draw for a ranged Power
-  p0: f32, p1: f32, p2: f32, // parameters (src/kernels/projections.rs: words)
+  p0: f32, p1: f32, p2: f32, // parameters (src/kernels/projections/rows.rs: words)
   sign_u: vec4<f32>,  // draw 0, uniform: decides the sign
   size_u: vec4<f32>,  // draw 1, uniform: the magnitude
   drop_u: vec4<f32>,  // draw 2, uniform: decides the drop
   word: vec4<u32>,    // draw 3, for the normal number
 }
 
-// Makes the draws whose bits are set in `wanted`. counter: element / 4, layer, step.
+// Makes the draws whose bits are set in `wanted`. counter: element / 4, layer and number of the first draw, step.
 fn draw(c: ptr<function, Context>, wanted: u32, counter: vec4<u32>, key: vec2<u32>) {
   if (wanted & 1u) != 0u {
     (*c).sign_u = uniform01_vec4(philox4x32(counter, key));

@@ -10,7 +10,6 @@
 const SIZE: u32 = 256u; // knob 64 128 256
 const STREAM_PROJECTION: u32 = 2u; // src/philox.rs
 
-struct Projection { kind: u32, p0: f32, p1: f32, p2: f32 }
 struct Params { first_chunk: u32, chunks: u32, base: u32, kinds: u32, draws: u32 }
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<uniform> step: Step;
@@ -18,7 +17,7 @@ struct Params { first_chunk: u32, chunks: u32, base: u32, kinds: u32, draws: u32
 @group(0) @binding(3) var<storage, read> chunks: array<Chunk>;
 @group(0) @binding(4) var<storage, read> projections: array<Projection>;
 @group(0) @binding(5) var<storage, read> alphas: array<f32>;
-@group(0) @binding(6) var<storage, read> medians: array<f32>;
+@group(0) @binding(6) var<storage, read> quantiles: array<f32>;
 @group(0) @binding(7) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> projected: array<vec4<f32>>;
 
@@ -34,17 +33,18 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let projection = projections[chunk.segment];
   var c: Context;
   c.alpha = alphas[chunk.segment];
-  c.median = medians[chunk.segment];
+  c.quantile = quantiles[chunk.segment];
   c.beta_u = step.beta_u;
   c.p0 = projection.p0;
   c.p1 = projection.p1;
   c.p2 = projection.p2;
+  let layer = segment.layer + (projection.first_draw << 16u);
   let key = stream_key(step.seed_lo, step.seed_hi, STREAM_PROJECTION);
   let size = min(CHUNK, segment.len - chunk.start);
   let padded = (size + 63u) / 64u * 16u; // in fours
   let at = (segment.offset + chunk.start - params.base) / 4u;
   for (var i = lane; i < padded; i += SIZE) {
-    let counter = vec4<u32>(chunk.start / 4u + i, segment.layer, step.step_lo, step.step_hi);
+    let counter = vec4<u32>(chunk.start / 4u + i, layer, step.step_lo, step.step_hi);
     draw(&c, params.draws, counter, key);
     let p = project(params.kinds, projection.kind, weight[at + i], c);
     let e = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u);

@@ -126,7 +126,7 @@ impl Bench {
             return Ok(all);
         };
         let (preset, network) = self.open(name, global)?;
-        let device = global.open()?;
+        let device = global.open_for(&preset)?;
         let changed: String = self.set.iter().map(|s| format!(" {s}")).collect();
         let step = Step { name: format!("{name}{changed}"), network, seed: preset.seed, steps };
         if self.kernels { step.dispatches(&device) } else { Ok(vec![step.whole(&device)?]) }

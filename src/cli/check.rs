@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Global, print};
-use crate::check::{check, compare};
+use crate::check::{Share, check, compare};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
 use crate::kernels::case::Fill;
@@ -41,11 +41,11 @@ impl Check {
             Some(name) => vec![kernels::find(name)?],
             None => KERNELS.to_vec(),
         };
-        let device = global.open()?;
+        let device = global.open_with(true)?;
         print(&format!("{}\n{:<30} {:<10} cases  worst error / budget\n", device.info, "kernel", "variant"))?;
         let mut failed = 0;
         for kernel in chosen {
-            for r in check(&device, kernel)? {
+            for r in check(&device, kernel, Share::WHOLE)? {
                 let verdict = if r.cases == 0 { "cannot run here".into() } else { format!("{:.2}", r.worst.share) };
                 print(&format!("{:<30} {:<10} {:>5}  {verdict}\n", r.kernel, r.variant, r.cases))?;
                 for failure in &r.failures {
@@ -73,7 +73,7 @@ fn bisect(preset: &str, sets: &[String], global: &Global) -> Result<ExitCode> {
     let preset = Preset::load(preset, &sets)?;
     let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
     let network = Network::without_data(&preset, input)?;
-    let device = global.open()?;
+    let device = global.open_for(&preset)?;
     print(&format!("{}\n", device.info))?;
     let target = device.target.clone();
     let mut runner = Runner::new(device);

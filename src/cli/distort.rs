@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{Global, print};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::eval::distort;
 use crate::gpu::Runner;
-use crate::kernels::projections::Projection;
+use crate::kernels::distortion::Distortion;
 
 /// Arguments of `distort`.
 #[derive(Args)]
@@ -17,8 +17,8 @@ pub struct Distort {
     /// A safetensors file. Its f32, f16 and bf16 tensors of two or more dimensions are projected, each as one layer;
     /// the rest is copied, but for the optimiser's state in a checkpoint
     file: PathBuf,
-    /// The projection, e.g. sign or addnorm:0.3 (`show --projections` lists them)
-    #[arg(long, value_name = "PROJECTION")]
+    /// The distortion, e.g. sign, addnorm:0.3 or "sign+bitflip:0.01 except classifier*" (`show --projections` lists them)
+    #[arg(long, value_name = "DISTORTION")]
     with: String,
     /// The file to write
     #[arg(short, long, value_name = "OUT")]
@@ -30,10 +30,16 @@ pub struct Distort {
 
 impl Distort {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let projection = Projection::parse(&self.with)?;
-        let mut runner = Runner::new(global.open()?);
+        let distortion = Distortion::parse(&self.with)?;
+        if distortion.draws > 1 {
+            let one = distortion.single_draw();
+            let message =
+                format!("--with \"{distortion}\": a file holds one draw; write \"{one}\", and --draw N for another");
+            return Err(Error::Invalid(message));
+        }
+        let mut runner = Runner::new(global.open_with(true)?);
         let seed = global.seed.unwrap_or(1);
-        for line in distort::file(&mut runner, &self.file, &self.out, &projection, seed, self.draw)? {
+        for line in distort::file(&mut runner, &self.file, &self.out, &distortion, seed, self.draw)? {
             print(&format!("{line}\n"))?;
         }
         Ok(ExitCode::SUCCESS)

@@ -10,18 +10,25 @@ use serde_json::{Map, Value, json};
 use super::{Global, print};
 use crate::data::Part;
 use crate::error::Result;
-use crate::eval::{Evaluator, Score, table};
+use crate::eval::{Draws, Evaluator, Moments, Score, table};
 use crate::gpu::Runner;
-use crate::kernels::projections::Projection;
-use crate::model::preset::Preset;
-use crate::train::{self, checkpoint, record, state};
+use crate::kernels::distortion::Distortion;
+use crate::train;
+use crate::train::subject::{self, Subject};
 
 /// Arguments of `eval`.
 #[derive(Args)]
 pub struct Eval {
-    /// A run folder, or a checkpoint that `train` wrote
+    /// A run folder, a checkpoint that `train` wrote, or with --preset a safetensors file from PyTorch
     run: PathBuf,
-    /// Distortions, separated by commas: none,sign,round,power:0.5,addnorm:0.55 (`show --projections` lists them)
+    /// The preset of the network that the weights are for, where they are from elsewhere (models/README.md)
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
+    /// Change a key of the preset, e.g. --set data.test=1000
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Distortions, separated by commas: none,sign,addnorm:0.3 (`show --projections` lists them). Chains from left to
+    /// right: sign+addnorm:0.2; of some layers: conv*:sign, or "sign except fc2"; several draws: "addnorm:0.3 x8"
     #[arg(long, value_name = "LIST", default_value = "none,sign,round")]
     distort: String,
     /// Folder of the data sets (`data list` says where they are sought if it is not given)
@@ -33,60 +40,83 @@ pub struct Eval {
     /// Training batches over which batch-norm moments are averaged, 0 for all (the preset's if not given)
     #[arg(long, value_name = "N")]
     moments_batches: Option<u64>,
-    /// Print one JSON object, with the errors in per cent by distortion, instead of the table
+    /// Moments of batch normalisation: re-computed on training images for each distortion, or trained, as training left
+    /// them: averages over the training images under the projection of training, or those in a file from PyTorch
+    #[arg(long, value_enum, default_value_t = Moments::Recomputed)]
+    moments: Moments,
+    /// Print one JSON object, with the errors in per cent by distortion (the mean of its draws), instead of the table
     #[arg(long)]
     json: bool,
 }
 
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let path = if self.run.is_dir() { record::checkpoint(&self.run) } else { self.run.clone() };
-        let saved = checkpoint::load(&path)?;
-        let preset = Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?;
-        let distortions = Projection::parse_list(&self.distort)?;
-        let device = global.open()?;
-        let data = train::load_data(&preset, self.data.as_deref())?;
-        let network = train::network(&preset, &data)?;
+        let distortions = Distortion::parse_list(&self.distort)?;
+        let subject = subject::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
+        let Subject { preset, network, step, .. } = &subject;
+        let device = global.open_for(preset)?;
+        // What can be refused is refused before anything is compiled.
+        distortions.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
+        let data = subject.data(self.data.as_deref())?;
         let mut runner = Runner::new(device);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
-        let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches);
-        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, moments as usize)?;
-        runner.write("weight", bytemuck::cast_slice(&state::weights(&network, &saved.tensors)?))?;
+        let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches);
+        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, batches as usize)?;
+        subject.upload(&mut runner, &mut evaluator)?;
         let seed = global.seed.unwrap_or(preset.seed);
-        let bar = train::evaluation_bar(global.quiet, evaluator.batches() * distortions.len() as u64);
-        let mut scores = vec![];
-        for projection in &distortions {
-            bar.set_message(format!("test under {projection}"));
+        let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
+        let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);
+        let mut all = vec![];
+        for distortion in &distortions {
+            bar.set_message(format!("test under {distortion}"));
             // Ctrl-C ends the program: there is nothing to save.
-            let score = evaluator.score(&mut runner, projection, seed, 0, &bar, &AtomicBool::new(false))?;
-            scores.extend(score);
+            all.extend(evaluator.draws(&mut runner, distortion, seed, self.moments, &bar, &AtomicBool::new(false))?);
         }
         bar.finish_and_clear();
         if !self.json {
-            print(&table(&scores))?;
+            print(&table(&all))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let by = |f: fn(&Score) -> f64| -> Map<String, Value> {
-            scores.iter().map(|s| (s.distortion.clone(), json!(round(f(s), 4)))).collect()
+        let by = |f: fn(&Draws) -> f64| -> Map<String, Value> {
+            all.iter().map(|d| (d.distortion.clone(), json!(round(f(d))))).collect()
         };
         let mut object = json!({
             "run": self.run.display().to_string(),
             "preset": preset.name,
-            "step": saved.number::<u64>(checkpoint::key::STEP)?,
+            "step": step,
             "seed": seed,
+            "moments": self.moments,
             "test_images": evaluator.test_images(),
-            "errors": by(|s| s.error),
-            "losses": by(|s| s.loss),
+            "errors": by(|d| d.error().mean),
+            "losses": by(|d| d.loss().mean),
         });
-        if scores.iter().all(|s| s.top5_error.is_some()) {
-            object["top5_errors"] = by(|s| s.top5_error.unwrap_or_default()).into();
+        if all.iter().all(|d| d.top5_error().is_some()) {
+            object["top5_errors"] = by(|d| d.top5_error().map_or(0.0, |e| e.mean)).into();
+        }
+        let several: Map<String, Value> =
+            all.iter().filter(|d| d.scores.len() > 1).map(|d| (d.distortion.clone(), spread(d))).collect();
+        if !several.is_empty() {
+            object["draws"] = several.into();
         }
         print(&format!("{object}\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn round(v: f64, digits: i32) -> f64 {
-    let f = 10f64.powi(digits);
-    (v * f).round() / f
+/// The draws of a distortion one by one, and their spread.
+fn spread(d: &Draws) -> Value {
+    let error = d.error();
+    let each = |f: fn(&Score) -> f64| d.scores.iter().map(|s| round(f(s))).collect::<Vec<f64>>();
+    json!({
+        "errors": each(|s| s.error),
+        "losses": each(|s| s.loss),
+        "mean": round(error.mean),
+        "deviation": error.deviation.map(round),
+        "worst": round(error.most),
+    })
+}
+
+/// Four decimals.
+fn round(v: f64) -> f64 {
+    (v * 1e4).round() / 1e4
 }

@@ -1,17 +1,24 @@
 //! The command line. Results go to stdout, everything else to stderr; the exit code is 0 only on success.
 
+mod analyze;
 mod bench;
 mod check;
 mod data;
 mod distort;
 mod eval;
 mod profile;
+mod report;
+mod reproduce;
 mod show;
+mod sweep;
 mod train;
 mod tune;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -19,6 +26,7 @@ use crate::error::{Error, Result, suggest};
 use crate::files;
 use crate::gpu::{Device, Options};
 use crate::kernels::KERNELS;
+use crate::model::preset::{Preset, totals};
 
 /// Train convolutional networks with projected weights, and measure how robust they are to distorted weights.
 #[derive(Parser)]
@@ -46,7 +54,8 @@ pub struct Global {
     /// user's cache folder)
     #[arg(long, global = true)]
     no_pipeline_cache: bool,
-    /// Run batch norm, ReLU and the pooling before them as separate kernels: to see what fusing them gains
+    /// Run batch norm, ReLU, the pooling before them and the convolutions around them as separate kernels: to see what
+    /// fusing them gains
     #[arg(long, global = true)]
     unfused: bool,
     /// No progress bars, no messages but errors
@@ -55,10 +64,35 @@ pub struct Global {
     /// More messages; -vv for even more ($RUST_LOG overrides)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
+    /// The command line, for the record; that of the process if it is not a step of another command.
+    #[arg(skip)]
+    command: Option<String>,
+}
+
+/// Operations of a training step below which a driver on the CPU is faster without its pool of threads. Waking the pool
+/// costs some 50 µs a dispatch, 3 ms a step; a second thread gains that where a step takes 10 ms and more.
+const SMALL_STEP: u64 = 200_000_000;
+
+/// Whether a training step of the preset is so small; not if its shapes are not known here.
+fn is_small(preset: &Preset) -> bool {
+    let Some(Ok(layers)) = preset.input().map(|input| preset.shapes(input)) else { return false };
+    // Forward, and the gradients of input and weights: three products per weight, two operations each.
+    6 * (preset.batch as u64).saturating_mul(totals(&layers).1) < SMALL_STEP
 }
 
 impl Global {
+    /// Opens the adapter for anything.
     fn open(&self) -> Result<Arc<Device>> {
+        self.open_with(false)
+    }
+
+    /// Opens the adapter for the network of a preset.
+    fn open_for(&self, preset: &Preset) -> Result<Arc<Device>> {
+        self.open_with(is_small(preset))
+    }
+
+    /// Opens the adapter; `small`: for work whose dispatches are small.
+    fn open_with(&self, small: bool) -> Result<Arc<Device>> {
         let mut forced = vec![];
         for text in &self.variant {
             let (kernel, variant) = text.split_once('=').ok_or_else(|| {
@@ -80,6 +114,7 @@ impl Global {
             rows: tune::own_rows()?,
             unfused: self.unfused,
             cache,
+            one_thread: small,
             ..Options::default()
         };
         let device = Device::open(&options)?;
@@ -94,6 +129,12 @@ enum Command {
     Train(train::Train),
     /// Test a trained network under distorted weights
     Eval(eval::Eval),
+    /// Error over the strength of distortions, for several runs: the points are kept, and no point is computed twice
+    Sweep(sweep::Sweep),
+    /// Ask a trained network: effective bits, noise budgets, which layer suffers most, what becomes of weights and activity
+    Analyze(analyze::Analyze),
+    /// A table or figure of a paper by one command: trains, tests, sweeps, analyses and reports; goes on where it stopped
+    Reproduce(reproduce::Reproduce),
     /// Self-test: every kernel against its twin on this adapter
     Check(check::Check),
     /// Where the time goes, shader by shader: table, roofline, trace
@@ -104,17 +145,39 @@ enum Command {
     Tune(tune::Tune),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
+    /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
+    Report(report::Report),
     /// Look inside: plans, shaders, adapters, presets, projections
     Show(show::Show),
     /// Fetch, verify or list data sets
     Data(data::Data),
 }
 
+impl Command {
+    fn run(self, global: &Global, begun: Instant) -> Result<ExitCode> {
+        match self {
+            Command::Train(c) => c.run(global, begun),
+            Command::Bench(c) => c.run(global),
+            Command::Tune(c) => c.run(global),
+            Command::Eval(c) => c.run(global),
+            Command::Sweep(c) => c.run(global),
+            Command::Analyze(c) => c.run(global),
+            Command::Report(c) => c.run(),
+            Command::Reproduce(c) => c.run(global),
+            Command::Check(c) => c.run(global),
+            Command::Profile(c) => c.run(global, begun),
+            Command::Distort(c) => c.run(global),
+            Command::Show(c) => c.run(global),
+            Command::Data(c) => c.run(global),
+        }
+    }
+}
+
 /// Runs the command line of this process; returns its exit code.
-pub fn main() -> std::process::ExitCode {
-    let begun = std::time::Instant::now();
+pub fn main() -> ExitCode {
+    let begun = Instant::now();
     // SAFETY: the program begins here, with one thread.
-    unsafe { crate::gpu::vectors::widen() };
+    unsafe { crate::gpu::lavapipe::widen_vectors() };
     let cli = Cli::parse();
     let level = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => "error",
@@ -125,24 +188,38 @@ pub fn main() -> std::process::ExitCode {
     let env = env_logger::Env::default().default_filter_or(level);
     env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
     let global = &cli.global;
-    let done = match cli.command {
-        Command::Train(c) => c.run(global, begun),
-        Command::Bench(c) => c.run(global),
-        Command::Tune(c) => c.run(global),
-        Command::Eval(c) => c.run(global),
-        Command::Check(c) => c.run(global),
-        Command::Profile(c) => c.run(global, begun),
-        Command::Distort(c) => c.run(global),
-        Command::Show(c) => c.run(global),
-        Command::Data(c) => c.run(global),
-    };
-    match done {
+    match cli.command.run(global, begun) {
         Ok(code) => code,
         Err(e) => {
             eprintln!("error: {e}");
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
     }
+}
+
+/// Set by Ctrl-C.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Exit code after Ctrl-C, as shells use it.
+const INTERRUPTED: u8 = 130;
+
+/// What Ctrl-C prints; none while it is not caught.
+static SAYS: Mutex<Option<&str>> = Mutex::new(None);
+
+/// From now on Ctrl-C sets the flag, once, and prints `message`; the second one ends the program at once.
+fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
+    let says = || SAYS.lock().unwrap_or_else(PoisonError::into_inner);
+    if says().replace(message).is_some() {
+        return Ok(&STOP);
+    }
+    let handler = move || {
+        if STOP.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        eprintln!("\n{} (Ctrl-C again: at once)", says().unwrap_or_default());
+    };
+    ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
+    Ok(&STOP)
 }
 
 /// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.

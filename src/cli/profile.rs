@@ -86,7 +86,7 @@ impl Profile {
             Some(saved) => state::weights(&network, &saved.tensors)?,
             None => network.initial_weights(preset.seed),
         };
-        let device = global.open()?;
+        let device = global.open_for(&preset)?;
         if self.projections {
             let another = |p: &Projection| -> Result<Arc<Network>> {
                 let preset = preset.with(&[format!("projection={p}")])?;

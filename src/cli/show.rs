@@ -18,6 +18,15 @@ use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
 
+/// How projections become distortions, for `show --projections`.
+const DISTORTIONS: &str = "
+alpha is the largest |w| of the layer. A distortion (eval, distort, eval.distort of a preset) is a chain of projections:
+sign+addnorm:0.2               one after the other, each of what the one before left; alpha is that of the stored weights
+conv*:sign+fc1:quant:4         of the layers or tensors of that name, * any text, ? any character; the rest keep their weights
+sign except fc2 fc1            of all layers but these
+addnorm:0.3 x8                 eight draws: their mean, deviation and worst
+";
+
 /// Arguments of `show`; give at least one of them.
 #[derive(Args)]
 #[group(required = true, multiple = true)]
@@ -34,7 +43,7 @@ pub struct What {
     /// A preset, resolved, with the shapes of its layers; without a name, the shipped presets
     #[arg(long, value_name = "PRESET", num_args = 0..=1, default_missing_value = "")]
     preset: Option<String>,
-    /// The projections, how each is written and what it computes
+    /// The projections, how each is written and what it computes, and how they are joined to distortions
     #[arg(long)]
     projections: bool,
 }
@@ -71,6 +80,7 @@ impl Show {
             for p in PROJECTIONS {
                 print(&format!("{:<30} {}\n", p.syntax, p.doc))?;
             }
+            print(DISTORTIONS)?;
         }
         if let Some(name) = &what.preset {
             if name.is_empty() {

@@ -2,21 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::Args;
 
-use super::{Global, print};
+use super::{Global, INTERRUPTED, catch_ctrl_c, print};
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::model::preset::Preset;
 use crate::train::{self, checkpoint, record};
-
-/// Exit code after Ctrl-C, as shells use it.
-const INTERRUPTED: u8 = 130;
-
-static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Arguments of `train`.
 #[derive(Args)]
@@ -60,18 +54,13 @@ impl Train {
             Some(saved) if by_folder => Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?,
             _ => Preset::load(&self.preset, &sets)?,
         };
-        let device = global.open()?;
-        let handler = || {
-            if STOP.swap(true, Ordering::SeqCst) {
-                // The second Ctrl-C means now; the last checkpoint is intact.
-                std::process::exit(i32::from(INTERRUPTED));
-            }
-            eprintln!("\nstopping after this step (Ctrl-C again: at once)");
-        };
-        ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
-        let command = std::env::args().collect::<Vec<_>>().join(" ");
+        let device = global.open_for(&preset)?;
+        // After a second Ctrl-C the last checkpoint is intact.
+        let stop = catch_ctrl_c("stopping after this step")?;
+        let own = || std::env::args().collect::<Vec<_>>().join(" ");
+        let command = global.command.clone().unwrap_or_else(own);
         let Train { data, out, .. } = self;
-        let options = train::Options { data, out, resume: saved, command, stop: &STOP, quiet: global.quiet, started };
+        let options = train::Options { data, out, resume: saved, command, stop, quiet: global.quiet, started };
         let outcome = train::train(&preset, device, options)?;
         let at = outcome.dir.display();
         let Some(scores) = outcome.scores else {

@@ -46,7 +46,7 @@ impl Tune {
         let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
         let network = Network::without_data(&preset, input)?;
         let own = own_table()?;
-        let device = global.open()?;
+        let device = global.open_for(&preset)?;
         let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
         let mut proposed: Vec<Row> = vec![];
         for kernel in chosen {

@@ -25,7 +25,8 @@ pub struct Position {
 /// Some images and their labels. When it is dropped its memory goes back to the thread that fills the next ones.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[batch][row][column][channel]`; zero where there is no image. Empty from [`Batches::train_chosen`].
+    /// `[batch][row][column][channel]`; zero where there is no image. Empty from [`Batches::train_chosen`] and
+    /// [`Batches::sequential_chosen`].
     pub images: Vec<f32>,
     /// Which images they are, by their place in the split: `valid` of them.
     pub chosen: Vec<u32>,
@@ -110,6 +111,18 @@ impl Batches {
     /// # Errors
     /// A batch of 0.
     pub fn sequential(prepared: Arc<Prepared>, part: Part, batch: usize) -> Result<Self> {
+        Self::in_order(prepared, part, batch, true)
+    }
+
+    /// The same batches without their images, only which they are: for images that are resident on a device.
+    ///
+    /// # Errors
+    /// As [`Batches::sequential`].
+    pub fn sequential_chosen(prepared: Arc<Prepared>, part: Part, batch: usize) -> Result<Self> {
+        Self::in_order(prepared, part, batch, false)
+    }
+
+    fn in_order(prepared: Arc<Prepared>, part: Part, batch: usize, gather: bool) -> Result<Self> {
         if batch == 0 {
             return Err(Error::Invalid("a batch of 0 images never comes to an end: choose at least 1".into()));
         }
@@ -119,7 +132,7 @@ impl Batches {
             let first = step as usize * batch;
             chosen.extend(first as u32..count.min(first + batch) as u32);
         };
-        let take = Take { part, batch, gather: true };
+        let take = Take { part, batch, gather };
         Ok(Self::spawn(prepared, take, per_epoch, 0..per_epoch, choose))
     }
 

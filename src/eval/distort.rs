@@ -1,4 +1,4 @@
-//! A projection applied to the weights in any safetensors file.
+//! A distortion applied to the weights in any safetensors file.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,12 +7,11 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use super::projector::{EVALUATION, Projector};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
+use crate::kernels::distortion::Distortion;
 use crate::kernels::parameters::{Parameters, Tensor};
-use crate::kernels::projections::{self, Kinds, Projection};
-use crate::kernels::{median, project};
-use crate::plan::{Builder, Step};
 
 /// Reads `from`, projects every floating-point tensor of two or more dimensions as one layer each (alpha is its largest
 /// magnitude), and writes `to`. Vectors (biases, batch norm) and integers are copied. The state of an optimiser in a
@@ -27,7 +26,7 @@ pub fn file(
     runner: &mut Runner,
     from: &Path,
     to: &Path,
-    projection: &Projection,
+    distortion: &Distortion,
     seed: u64,
     draw: u64,
 ) -> Result<Vec<String>> {
@@ -60,7 +59,7 @@ pub fn file(
         return Err(Error::format(from, "it has no floating-point tensor of two or more dimensions to project"));
     }
     flat.resize(parameters.len(), 0.0);
-    let projected = project_all(runner, &parameters, &flat, projection, seed, draw)?;
+    let projected = project_all(runner, &parameters, &flat, distortion, seed, draw)?;
     let mut lines = vec![];
     let mut out: Vec<(String, &TensorView, Cow<[u8]>)> = vec![];
     for (name, t) in &tensors {
@@ -84,36 +83,29 @@ pub fn file(
     // The file's own remarks stay, except those that make it a checkpoint: its checksum would no longer hold.
     let mut remarks: HashMap<String, String> = header.metadata().clone().unwrap_or_default();
     remarks.retain(|key, _| !key.starts_with("weightproof_"));
-    remarks.insert("distortion".into(), format!("{projection}, seed {seed}, draw {draw}"));
+    remarks.insert("distortion".into(), format!("{distortion}, seed {seed}, draw {draw}"));
     let text = safetensors::serialize(views, Some(remarks)).map_err(bad)?;
     crate::files::replace(to, |w| w.write_all(&text))?;
     Ok(lines)
 }
 
-/// One dispatch over all tensors.
+/// A dispatch over all tensors per link.
 fn project_all(
     runner: &mut Runner,
     parameters: &Parameters,
     flat: &[f32],
-    projection: &Projection,
+    distortion: &Distortion,
     seed: u64,
     draw: u64,
 ) -> Result<Vec<f32>> {
-    let mut b = Builder::new("distort", runner.device.target.clone());
-    let arrays = parameters.arrays(&mut b);
-    project::maxima(&mut b, "project.maxima", parameters, arrays.weight, arrays.maxima)?;
-    median::median(&mut b, "project.median", parameters, arrays.weight, arrays.medians)?;
-    let table = projections::table(parameters, projection);
-    project::apply(&mut b, "project", parameters, &arrays, Kinds::of(&table))?;
-    let plan = runner.load(b.finish()?, false)?;
+    let mut projector = Projector::new(runner, parameters)?;
     runner.write("weight", bytemuck::cast_slice(flat))?;
-    runner.write("projections", &table)?;
-    let number = super::accuracy::EVALUATION + draw;
-    runner.run(&plan, &Step { beta_u: projections::beta_draw(seed, number), ..Step::at(seed, number) })?;
+    projector.apply(runner, distortion, seed, EVALUATION + draw)?;
     Ok(bytemuck::cast_slice(&runner.read("projected", flat.len())?).to_vec())
 }
 
-fn decode(t: &TensorView) -> Vec<f32> {
+/// The elements of an f32, f16 or bf16 tensor.
+pub(crate) fn decode(t: &TensorView) -> Vec<f32> {
     match t.dtype() {
         Dtype::F16 => t.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
         Dtype::BF16 => t.data().chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),

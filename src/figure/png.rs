@@ -2,7 +2,7 @@
 
 use tiny_skia::{FillRule, Paint, PathBuilder, Pixmap, Rect, Stroke, StrokeDash, Transform};
 
-use super::{Anchor, Color, Drawing, PAPER, Shape, font};
+use super::{Anchor, Color, Drawing, PAPER, RIM, Shape, font};
 
 pub(super) fn write(d: &Drawing, scale: f64) -> Vec<u8> {
     let side = |v: f64| (v * scale).round().max(1.0) as u32;
@@ -38,10 +38,17 @@ fn path(points: &[[f64; 2]], close: bool) -> Option<tiny_skia::Path> {
 fn draw(image: &mut Pixmap, shape: &Shape, whole: Transform) {
     match shape {
         Shape::Line { points, width, dash, color } => {
-            let dash = dash.and_then(|d| StrokeDash::new(vec![d as f32, d as f32], 0.0));
+            let dash = StrokeDash::new(dash.pattern().to_vec(), 0.0);
             let stroke = Stroke { width: *width as f32, dash, ..Stroke::default() };
             if let Some(path) = path(points, false) {
                 image.stroke_path(&path, &paint(*color), &stroke, whole, None);
+            }
+        }
+        Shape::Area { points, color, opacity } => {
+            let mut paint = paint(*color);
+            paint.set_color_rgba8(color.0, color.1, color.2, (255.0 * opacity).round() as u8);
+            if let Some(path) = path(points, true) {
+                image.fill_path(&path, &paint, FillRule::Winding, whole, None);
             }
         }
         Shape::Rect { at, size, color } => {
@@ -49,15 +56,17 @@ fn draw(image: &mut Pixmap, shape: &Shape, whole: Transform) {
                 image.fill_rect(rect, &paint(*color), whole, None);
             }
         }
-        Shape::Mark { mark, at, radius, color } => {
+        Shape::Mark { mark, at, radius, color, hollow } => {
             let corners = mark.corners(*at, *radius);
             let path = match corners.is_empty() {
                 true => PathBuilder::from_circle(at[0] as f32, at[1] as f32, *radius as f32),
                 false => path(&corners, true),
             };
             if let Some(path) = path {
-                image.fill_path(&path, &paint(*color), FillRule::Winding, whole, None);
-                image.stroke_path(&path, &paint(PAPER), &Stroke { width: 1.0, ..Stroke::default() }, whole, None);
+                let (fill, rim, width) = if *hollow { (PAPER, *color, RIM) } else { (*color, PAPER, 1.0) };
+                image.fill_path(&path, &paint(fill), FillRule::Winding, whole, None);
+                let stroke = Stroke { width: width as f32, ..Stroke::default() };
+                image.stroke_path(&path, &paint(rim), &stroke, whole, None);
             }
         }
         Shape::Text { text, at, size, anchor, angle, color } => {

@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
-use super::{Anchor, Color, Drawing, Shape};
+use super::{Anchor, Drawing, PAPER, RIM, Shape};
 
-pub(super) fn write(d: &Drawing) -> String {
-    let (w, h) = (d.width, d.height);
+/// The part of a drawing below `top`.
+pub(super) fn write(d: &Drawing, top: f64) -> String {
+    let (w, h) = (d.width, d.height - top);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 {top} {w} {h}\" \
          font-family=\"DejaVu Sans, Verdana, Arial, sans-serif\">\n\
-         <rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>\n"
+         <rect y=\"{top}\" width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>\n"
     );
     for shape in &d.shapes {
         out += &element(shape);
@@ -21,16 +22,23 @@ pub(super) fn write(d: &Drawing) -> String {
 fn element(shape: &Shape) -> String {
     match shape {
         Shape::Line { points, width, dash, color } => {
-            let dash = dash.map_or(String::new(), |d| format!(" stroke-dasharray=\"{d}\""));
-            let (points, color) = (list(points), hex(*color));
+            let dash = match dash.pattern() {
+                [] => String::new(),
+                p => format!(" stroke-dasharray=\"{}\"", p.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")),
+            };
+            let (points, color) = (list(points), color.hex());
             format!("<polyline points=\"{points}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\"{dash}/>")
         }
+        Shape::Area { points, color, opacity } => {
+            format!("<polygon points=\"{}\" fill=\"{}\" fill-opacity=\"{opacity}\"/>", list(points), color.hex())
+        }
         Shape::Rect { at: [x, y], size: [w, h], color } => {
-            let (x, y, w, h, fill) = (number(*x), number(*y), number(*w), number(*h), hex(*color));
+            let (x, y, w, h, fill) = (number(*x), number(*y), number(*w), number(*h), color.hex());
             format!("<rect x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" fill=\"{fill}\"/>")
         }
-        Shape::Mark { mark, at, radius, color } => {
-            let style = format!("fill=\"{}\" stroke=\"#ffffff\" stroke-width=\"1\"", hex(*color));
+        Shape::Mark { mark, at, radius, color, hollow } => {
+            let (fill, rim, width) = if *hollow { (PAPER, *color, RIM) } else { (*color, PAPER, 1.0) };
+            let style = format!("fill=\"{}\" stroke=\"{}\" stroke-width=\"{width}\"", fill.hex(), rim.hex());
             let corners = mark.corners(*at, *radius);
             if corners.is_empty() {
                 let (x, y, r) = (number(at[0]), number(at[1]), number(*radius));
@@ -46,16 +54,12 @@ fn element(shape: &Shape) -> String {
             };
             let (x, y) = (number(*x), number(*y));
             let turn = if *angle == 0.0 { String::new() } else { format!(" transform=\"rotate({angle} {x} {y})\"") };
-            let (fill, text) = (hex(*color), escape(text));
+            let (fill, text) = (color.hex(), escape(text));
             format!(
                 "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" text-anchor=\"{anchor}\" fill=\"{fill}\"{turn}>{text}</text>"
             )
         }
     }
-}
-
-fn hex(Color(r, g, b): Color) -> String {
-    format!("#{r:02x}{g:02x}{b:02x}")
 }
 
 /// A position to a hundredth of a pixel.

@@ -43,6 +43,10 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// See [`Target::unfused`].
     pub unfused: bool,
+    /// For small networks: lavapipe computes on the thread that it executes submits on, without its pool, whose waking
+    /// costs more than it gives there. What the first device of a process asks for holds for all, and `LP_NUM_THREADS` in
+    /// the environment comes before it. No result depends on it.
+    pub one_thread: bool,
 }
 
 /// Errors that arrive when nobody waits for them.
@@ -114,6 +118,7 @@ impl Device {
     /// # Errors
     /// No adapter, none of that name or index, or one that refuses.
     pub fn open(options: &Options) -> Result<Device> {
+        let poolless = super::lavapipe::settle_pool(options.one_thread);
         let mut all = adapters();
         if all.is_empty() {
             return Err(Error::NoAdapter("no driver with compute shaders found".into()));
@@ -134,7 +139,10 @@ impl Device {
                 })?
             }
         };
-        let (info, adapter) = all.swap_remove(chosen);
+        let (mut info, adapter) = all.swap_remove(chosen);
+        if poolless && info.name.starts_with("llvmpipe") {
+            info.driver += ", one thread";
+        }
         let wanted = wgpu::Features::SUBGROUP
             | wgpu::Features::SHADER_INT64
             | wgpu::Features::TIMESTAMP_QUERY

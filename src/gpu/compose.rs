@@ -1,5 +1,6 @@
 //! From the text of a shader file to the text that is compiled: includes and knobs, nothing else.
 
+use crate::kernels::conv2d::PARTS;
 use crate::kernels::{BAKED, COMMON, Knobs};
 use crate::plan::{Params, Value};
 
@@ -82,7 +83,7 @@ fn append(
     for (i, line) in source.lines().enumerate() {
         if let Some(path) = line.trim().strip_prefix("// include ") {
             let (path, instead) = path.split_once(" for ").map_or((path, None), |(path, other)| (path, Some(other)));
-            let Some((_, piece)) = COMMON.iter().find(|(p, _)| *p == path) else {
+            let Some((_, piece)) = COMMON.iter().chain(PARTS).find(|(p, _)| *p == path) else {
                 return Err(format!("{file}:{}: unknown include `{path}`", i + 1));
             };
             if !seen.iter().any(|s| s == path) {

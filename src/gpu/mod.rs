@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 pub mod compose;
+pub mod lavapipe;
 mod memory;
 mod pipelines;
 pub mod profile;
@@ -13,7 +14,6 @@ pub mod spirv;
 #[cfg(feature = "driver-statistics")]
 pub mod statistics;
 mod transfer;
-pub mod vectors;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
 pub use runner::{AHEAD, HostTime, Loaded, Runner};

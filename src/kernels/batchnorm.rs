@@ -72,6 +72,24 @@ pub fn statistics(b: &mut Builder, scope: &str, rows: usize, c: usize, x: View, 
         let params = [("rows", (elements.len() / c).into()), ("c", c.into()), ("block", size.into())];
         PARTIAL.dispatch(b, scope, &params, &[("x", x.slice(elements)), ("partial", part)])?;
     }
+    combine(b, scope, rows, c, size, partial, [mean, var])
+}
+
+/// Records mean and variance of each channel from the moments of blocks of `size` rows, `[blocks, 2, c]`, as
+/// [`PARTIAL`] or a [convolution](super::conv2d::fused) left them.
+///
+/// # Errors
+/// Views of other lengths.
+pub fn combine(
+    b: &mut Builder,
+    scope: &str,
+    rows: usize,
+    c: usize,
+    size: usize,
+    partial: View,
+    [mean, var]: Moments,
+) -> Result<()> {
+    check(scope, 2 * rows.div_ceil(size), c, &[("partial", partial)], &[("mean", mean), ("var", var)])?;
     let params = [("rows", rows.into()), ("c", c.into()), ("block", size.into())];
     COMBINE.dispatch(b, scope, &params, &[("partial", partial), ("mean", mean), ("variance", var)])
 }

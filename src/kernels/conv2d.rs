@@ -3,11 +3,14 @@
 
 mod cases;
 mod families;
+pub mod fused;
+mod parts;
 pub mod split_k;
 
 use cases::cases;
 use families::*;
 pub(super) use families::{multiple_of_4, octets, one_group};
+pub use parts::PARTS;
 
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};
@@ -172,6 +175,24 @@ pub fn grad_weight(
     dw: View,
     splits: usize,
 ) -> Result<()> {
+    grad_weight_of(b, scope, g, x, None, dy, dw, splits)
+}
+
+/// As [`grad_weight`], where there is a table of x behind batch norm and ReLU ([`fused::Around::table`]).
+///
+/// # Errors
+/// As [`grad_weight`].
+#[allow(clippy::too_many_arguments)]
+pub fn grad_weight_of(
+    b: &mut Builder,
+    scope: &str,
+    g: &Geometry,
+    x: View,
+    table: Option<View>,
+    dy: View,
+    dw: View,
+    splits: usize,
+) -> Result<()> {
     g.check(scope)?;
     let windows = b.windows(scope, g.n, &[x, dy])?;
     // Partial sums that together end at an aligned element: what the share of a window is a multiple of.
@@ -193,7 +214,10 @@ pub fn grad_weight(
         }
         let part = dw.slice(done * g.w_len()..upto * g.w_len());
         let (x, dy) = (x.rows(win, g.n), dy.rows(win, g.n));
-        GRAD_WEIGHT.dispatch(b, scope, &g.params(win.len(), upto - done), &[("x", x), ("dy", dy), ("dw", part)])?;
+        let mut args = vec![("x", x), ("dy", dy), ("dw", part)];
+        args.extend(table.map(|table| ("table", table)));
+        let kernel = if table.is_some() { &fused::GRAD_WEIGHT } else { &GRAD_WEIGHT };
+        kernel.dispatch(b, scope, &g.params(win.len(), upto - done), &args)?;
         done = upto;
     }
     Ok(())
@@ -324,6 +348,13 @@ pub static GRAD_INPUT: Kernel = Kernel {
             grid: |p, k| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), narrow(k)),
         },
         Variant {
+            name: "few",
+            file: "conv2d/conv2d.grad_input.few.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.few.wgsl"),
+            supports: |_, p| pointwise(p),
+            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), FEW),
+        },
+        Variant {
             name: "tiled",
             file: "conv2d/conv2d.grad_input.tiled.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.tiled.wgsl"),
@@ -390,6 +421,13 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             source: include_str!("../../shaders/conv2d/conv2d.grad_weight.texels_any.wgsl"),
             supports: exchange,
             grid: weight_tiles,
+        },
+        Variant {
+            name: "few",
+            file: "conv2d/conv2d.grad_weight.few.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.few.wgsl"),
+            supports: |_, p| pointwise(p),
+            grid: |p, _| [p.u("c_in").div_ceil(8) as u32, p.u("c_out").div_ceil(8) as u32, p.u("splits") as u32],
         },
         Variant {
             name: "tiled",

@@ -9,10 +9,11 @@ pub mod add;
 pub mod avgpool;
 pub mod batch;
 pub mod batchnorm;
+pub mod bias;
 pub mod conv2d;
+pub mod distortion;
 pub mod dropout;
 pub mod maxpool;
-pub mod median;
 pub mod metric;
 pub mod norm_relu;
 pub mod normal;
@@ -21,6 +22,7 @@ pub mod parameters;
 pub mod pool;
 pub mod project;
 pub mod projections;
+pub mod quantile;
 pub mod relu;
 pub mod roof;
 pub mod softmax_ce;
@@ -46,10 +48,16 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd_grad::GRAD_ROWS,
     &winograd_grad::ACCUMULATE,
     &winograd_grad::GRAD_WEIGHT,
+    &conv2d::fused::STATISTICS,
+    &conv2d::fused::NORMALISED,
+    &conv2d::fused::NORMALISED_STATISTICS,
+    &conv2d::fused::GRAD_WEIGHT,
     &conv2d::split_k::PARTIAL,
     &conv2d::split_k::SUM,
     &relu::FORWARD,
     &relu::BACKWARD,
+    &bias::FORWARD,
+    &bias::GRAD,
     &batchnorm::PARTIAL,
     &batchnorm::COMBINE,
     &batchnorm::FORWARD,
@@ -76,9 +84,9 @@ pub static KERNELS: &[&Kernel] = &[
     &metric::REDUCE,
     &project::MAXIMA,
     &project::ALPHA,
-    &median::BEGIN,
-    &median::COUNT,
-    &median::PICK,
+    &quantile::BEGIN,
+    &quantile::COUNT,
+    &quantile::PICK,
     &project::APPLY,
     &optimizer::ADAM,
     &optimizer::SGD,
@@ -399,4 +407,9 @@ pub static COMMON: &[(&str, &str)] = &[
     ("project/addnorm.wgsl", include_str!("../../shaders/project/addnorm.wgsl")),
     ("project/multunif.wgsl", include_str!("../../shaders/project/multunif.wgsl")),
     ("project/he_sign.wgsl", include_str!("../../shaders/project/he_sign.wgsl")),
+    ("project/bitflip.wgsl", include_str!("../../shaders/project/bitflip.wgsl")),
+    ("project/stuck.wgsl", include_str!("../../shaders/project/stuck.wgsl")),
+    ("project/quant.wgsl", include_str!("../../shaders/project/quant.wgsl")),
+    ("project/drift.wgsl", include_str!("../../shaders/project/drift.wgsl")),
+    ("project/prune.wgsl", include_str!("../../shaders/project/prune.wgsl")),
 ];

@@ -93,8 +93,8 @@ pub static ADAM: Kernel = Kernel {
         let [beta1, gain1, beta2, gain2, eps] =
             ["beta1", "gain1", "beta2", "gain2", "eps"].map(|name| f64::from(p.f(name)));
         let (mut m, mut v): (Scalars, Scalars) = (io.f("m").to_vec().into(), io.f("v").to_vec().into());
-        update_by(io, |step, i, w, (g, scale)| {
-            let (lr, bias1, bias2) = (f64::from(step.lr), f64::from(step.bias1), f64::from(step.bias2));
+        update_by(io, |step, lr, i, w, (g, scale)| {
+            let (bias1, bias2) = (f64::from(step.bias1), f64::from(step.bias2));
             let (m0, v0) = (m.value[i], v.value[i]);
             let (m1, v1) = (beta1 * m0 + gain1 * g, beta2 * v0 + gain2 * g * g);
             let below = v1.sqrt() * bias2 + eps;
@@ -158,8 +158,8 @@ pub static SGD: Kernel = Kernel {
     twin: |io: &mut Io| {
         let (momentum, nesterov) = (f64::from(io.params.f("momentum")), io.params.u("nesterov") != 0);
         let mut v: Scalars = io.f("v").to_vec().into();
-        update_by(io, |step, i, w, (g, scale)| {
-            let (lr, v0) = (f64::from(step.lr), v.value[i]);
+        update_by(io, |_, lr, i, w, (g, scale)| {
+            let v0 = v.value[i];
             let v1 = momentum * v0 - lr * g;
             let after = if nesterov { w + momentum * v1 - lr * g } else { w + v1 };
             if ![v1, after].iter().all(|v| (*v as f32).is_finite()) {
@@ -202,10 +202,10 @@ pub static SGD: Kernel = Kernel {
     },
 };
 
-/// Computes the new weights and their maxima chunk by chunk: `change(step, index in the flat arrays, w, (gradient, its
-/// scale))` gives the weight before the clip and its scale, or none if the update would not be finite: then the element
+/// Computes the new weights and their maxima chunk by chunk: `change(step, learning rate, index in the flat arrays, w,
+/// (gradient, its scale))` gives the weight before the clip and its scale, or none if the update would not be finite: then the element
 /// stays and the maximum of its chunk is infinite. Nothing where `halt` is set.
-fn update_by(io: &mut Io, mut change: impl FnMut(&Step, usize, f64, (f64, f64)) -> Option<(f64, f64)>) {
+fn update_by(io: &mut Io, mut change: impl FnMut(&Step, f64, usize, f64, (f64, f64)) -> Option<(f64, f64)>) {
     if io.u("halt")[0] != 0 {
         return;
     }
@@ -214,9 +214,10 @@ fn update_by(io: &mut Io, mut change: impl FnMut(&Step, usize, f64, (f64, f64)) 
     let mut maxima = Scalars::from(io.f("maxima").to_vec());
     for o in owned(io) {
         let (mut most, mut scale) = (0.0f64, 0.0f64);
+        let lr = f64::from(step.lr * o.segment.rate);
         for (i, element) in (o.at..).zip(o.elements.clone()) {
             let before = weight.value[i];
-            let Some((mut w, s)) = change(&step, i, before, gradient(io, &o, element, before)) else {
+            let Some((mut w, s)) = change(&step, lr, i, before, gradient(io, &o, element, before)) else {
                 most = f64::INFINITY;
                 continue;
             };
@@ -300,12 +301,13 @@ pub fn sgd(b: &mut Builder, scope: &str, p: &Parameters, hyper: &Sgd, u: &Update
     record(b, scope, &SGD, p, u, &params, &[("v", v)])
 }
 
-/// Tensors of these lengths; the number of partial sums, up to `splits`, and the clip differ from one to the next.
+/// Tensors of these lengths; the number of partial sums, up to `splits`, the clip and the rate differ from one to the next.
 fn table(lens: &[usize], splits: usize, clip: f32, decay: f32) -> Parameters {
     let mut p = Parameters::default();
     for (i, &len) in lens.iter().enumerate() {
         let clip = if i % 3 == 2 { f32::INFINITY } else { clip };
-        p.push(Tensor { splits: 1 + i % splits, clip, decay, ..Tensor::new(format!("t{i}"), &[len]) });
+        let rate = [1.0, 2.0, 0.5][i % 3];
+        p.push(Tensor { splits: 1 + i % splits, clip, decay, rate, ..Tensor::new(format!("t{i}"), &[len]) });
     }
     p
 }

@@ -1,13 +1,14 @@
 //! The parameter tensors of a network in flat arrays, so that one dispatch projects or updates all of them.
 //!
 //! The arrays `weight`, `projected`, `adam_m`, ... hold every tensor at the same offset; `grad` holds the partial sums
-//! of every gradient; `maxima` one max |w| per chunk, `medians` and `projections` one entry per tensor. A **chunk** is
+//! of every gradient; `maxima` one max |w| per chunk, `quantiles` and `projections` one entry per tensor. A **chunk** is
 //! up to [`CHUNK`] consecutive elements of one tensor, and one workgroup owns it. Where an array exceeds the adapter's
 //! binding limit, the dispatch is repeated over **windows** of whole chunks.
 
 use std::ops::Range;
 
 use super::Io;
+use super::projections::ROW;
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Elem, Limits, Params, Role, Value, View};
 
@@ -18,7 +19,7 @@ pub const CHUNK: usize = 4096;
 const ALIGN: usize = 64;
 
 /// Words of a record of `segments`.
-const SEGMENT: usize = 9;
+const SEGMENT: usize = 10;
 
 /// Written as the clip bound where there is none; the shaders compare with `NO_CLIP`, which is a little less.
 const NO_CLIP: f32 = f32::MAX;
@@ -40,6 +41,8 @@ pub struct Tensor {
     pub clip: f32,
     /// Coefficient of weight decay: `decay * w` is added to the gradient.
     pub decay: f32,
+    /// Multiplies the learning rate.
+    pub rate: f32,
     /// Index for random draws, below 65,536. Set by [`Parameters::push`] to the position in the table.
     pub layer: u32,
     /// Inputs that one output sums over: all dimensions but the last, unless the maker of the tensor knows better.
@@ -64,6 +67,7 @@ impl Tensor {
             splits: 1,
             clip: f32::INFINITY,
             decay: 0.0,
+            rate: 1.0,
             layer: 0,
             projected: false,
             init_std: 0.0,
@@ -136,9 +140,10 @@ pub struct Arrays {
     pub projected: View,
     /// max |w| of every chunk: `maxima`, state; left by the update, and by `project.maxima` for loaded weights.
     pub maxima: View,
-    /// Median of |w| of every tensor: `medians`, state; zeros unless `project.median` ran.
-    pub medians: View,
-    /// Which projection each tensor gets: `projections`, four words per tensor written by the host (see
+    /// The |w| of every tensor of the rank that its projection names: `quantiles`, state; zeros unless
+    /// `project.quantile` ran.
+    pub quantiles: View,
+    /// Which projection each tensor gets: `projections`, a few words per tensor written by the host (see
     /// `projections::table`), before the first run and whenever it changes.
     pub projections: View,
 }
@@ -252,7 +257,7 @@ impl Parameters {
             let clip = if t.clip.is_finite() { t.clip } else { NO_CLIP };
             let words = [t.offset, t.grad_offset, t.len(), t.splits, first, t.chunks(), t.layer as usize];
             segments.extend(words.map(|w| u32::try_from(w).expect("an offset above 2^32 elements")));
-            segments.extend([clip.to_bits(), t.decay.to_bits()]);
+            segments.extend([clip, t.decay, t.rate].map(f32::to_bits));
             first += t.chunks();
         }
         let chunks = self.chunks().iter().flat_map(|c| [c.tensor as u32, c.start as u32]).collect();
@@ -290,8 +295,8 @@ impl Parameters {
             weight: self.flat(b, "weight"),
             projected: self.flat(b, "projected"),
             maxima: b.shared("maxima", Elem::F32, &[self.chunks().len()], Role::State),
-            medians: b.shared("medians", Elem::F32, &[tensors], Role::State),
-            projections: b.shared("projections", Elem::U32, &[tensors, 4], Role::Input),
+            quantiles: b.shared("quantiles", Elem::F32, &[tensors], Role::State),
+            projections: b.shared("projections", Elem::U32, &[tensors, ROW], Role::Input),
         }
     }
 }
@@ -307,6 +312,7 @@ pub(super) struct Segment {
     pub layer: u32,
     pub clip: f32,
     pub decay: f32,
+    pub rate: f32,
 }
 
 impl Segment {
@@ -323,6 +329,7 @@ impl Segment {
             layer: w[6],
             clip: f32::from_bits(w[7]),
             decay: f32::from_bits(w[8]),
+            rate: f32::from_bits(w[9]),
         }
     }
 

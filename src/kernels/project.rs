@@ -3,7 +3,7 @@
 
 use super::case::{Case, CaseBuilder, Fill};
 use super::parameters::{Arrays, Parameters, Segment, Tensor, owned};
-use super::projections::{Context, Kinds, PROJECTIONS, Projection, table, table_by, twin};
+use super::projections::{Context, Kinds, PROJECTIONS, Projection, ROW, table, table_by, twin};
 use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Step, View};
@@ -22,7 +22,7 @@ pub static APPLY: Kernel = Kernel {
         read_u32("chunks"),
         read_u32("projections"),
         read("alphas"),
-        read("medians"),
+        read("quantiles"),
         read("weight"),
         write("projected"),
     ],
@@ -54,16 +54,17 @@ pub static APPLY: Kernel = Kernel {
         let mut out = Scalars::zeros(io.len("projected"));
         for o in owned(io) {
             let s = &o.segment;
-            let row = &io.u("projections")[4 * o.tensor..4 * o.tensor + 4];
+            let row = &io.u("projections")[ROW * o.tensor..][..ROW];
             assert!(io.params.u("kinds") >> row[0] & 1 == 1, "the table holds kind {}, unforeseen by the plan", row[0]);
             let c = Context {
                 alpha: alphas[o.tensor] as f32,
-                median: io.f("medians")[o.tensor] as f32,
+                quantile: io.f("quantiles")[o.tensor] as f32,
                 beta_u: step.beta_u,
-                p: [1, 2, 3].map(|i| f32::from_bits(row[i])),
+                p: [3, 4, 5].map(|i| f32::from_bits(row[i])),
                 seed: step.seed(),
                 step: u64::from(step.step_lo) | u64::from(step.step_hi) << 32,
                 layer: s.layer,
+                first_draw: row[1],
                 element: 0,
             };
             for (i, element) in o.elements.clone().enumerate() {
@@ -179,7 +180,7 @@ pub fn maxima(b: &mut Builder, scope: &str, p: &Parameters, weight: View, maxima
 }
 
 /// Records `projected` = f(`weight`) for every tensor, with f as `projections` says when the plan runs, one of `kinds`.
-/// `maxima` must hold max |weight| of every chunk, `medians` the medians if a projection needs them. Depends on the step
+/// `maxima` must hold max |weight| of every chunk, `quantiles` the quantiles if a projection needs them. Depends on the step
 /// block: seed, step and `beta_u`.
 ///
 /// # Errors
@@ -196,7 +197,7 @@ pub fn apply(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays, kinds: Ki
             ("chunks", chunks),
             ("projections", a.projections),
             ("alphas", alphas),
-            ("medians", a.medians),
+            ("quantiles", a.quantiles),
             ("weight", a.weight.slice(w.flat.clone())),
             ("projected", a.projected.slice(w.flat.clone())),
         ];
@@ -243,7 +244,7 @@ fn apply_case(c: &mut CaseBuilder, p: &Parameters, weight: &Fill, words: Vec<u32
     let a = Arrays {
         weight: flat(c, p, "weight", weight),
         maxima: c.b.buffer("maxima", Elem::F32, &[p.chunks().len()], Role::State),
-        medians: c.input("medians", &[p.tensors.len()], &Fill::Range(0.4, 0.6)),
+        quantiles: c.input("quantiles", &[p.tensors.len()], &Fill::Range(0.4, 0.6)),
         projections: c.words("projections", words),
         projected: c.output("projected", &[p.len()]),
     };
@@ -284,7 +285,7 @@ fn apply_cases() -> Vec<Case> {
             apply_case(c, &p, &Fill::Uniform(1.0), words)
         })
     };
-    const MANY: &[usize] = &[70; 20];
+    const MANY: &[usize] = &[70; 32];
     all.push(mixed("every kind in one dispatch", MANY, 1 << 27));
     all.push(mixed("windows", &[30_000, 7, 9000, 1, 2, 20_000], WINDOW));
     all.push(Case::exact("tensors that are never projected", |c| {

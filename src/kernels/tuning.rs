@@ -83,15 +83,29 @@ pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Pa
             return Ok(found);
         }
     }
-    for row in target.rows.iter().chain(shipped()).filter(|r| r.matches(kernel, target, params)) {
+    Ok(by_rows(kernel, target, params).unwrap_or(Choice::Variant(&kernel.variants[0], vec![])))
+}
+
+/// The first row that can run these constants.
+fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params) -> Option<Choice> {
+    let rows = target.rows.iter().chain(shipped()).filter(|r| r.matches(kernel, target, params));
+    let choices = rows.filter_map(|row| {
         let knobs: Vec<(String, u32)> = row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect();
-        if let Some(found) = find(kernel, &row.variant, &knobs)
-            && found.supports(target, params).is_ok()
-        {
-            return Ok(found);
-        }
+        find(kernel, &row.variant, &knobs)
+    });
+    choices.into_iter().find(|found| found.supports(target, params).is_ok())
+}
+
+/// Whether `kernel`, which does the work of several others, is to take their place: a variant of it is forced by its name,
+/// or a row is for it, and can run these constants.
+///
+/// # Errors
+/// A forced variant that does not exist.
+pub fn asked_for(kernel: &'static Kernel, target: &Target, params: &Params) -> Result<bool, Error> {
+    match target.forced.iter().rev().find(|(name, _)| name == kernel.name) {
+        Some((_, text)) => Ok(forced(kernel, text)?.supports(target, params).is_ok()),
+        None => Ok(by_rows(kernel, target, params).is_some()),
     }
-    Ok(Choice::Variant(&kernel.variants[0], vec![]))
 }
 
 fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<Choice> {

@@ -4,6 +4,7 @@ use super::init::Init;
 use super::{Layer, Mode, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::batchnorm;
+use crate::kernels::conv2d::fused;
 use crate::kernels::parameters::{self, Parameters};
 use crate::plan::{Elem, Role, View};
 
@@ -56,7 +57,11 @@ impl BatchNorm {
             Mode::Train | Mode::Moments { .. } => {
                 let mean = moment(net, "mean", Role::Transient);
                 let var = moment(net, "var", Role::Transient);
-                batchnorm::statistics(net.b, &format!("{}.statistics", self.name), rows, c, x.view, mean, var)?;
+                let scope = format!("{}.statistics", self.name);
+                match x.moments {
+                    Some(blocks) => batchnorm::combine(net.b, &scope, rows, c, fused::BLOCK, blocks, [mean, var])?,
+                    None => batchnorm::statistics(net.b, &scope, rows, c, x.view, mean, var)?,
+                }
                 (mean, var)
             }
         };

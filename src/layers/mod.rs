@@ -5,6 +5,7 @@
 
 mod batchnorm;
 mod conv2d;
+mod conv_relu;
 mod dropout;
 pub mod init;
 mod norm_relu;
@@ -13,6 +14,7 @@ mod relu;
 mod residual;
 
 pub use batchnorm::BatchNorm;
+pub use conv_relu::ConvRelu;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
 pub use norm_relu::NormRelu;
@@ -31,9 +33,19 @@ pub struct Tensor {
     pub view: View,
     /// Height, width, channels of one sample.
     pub shape: [usize; 3],
+    /// Present: what lies there has yet to go through batch norm and ReLU, by this table, while it is read. Only a
+    /// convolution that said so ([`Conv2d::normalises`]) gets such a tensor.
+    pub table: Option<View>,
+    /// Present: the moments of its blocks of rows, which the convolution that wrote it left.
+    pub moments: Option<View>,
 }
 
 impl Tensor {
+    /// Activations that are what lies in `view`.
+    pub fn new(view: View, shape: [usize; 3]) -> Self {
+        Tensor { view, shape, table: None, moments: None }
+    }
+
     /// Elements of one sample.
     pub fn sample(&self) -> usize {
         self.shape.iter().product()
@@ -88,6 +100,16 @@ impl Net<'_> {
         (t.grad_part(grad), t.splits)
     }
 
+    /// The activation called `name`.
+    ///
+    /// # Panics
+    /// If there is none: a bug of the layer.
+    pub fn found(&self, name: &str) -> Tensor {
+        let view = self.b.view(name);
+        let shape = <[usize; 3]>::try_from(&self.b.shape(view)[1..]).expect("an activation has four dimensions");
+        Tensor::new(view, shape)
+    }
+
     fn tensor(&self, name: &str) -> &parameters::Tensor {
         self.parameters.find(name).unwrap_or_else(|| panic!("no layer declared {name}"))
     }
@@ -95,7 +117,7 @@ impl Net<'_> {
     /// A new activation `[batch, h, w, c]`.
     pub fn activation(&mut self, name: String, shape: [usize; 3]) -> Tensor {
         let [h, w, c] = shape;
-        Tensor { view: self.b.transient(name, &[self.batch, h, w, c]), shape }
+        Tensor::new(self.b.transient(name, &[self.batch, h, w, c]), shape)
     }
 }
 
@@ -113,6 +135,14 @@ pub trait Layer: Send + Sync {
     /// # Errors
     /// What the kernels refuse, with the layer's scope.
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor>;
+
+    /// The output of the forward pass for the input `x`, found again in the plan.
+    ///
+    /// # Errors
+    /// As [`Layer::forward`].
+    fn output(&self, net: &Net, _x: Tensor) -> Result<Tensor> {
+        Ok(net.found(&format!("{}.output", self.name())))
+    }
 
     /// Appends the backward commands: the gradients of the parameters and, if `want_dx`, of the input. `x` and `y` are
     /// the input and output of the forward pass, `dy` has the length of `y`.

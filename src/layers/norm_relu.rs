@@ -1,13 +1,14 @@
 //! Batch norm and ReLU in a row, with the max pooling before them if there is one: layers whose kernels are fused.
 
 use super::init::Init;
-use super::{BatchNorm, Layer, MaxPool, Net, Relu, Tensor};
+use super::{BatchNorm, Conv2d, Layer, MaxPool, Net, Relu, Tensor};
 use crate::error::Result;
 use crate::kernels::norm_relu;
 use crate::kernels::parameters::Parameters;
 use crate::plan::View;
 
-/// y = relu(norm(pool(x))). It computes what its layers compute, and with their names: parameters, moments and the output
+/// y = relu(norm(pool(x))). Where the convolution behind it [normalises](Conv2d::normalises) its input, y is not stored: the
+/// output is the input of the batch norm with the table of what has yet to be done. It computes what its layers compute, and with their names: parameters, moments and the output
 /// are those of the layers. Where the target says [`unfused`](crate::plan::Target::unfused), it is these layers.
 #[derive(Clone, Debug)]
 pub struct NormRelu {
@@ -17,13 +18,15 @@ pub struct NormRelu {
     pub norm: BatchNorm,
     /// The ReLU, whose name and output are those of the whole.
     pub relu: Relu,
+    /// The only reader of the output, if that is a convolution.
+    pub reader: Option<Conv2d>,
 }
 
 impl NormRelu {
     /// The input of the batch norm in the backward pass: what the forward pass of the pooling left, or `x`.
-    fn normalised(&self, net: &Net, x: Tensor, y: Tensor) -> Tensor {
+    fn normalised(&self, net: &Net, x: Tensor) -> Tensor {
         match &self.pool {
-            Some(pool) => Tensor { view: net.b.view(&format!("{}.output", pool.name)), shape: y.shape },
+            Some(pool) => net.found(&format!("{}.output", pool.name)),
             None => x,
         }
     }
@@ -32,9 +35,19 @@ impl NormRelu {
         format!("{}.table", self.norm.name)
     }
 
+    /// What the reader gets, where it normalises: the input of the batch norm, and the table.
+    fn left_to_reader(&self, net: &Net, x: Tensor) -> Result<Option<Tensor>> {
+        match &self.reader {
+            Some(reader) if reader.normalises(net)? => {
+                Ok(Some(Tensor { table: Some(net.b.view(&self.table())), ..Tensor::new(x.view, x.shape) }))
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn backward_of_parts(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
-        let pooled = self.normalised(net, x, y);
-        let between = Tensor { view: net.b.view(&format!("{}.output", self.norm.name)), shape: y.shape };
+        let pooled = self.normalised(net, x);
+        let between = Tensor::new(net.b.view(&format!("{}.output", self.norm.name)), y.shape);
         let dz = self.relu.backward(net, between, y, dy, true)?.expect("asked for");
         let dx = self.norm.backward(net, pooled, between, dz, want_dx)?;
         match (&self.pool, dx) {
@@ -67,16 +80,24 @@ impl Layer for NormRelu {
         let table = net.b.transient(self.table(), &[norm_relu::TABLE, c]);
         let scope = format!("{}.forward", self.norm.name);
         norm_relu::table(net.b, &scope, c, &channels, beta, table)?;
+        if let Some(left) = self.left_to_reader(net, x)? {
+            return Ok(left);
+        }
         let y = net.activation(format!("{}.output", self.relu.name), x.shape);
         norm_relu::forward(net.b, &scope, rows, c, x.view, table, y.view)?;
         Ok(y)
+    }
+
+    fn output(&self, net: &Net, x: Tensor) -> Result<Tensor> {
+        let left = self.left_to_reader(net, self.normalised(net, x))?;
+        Ok(left.unwrap_or_else(|| net.found(&format!("{}.output", self.relu.name))))
     }
 
     fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
         if net.b.target.unfused {
             return self.backward_of_parts(net, x, y, dy, want_dx);
         }
-        let pooled = self.normalised(net, x, y);
+        let pooled = self.normalised(net, x);
         let (c, rows) = (self.norm.channels, self.norm.rows(net, pooled));
         let (dgamma, dbeta) = self.norm.gradients(net);
         let of = norm_relu::Backward { x: pooled.view, dy, table: net.b.view(&self.table()), dgamma, dbeta };

@@ -40,13 +40,9 @@ impl Layer for Residual {
     }
 
     fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
-        // The activations of the body, by the names its layers gave them.
         let mut all = vec![x];
         for layer in &self.body {
-            let name = format!("{}.output", layer.name());
-            let view = net.b.view(&name);
-            let shape = <[usize; 3]>::try_from(&net.b.shape(view)[1..]).expect("an activation has four dimensions");
-            all.push(Tensor { view, shape });
+            all.push(layer.output(net, all[all.len() - 1])?);
         }
         let through = backward(&self.body, net, &all, dy, want_dx)?;
         if !want_dx {

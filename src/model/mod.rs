@@ -3,4 +3,4 @@
 mod network;
 pub mod preset;
 
-pub use network::{INDEX, LEVELS, Network, RESIDENT, Source};
+pub use network::{ACTIVITY, INDEX, LEVELS, Network, Source, TEST_INDEX};

@@ -6,9 +6,9 @@ use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
-use crate::kernels::{batch, median, metric, optimizer, pool, project, softmax_ce, square_hinge};
+use crate::kernels::{batch, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
-use crate::layers::{self, AvgPool, BatchNorm, Conv2d, Dropout, Layer, Layers, MaxPool, Mode, Net};
+use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
 use crate::plan::{AdapterClass, Builder, Elem, Plan, Precision, Role, Target, View};
 
@@ -18,20 +18,24 @@ const METRIC_SLOTS: usize = 256;
 /// Elements of a flat array, at most: shaders index them with 32 bits, and no adapter holds 8 GiB in a buffer.
 const MOST_ELEMENTS: usize = 1 << 31;
 
-/// Buffer of all training images, where they are resident.
-pub const RESIDENT: &str = "resident";
-/// Buffer of what each byte of [`RESIDENT`] becomes.
+/// Buffer of what each byte of resident images becomes.
 pub const LEVELS: &str = "resident.levels";
-/// Buffer of the places in [`RESIDENT`] of the images of a batch.
+/// Buffer of the places of the images of a training batch among the resident ones.
 pub const INDEX: &str = "index";
+/// Buffer of the images of [`Network::activity_plan`].
+pub const ACTIVITY: &str = "activity.input";
+/// Buffer of the places of the images of a test batch among the resident ones.
+pub const TEST_INDEX: &str = "test.index";
 
-/// Where the images of a training batch come from.
+/// Where the images of a batch come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The host writes `input` before each step.
+    /// The host writes `input` (`test.input`) before each step.
     Uploaded,
-    /// The host writes all images once, into [`RESIDENT`], and before each step [`INDEX`].
+    /// The host writes all images once, and before each step [`INDEX`] ([`TEST_INDEX`]).
     Resident {
+        /// Buffer of the images.
+        rows: &'static str,
         /// Images.
         count: usize,
         /// Whether they are bytes, which [`LEVELS`] turns into numbers.
@@ -136,13 +140,20 @@ impl Network {
         let mut out: Layers = vec![];
         let mut rest = shapes;
         while let Some(shape) = rest.first() {
+            if let preset::Layer::Linear(_) = shape.layer {
+                self.flattened.push((format!("{}.weight", shape.name), shape.input));
+            }
             let taken = match self.fused(preset, rest) {
                 Some((layer, taken)) => {
-                    out.push(Box::new(layer));
+                    out.push(layer);
                     taken
                 }
                 None => {
-                    out.push(self.layer(preset, shape));
+                    let before_norm = rest.get(1).is_some_and(|next| matches!(next.layer, preset::Layer::BatchNorm(_)));
+                    out.push(match convolution(shape) {
+                        Some(layer) => Box::new(Conv2d { before_norm, ..layer }),
+                        None => self.layer(preset, shape),
+                    });
                     1
                 }
             };
@@ -152,13 +163,20 @@ impl Network {
     }
 
     /// The layers at the beginning of `shapes` that share kernels, as one, and how many they are.
-    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(NormRelu, usize)> {
+    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(Box<dyn Layer>, usize)> {
+        let relu_at = |at: usize| {
+            let shape = shapes.get(at)?;
+            matches!(shape.layer, preset::Layer::Relu(_)).then(|| Relu { name: shape.name.clone() })
+        };
+        if let (Some(conv), Some(relu)) = (convolution(shapes.first()?).filter(|c| c.bias.is_some()), relu_at(1)) {
+            return Some((Box::new(ConvRelu { conv, relu }), 2));
+        }
         let pool = max_pool(shapes.first()?).filter(|p| p.geometry.tiles());
-        let taken = usize::from(pool.is_some()) + 2;
-        let [.., norm, relu] = shapes.get(..taken)? else { return None };
-        let preset::Layer::Relu(_) = relu.layer else { return None };
-        let norm = self.batch_norm(preset, norm)?;
-        Some((NormRelu { pool, norm, relu: Relu { name: relu.name.clone() } }, taken))
+        let at = usize::from(pool.is_some());
+        let relu = relu_at(at + 1)?;
+        let norm = self.batch_norm(preset, &shapes[at])?;
+        let reader = shapes.get(at + 2).and_then(convolution);
+        Some((Box::new(NormRelu { pool, norm, relu, reader }), at + 2))
     }
 
     fn batch_norm(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Option<BatchNorm> {
@@ -173,25 +191,7 @@ impl Network {
         let (name, [h, w, c]) = (shape.name.clone(), shape.input);
         match &shape.layer {
             preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
-            preset::Layer::Conv2d(l) => Box::new(Conv2d {
-                name,
-                geometry: Geometry {
-                    n: 1,
-                    h,
-                    w,
-                    c_in: c,
-                    c_out: shape.output[2],
-                    kernel: l.kernel.0,
-                    stride: l.stride.0,
-                    pad: l.pad.0,
-                    groups: l.groups,
-                },
-                flattens: None,
-            }),
-            preset::Layer::Linear(_) => {
-                self.flattened.push((format!("{name}.weight"), shape.input));
-                Box::new(Conv2d::linear(&name, shape.input, shape.output[2]))
-            }
+            preset::Layer::Conv2d(_) | preset::Layer::Linear(_) => Box::new(convolution(shape).expect("it is one")),
             preset::Layer::BatchNorm(_) => Box::new(self.batch_norm(preset, shape).expect("it is one")),
             preset::Layer::Relu(_) => Box::new(Relu { name }),
             preset::Layer::MaxPool(_) => Box::new(max_pool(shape).expect("it is one")),
@@ -262,14 +262,14 @@ impl Network {
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("train", self.target(target)?);
         let arrays = self.parameters.arrays(&mut b);
-        if self.projection.needs_median() {
-            median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
+        if self.projection.needs_quantile() {
+            quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
         }
         let kinds = Kinds::of(&projections::table(&self.parameters, &self.projection));
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, "input", self.batch);
-        self.gather(&mut b, source, x.view)?;
+        self.gather(&mut b, source, INDEX, self.batch, x.view)?;
         let mode = Mode::Train;
         let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
         let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads };
@@ -323,7 +323,7 @@ impl Network {
         let mut b = Builder::new("project", target.clone());
         let arrays = self.parameters.arrays(&mut b);
         project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
-        median::median(&mut b, "project.median", &self.parameters, arrays.weight, arrays.medians)?;
+        quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
         project::apply(&mut b, "project", &self.parameters, &arrays, Kinds::ALL)?;
         b.finish()
     }
@@ -334,9 +334,18 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
+        self.moments_plan_from(target, batches, &Source::Uploaded)
+    }
+
+    /// As [`Network::moments_plan`], with the images of the batch from `source`.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn moments_plan_from(&self, target: &Target, batches: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "input", self.batch);
+        self.gather(&mut b, source, INDEX, self.batch, x.view)?;
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32 };
         let mut net = Net { b: &mut b, batch: self.batch, mode, parameters: &self.parameters, projected, grad: None };
         layers::forward(&self.layers, &mut net, x)?;
@@ -348,9 +357,18 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn test_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
+        self.test_plan_from(target, batch, &Source::Uploaded)
+    }
+
+    /// As [`Network::test_plan`], with the images of the batch from `source`.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn test_plan_from(&self, target: &Target, batch: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("test", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "test.input", batch);
+        self.gather(&mut b, source, TEST_INDEX, batch, x.view)?;
         let mode = Mode::Test;
         let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
         let all = layers::forward(&self.layers, &mut net, x)?;
@@ -360,20 +378,35 @@ impl Network {
         b.finish()
     }
 
-    /// Fills the input `x` with the images that `index` names.
-    fn gather(&self, b: &mut Builder, source: &Source, x: View) -> Result<()> {
-        let Source::Resident { count, bytes } = *source else { return Ok(()) };
+    /// A forward pass over the images in [`ACTIVITY`] with the averaged moments, and nothing behind it: for a look at what
+    /// each layer leaves.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn activity_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
+        let mut b = Builder::new("activity", self.target(target)?);
+        let projected = self.parameters.arrays(&mut b).projected;
+        let x = self.images(&mut b, ACTIVITY, batch);
+        let mode = Mode::Test;
+        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
+        layers::forward(&self.layers, &mut net, x)?;
+        b.finish()
+    }
+
+    /// Fills the input `x` with the `batch` images that `index` names.
+    fn gather(&self, b: &mut Builder, source: &Source, index: &str, batch: usize, x: View) -> Result<()> {
+        let Source::Resident { rows, count, bytes } = *source else { return Ok(()) };
         let features = self.input.iter().product();
         let (elem, width) = if bytes { (Elem::U32, batch::words_per_image(features)) } else { (Elem::F32, features) };
-        let rows = b.buffer(RESIDENT, elem, &[count, width], Role::Input);
+        let rows = b.buffer(rows, elem, &[count, width], Role::Input);
         let levels = bytes.then(|| b.buffer(LEVELS, Elem::F32, &[256], Role::Input));
-        let index = b.buffer(INDEX, Elem::U32, &[self.batch], Role::Input);
+        let index = b.buffer(index, Elem::U32, &[batch], Role::Input);
         batch::gather(b, "batch", &batch::Images { count, features, rows, levels }, index, x)
     }
 
     fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Tensor {
         let [h, w, c] = self.input;
-        Tensor { view: b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), shape: self.input }
+        Tensor::new(b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), self.input)
     }
 
     /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.
@@ -390,6 +423,25 @@ impl Network {
         let maxima = self.parameters.arrays(b).maxima;
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
+    }
+}
+
+/// A convolution or linear layer.
+fn convolution(shape: &preset::LayerShape) -> Option<Conv2d> {
+    let (name, [h, w, c], c_out) = (shape.name.clone(), shape.input, shape.output[2]);
+    let bias = |has: bool, rate: Option<f64>, of_weights: f64| has.then(|| rate.unwrap_or(of_weights) as f32);
+    match &shape.layer {
+        preset::Layer::Conv2d(l) => {
+            let (kernel, stride, pad) = (l.kernel.0, l.stride.0, l.pad.0);
+            let geometry = Geometry { n: 1, h, w, c_in: c, c_out, kernel, stride, pad, groups: l.groups };
+            let bias = bias(l.bias, l.bias_rate, l.rate);
+            Some(Conv2d { name, geometry, flattens: None, rate: l.rate as f32, bias, before_norm: false })
+        }
+        preset::Layer::Linear(l) => {
+            let bias = bias(l.bias, l.bias_rate, l.rate);
+            Some(Conv2d { rate: l.rate as f32, bias, ..Conv2d::linear(&name, shape.input, c_out) })
+        }
+        _ => None,
     }
 }
 

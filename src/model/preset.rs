@@ -17,6 +17,7 @@ mod source;
 mod text;
 mod value;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,9 @@ pub struct Preset {
     /// Checkpoints.
     #[serde(default)]
     pub checkpoint: CheckpointEvery,
+    /// Names of tensors or modules in files of weights from elsewhere, and what they are called here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
 }
 
 /// `loss`
@@ -268,7 +272,7 @@ impl Default for BatchNormalisation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Eval {
-    /// Projections under which the network is tested, independent of the one it is trained with.
+    /// Distortions under which the network is tested, independent of the projection it is trained with.
     pub distort: Vec<String>,
     /// Images per evaluation step; the training batch if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -277,6 +281,13 @@ pub struct Eval {
     pub moments_batches: u64,
     /// Epochs between evaluations during training; 0 for one at the end only.
     pub every: u64,
+    /// Steps between further evaluations during training; 0 for none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub every_steps: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Default for Eval {
@@ -286,6 +297,7 @@ impl Default for Eval {
             batch: None,
             moments_batches: 0,
             every: 0,
+            every_steps: 0,
         }
     }
 }

@@ -84,8 +84,8 @@ pub struct Target {
     pub forced: Vec<(String, String)>,
     /// Rows of the user's own tuning table: looked at before the shipped ones.
     pub rows: Vec<Row>,
-    /// Whether layers that could share kernels (batch norm, ReLU and the pooling before them) are recorded one by one:
-    /// to compare results and times.
+    /// Whether layers that could share kernels (batch norm, ReLU and the pooling before them, the convolutions around them)
+    /// are recorded one by one: to compare results and times.
     pub unfused: bool,
 }
 

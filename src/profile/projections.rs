@@ -31,7 +31,7 @@ pub fn all() -> Result<Vec<Projection>> {
     for text in PROJECTIONS.iter().flat_map(|k| k.examples) {
         let p = Projection::parse(text)?;
         let name = |p: &Projection| p.to_string().split(':').next().unwrap_or_default().to_owned();
-        if all.iter().all(|q| name(q) != name(&p) || q.needs_median() != p.needs_median()) {
+        if all.iter().all(|q| name(q) != name(&p) || q.needs_quantile() != p.needs_quantile()) {
             all.push(p);
         }
     }
@@ -54,8 +54,8 @@ pub fn costs(
     let all = all()?;
     // One plan for all, and one for those that need another.
     let mut sessions = vec![];
-    for median in [false, true] {
-        let Some(first) = all.iter().find(|p| p.needs_median() == median) else { continue };
+    for quantile in [false, true] {
+        let Some(first) = all.iter().find(|p| p.needs_quantile() == quantile) else { continue };
         let network = network(first)?;
         let eval_batch = network.batch;
         let subject = Subject { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
@@ -65,7 +65,7 @@ pub fn costs(
         session.prepare()?;
         session.run_and_wait()?;
         let once = session.run_and_wait()?;
-        sessions.push((median, session, project, once));
+        sessions.push((quantile, session, project, once));
     }
     let once: f64 = sessions.iter().map(|s| s.3).fold(0.0, f64::max);
     let rounds = rounds.unwrap_or_else(|| ((1e4 / once / all.len() as f64).ceil() as usize).clamp(4, 40));
@@ -76,7 +76,7 @@ pub fn costs(
         let order: Vec<usize> = if round % 2 == 0 { (0..all.len()).collect() } else { (0..all.len()).rev().collect() };
         for i in order {
             let (p, (projecting, steps)) = (&all[i], &mut times[i]);
-            let Some((_, session, project, _)) = sessions.iter_mut().find(|s| s.0 == p.needs_median()) else {
+            let Some((_, session, project, _)) = sessions.iter_mut().find(|s| s.0 == p.needs_quantile()) else {
                 continue;
             };
             session.project(p)?;
@@ -102,7 +102,7 @@ fn compared(all: &[Projection], times: &[(Vec<f64>, Vec<f64>)]) -> Vec<Cost> {
     all.iter().zip(times).map(cost).collect()
 }
 
-/// Whether a scope projects the weights: `project`, `project.median`.
+/// Whether a scope projects the weights: `project`, `project.quantile`.
 fn is_projection(scope: &str) -> bool {
     scope == "project" || scope.starts_with("project.")
 }

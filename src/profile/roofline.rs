@@ -5,7 +5,9 @@ use super::Profile;
 use std::collections::BTreeMap;
 
 use super::rows::{self, Row, family};
-use crate::figure::{Anchor, Color, Drawing, FAINT, GRID, INK, Mark, PALETTE};
+use crate::figure::axes::{Axes, Axis, NORMAL, SMALL};
+use crate::figure::legend::{self, Key, Symbol};
+use crate::figure::{Anchor, Color, Dash, Drawing, FAINT, INK, Mark, PALETTE};
 
 const WIDTH: f64 = 800.0;
 const HEIGHT: f64 = 592.0;
@@ -15,10 +17,6 @@ const LEFT: f64 = 66.0;
 const TOP: f64 = 106.0;
 const RIGHT: f64 = 782.0;
 const BOTTOM: f64 = 526.0;
-
-/// Sizes of text.
-const SMALL: f64 = 12.0;
-const NORMAL: f64 = 13.0;
 
 /// Scopes with a smaller share of the time are left out.
 const LEAST: f64 = 0.0005;
@@ -44,10 +42,10 @@ pub fn figure(profile: &Profile) -> Drawing {
     let about = &profile.about;
     let title =
         format!("{}: {}, batch {}, projection {}", about.preset, pass(&about.pass), about.batch, about.projection);
-    d.text(fit(&title, 16.0, RIGHT - 18.0), [18.0, 24.0], 16.0, Anchor::Start, INK);
+    d.text(Drawing::fit(&title, 16.0, RIGHT - 18.0), [18.0, 24.0], 16.0, Anchor::Start, INK);
     let ms = rows::sum(profile).ns[1] / 1e6;
     let where_ = format!("{ms:.1} ms on {}, {}", about.adapter, about.driver);
-    d.text(fit(&where_, SMALL, RIGHT - 18.0), [18.0, 42.0], SMALL, Anchor::Start, FAINT);
+    d.text(Drawing::fit(&where_, SMALL, RIGHT - 18.0), [18.0, 42.0], SMALL, Anchor::Start, FAINT);
     let families = rows::by_family(profile);
     let color = |kernel: &str| {
         let at = families.iter().position(|r| r.name == family(kernel)).unwrap_or(usize::MAX);
@@ -59,9 +57,9 @@ pub fn figure(profile: &Profile) -> Drawing {
         .into_iter()
         .filter(|r| r.share >= LEAST && r.work.flop > 0.0 && r.work.bytes > 0.0)
         .collect();
-    let axes = Axes::around(profile, &points);
-    axes.grid(&mut d);
-    let mut taken = axes.roofs(&mut d, profile);
+    let axes = around(profile, &points);
+    axes.draw(&mut d);
+    let mut taken = roofs(&mut d, &axes, profile);
     let places: Vec<([f64; 2], f64)> =
         points.iter().map(|r| (axes.at(r.intensity(), r.gflops()), radius(r.share))).collect();
     // Large marks first, so that small ones lie on top.
@@ -92,18 +90,6 @@ fn pass(name: &str) -> &str {
     }
 }
 
-/// The text, cut so that it is not wider than `most`.
-fn fit(text: &str, size: f64, most: f64) -> String {
-    let mut text = text.to_owned();
-    while Drawing::text_width(&text, size) > most && text.pop().is_some() {
-        if Drawing::text_width(&format!("{text}…"), size) <= most {
-            text.push('…');
-            break;
-        }
-    }
-    text
-}
-
 /// The bar of shares with its legend.
 fn shares(d: &mut Drawing, families: &[Row]) {
     let (left, width) = (18.0, RIGHT - 18.0);
@@ -113,25 +99,22 @@ fn shares(d: &mut Drawing, families: &[Row]) {
         d.rect([x, 54.0], [w, 14.0], PALETTE[i.min(PALETTE.len() - 1)]);
         x += w;
     }
-    let mut x = left;
-    for (i, r) in families.iter().enumerate().take_while(|(_, r)| r.share >= LEAST) {
-        let last = i + 1 >= PALETTE.len();
-        let rest: f64 = families[i..].iter().map(|r| r.share).sum();
-        let text = match last && families.len() > PALETTE.len() {
-            true => format!("other {:.1}%", 100.0 * rest),
-            false => format!("{} {:.1}%", r.name, 100.0 * r.share),
-        };
-        let w = Drawing::text_width(&text, SMALL);
-        if x + 14.0 + w > RIGHT {
-            break;
-        }
-        d.rect([x, 78.0], [10.0, 10.0], PALETTE[i.min(PALETTE.len() - 1)]);
-        d.text(text, [x + 14.0, 88.0], SMALL, Anchor::Start, INK);
-        x += 14.0 + w + 16.0;
-        if last {
-            break;
-        }
-    }
+    // The last colour stands for all that have none of their own.
+    let last = PALETTE.len() - 1;
+    let keys: Vec<Key> = families
+        .iter()
+        .enumerate()
+        .take_while(|(i, r)| *i <= last && r.share >= LEAST)
+        .map(|(i, r)| {
+            let rest: f64 = families[i..].iter().map(|r| r.share).sum();
+            let text = match i == last && families.len() > PALETTE.len() {
+                true => format!("other {:.1}%", 100.0 * rest),
+                false => format!("{} {:.1}%", r.name, 100.0 * r.share),
+            };
+            Key { symbol: Symbol::Swatch, color: PALETTE[i], text }
+        })
+        .collect();
+    legend::draw(d, &keys, [left, 74.0], RIGHT, 1);
 }
 
 /// What the forms of the marks mean, where there is more than one.
@@ -142,14 +125,11 @@ fn marks(d: &mut Drawing, points: &[Row]) {
         (Mark::Square, "weight gradient"),
         (Mark::Diamond, "statistics, update"),
     ];
-    let present: Vec<_> = all.into_iter().filter(|(m, _)| points.iter().any(|r| mark(&r.name) == *m)).collect();
-    let mut x = LEFT;
-    if present.len() > 1 {
-        for (m, text) in present {
-            d.mark(m, [x + 5.0, HEIGHT - 12.0], 5.0, FAINT);
-            d.text(text, [x + 14.0, HEIGHT - 8.0], SMALL, Anchor::Start, FAINT);
-            x += 14.0 + Drawing::text_width(text, SMALL) + 14.0;
-        }
+    let present = all.into_iter().filter(|(m, _)| points.iter().any(|r| mark(&r.name) == *m));
+    let keys: Vec<Key> =
+        present.map(|(m, text)| Key { symbol: Symbol::Mark(m), color: FAINT, text: text.into() }).collect();
+    if keys.len() > 1 {
+        legend::draw(d, &keys, [LEFT, HEIGHT - 21.0], RIGHT, 1);
     }
     let note = format!("area: share of the time, from {}%", 100.0 * LEAST);
     d.text(note, [RIGHT, HEIGHT - 8.0], SMALL, Anchor::End, FAINT);
@@ -213,7 +193,7 @@ fn label(d: &mut Drawing, text: &str, [x, y]: [f64; 2], r: f64, taken: &mut Vec<
                 continue;
             }
             if distance > 9.0 {
-                d.line(&[[x + dx * r, y + dy * r], [px - dx, py - dy]], 0.8, None, FAINT);
+                d.line(&[[x + dx * r, y + dy * r], [px - dx, py - dy]], 0.8, Dash::Solid, FAINT);
             }
             d.text(text, [left, top + SMALL - 2.0], SMALL, Anchor::Start, INK);
             taken.push(area);
@@ -222,127 +202,66 @@ fn label(d: &mut Drawing, text: &str, [x, y]: [f64; 2], r: f64, taken: &mut Vec<
     }
 }
 
-/// Logarithmic axes: FLOP per byte, and GFLOP/s.
-struct Axes {
-    x: [f64; 2],
-    y: [f64; 2],
+/// Logarithmic axes that hold the points and the ridge.
+fn around(profile: &Profile, points: &[Row]) -> Axes {
+    let roof = profile.roofs.matrix_flop.unwrap_or(0.0).max(profile.roofs.f32_flop) / 1e9;
+    let ridge = roof * 1e9 / profile.roofs.memory();
+    let min = |it: &mut dyn Iterator<Item = f64>, or: f64| it.fold(or, f64::min);
+    let max = |it: &mut dyn Iterator<Item = f64>, or: f64| it.fold(or, f64::max);
+    let x0 = min(&mut points.iter().map(Row::intensity), 0.25).max(1e-3) / 1.6;
+    let x1 = max(&mut points.iter().map(Row::intensity), 4.0 * ridge) * 2.0;
+    let y0 = min(&mut points.iter().map(Row::gflops), roof / 100.0).max(roof * 1e-6) / 2.0;
+    let y1 = max(&mut points.iter().map(Row::gflops), roof) * 2.2;
+    let (x, y) = (Axis::log([x0, x1], "operations per byte"), Axis::log([y0, y1], "GFLOP/s"));
+    Axes { area: [LEFT, TOP, RIGHT, BOTTOM], x, y }
 }
 
-impl Axes {
-    fn around(profile: &Profile, points: &[Row]) -> Axes {
-        let roof = profile.roofs.matrix_flop.unwrap_or(0.0).max(profile.roofs.f32_flop) / 1e9;
-        let ridge = roof * 1e9 / profile.roofs.memory();
-        let min = |it: &mut dyn Iterator<Item = f64>, or: f64| it.fold(or, f64::min);
-        let max = |it: &mut dyn Iterator<Item = f64>, or: f64| it.fold(or, f64::max);
-        let x0 = min(&mut points.iter().map(Row::intensity), 0.25).max(1e-3) / 1.6;
-        let x1 = max(&mut points.iter().map(Row::intensity), 4.0 * ridge) * 2.0;
-        let y0 = min(&mut points.iter().map(Row::gflops), roof / 100.0).max(roof * 1e-6) / 2.0;
-        let y1 = max(&mut points.iter().map(Row::gflops), roof) * 2.2;
-        Axes { x: [x0, x1], y: [y0, y1] }
-    }
-
-    fn at(&self, x: f64, y: f64) -> [f64; 2] {
-        let part = |v: f64, [a, b]: [f64; 2]| (v.max(1e-12) / a).ln() / (b / a).ln();
-        [
-            LEFT + part(x, self.x).clamp(0.0, 1.0) * (RIGHT - LEFT),
-            BOTTOM - part(y, self.y).clamp(0.0, 1.0) * (BOTTOM - TOP),
-        ]
-    }
-
-    fn grid(&self, d: &mut Drawing) {
-        for (value, whole) in ticks(self.x) {
-            let [x, _] = self.at(value, 1.0);
-            d.line(&[[x, TOP], [x, BOTTOM]], if whole { 1.0 } else { 0.5 }, None, GRID);
-            if whole {
-                d.text(power(value), [x, BOTTOM + 16.0], SMALL, Anchor::Middle, INK);
-            }
-        }
-        for (value, whole) in ticks(self.y) {
-            let [_, y] = self.at(1.0, value);
-            d.line(&[[LEFT, y], [RIGHT, y]], if whole { 1.0 } else { 0.5 }, None, GRID);
-            if whole {
-                d.text(power(value), [LEFT - 6.0, y + 4.0], SMALL, Anchor::End, INK);
-            }
-        }
-        let frame = [[LEFT, TOP], [LEFT, BOTTOM], [RIGHT, BOTTOM]];
-        d.line(&frame, 1.2, None, INK);
-        d.text("operations per byte", [(LEFT + RIGHT) / 2.0, BOTTOM + 34.0], NORMAL, Anchor::Middle, INK);
-        d.turned("GFLOP/s", [20.0, (TOP + BOTTOM) / 2.0], NORMAL, Anchor::Middle, -90.0, INK);
-    }
-
-    /// Draws the roofs; returns where their labels stand.
-    fn roofs(&self, d: &mut Drawing, profile: &Profile) -> Vec<Area> {
-        let memory = profile.roofs.memory() / 1e9;
-        let mut taken = vec![];
-        let mut flat = |d: &mut Drawing, name: &str, rate: f64, color: Color| {
-            let ridge = rate / memory;
-            let [x, y] = self.at(ridge, rate);
-            d.line(&[[x, y], [RIGHT, y]], 2.0, None, color);
-            let text = format!("{name} {} GFLOP/s", three(rate));
-            let w = Drawing::text_width(&text, NORMAL);
-            // Beside the ridge: the convolutions crowd the right end, Winograd's above the line.
-            d.text(text, [x + 8.0, y - 6.0], NORMAL, Anchor::Start, color);
-            taken.push(Area([x + 6.0, y - 20.0, x + 10.0 + w, y + 2.0]));
-            taken.push(Area([x, y - 2.0, RIGHT, y + 2.0]));
-            [x, y]
-        };
-        let mut top = flat(d, "f32", profile.roofs.f32_flop / 1e9, INK);
-        if let Some(matrix) = profile.roofs.matrix_flop {
-            top = flat(d, "matrix f16", matrix / 1e9, INK);
-        }
-        // From where it enters the plot: at its left or at its lower edge.
-        let low = self.x[0].max(self.y[0] / memory);
-        let begin = self.at(low, low * memory);
-        d.line(&[begin, top], 2.0, None, INK);
-        let (dx, dy) = (top[0] - begin[0], top[1] - begin[1]);
-        let length = dx.hypot(dy).max(1.0);
-        let text = format!("memory {} GB/s", three(memory));
+/// Draws the roofs; returns where their labels stand.
+fn roofs(d: &mut Drawing, axes: &Axes, profile: &Profile) -> Vec<Area> {
+    let memory = profile.roofs.memory() / 1e9;
+    let mut taken = vec![];
+    let mut flat = |d: &mut Drawing, name: &str, rate: f64, color: Color| {
+        let ridge = rate / memory;
+        let [x, y] = axes.at(ridge, rate);
+        d.line(&[[x, y], [RIGHT, y]], 2.0, Dash::Solid, color);
+        let text = format!("{name} {} GFLOP/s", three(rate));
         let w = Drawing::text_width(&text, NORMAL);
-        // Along the line, above it, a third of the way up.
-        let along = 0.33;
-        let (nx, ny) = (dy / length, -dx / length);
-        let middle = [begin[0] + along * dx + 7.0 * nx, begin[1] + along * dy + 7.0 * ny];
-        d.turned(text, middle, NORMAL, Anchor::Middle, dy.atan2(dx).to_degrees(), INK);
-        for i in -4i32..=4 {
-            let t = f64::from(i) / 8.0 * w / length;
-            let at = [middle[0] + t * dx + 5.0 * nx, middle[1] + t * dy + 5.0 * ny];
-            taken.push(Area::around(at, 9.0));
-        }
-        // Labels keep off the line itself.
-        let steps = (length / 8.0) as usize;
-        for i in 0..=steps {
-            let t = i as f64 / steps.max(1) as f64;
-            taken.push(Area::around([begin[0] + t * dx, begin[1] + t * dy], 2.0));
-        }
-        taken
+        // Beside the ridge: the convolutions crowd the right end, Winograd's above the line.
+        d.text(text, [x + 8.0, y - 6.0], NORMAL, Anchor::Start, color);
+        taken.push(Area([x + 6.0, y - 20.0, x + 10.0 + w, y + 2.0]));
+        taken.push(Area([x, y - 2.0, RIGHT, y + 2.0]));
+        [x, y]
+    };
+    let mut top = flat(d, "f32", profile.roofs.f32_flop / 1e9, INK);
+    if let Some(matrix) = profile.roofs.matrix_flop {
+        top = flat(d, "matrix f16", matrix / 1e9, INK);
     }
-}
-
-/// 1, 2 and 5 times the powers of ten in a range, and whether each is a power.
-fn ticks([low, high]: [f64; 2]) -> Vec<(f64, bool)> {
-    let mut out = vec![];
-    for exponent in low.log10().floor() as i32..=high.log10().ceil() as i32 {
-        for step in [1.0, 2.0, 5.0] {
-            let value = step * 10f64.powi(exponent);
-            if value >= low && value <= high {
-                out.push((value, step == 1.0));
-            }
-        }
+    // From where it enters the plot: at its left or at its lower edge.
+    let [low_x, low_y] = axes.low();
+    let low = low_x.max(low_y / memory);
+    let begin = axes.at(low, low * memory);
+    d.line(&[begin, top], 2.0, Dash::Solid, INK);
+    let (dx, dy) = (top[0] - begin[0], top[1] - begin[1]);
+    let length = dx.hypot(dy).max(1.0);
+    let text = format!("memory {} GB/s", three(memory));
+    let w = Drawing::text_width(&text, NORMAL);
+    // Along the line, above it, a third of the way up.
+    let along = 0.33;
+    let (nx, ny) = (dy / length, -dx / length);
+    let middle = [begin[0] + along * dx + 7.0 * nx, begin[1] + along * dy + 7.0 * ny];
+    d.turned(text, middle, NORMAL, Anchor::Middle, dy.atan2(dx).to_degrees(), INK);
+    for i in -4i32..=4 {
+        let t = f64::from(i) / 8.0 * w / length;
+        let at = [middle[0] + t * dx + 5.0 * nx, middle[1] + t * dy + 5.0 * ny];
+        taken.push(Area::around(at, 9.0));
     }
-    out
-}
-
-/// A power of ten as a number that is easy to read.
-fn power(v: f64) -> String {
-    match v {
-        v if v >= 1e6 => format!("{}M", v / 1e6),
-        v if v >= 1e4 => format!("{}k", v / 1e3),
-        v if v >= 0.9 => format!("{v:.0}"),
-        v => {
-            let digits = -v.log10().round() as usize;
-            format!("{v:.digits$}")
-        }
+    // Labels keep off the line itself.
+    let steps = (length / 8.0) as usize;
+    for i in 0..=steps {
+        let t = i as f64 / steps.max(1) as f64;
+        taken.push(Area::around([begin[0] + t * dx, begin[1] + t * dy], 2.0));
     }
+    taken
 }
 
 /// Three digits.

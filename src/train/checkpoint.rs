@@ -183,22 +183,26 @@ pub fn load(path: impl AsRef<Path>) -> Result<Checkpoint> {
     read(&mut BufReader::with_capacity(1 << 20, file), length, path)
 }
 
-/// Reads a checkpoint of `length` bytes from anywhere; errors name `path`. Nothing is allocated that the file has not the
-/// bytes for.
+/// Whether the safetensors file at `path` says that it is a checkpoint: else it is weights from elsewhere.
 ///
 /// # Errors
-/// As [`load`].
-pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint> {
+/// A file that cannot be read, or that is no safetensors file.
+pub fn is_one(path: &Path) -> Result<bool> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let length = file.metadata().map_err(|e| Error::io(path, e))?.len();
+    let (metadata, _) = header(&mut BufReader::new(file), length, path)?;
+    Ok(metadata.metadata().as_ref().is_some_and(|remarks| remarks.contains_key(FORMAT)))
+}
+
+/// The header of a safetensors file of `length` bytes, and how many bytes it takes. Nothing is allocated that the file
+/// has not the bytes for.
+fn header(file: &mut impl Read, length: u64, path: &Path) -> Result<(Metadata, u64)> {
     let fail = |message: String| Error::format(path, message);
-    let io = |e: io::Error| match e.kind() {
-        io::ErrorKind::UnexpectedEof => fail("the file ends in the middle; use another checkpoint".into()),
-        _ => Error::io(path, e),
-    };
     let mut word = [0; 8];
     if length < 8 {
         return Err(fail(format!("{length} bytes are no checkpoint; the file is truncated or another kind of file")));
     }
-    file.read_exact(&mut word).map_err(io)?;
+    file.read_exact(&mut word).map_err(|e| unread(e, path))?;
     let header = u64::from_le_bytes(word);
     if header > MOST_HEADER || header > length - 8 {
         return Err(fail(format!(
@@ -206,11 +210,29 @@ pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint
         )));
     }
     let mut json = vec![0; header as usize];
-    file.read_exact(&mut json).map_err(io)?;
+    file.read_exact(&mut json).map_err(|e| unread(e, path))?;
     let metadata: Metadata = serde_json::from_slice(&json).map_err(|e| {
         fail(format!("the header is no safetensors header ({e}); the file is altered or of another kind"))
     })?;
+    Ok((metadata, header))
+}
 
+/// The error of reading `path`.
+fn unread(e: io::Error, path: &Path) -> Error {
+    match e.kind() {
+        io::ErrorKind::UnexpectedEof => Error::format(path, "the file ends in the middle; use another checkpoint"),
+        _ => Error::io(path, e),
+    }
+}
+
+/// Reads a checkpoint of `length` bytes from anywhere; errors name `path`. Nothing is allocated that the file has not the
+/// bytes for.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint> {
+    let fail = |message: String| Error::format(path, message);
+    let (metadata, header) = header(file, length, path)?;
     let mut meta: BTreeMap<String, String> = metadata.metadata().clone().unwrap_or_default().into_iter().collect();
     let version = meta.remove(FORMAT).ok_or_else(|| {
         fail("this is a plain file of weights, not a checkpoint: it has no training state; give a file that `train` wrote".into())
@@ -243,7 +265,7 @@ pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint
         let mut left = size;
         while left > 0 {
             let part = &mut buffer[..left.min(CHUNK * 4)];
-            file.read_exact(part).map_err(io)?;
+            file.read_exact(part).map_err(|e| unread(e, path))?;
             data.extend(part.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
             left -= part.len();
         }

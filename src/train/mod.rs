@@ -1,14 +1,15 @@
-//! Training: the loop, its schedules, the run folder with its log, checkpoints.
+//! Training: the loop, its schedules, the run folder with its log, checkpoints, and what of it is measured later.
 
 pub mod checkpoint;
 mod diagnose;
+mod import;
 pub mod layout;
 pub mod record;
-mod resident;
 mod run;
 mod saver;
 pub mod schedule;
 pub mod state;
+pub mod subject;
 mod watch;
 
-pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};
+pub use run::{Options, Outcome, evaluation_bar, load_data, network, same_preset, train};

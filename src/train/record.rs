@@ -45,13 +45,19 @@ pub struct EvalLine<'a> {
     pub step: u64,
     /// Epochs done.
     pub epoch: u64,
-    /// The projection of the weights in this evaluation.
+    /// The distortion of the weights in this evaluation.
     pub eval: &'a str,
     /// `validation` where the images held out were tested instead of the test images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<&'a str>,
-    /// Wrong answers, per cent.
+    /// Wrong answers, per cent: the mean of the draws.
     pub error: f64,
+    /// Standard deviation of the draws, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<f64>,
+    /// The worst of the draws, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worst: Option<f64>,
     /// Mean loss.
     pub loss: f64,
 }
@@ -177,6 +183,28 @@ pub fn checkpoint(dir: &Path) -> PathBuf {
     dir.join("checkpoint.safetensors")
 }
 
+/// The files that make `dir` the folder of a run, but for the checkpoint.
+pub fn files(dir: &Path) -> [PathBuf; 2] {
+    [RUN, LOG].map(|name| dir.join(name))
+}
+
+/// The tests of the test images that the log of the run in `dir` has: steps done, and the distortion.
+///
+/// # Errors
+/// A log that cannot be read.
+pub fn tests(dir: &Path) -> Result<Vec<(u64, String)>> {
+    #[derive(Deserialize)]
+    struct Line {
+        step: u64,
+        eval: Option<String>,
+        part: Option<String>,
+    }
+    let path = dir.join(LOG);
+    let text = fs::read_to_string(&path).map_err(|e| Error::io(&path, e))?;
+    let lines = text.lines().filter_map(|l| serde_json::from_str::<Line>(l).ok());
+    Ok(lines.filter(|l| l.part.is_none()).filter_map(|l| Some((l.step, l.eval?))).collect())
+}
+
 /// `run.json` of the run in `dir`.
 ///
 /// # Errors
@@ -263,7 +291,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut run = Run::create(Some(dir.path().join("a/b")), &preset(), &about()).unwrap();
         run.log(&line(10)).unwrap();
-        run.log(&EvalLine { step: 10, epoch: 1, eval: "sign", part: None, error: 0.25, loss: f64::NAN }).unwrap();
+        let loss = f64::NAN;
+        let line =
+            EvalLine { step: 10, epoch: 1, eval: "sign", part: None, error: 0.25, deviation: None, worst: None, loss };
+        run.log(&line).unwrap();
         let info = info(run.dir()).unwrap();
         assert_eq!((&info["preset"], &info["variants"]["conv2d.forward"]), (&json!("digits"), &json!("lanes")));
         assert_eq!(Preset::from_toml(info["preset_toml"].as_str().unwrap()).unwrap(), preset());

@@ -12,12 +12,13 @@ use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
 use super::saver::Saver;
 use super::watch::{Seen, Watch};
-use super::{diagnose, resident, schedule, state};
+use super::{diagnose, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
-use crate::eval::{Evaluator, Score};
+use crate::eval::{Draws, Evaluator, Images, Moments, resident};
 use crate::gpu::{Device, Loaded, Runner};
-use crate::kernels::projections::{self, Projection};
+use crate::kernels::distortion::Distortion;
+use crate::kernels::projections;
 use crate::model::preset::{Lr, Optimizer, Preset, Scale};
 use crate::model::{INDEX, Network, Source};
 use crate::plan::{Plan, Step};
@@ -43,7 +44,7 @@ pub struct Options<'a> {
 /// How a run ended.
 pub struct Outcome {
     /// The final scores; none if Ctrl-C ended the run early.
-    pub scores: Option<Vec<Score>>,
+    pub scores: Option<Vec<Draws>>,
     /// Steps done.
     pub step: u64,
     /// The run folder.
@@ -95,7 +96,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         return Err(Error::Invalid("resuming needs the run folder".into()));
     }
     // What can be refused is refused before the data are read.
-    preset.eval.distort.iter().try_for_each(|d| Projection::parse(d).map(|_| ()))?;
+    let distort: Vec<Distortion> = preset.eval.distort.iter().map(|d| Distortion::parse(d)).collect::<Result<_>>()?;
     if let Some(saved) = &saved {
         same_preset(saved, preset)?;
     }
@@ -108,11 +109,12 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         return Err(Error::layer("data.train", message));
     }
     let network = network(preset, &data)?;
+    distort.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
     let mut runner = Runner::new(device);
     let target = runner.device.target.clone();
-    let source = resident::source(preset, &target, &data);
+    let source = resident::source(preset.data.resident, &target, &data, Part::Train);
     let plan = runner.load(network.train_plan_from(&target, &source)?, false)?;
-    resident::upload(&mut runner, &data, &source)?;
+    resident::upload(&mut runner, &data, Part::Train, &source)?;
     let step = match &saved {
         Some(saved) => {
             state::upload(&mut runner, &network, saved)?;
@@ -147,6 +149,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         preset,
         network,
         data,
+        distort,
         source,
         runner,
         plan,
@@ -202,8 +205,11 @@ fn say_other_variants(saved: &Checkpoint, now: &[(String, String)]) -> Result<()
 
 /// Whether the network is tested after `step` steps, if they are not the last.
 fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
-    let every = if preset.data.validation.is_some() { preset.eval.every.max(1) } else { preset.eval.every };
-    every > 0 && step > 0 && step.is_multiple_of(per_epoch) && (step / per_epoch).is_multiple_of(every)
+    let e = &preset.eval;
+    let never = e.every == 0 && e.every_steps == 0;
+    let epochs = if preset.data.validation.is_some() && never { 1 } else { e.every };
+    let is_due = |every: u64| every > 0 && step > 0 && step.is_multiple_of(every);
+    is_due(epochs.saturating_mul(per_epoch)) || is_due(e.every_steps)
 }
 
 /// What the time to the first step is made of.
@@ -219,6 +225,8 @@ struct Trainer<'a> {
     preset: &'a Preset,
     network: Arc<Network>,
     data: Arc<Prepared>,
+    /// What the network is tested under.
+    distort: Vec<Distortion>,
     source: Source,
     runner: Runner,
     plan: Loaded,
@@ -278,11 +286,7 @@ impl Trainer<'_> {
             if restarts && matches!(self.preset.optimizer, Optimizer::Sgd { .. }) {
                 self.runner.write("momentum", &vec![0; self.network.parameters.len()])?;
             }
-            if uploaded {
-                self.runner.write("input", bytemuck::cast_slice(&batch.images))?;
-            } else {
-                self.runner.write(INDEX, &batch.chosen)?;
-            }
+            resident::feed(&mut self.runner, &self.source, "input", INDEX, &batch)?;
             self.runner.write("label", &batch.labels)?;
             let block = self.block(self.step);
             self.step += 1;
@@ -335,11 +339,11 @@ impl Trainer<'_> {
             let weights = state::weights(&self.network, &best.tensors)?;
             self.runner.write("weight", bytemuck::cast_slice(&weights))?;
         }
-        let scores = self.evaluate(Part::Test, &self.preset.eval.distort, self.quiet)?;
+        let scores = self.evaluate(Part::Test, self.distort.len(), self.quiet)?;
         self.outcome(scores)
     }
 
-    fn outcome(&mut self, scores: Option<Vec<Score>>) -> Result<Outcome> {
+    fn outcome(&mut self, scores: Option<Vec<Draws>>) -> Result<Outcome> {
         self.saver.wait()?;
         Ok(Outcome { scores, step: self.step, dir: self.run.dir().to_path_buf() })
     }
@@ -409,11 +413,10 @@ impl Trainer<'_> {
     /// An evaluation during training: of the validation images, keeping the weights if they are the best so far, or
     /// without them of the test images. False if Ctrl-C came in between.
     fn look(&mut self) -> Result<bool> {
-        let distort = &self.preset.eval.distort;
         if !self.selects() {
-            return Ok(self.evaluate(Part::Test, distort, true)?.is_some());
+            return Ok(self.evaluate(Part::Test, self.distort.len(), true)?.is_some());
         }
-        let Some(scores) = self.evaluate(Part::Validation, &distort[..1], true)? else { return Ok(false) };
+        let Some(scores) = self.evaluate(Part::Validation, 1, true)? else { return Ok(false) };
         self.saver.wait()?;
         let path = record::best(self.run.dir());
         // A run that was killed may have a best of later steps; the same steps give the same errors again.
@@ -421,49 +424,55 @@ impl Trainer<'_> {
             true => checkpoint::load(&path)?.number(key::VALIDATION)?,
             false => f64::INFINITY,
         };
-        if scores[0].error < best {
-            self.save_to(&path, Some(scores[0].error))?;
+        let error = scores[0].error().mean;
+        if error < best {
+            self.save_to(&path, Some(error))?;
         }
         Ok(true)
     }
 
-    /// Tests under every distortion of a list; none if Ctrl-C came in between.
-    fn evaluate(&mut self, part: Part, distort: &[String], quiet: bool) -> Result<Option<Vec<Score>>> {
+    /// Tests under the first `count` distortions of the preset; none if Ctrl-C came in between.
+    fn evaluate(&mut self, part: Part, count: usize, quiet: bool) -> Result<Option<Vec<Draws>>> {
+        let distort = &self.distort[..count];
+        let images = Images { data: self.data.clone(), part, train: self.source };
         let e = &self.preset.eval;
-        let batch = self.preset.eval_batch();
-        let (network, data) = (self.network.clone(), self.data.clone());
-        let mut evaluator = Evaluator::new(&mut self.runner, network, data, part, batch, e.moments_batches as usize)?;
-        let bar = evaluation_bar(quiet, evaluator.batches() * distort.len() as u64);
-        let mut scores = vec![];
-        for text in distort {
-            let projection = Projection::parse(text)?;
-            bar.set_message(format!("test under {projection}"));
-            let seed = self.preset.seed;
-            let Some(score) = evaluator.score(&mut self.runner, &projection, seed, 0, &bar, self.stop)? else {
+        let (batch, moments) = (self.preset.eval_batch(), e.moments_batches as usize);
+        let mut evaluator = Evaluator::with_images(&mut self.runner, self.network.clone(), images, batch, moments)?;
+        let bar = evaluation_bar(quiet, evaluator.batches() * distort.iter().map(|d| u64::from(d.draws)).sum::<u64>());
+        let mut all = vec![];
+        for distortion in distort {
+            bar.set_message(format!("test under {distortion}"));
+            let (seed, moments) = (self.preset.seed, Moments::Recomputed);
+            let draws = evaluator.draws(&mut self.runner, distortion, seed, moments, &bar, self.stop)?;
+            let Some(draws) = draws else {
                 bar.abandon();
                 return Ok(None);
             };
-            let (step, epoch) = (self.step, self.step / self.per_epoch);
-            let Score { ref distortion, error, loss, .. } = score;
+            let error = draws.error();
             self.run.log(&EvalLine {
-                step,
-                epoch,
-                eval: distortion,
+                step: self.step,
+                epoch: self.step / self.per_epoch,
+                eval: &distortion.to_string(),
                 part: (part == Part::Validation).then_some("validation"),
-                error,
-                loss,
+                error: error.mean,
+                deviation: error.deviation,
+                worst: error.deviation.map(|_| error.most),
+                loss: draws.loss().mean,
             })?;
-            scores.push(score);
+            all.push(draws);
         }
         bar.finish_and_clear();
-        Ok(Some(scores))
+        Ok(Some(all))
     }
 }
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
 /// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
 /// and save, where the images stay.
-fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
+///
+/// # Errors
+/// Every key that differs, with both values.
+pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
     if !matches!(now.lr, Lr::Exponential { .. }) {

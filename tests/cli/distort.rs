@@ -97,6 +97,33 @@ fn a_checkpoint_can_be_distorted_and_a_draw_repeated() {
 }
 
 #[test]
+fn a_chain_of_some_layers_leaves_the_others_as_they_are() {
+    let place = Place::new();
+    let file = [
+        float("features.0.weight", Dtype::F32, &[4, 2, 3, 3]),
+        float("features.3.weight", Dtype::F32, &[3, 8]),
+        float("classifier.weight", Dtype::F32, &[2, 7]),
+    ];
+    write(&place, "in.safetensors", &file);
+    let distort = |with: &str, out: &str| {
+        let mut command = place.command(&format!("distort in.safetensors -o {out}"));
+        crate::Ran::of(command.args(["--with", with]).output().unwrap())
+    };
+    distort("sign+features.3:round except classifier", "out").ok();
+    let (before, after) = (crate::tensors(&place.path("in.safetensors")), crate::tensors(&place.path("out")));
+    assert_eq!(after["classifier.weight"], before["classifier.weight"]);
+    for name in ["features.0.weight", "features.3.weight"] {
+        let values =
+            |t: &[u8]| -> Vec<f32> { t.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect() };
+        let (stored, got) = (values(&before[name].1), values(&after[name].1));
+        let alpha = stored.iter().fold(0f32, |a, w| a.max(w.abs()));
+        assert_eq!(got, stored.iter().map(|w| alpha.copysign(*w)).collect::<Vec<_>>(), "{name}");
+    }
+    distort("addnorm:0.3 x4", "y").refused(&["x4", "--draw"]);
+    distort("features.1:sign", "y").refused(&["classifier, features.0, features.3"]);
+}
+
+#[test]
 fn weights_that_are_no_numbers_and_files_that_are_no_weights_are_refused() {
     let place = Place::new();
     let nan = bytes_of(&[1.0, f32::NAN, 2.0, 3.0], Dtype::F32);

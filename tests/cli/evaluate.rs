@@ -42,6 +42,69 @@ fn eval_prints_one_json_object_and_the_same_numbers_each_time() {
 }
 
 #[test]
+fn weights_from_elsewhere_are_tested_as_the_network_of_a_preset() {
+    let place = Place::new();
+    let at = |args: &str| -> Value { serde_json::from_str(&place.run(args).ok()).unwrap() };
+    // What PyTorch saved has the errors that PyTorch counts (tests/reference/torch_digits.py).
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference");
+    let file = format!("eval {folder}/torch_digits.safetensors --preset {folder}/torch_digits.toml --json");
+    let reference: Value = serde_json::from_str(include_str!("../reference/torch_digits.json")).unwrap();
+    for moments in ["recomputed", "trained"] {
+        let object = at(&format!("{file} --distort none,sign --moments {moments}"));
+        for name in ["none", "sign"] {
+            for (ours, theirs) in [("errors", "error"), ("losses", "loss")] {
+                let (got, want) = (&object[ours][name], &reference[moments][name][theirs]);
+                let off = (got.as_f64().unwrap() - want.as_f64().unwrap()).abs();
+                assert!(
+                    off < 1e-4 * want.as_f64().unwrap().max(1.0),
+                    "{moments}, {ours} {name}: {got}, PyTorch says {want}"
+                );
+            }
+        }
+    }
+
+    // The weights of a run without what else a checkpoint holds.
+    place.trained("run", "--set steps=20");
+    place.run("distort run/checkpoint.safetensors --with none -o plain.safetensors").ok();
+    let small = "--set width=0.25 --set batch=20 --set data.train=200 --set data.test=50";
+    let plain = at(&format!("eval plain.safetensors --preset demo/digits {small} --json"));
+    let run = at("eval run --json");
+    assert_eq!((&plain["errors"], &plain["losses"]), (&run["errors"], &run["losses"]));
+    place.run("eval plain.safetensors").refused(&["plain.safetensors", "--preset"]);
+    place.run("eval plain.safetensors --preset demo/digits").refused(&["conv1.weight", "shape", "nothing is loaded"]);
+    place.run("eval run --preset demo/digits").refused(&["run", "leave --preset out"]);
+}
+
+#[test]
+fn eval_takes_chains_layers_draws_and_the_moments_of_training() {
+    let place = Place::new();
+    place.trained("run", "--set steps=20");
+    let list = "sign+bitflip:0.2 except fc2 x3,conv*:sign,stuck:0.1,0.1";
+    let eval = |more: &[&str]| {
+        let mut command = place.command("eval run");
+        Ran::of(command.args(["--distort", list]).args(more).output().unwrap()).ok()
+    };
+    let object: Value = serde_json::from_str(&eval(&["--json"])).unwrap();
+    let names: Vec<&String> = object["errors"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["sign+bitflip:0.2 except fc2 x3", "conv*:sign", "stuck:0.1,0.1"]);
+    // Single draws have no spread; of several the error is the mean.
+    let draws = object["draws"].as_object().unwrap();
+    assert_eq!(draws.keys().collect::<Vec<_>>(), names[..1]);
+    let several = &draws[names[0]];
+    let errors: Vec<f64> = several["errors"].as_array().unwrap().iter().map(|e| e.as_f64().unwrap()).collect();
+    let mean = errors.iter().sum::<f64>() / 3.0;
+    assert!(errors.len() == 3 && (object["errors"][names[0]].as_f64().unwrap() - mean).abs() < 1e-3, "{several}");
+    assert_eq!(several["worst"], errors.iter().copied().fold(0.0, f64::max));
+    assert!(several["deviation"].as_f64().is_some_and(|d| d > 0.0), "{several}");
+    let table = eval(&[]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines.len() == 4 && lines[0].contains("deviation") && lines[0].contains("worst"), "{table}");
+    let left: Value = serde_json::from_str(&eval(&["--json", "--moments", "trained"])).unwrap();
+    assert_eq!((&object["moments"], &left["moments"]), (&"recomputed".into(), &"trained".into()));
+    assert_ne!(left["losses"], object["losses"]);
+}
+
+#[test]
 fn the_table_is_on_stdout_and_messages_are_on_stderr() {
     let place = Place::new();
     place.trained("run", "--set steps=5");

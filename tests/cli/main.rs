@@ -1,6 +1,7 @@
 //! The program as its users see it: a process with arguments, two streams, an exit code and the files it leaves. On the
 //! data set that is part of the program, with small networks.
 
+mod analyze;
 mod bench;
 mod distort;
 mod errors;
@@ -10,7 +11,10 @@ mod files;
 mod interrupt;
 mod look;
 mod profile;
+mod report;
+mod reproduce;
 mod resume;
+mod sweep;
 mod train;
 
 use std::collections::BTreeMap;

@@ -56,12 +56,12 @@ fn another_preset_is_refused_and_what_differs_is_named() {
     let before = (place.tensors("run"), place.log("run"));
     for (set, words) in [
         ("projection=sign", vec!["projection = \"sign\" (was \"stochm:0.5\")"]),
-        ("lr.initial=0.01", vec!["lr.initial = 0.01 (was 0.003)"]),
+        ("lr.initial=0.01", vec!["lr.initial = 0.01 (was 0.02)"]),
         ("seed=7", vec!["seed = 7 (was 1)"]),
         ("data.gcn=55", vec!["data.gcn = 55", "was false"]),
         ("clip.factor=none", vec!["clip.factor"]),
         // The learning rate falls from the first to the last epoch, so their number changes it.
-        ("epochs=50", vec!["epochs = 50 (was 25)", "learning rate depends on epochs"]),
+        ("epochs=50", vec!["epochs = 50 (was 8)", "learning rate depends on epochs"]),
     ] {
         let e = place.run(&format!("train run --resume --set {set}")).refused(&words);
         assert!(e.contains("another preset"), "{e}");

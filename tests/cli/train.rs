@@ -191,3 +191,27 @@ fn images_that_stay_on_the_device_give_the_bits_of_uploaded_ones() {
     place.trained("whole", "--set steps=20");
     place.assert_same("half", "whole");
 }
+
+#[test]
+fn tests_during_training_come_every_so_many_steps_under_any_expression() {
+    let place = Place::new();
+    let every = "--set steps=20 --set eval.every=1 --set eval.every_steps=4 \
+                 --set eval.distort=[\"sign+addnorm:0.2\\u0020x3\",\"conv*:sign\"]";
+    place.trained("run", every);
+    let log = place.log("run");
+    let tests: Vec<_> = log.iter().filter(|l| l["eval"] == "sign+addnorm:0.2 x3").collect();
+    let steps: Vec<u64> = tests.iter().map(|l| l["step"].as_u64().unwrap()).collect();
+    // Ten steps an epoch; the last test is that of the end.
+    assert_eq!(steps, [4, 8, 10, 12, 16, 20], "{log:?}");
+    assert_eq!(log.iter().filter(|l| l["eval"] == "conv*:sign").count(), 6);
+    // The mean of what a sweep says of each draw.
+    let points = place.run("sweep run --distort sign+addnorm:0.2 --draws 3 --json").ok();
+    let errors: Vec<f64> = points
+        .lines()
+        .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["error"].as_f64().unwrap())
+        .collect();
+    let mean = errors.iter().sum::<f64>() / 3.0;
+    assert!((tests[5]["error"].as_f64().unwrap() - mean).abs() < 1e-6, "{points} {tests:?}");
+    place.run("train demo/digits --out x --set eval.distort=[\"conv9:sign\"]").refused(&["conv9", "conv1"]);
+    assert!(!place.path("x").exists());
+}

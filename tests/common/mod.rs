@@ -6,10 +6,11 @@ use std::sync::Arc;
 use weightproof::gpu::{Device, Loaded, Options, Runner};
 use weightproof::plan::Plan;
 
-/// The adapter under test. No adapter is a failure, not a skip: `make test` installs one.
+/// The adapter under test, for small work. No adapter is a failure, not a skip: `make test` installs one.
 pub fn device(checked: bool) -> Arc<Device> {
     let device = std::env::var("WEIGHTPROOF_DEVICE").ok();
-    Arc::new(Device::open(&Options { device, checked, ..Options::default() }).unwrap_or_else(|e| panic!("{e}")))
+    let options = Options { device, checked, one_thread: true, ..Options::default() };
+    Arc::new(Device::open(&options).unwrap_or_else(|e| panic!("{e}")))
 }
 
 /// Loads a plan with its data on a fresh runner; every transient can be read afterwards.

@@ -28,10 +28,55 @@ pub fn network(projection: &str) -> Network {
     parse(&PRESET.replace("\"sign\"", &format!("\"{projection}\"")))
 }
 
+/// The network of `tests/reference/nin_step.py`: biases, poolings in ceil mode, no batch norm, softmax, SGD.
+pub fn nin() -> Network {
+    parse(
+        r#"
+name = "small-nin"
+batch = 4
+epochs = 1
+loss = "softmax_ce"
+optimizer = { kind = "sgd", momentum = 0.9, weight_decay = 0.01 }
+lr = { kind = "constant", initial = 0.1 }
+data.set = "cifar10"
+layers = [
+  { conv2d = 6, kernel = 5, pad = 2, bias = true, bias_rate = 2 }, { relu = true },
+  { conv2d = 4, kernel = 1, bias = true, bias_rate = 2 }, { relu = true },
+  { maxpool = 3, stride = 2, ceil = true },
+  { conv2d = 6, kernel = 3, pad = 1, bias = true, bias_rate = 2 }, { relu = true },
+  { avgpool = 3, stride = 2, ceil = true },
+  { conv2d = 8, kernel = 1, bias = true, bias_rate = 2 }, { relu = true },
+  { avgpool = "global" },
+  { linear = 10, bias = true, rate = 0.1, output = true },
+]
+"#,
+    )
+}
+
 /// The network with 64 channels behind the first convolution, for batches of 128: 2 MiB of activations to cut into
 /// windows.
 pub fn wide() -> Network {
     parse(&PRESET.replace("batch = 4", "batch = 128").replacen("conv2d = 4", "conv2d = 64", 1))
+}
+
+/// Convolutions between batch norms of every kind, on images of 8x8x3: before and after them, behind a pooling, in a
+/// residual block, whose sum is read by two.
+pub fn normalised() -> Network {
+    let layers = r#"
+  { conv2d = 8, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+  { conv2d = 12, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+  { conv2d = 12, kernel = 3, pad = 1 }, { maxpool = 2 }, { batchnorm = true }, { relu = true },
+  { residual = [
+    { conv2d = 12, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+    { conv2d = 12, kernel = 3, pad = 1 }, { batchnorm = true },
+  ] },
+  { batchnorm = true }, { relu = true },
+  { conv2d = 8, kernel = 1 }, { batchnorm = true }, { relu = true },
+  { linear = 10, output = true }, { batchnorm = true },
+]
+"#;
+    let (head, _) = PRESET.split_once("layers = [").expect("it has layers");
+    parse(&format!("{head}layers = [{layers}"))
 }
 
 /// Bytes a binding may have so that [`wide`] is cut.

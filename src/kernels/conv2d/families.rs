@@ -72,6 +72,16 @@ pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
     if whole { Ok(()) } else { Err("the input is no whole number of texels") }
 }
 
+/// The `few` family knows linear layers, and convolutions that are as good as one.
+pub(super) fn pointwise(p: &Params) -> Result<(), &'static str> {
+    one_group(p)?;
+    let one = ["kh", "kw", "stride_h", "stride_w"].iter().all(|name| p.u(name) == 1);
+    if one && p.u("pad_h") == 0 && p.u("pad_w") == 0 { Ok(()) } else { Err("the kernel is no 1 x 1 of stride 1") }
+}
+
+/// Rows and columns of the outputs of a workgroup of the `few` family.
+pub(super) const FEW: [usize; 2] = [8, 8];
+
 /// Rows and columns of the outputs of a subgroup, which has a tile for each eight lanes.
 pub(super) fn wide(k: &Knobs) -> [usize; 2] {
     [4 * k.get("LANES") as usize, 32]

@@ -79,6 +79,10 @@ pub(super) fn check(p: &Preset) -> Check {
         "name the projection to validate under first, e.g. [\"none\"], or leave data.validation out",
     )?;
     count("log.every", p.log.every)?;
+    for (theirs, ours) in &p.names {
+        let ok = !theirs.is_empty() && !ours.is_empty();
+        require(ok, "names", format!("\"{theirs}\" = \"{ours}\""), "name a tensor or a module on both sides")?;
+    }
     require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;
     layers(&p.layers, &["layers".into()])
 }
@@ -151,6 +155,13 @@ fn layer(layer: &Layer, path: &[String]) -> Check {
         let ok = pad.0[0] < kernel.0[0] && pad.0[1] < kernel.0[1];
         require(ok, "pad", &pad, &format!("it must be less than the {kernel} kernel, else outputs see only padding"))
     };
+    let rates = |bias: bool, rate: f64, bias_rate: Option<f64>| {
+        for (key, rate) in [("rate", rate), ("bias_rate", bias_rate.unwrap_or(0.0))] {
+            require(rate >= 0.0 && rate.is_finite(), key, &rate, "give 1 for the rate of the step, 0 for none at all")?;
+        }
+        let shown = bias_rate.unwrap_or_default();
+        require(bias || bias_rate.is_none(), "bias_rate", &shown, "the layer has no bias; give it one with bias = true")
+    };
     let on = |key: &str, flag: bool| require(flag, key, &flag, "leave the layer out to switch it off");
     if let Some(name) = layer.given_name() {
         let ok = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -162,9 +173,13 @@ fn layer(layer: &Layer, path: &[String]) -> Check {
             size("kernel", l.kernel)?;
             size("stride", l.stride)?;
             pad(l.pad, l.kernel)?;
+            rates(l.bias, l.rate, l.bias_rate)?;
             out("groups", l.groups)
         }
-        Layer::Linear(l) => out("linear", l.out),
+        Layer::Linear(l) => {
+            rates(l.bias, l.rate, l.bias_rate)?;
+            out("linear", l.out)
+        }
         Layer::BatchNorm(l) => on("batchnorm", l.batchnorm),
         Layer::Relu(l) => on("relu", l.relu),
         Layer::MaxPool(l) => {

@@ -11,6 +11,7 @@ static PRESETS: &[(&str, &str)] = &[
     ("merolla2016/cifar10/tr-stoch-c", include_str!("../../../models/merolla2016/cifar10/tr-stoch-c.toml")),
     ("merolla2016/cifar10/tr-power-c", include_str!("../../../models/merolla2016/cifar10/tr-power-c.toml")),
     ("merolla2016/cifar10/tr-stochm-c", include_str!("../../../models/merolla2016/cifar10/tr-stochm-c.toml")),
+    ("nin/cifar10/nin-ctrl", include_str!("../../../models/nin/cifar10/nin-ctrl.toml")),
 ];
 
 /// Text of the built-in preset called `name`.

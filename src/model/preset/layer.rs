@@ -9,9 +9,9 @@ use super::value::{Pair, Window};
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
-    /// 2-D convolution without bias.
+    /// 2-D convolution.
     Conv2d(Conv2d),
-    /// Linear layer without bias; flattens its input.
+    /// Linear layer; flattens its input.
     Linear(Linear),
     /// Batch normalisation per channel.
     BatchNorm(BatchNorm),
@@ -50,11 +50,19 @@ fn is_one(n: &usize) -> bool {
     *n == 1
 }
 
+fn whole() -> f64 {
+    1.0
+}
+
+fn is_whole(x: &f64) -> bool {
+    *x == 1.0
+}
+
 fn no(flag: &bool) -> bool {
     !*flag
 }
 
-/// `{ conv2d = OUT, kernel = 3, stride = 1, pad = 0, groups = 1, output = false }`
+/// `{ conv2d = OUT, kernel = 3, stride = 1, pad = 0, groups = 1, bias = false, rate = 1.0, bias_rate = RATE, output = false }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conv2d {
@@ -72,6 +80,15 @@ pub struct Conv2d {
     /// Groups of channels.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub groups: usize,
+    /// Whether every output has a bias.
+    #[serde(default, skip_serializing_if = "no")]
+    pub bias: bool,
+    /// Multiplies the learning rate of the weights.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub rate: f64,
+    /// Multiplies the learning rate of the bias; as `rate` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias_rate: Option<f64>,
     /// Whether its channels are the classes, which `width` leaves alone.
     #[serde(default, skip_serializing_if = "no")]
     pub output: bool,
@@ -80,13 +97,22 @@ pub struct Conv2d {
     pub name: Option<String>,
 }
 
-/// `{ linear = OUT, output = false }`
+/// `{ linear = OUT, bias = false, rate = 1.0, bias_rate = RATE, output = false }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
     /// Output features before `width` is applied.
     #[serde(rename = "linear")]
     pub out: usize,
+    /// Whether every output has a bias.
+    #[serde(default, skip_serializing_if = "no")]
+    pub bias: bool,
+    /// Multiplies the learning rate of the weights.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub rate: f64,
+    /// Multiplies the learning rate of the bias; as `rate` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias_rate: Option<f64>,
     /// Whether its features are the classes, which `width` leaves alone.
     #[serde(default, skip_serializing_if = "no")]
     pub output: bool,

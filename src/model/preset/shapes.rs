@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Most channels or features of a layer: beyond lies a typing error, not a network.
 pub(super) const MOST_CHANNELS: usize = 1 << 20;
 /// Names that scopes, buffers and files use for the step itself.
-const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "median", "test", "input"];
+const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "quantile", "test", "input"];
 /// Most rows or columns of an image or window.
 pub(super) const MOST_PIXELS: usize = 1 << 14;
 
@@ -27,7 +27,7 @@ pub struct LayerShape {
     pub input: [usize; 3],
     /// Rows, columns, channels of an output image; a linear layer's is `[1, 1, features]`.
     pub output: [usize; 3],
-    /// Weights, without the gamma and beta of batch normalisation. A residual block's are its body's.
+    /// Weights, without biases and the gamma and beta of batch normalisation. A residual block's are its body's.
     pub weights: u64,
     /// Multiply-adds of a forward pass of one image. A residual block's are its body's.
     pub multiply_adds: u64,

@@ -64,6 +64,25 @@ fn the_presets_of_table_2_differ_in_projection_and_clip_only() {
 }
 
 #[test]
+fn network_in_network_has_966_986_parameters_and_halves_its_maps_rounding_up() {
+    let p = load("nin/cifar10/nin-ctrl.toml", &[]).unwrap();
+    let network = crate::model::Network::without_data(&p, [32, 32, 3]).unwrap();
+    let parameters = &network.parameters.tensors;
+    assert_eq!(parameters.iter().map(|t| t.len()).sum::<usize>(), 966_986);
+    let biases: Vec<_> = parameters.iter().filter(|t| t.name.ends_with(".bias")).collect();
+    assert_eq!((biases.len(), biases.iter().map(|t| t.len()).sum()), (9, 1_418));
+    let rate = |name: &str| network.parameters.find(name).unwrap().rate;
+    assert_eq!(["conv1.weight", "conv1.bias", "cccp6.weight", "cccp6.bias"].map(rate), [1.0, 2.0, 0.1, 0.1]);
+    assert!(biases.iter().all(|t| !t.projected && t.decay == 0.0 && t.clip == f32::INFINITY));
+    assert!(parameters.iter().filter(|t| t.projected).all(|t| t.decay == 1e-4 && t.init_std == 0.05));
+    assert!(!network.has_moments());
+    let shapes = p.shapes([32, 32, 3]).unwrap();
+    let pools: Vec<_> = shapes.iter().filter(|l| l.name.starts_with("pool")).map(|l| l.output).collect();
+    assert_eq!(pools, [[16, 16, 96], [8, 8, 192], [1, 1, 10]]);
+    assert_eq!(Preset::from_toml(&p.to_toml()).unwrap(), p);
+}
+
+#[test]
 fn cifar_vgg_has_the_weights_and_multiply_adds_of_the_paper() {
     let p = load("merolla2016/cifar10/tr-sign-c", &[]).unwrap();
     let shapes = p.shapes([32, 32, 3]).unwrap();

@@ -31,6 +31,8 @@ impl Preset {
         for (name, value) in tables {
             line(format!("\n[{name}]"));
             for (key, value) in value.as_table().into_iter().flatten() {
+                let bare = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+                let key = if bare { key.clone() } else { Value::from(key.as_str()).to_string() };
                 line(format!("{key} = {value}"));
             }
         }

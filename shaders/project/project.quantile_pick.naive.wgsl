@@ -1,11 +1,11 @@
-// The next eight bits of the median of each tensor: the digit in whose count the rank falls. Clears the histogram for
-// the next digit. One invocation owns one tensor. medians: the value of the bits found so far; the median itself once
+// The next eight bits of the quantile of each tensor: the digit in whose count the rank falls. Clears the histogram for
+// the next digit. One invocation owns one tensor. quantiles: the value of the bits found so far; the quantile itself once
 // shift 0 is done. Grid: ceil(tensors / 64).
 struct Params { tensors: u32, shift: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> search: array<u32>;
 @group(0) @binding(2) var<storage, read_write> histogram: array<u32>;
-@group(0) @binding(3) var<storage, read_write> medians: array<f32>;
+@group(0) @binding(3) var<storage, read_write> quantiles: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -31,5 +31,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let bits = search[2u * tensor] | (digit << params.shift);
   search[2u * tensor] = bits;
   search[2u * tensor + 1u] = rank;
-  medians[tensor] = bitcast<f32>(bits);
+  quantiles[tensor] = bitcast<f32>(bits);
 }

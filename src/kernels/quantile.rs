@@ -1,12 +1,14 @@
-//! The median of |w| of every tensor, for the quantile reading of StochM3: exact, by radix select over the bits of |w|,
-//! eight at a time. Recorded only where a projection needs it ([`super::projections::Projection::needs_median`]).
+//! A quantile of |w| of every tensor, for Prune and the quantile reading of StochM3: the element of the rank that the
+//! tensor's row of `projections` names, exact, by radix select over the bits of |w|, eight at a time. Recorded only where
+//! a projection needs it ([`super::projections::Projection::needs_quantile`]).
 
 use super::case::{Case, Fill};
-use super::parameters::{Parameters, owned};
+use super::parameters::{Arrays, Parameters, Tensor, owned};
 use super::project::{AWKWARD, WINDOW, chunk_grid, flat, layout};
+use super::projections::{Projection, ROW, table_by};
 use super::{ArgSpec, Budget, Io, Kernel, Variant, anywhere, read, read_u32, write, write_u32};
 use crate::error::Result;
-use crate::plan::{Access, Builder, Elem, Params, Role, View};
+use crate::plan::{Access, Builder, Elem, Params, Role};
 
 /// Digits of eight bits, from the top.
 const SHIFTS: [u32; 4] = [24, 16, 8, 0];
@@ -19,21 +21,20 @@ fn tensor_grid(p: &Params) -> [u32; 3] {
     [p.u("tensors").div_ceil(64) as u32, 1, 1]
 }
 
-/// search = no bits found and rank floor(len / 2), histogram = 0.
+/// search = no bits found and the rank that `projections` names, histogram = 0.
 pub static BEGIN: Kernel = Kernel {
-    name: "project.median_begin",
-    args: &[read_u32("segments"), write_u32("search"), write_u32("histogram")],
+    name: "project.quantile_begin",
+    args: &[read_u32("projections"), write_u32("search"), write_u32("histogram")],
     variants: &[Variant {
         name: "naive",
-        file: "project/project.median_begin.naive.wgsl",
-        source: include_str!("../../shaders/project/project.median_begin.naive.wgsl"),
+        file: "project/project.quantile_begin.naive.wgsl",
+        source: include_str!("../../shaders/project/project.quantile_begin.naive.wgsl"),
         supports: anywhere,
         grid: |p, _| tensor_grid(p),
     }],
     twin: |io: &mut Io| {
         let tensors = io.params.u("tensors");
-        let len = |t: usize| super::parameters::Segment::read(io.u("segments"), t).len as u32;
-        let search = (0..tensors).flat_map(|t| [0, len(t) / 2]).collect();
+        let search = (0..tensors).flat_map(|t| [0, io.u("projections")[ROW * t + 2]]).collect();
         io.put_u("search", search);
         io.put_u("histogram", vec![0; 256 * tensors]);
     },
@@ -44,12 +45,12 @@ pub static BEGIN: Kernel = Kernel {
 
 /// `histogram[tensor][digit] +=` elements of the window that begin with the bits found so far.
 pub static COUNT: Kernel = Kernel {
-    name: "project.median_count",
+    name: "project.quantile_count",
     args: &[read_u32("segments"), read_u32("chunks"), read("weight"), read_u32("search"), update_u32("histogram")],
     variants: &[Variant {
         name: "naive",
-        file: "project/project.median_count.naive.wgsl",
-        source: include_str!("../../shaders/project/project.median_count.naive.wgsl"),
+        file: "project/project.quantile_count.naive.wgsl",
+        source: include_str!("../../shaders/project/project.quantile_count.naive.wgsl"),
         supports: anywhere,
         grid: |p, _| chunk_grid(p),
     }],
@@ -72,14 +73,14 @@ pub static COUNT: Kernel = Kernel {
     cases,
 };
 
-/// The next digit of every median; histogram = 0 again.
+/// The next digit of every quantile; histogram = 0 again.
 pub static PICK: Kernel = Kernel {
-    name: "project.median_pick",
-    args: &[update_u32("search"), update_u32("histogram"), write("medians")],
+    name: "project.quantile_pick",
+    args: &[update_u32("search"), update_u32("histogram"), write("quantiles")],
     variants: &[Variant {
         name: "naive",
-        file: "project/project.median_pick.naive.wgsl",
-        source: include_str!("../../shaders/project/project.median_pick.naive.wgsl"),
+        file: "project/project.quantile_pick.naive.wgsl",
+        source: include_str!("../../shaders/project/project.quantile_pick.naive.wgsl"),
         supports: anywhere,
         grid: |p, _| tensor_grid(p),
     }],
@@ -94,27 +95,28 @@ pub static PICK: Kernel = Kernel {
             });
             s[0] |= (digit.unwrap_or(0) as u32) << io.params.u("shift");
         }
-        let medians: Vec<f64> = search.chunks(2).map(|s| f64::from(f32::from_bits(s[0]))).collect();
-        let tensors = medians.len();
+        let quantiles: Vec<f64> = search.chunks(2).map(|s| f64::from(f32::from_bits(s[0]))).collect();
+        let tensors = quantiles.len();
         io.put_u("search", search);
         io.put_u("histogram", vec![0; 256 * tensors]);
-        io.put("medians", medians);
+        io.put("quantiles", quantiles);
     },
     budget: Budget::Exact,
     flop: |_| 0.0,
     cases,
 };
 
-/// Records `medians[tensor]` = the |w| of rank floor(len / 2), counted from 0, of every tensor: nine dispatches.
+/// Records `quantiles[tensor]` = the |w| of the rank that the tensor's row of `projections` names when the plan runs: nine
+/// dispatches.
 ///
 /// # Errors
 /// A limit too small for one chunk.
-pub fn median(b: &mut Builder, scope: &str, p: &Parameters, weight: View, medians: View) -> Result<()> {
+pub fn quantile(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays) -> Result<()> {
     let (segments, chunks) = p.tables(b);
     let tensors = p.tensors.len();
-    let search = b.shared("median.search", Elem::U32, &[tensors, 2], Role::Transient);
-    let histogram = b.shared("median.histogram", Elem::U32, &[tensors, 256], Role::Transient);
-    let begin = [("segments", segments), ("search", search), ("histogram", histogram)];
+    let search = b.shared("quantile.search", Elem::U32, &[tensors, 2], Role::Transient);
+    let histogram = b.shared("quantile.histogram", Elem::U32, &[tensors, 256], Role::Transient);
+    let begin = [("projections", a.projections), ("search", search), ("histogram", histogram)];
     BEGIN.dispatch(b, scope, &[("tensors", tensors.into())], &begin)?;
     for shift in SHIFTS {
         for w in p.windows(scope, &b.target.limits, false)? {
@@ -123,14 +125,14 @@ pub fn median(b: &mut Builder, scope: &str, p: &Parameters, weight: View, median
             let args = [
                 ("segments", segments),
                 ("chunks", chunks),
-                ("weight", weight.slice(w.flat.clone())),
+                ("weight", a.weight.slice(w.flat.clone())),
                 ("search", search),
                 ("histogram", histogram),
             ];
             COUNT.dispatch(b, scope, &params, &args)?;
         }
         let params = [("tensors", tensors.into()), ("shift", shift.into())];
-        let pick = [("search", search), ("histogram", histogram), ("medians", medians)];
+        let pick = [("search", search), ("histogram", histogram), ("quantiles", a.quantiles)];
         PICK.dispatch(b, scope, &params, &pick)?;
     }
     Ok(())
@@ -141,15 +143,28 @@ fn cases() -> Vec<Case> {
         Case::exact(name, move |c| {
             c.b.target.limits.max_binding = limit;
             let p = layout(lens, 1);
-            let weight = flat(c, &p, "weight", &fill);
-            let medians = c.output("medians", &[p.tensors.len()]);
-            median(&mut c.b, "project.median", &p, weight, medians)
+            // Ranks from the first to the last, and the median.
+            let projection = |t: &Tensor| match t.layer % 4 {
+                0 => Projection::parse("stochm3:0.5,quantile"),
+                1 => Projection::parse("prune:0"),
+                2 => Projection::parse("prune:0.9"),
+                _ => Projection::parse("prune:0.999999"),
+            };
+            let words = table_by(&p, |t| projection(t).expect("a test parses its projections"));
+            let a = Arrays {
+                weight: flat(c, &p, "weight", &fill),
+                projections: c.words("projections", words),
+                quantiles: c.output("quantiles", &[p.tensors.len()]),
+                maxima: c.b.buffer("maxima", Elem::F32, &[1], Role::State),
+                projected: c.b.buffer("projected", Elem::F32, &[1], Role::State),
+            };
+            quantile(&mut c.b, "project.quantile", &p, &a)
         })
     };
     vec![
         case("awkward lengths", AWKWARD, 1 << 27, Fill::Uniform(1.0)),
         case("zeros", &[1, 4100], 1 << 27, Fill::Range(0.0, 0.0)),
-        case("ties", &[5000, 6], 1 << 27, Fill::Integers(3)),
+        case("ties", &[5000, 6, 7, 8], 1 << 27, Fill::Integers(3)),
         case("windows", &[15_000, 7], WINDOW, Fill::Uniform(1e-3)),
     ]
 }

@@ -1,0 +1,19 @@
+// As naive, for what conv2d.forward.coop_split can run and built like it: x is normalised on its way to workgroup memory, where
+// naive does it for every product. The same bits as norm_relu.forward and that convolution one after the other.
+// Grid: as conv2d.forward.coop_split.
+enable f16;
+enable wgpu_cooperative_matrix;
+// include common/split.wgsl
+// include common/conv2d.wgsl
+// include common/taps.wgsl
+// include conv2d/inputs_normalised.wgsl
+// include conv2d/leave_matrices.wgsl
+// include conv2d/forward_coop_split.wgsl
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> table: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<uniform> params: Params; // baked
+
+const TILE_M: u32 = 64u; // knob 64 128
+const TILE_N: u32 = 64u; // knob 64

@@ -1,0 +1,41 @@
+// conv2d.forward of x behind batch norm and ReLU, which nobody has to store: y[n, oy, ox, co] = sum over ky, kx, ci of
+// max((x[n, oy s + ky - p, ox s + kx - p, ci] - mean[ci]) scale[ci] + beta[ci], 0) w[ky, kx, ci, co]. Padding is zero behind the
+// ReLU. table: [4, c_in], its rows mean, scale, beta, inv_std (norm_relu.table). Groups: 1.
+// One invocation owns one output. Grid: ceil(n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl).
+// include common/grid.wgsl
+// include common/conv2d.wgsl
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> table: array<f32>;
+@group(0) @binding(3) var<storage, read> w: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let i = linear_workgroup(wid, count) * 64u + lane;
+  if i >= params.n * params.oh * params.ow * params.c_out {
+    return;
+  }
+  let co = i % params.c_out;
+  let pixel = i / params.c_out;
+  let ox = pixel % params.ow;
+  let oy = pixel / params.ow % params.oh;
+  let n = pixel / (params.ow * params.oh);
+  var sum = 0.0;
+  for (var ky = 0u; ky < params.kh; ky++) {
+    let iy = oy * params.stride_h + ky - params.pad_h; // wraps far above h where it is negative
+    if iy >= params.h { continue; }
+    for (var kx = 0u; kx < params.kw; kx++) {
+      let ix = ox * params.stride_w + kx - params.pad_w;
+      if ix >= params.w { continue; }
+      let from_x = ((n * params.h + iy) * params.w + ix) * params.c_in;
+      let from_w = (ky * params.kw + kx) * params.c_in * params.c_out + co;
+      for (var ci = 0u; ci < params.c_in; ci++) {
+        let z = fma(x[from_x + ci] - table[ci], table[params.c_in + ci], table[2u * params.c_in + ci]);
+        sum = fma(select(z, 0.0, z < 0.0), w[from_w + ci * params.c_out], sum);
+      }
+    }
+  }
+  y[i] = sum;
+}

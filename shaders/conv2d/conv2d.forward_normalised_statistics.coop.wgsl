@@ -1,0 +1,18 @@
+// conv2d.forward_normalised.coop and conv2d.forward_statistics.coop in one: what comes before and what comes after the
+// convolution. Grid: as conv2d.forward.coop.
+enable f16;
+enable wgpu_cooperative_matrix;
+// include common/conv2d.wgsl
+// include common/taps.wgsl
+// include conv2d/inputs_normalised.wgsl
+// include conv2d/leave_matrices_statistics.wgsl
+// include conv2d/forward_coop.wgsl
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> table: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read_write> partial: array<vec4<f32>>;
+@group(0) @binding(5) var<uniform> params: Params; // baked
+
+const TILE_M: u32 = 64u; // knob 64 128
+const TILE_N: u32 = 64u; // knob 64 128

@@ -1,0 +1,139 @@
+// What conv2d.grad_weight.tiled and its relative share: the product of a matrix (ky, kx, ci) x pixels with dy. The file
+// around it binds x, dy and dw, gives the knobs TILE_M, TILE_N and BUFFERS, and `inputs` (conv2d/inputs_*.wgsl).
+const THREADS: u32 = TILE_M * TILE_N / 64u;
+const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the rows of dw, then its columns
+var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
+
+// Four rows of dw, four channels of one tap: the tap, the offset of the channels from the first input of a pixel, and
+// which four of the channels they are.
+struct Rows { ky: u32, kx: u32, at: u32, quad: u32 }
+
+// Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
+fn rows(i: u32) -> Rows {
+  let depth = params.c_in / 4u;
+  let tap = i / depth;
+  let ky = tap / params.kw - params.pad_h;
+  let kx = tap % params.kw - params.pad_w;
+  let at = (ky * params.w + kx) * depth + i % depth;
+  return Rows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx, at, i % depth);
+}
+
+// Inputs of four rows for the pixels k, k + 1, k + 2, k + 3 below `end`; a column holds one pixel.
+fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
+  let p = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
+  let line = p / params.ow;
+  let iy = line % params.oh * params.stride_h;
+  let ix = (p - line * params.ow) * params.stride_w;
+  let inside = (iy + r.ky < vec4<u32>(params.h)) & (ix + r.kx < vec4<u32>(params.w)) & (p < vec4<u32>(end));
+  let at = select(vec4<u32>(0u), ((line / params.oh * params.h + iy) * params.w + ix) * (params.c_in / 4u) + r.at, inside);
+  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
+  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
+                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
+}
+
+// Four gradients of each of these pixels.
+fn fetch_dy(column: u32, k: u32, end: u32) -> mat4x4<f32> {
+  let columns = params.c_out / 4u;
+  let inside = (vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end)) & vec4<bool>(column < columns);
+  let at = select(vec4<u32>(0u), vec4<u32>(k * columns + column) + vec4<u32>(0u, 1u, 2u, 3u) * columns, inside);
+  return mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
+                     select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
+}
+
+// Stores a block in a stage: `column` counts words, `k` blocks.
+fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
+  let at = base + k * 4u * SPAN + (column ^ (k * 2u));
+  stages[at] = block[0];
+  stages[at + SPAN] = block[1];
+  stages[at + 2u * SPAN] = block[2];
+  stages[at + 3u * SPAN] = block[3];
+}
+
+fn write(split: u32, row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
+  let rows = params.kh * params.kw * params.c_in;
+  let columns = params.c_out / 4u;
+  let to = (split * rows + row) * columns + column;
+  if row < rows {
+    if column < columns { dw[to] = left; }
+    if column + TILE_N / 8u < columns { dw[to + TILE_N / 8u] = right; }
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let tile_m = wid.y * TILE_M;
+  let tile_n = wid.x * (TILE_N / 4u);
+  let pixels = params.n * params.oh * params.ow;
+  let run = (pixels + params.splits - 1u) / params.splits;
+  let start = wid.z * run;
+  let end = min(start + run, pixels);
+  // The blocks to fetch: TILE_M of x, then TILE_N of dy. Neighbours read neighbouring channels of a pixel.
+  let of_x = lane < TILE_M;
+  let first = select(lane - TILE_M, lane, of_x);
+  let across = select(TILE_N / 4u, TILE_M / 4u, of_x);
+  let second = lane + THREADS - TILE_M;
+  let column = select(TILE_M / 4u, 0u, of_x) + first % across;
+  let k_first = first / across;
+  let column_second = second % (TILE_N / 4u);
+  let k_second = second / (TILE_N / 4u);
+  let own = rows(tile_m / 4u + column);
+  let block = owned_block(lane, TILE_N / 8u);
+  var acc: RegisterTile;
+  var a: mat4x4<f32>;
+  var b: mat4x4<f32>;
+  if of_x {
+    a = fetch_x(own, start + k_first * 4u, end);
+  } else {
+    a = fetch_dy(tile_n + column - TILE_M / 4u, start + k_first * 4u, end);
+  }
+  if second < TILE_N {
+    b = fetch_dy(tile_n + column_second, start + k_second * 4u, end);
+  }
+  for (var s = 0u; start + s * 16u < end; s++) {
+    let next = start + s * 16u + 16u;
+    let base = s % BUFFERS * (16u * SPAN);
+    if BUFFERS == 1u {
+      workgroupBarrier();
+    }
+    put(base, column, k_first, a);
+    if second < TILE_N {
+      put(base, TILE_M / 4u + column_second, k_second, b);
+    }
+    workgroupBarrier();
+    if next < end {
+      if of_x {
+        a = fetch_x(own, next + k_first * 4u, end);
+      } else {
+        a = fetch_dy(tile_n + column - TILE_M / 4u, next + k_first * 4u, end);
+      }
+      if second < TILE_N {
+        b = fetch_dy(tile_n + column_second, next + k_second * 4u, end);
+      }
+    }
+    for (var k = 0u; k < 4u; k++) {
+      let row = base + k * 4u * SPAN;
+      let l = row + (block.y ^ (k * 2u));
+      let r = row + TILE_M / 4u + (block.x ^ (k * 2u));
+      outer_product(&acc, stages[l], stages[l + TILE_M / 8u], stages[r], stages[r + TILE_N / 8u]);
+      let l1 = l + SPAN;
+      let r1 = r + SPAN;
+      outer_product(&acc, stages[l1], stages[l1 + TILE_M / 8u], stages[r1], stages[r1 + TILE_N / 8u]);
+      let l2 = l1 + SPAN;
+      let r2 = r1 + SPAN;
+      outer_product(&acc, stages[l2], stages[l2 + TILE_M / 8u], stages[r2], stages[r2 + TILE_N / 8u]);
+      let l3 = l2 + SPAN;
+      let r3 = r2 + SPAN;
+      outer_product(&acc, stages[l3], stages[l3 + TILE_M / 8u], stages[r3], stages[r3 + TILE_N / 8u]);
+    }
+  }
+  let row = tile_m + block.y * 4u;
+  let to = tile_n + block.x;
+  write(wid.z, row, to, acc[0], acc[8]);
+  write(wid.z, row + 1u, to, acc[1], acc[9]);
+  write(wid.z, row + 2u, to, acc[2], acc[10]);
+  write(wid.z, row + 3u, to, acc[3], acc[11]);
+  write(wid.z, row + TILE_M / 2u, to, acc[4], acc[12]);
+  write(wid.z, row + TILE_M / 2u + 1u, to, acc[5], acc[13]);
+  write(wid.z, row + TILE_M / 2u + 2u, to, acc[6], acc[14]);
+  write(wid.z, row + TILE_M / 2u + 3u, to, acc[7], acc[15]);
+}

@@ -1,0 +1,336 @@
+//! `weightproof reproduce`: a table or figure of a paper, as a list of commands of this program. Each of them goes on where
+//! it was stopped, so the list does.
+
+mod definitions;
+mod estimate;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use clap::{Args, Parser};
+
+use super::{Cli, Global, INTERRUPTED, catch_ctrl_c, print};
+use crate::data;
+use crate::error::{Error, Result, suggest};
+use crate::eval::point;
+use crate::kernels::distortion::Distortion;
+use crate::model::preset::Preset;
+use crate::report::quote;
+use crate::sweep::range;
+use crate::train::{self, checkpoint, record, schedule};
+use definitions::{DIFFERS, REPRODUCTIONS, Reproduction, Scale};
+use estimate::{Work, duration};
+
+/// Arguments of `reproduce`.
+#[derive(Args)]
+pub struct Reproduce {
+    /// merolla2016-table2, merolla2016-figure1 or merolla2016-figure2. Those of one scale share their runs
+    what: String,
+    /// How large
+    #[arg(long, value_enum, default_value = "mini")]
+    scale: Scale,
+    /// Folder of the data sets (`data list` says where they are sought if it is not given)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The folder of the runs and the report (runs/merolla2016-<scale> if not given)
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Change a key of every preset
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print the steps and the time they will take, and end
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A command of the list.
+struct Step {
+    what: String,
+    /// The words behind `weightproof`.
+    words: Vec<String>,
+    /// Why there is nothing to do, or what there is.
+    state: String,
+    /// Nothing is to be done.
+    skip: bool,
+    work: Work,
+}
+
+/// A network and how far it is.
+struct Net {
+    name: &'static str,
+    sets: Vec<String>,
+    preset: Preset,
+    dir: PathBuf,
+    /// Images of an epoch, of the test, and of the whole training set.
+    images: Images,
+    /// Steps done and steps in all; none done where there is no checkpoint.
+    done: Option<u64>,
+    total: u64,
+    finished: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Images {
+    train: u64,
+    test: u64,
+}
+
+impl Reproduce {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let Some(reproduction) = REPRODUCTIONS.iter().find(|r| r.name == self.what) else {
+            let near = suggest(&self.what, REPRODUCTIONS.iter().map(|r| r.name));
+            return Err(Error::Invalid(format!("nothing to reproduce is called \"{}\".{near}", self.what)));
+        };
+        let setting = self.scale.setting();
+        let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("merolla2016-{}", setting.name)));
+        let mut sets: Vec<String> = setting.sets.iter().map(|s| (*s).to_owned()).collect();
+        sets.extend(self.set.iter().cloned());
+        let nets = self.nets(global, reproduction, &sets, &out)?;
+        let steps = self.steps(global, reproduction, &nets, &out)?;
+        let work: Work = steps.iter().map(|s| s.work).sum();
+        let rates = if work.is_none() { None } else { Some(estimate::rates(&global.open()?, &nets[0].preset)?) };
+        let mut text =
+            format!("{}: {}\nscale {}, in {}\n", reproduction.name, reproduction.what, setting.name, out.display());
+        text += "What differs from the paper:\n";
+        let own = self.set.iter().map(|s| format!("set here: {s}"));
+        let differs = setting.differs.iter().chain(DIFFERS).map(|d| (*d).to_owned());
+        differs.chain(own).for_each(|line| text += &format!("* {line}\n"));
+        text += "\n";
+        for (i, step) in steps.iter().enumerate() {
+            let time = rates
+                .as_ref()
+                .filter(|_| !step.work.is_none())
+                .map(|r| format!(", {}", duration(r.seconds(&step.work))));
+            text += &format!("{:>2}  {}: {}{}\n", i + 1, step.what, step.state, time.unwrap_or_default());
+            text += &format!("    weightproof {}\n", line(&step.words));
+        }
+        text += &match &rates {
+            Some(r) => format!("\nabout {}: {r}\n", duration(r.seconds(&work))),
+            None => "\nnothing is left to train or to test\n".to_owned(),
+        };
+        print(&text)?;
+        if self.dry_run {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let again = || eprintln!("stopped; the same command goes on: weightproof reproduce {}", self.what);
+        for (i, step) in steps.iter().enumerate().filter(|(_, s)| !s.skip) {
+            log::info!("step {} of {}: {}", i + 1, steps.len(), step.what);
+            let code = step.run(global)?;
+            if code != ExitCode::SUCCESS {
+                if super::STOP.load(Ordering::SeqCst) {
+                    again();
+                }
+                return Ok(code);
+            }
+            // Between two commands nobody else looks.
+            if catch_ctrl_c("stopping")?.load(Ordering::SeqCst) {
+                again();
+                return Ok(ExitCode::from(INTERRUPTED));
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn nets(&self, global: &Global, what: &Reproduction, sets: &[String], out: &Path) -> Result<Vec<Net>> {
+        let mut sizes: Option<(String, Images)> = None;
+        let mut nets = vec![];
+        for name in what.networks {
+            let sets = sets.to_vec();
+            let seeded: Vec<String> = sets.iter().cloned().chain(global.seed.map(|s| format!("seed={s}"))).collect();
+            let preset = Preset::load(name, &seeded)?;
+            let whole = match &sizes {
+                Some((set, images)) if *set == preset.data.set => *images,
+                // So that missing data are missed now.
+                _ => {
+                    let set = data::load(&preset.data.set, self.data.as_deref())?;
+                    Images { train: set.train.labels.len() as u64, test: set.test.labels.len() as u64 }
+                }
+            };
+            sizes = Some((preset.data.set.clone(), whole));
+            let limit = |all: u64, most: Option<usize>| most.map_or(all, |n| all.min(n as u64));
+            let train = limit(whole.train, preset.data.train) - preset.data.validation.unwrap_or(0) as u64;
+            let images = Images { train, test: limit(whole.test, preset.data.test) };
+            let total = schedule::total_steps(&preset, train / preset.batch as u64);
+            let dir = out.join(&preset.name);
+            let file = record::checkpoint(&dir);
+            let mut done = None;
+            if file.exists() {
+                let saved = checkpoint::load(&file)?;
+                train::same_preset(&saved, &preset).map_err(|e| {
+                    let message =
+                        format!("{e}. Give another folder with --out, or the settings of this one with --set");
+                    Error::format(&dir, message)
+                })?;
+                done = Some(saved.number(checkpoint::key::STEP)?);
+            }
+            let finished = done.is_some_and(|step| step >= total) && tested(&dir, total, &preset.eval.distort)?;
+            nets.push(Net { name, sets, preset, dir, images, done, total, finished });
+        }
+        Ok(nets)
+    }
+
+    fn steps(&self, global: &Global, what: &Reproduction, nets: &[Net], out: &Path) -> Result<Vec<Step>> {
+        let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
+        let path = |p: &Path| p.display().to_string();
+        let mut common = vec![];
+        if let Some(dir) = &self.data {
+            common.extend(["--data".to_owned(), path(dir)]);
+        }
+        common.extend(global.seed.iter().flat_map(|s| ["--seed".to_owned(), s.to_string()]));
+        let mut steps = vec![];
+        for net in nets {
+            let mut train = words(&format!("train {}", net.name));
+            train.extend(net.sets.iter().flat_map(|s| ["--set".to_owned(), s.clone()]));
+            train.extend(["--out".to_owned(), path(&net.dir)]);
+            train.extend(common.iter().cloned());
+            train.extend(net.done.map(|_| "--resume".to_owned()));
+            let (what, state) = (format!("train {}", net.preset.name), net.state());
+            steps.push(Step { what, words: train, state, skip: net.finished, work: net.training() });
+        }
+        let runs = || nets.iter().map(|net| path(&net.dir));
+        for measure in what.measures {
+            let options = words(measure.options[self.scale as usize]);
+            let sweep = [words("sweep"), runs().collect(), options.clone(), common.clone()].concat();
+            let (mut work, mut missing, mut all) = (Work::default(), 0, 0);
+            for net in nets {
+                let (here, wanted, one) = missing_points(net, &sweep)?;
+                work = [work, one.times(here)].into_iter().sum();
+                (missing, all) = (missing + here, all + wanted);
+            }
+            let state = match missing {
+                0 => format!("{all} points, all there"),
+                some if some == all => format!("{all} points"),
+                some => format!("{some} of {all} points"),
+            };
+            steps.push(Step { what: measure.what.into(), words: sweep, state, skip: false, work });
+        }
+        for (what, options) in what.analyses {
+            for net in nets {
+                let analyze = [words("analyze"), vec![path(&net.dir)], words(options), common.clone()].concat();
+                let what = format!("{what}, {}", net.preset.name);
+                steps.push(Step { what, words: analyze, state: "seconds".into(), skip: false, work: Work::default() });
+            }
+        }
+        let to = path(&out.join(format!("report-{}", self.what)));
+        let report = [words("report"), runs().collect(), words("--out"), vec![to]].concat();
+        steps.push(Step {
+            what: "report".into(),
+            words: report,
+            state: "seconds".into(),
+            skip: false,
+            work: Work::default(),
+        });
+        Ok(steps)
+    }
+}
+
+impl Net {
+    fn state(&self) -> String {
+        match self.done {
+            _ if self.finished => "finished".into(),
+            Some(step) => format!("from step {step} of {}", self.total),
+            None => format!("{} steps", self.total),
+        }
+    }
+
+    /// The training that is left, with the tests on the way.
+    fn training(&self) -> Work {
+        if self.finished {
+            return Work::default();
+        }
+        let Net { preset, images, total, .. } = self;
+        let left = total.saturating_sub(self.done.unwrap_or(0));
+        let epochs = left * preset.batch as u64 / images.train.max(1);
+        let tests = match preset.eval.every {
+            0 => 1,
+            every => epochs.div_ceil(every).max(1),
+        };
+        let trained = left * preset.batch as u64;
+        let tested =
+            tests * preset.eval.distort.len() as u64 * self.per_point(preset.eval.moments_batches, images.test);
+        Work { trained: trained as f64, tested: tested as f64 }
+    }
+
+    /// Images that go through the network for one point.
+    fn per_point(&self, moments_batches: u64, test: u64) -> u64 {
+        let all = self.images.train / self.preset.batch as u64;
+        let batches = if moments_batches == 0 { all } else { moments_batches.min(all) };
+        batches * self.preset.batch as u64 + test.min(self.images.test)
+    }
+}
+
+/// Of the points that the words of a `sweep` ask for: those of a network that are missing, all, and the work of one.
+fn missing_points(net: &Net, words: &[String]) -> Result<(u64, u64, Work)> {
+    let super::Command::Sweep(sweep) = parsed(words)?.command else {
+        unreachable!("a measure is a sweep");
+    };
+    let wanted = range::points(&sweep.distortions()?, sweep.draws);
+    let test = sweep.images.unwrap_or(u64::MAX).min(net.images.test);
+    let moments = sweep.moments_batches.unwrap_or(net.preset.eval.moments_batches);
+    let batches = match moments {
+        0 => net.images.train / net.preset.batch as u64,
+        some => some.min(net.images.train / net.preset.batch as u64),
+    };
+    let there = point::read(&point::path(&net.dir))?;
+    let is_there = |distortion: &Distortion, draw: u32| {
+        let name = distortion.to_string();
+        there.iter().any(|p| {
+            let same = (p.step, p.draw, p.images, p.moments_batches) == (net.total, u64::from(draw), test, batches);
+            same && p.seed == net.preset.seed && p.distortion == name
+        })
+    };
+    let all = wanted.iter().flat_map(|(d, n)| (0..*n).map(move |draw| (d, draw)));
+    let missing = all.clone().filter(|(d, draw)| !is_there(d, *draw)).count();
+    let tested = net.per_point(moments, test) as f64;
+    Ok((missing as u64, all.count() as u64, Work { trained: 0.0, tested }))
+}
+
+/// Whether the log of a run has its final tests.
+fn tested(dir: &Path, step: u64, distort: &[String]) -> Result<bool> {
+    let tests = record::tests(dir)?;
+    for text in distort {
+        let name = Distortion::parse(text)?.to_string();
+        if !tests.contains(&(step, name)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn parsed(words: &[String]) -> Result<Cli> {
+    let words = std::iter::once("weightproof").chain(words.iter().map(String::as_str));
+    Cli::try_parse_from(words).map_err(|e| Error::Invalid(e.to_string()))
+}
+
+impl Step {
+    /// Runs the command in this process, under the options of all commands that were given to it.
+    fn run(&self, global: &Global) -> Result<ExitCode> {
+        let command = parsed(&self.words)?.command;
+        if let (super::Command::Train(_), Some(at)) = (&command, self.words.iter().position(|w| w == "--out")) {
+            discard(Path::new(&self.words[at + 1]))?;
+        }
+        let global = Global { command: Some(format!("weightproof {}", line(&self.words))), ..global.clone() };
+        command.run(&global, Instant::now())
+    }
+}
+
+/// Removes what a run left that was killed before its first checkpoint: there is nothing in it to go on from.
+fn discard(dir: &Path) -> Result<()> {
+    if record::checkpoint(dir).exists() {
+        return Ok(());
+    }
+    for file in record::files(dir) {
+        if file.exists() {
+            fs::remove_file(&file).map_err(|e| Error::io(&file, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Words as a shell takes them.
+fn line(words: &[String]) -> String {
+    words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
+}

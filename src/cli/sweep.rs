@@ -1,0 +1,150 @@
+//! `weightproof sweep`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{Global, INTERRUPTED, catch_ctrl_c, print};
+use crate::error::{Error, Result};
+use crate::eval::{Moments, Point};
+use crate::kernels::distortion::Distortion;
+use crate::sweep::range::{self, Range};
+use crate::sweep::{self, table};
+use crate::train::subject;
+
+/// Arguments of `sweep`.
+///
+/// Without ranges and distortions: all three ranges of the paper.
+#[derive(Args)]
+pub struct Sweep {
+    /// Run folders, checkpoints, or, with --preset, safetensors files of weights from elsewhere. The points go to
+    /// sweep.jsonl in the run folder, or beside the file; those that are there are not computed again
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+    /// Additive noise: LO:HI or LO:HI:STEP for sigma, in either direction; alone 0:1:0.05, as in the paper
+    #[arg(long, value_name = "RANGE", num_args = 0..=1, default_missing_value = "0:1")]
+    addnorm: Option<String>,
+    /// Multiplicative noise: a range of gamma; alone 1:0.1:-0.05
+    #[arg(long, value_name = "RANGE", num_args = 0..=1, default_missing_value = "1:0.1")]
+    multunif: Option<String>,
+    /// Power: a range of beta; alone 0:2:0.1
+    #[arg(long, value_name = "RANGE", num_args = 0..=1, default_missing_value = "0:2")]
+    power: Option<String>,
+    /// The parameter of any other projection over a range, e.g. bitflip:0:0.2:0.01; may be given more than once
+    #[arg(long, value_name = "NAME:LO:HI:STEP")]
+    over: Vec<String>,
+    /// Distortions to test besides, separated by commas, e.g. none,sign,round,sign+addnorm:0.2
+    #[arg(long, value_name = "LIST")]
+    distort: Option<String>,
+    /// Draws of each random distortion that does not say how many (` x8`); the others have one
+    #[arg(long, value_name = "N", default_value_t = range::DRAWS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) draws: u32,
+    /// Batch-norm moments of the tests
+    #[arg(long, value_enum, default_value_t = Moments::Recomputed)]
+    moments: Moments,
+    /// Training batches over which batch-norm moments are averaged, 0 for all (the preset's if not given)
+    #[arg(long, value_name = "N")]
+    pub(super) moments_batches: Option<u64>,
+    /// Test only the first N images
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) images: Option<u64>,
+    /// Images tested at a time (the preset's if not given)
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    batch: Option<u32>,
+    /// Folder of the data sets (`data list` says where they are sought if it is not given)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The preset of weights from elsewhere
+    #[arg(long, value_name = "P")]
+    preset: Option<String>,
+    /// Change a key of the preset
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print the points as JSON lines instead of the table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Sweep {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let distortions = range::points(&self.distortions()?, self.draws);
+        let mut sets = self.set.clone();
+        sets.extend(self.images.map(|n| format!("data.test={n}")));
+        let mut subjects: Vec<subject::Subject> = vec![];
+        for run in &self.runs {
+            let subject = subject::open(run, self.preset.as_deref(), &sets, self.data.as_deref())?;
+            let place = |s: &subject::Subject| s.source.canonicalize().unwrap_or_else(|_| s.source.clone());
+            if subjects.iter().any(|s| place(s) == place(&subject)) {
+                return Err(Error::Invalid(format!("{}: this run is given twice", run.display())));
+            }
+            subjects.push(subject);
+        }
+        // One small network is no reason: the first device decides for all.
+        let device = match subjects.as_slice() {
+            [one] => global.open_for(&one.preset)?,
+            _ => global.open()?,
+        };
+        let sweep = sweep::Sweep {
+            distortions: &distortions,
+            seed: global.seed,
+            moments: self.moments,
+            moments_batches: self.moments_batches,
+            batch: self.batch.map(|b| b as usize),
+            data: self.data.as_deref(),
+            stop: catch_ctrl_c("stopping; the points so far are kept")?,
+            quiet: global.quiet,
+        };
+        let done = sweep.run(&device, &subjects)?;
+        let all = done.runs.iter().map(Vec::len).sum::<usize>();
+        log::info!("{} points computed, {} were there", done.computed, all - done.computed);
+        print(&if self.json { lines(&done.runs)? } else { table::table(&done.runs) })?;
+        let files: Vec<String> = done.files.iter().map(|f| f.display().to_string()).collect();
+        if done.missing > 0 {
+            eprintln!(
+                "stopped; {} points are missing, {all} are kept in {}. The same command goes on",
+                done.missing,
+                files.join(", ")
+            );
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        log::info!("points: {}", files.join(", "));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The distortions of all options: the list, then the ranges in the order of the paper, then the others.
+    pub(super) fn distortions(&self) -> Result<Vec<Distortion>> {
+        let paper = [
+            ("addnorm", &self.addnorm, "0:1", 0.05),
+            ("multunif", &self.multunif, "1:0.1", 0.05),
+            ("power", &self.power, "0:2", 0.1),
+        ];
+        let none = self.distort.is_none() && self.over.is_empty() && paper.iter().all(|(_, text, ..)| text.is_none());
+        let mut all = self.distort.as_deref().map(Distortion::parse_list).transpose()?.unwrap_or_default();
+        for (name, text, whole, step) in paper {
+            if let Some(text) = text.as_deref().or(none.then_some(whole)) {
+                all.extend(distortions(&format!("--{name}"), name, text, step)?);
+            }
+        }
+        for text in &self.over {
+            let Some((name, range)) = text.split_once(':') else {
+                return Err(Error::Invalid(format!("--over {text}: write NAME:LO:HI:STEP, e.g. bitflip:0:0.2:0.01")));
+            };
+            all.extend(distortions(&format!("--over {name}"), name, range, 0.05)?);
+        }
+        Ok(all)
+    }
+}
+
+fn distortions(option: &str, name: &str, text: &str, step: f64) -> Result<Vec<Distortion>> {
+    Range::parse(option, text, step)?.distortions(option, name)
+}
+
+fn lines(runs: &[Vec<Point>]) -> Result<String> {
+    let mut out = String::new();
+    for point in runs.iter().flatten() {
+        out += &serde_json::to_string(point).map_err(|e| Error::Invalid(e.to_string()))?;
+        out.push('\n');
+    }
+    Ok(out)
+}

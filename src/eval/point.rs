@@ -1,0 +1,221 @@
+//! Points: test errors as data. A sweep appends one line of JSON per point to `sweep.jsonl` of the run folder, and figures
+//! and tables are made of them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Moments;
+use crate::error::{Error, Result};
+
+/// Name of the points of a run in its folder.
+pub const FILE: &str = "sweep.jsonl";
+
+/// One test error: a network under one draw of a distortion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Name of the run: its folder, or the file of weights without its ending.
+    pub run: String,
+    /// Training steps done; 0 for weights from elsewhere.
+    pub step: u64,
+    /// The distortion as it is written, without a number of draws: `addnorm:0.3`.
+    pub distortion: String,
+    /// Number of the draw, from 0.
+    pub draw: u64,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Where the batch-norm moments come from.
+    pub moments: Moments,
+    /// Training batches that they are averaged over; 0 for a network without batch norm.
+    pub moments_batches: u64,
+    /// Test images.
+    pub images: u64,
+    /// Share of test images whose class is not the first guess, per cent, to four decimals.
+    pub error: f64,
+    /// Share of test images whose class is not among the first five guesses, per cent, to four decimals; where there are
+    /// more than ten classes.
+    pub top5_error: Option<f64>,
+    /// Mean loss over the test images, to six decimals; NaN (`null` in the file) where it overflowed.
+    #[serde(deserialize_with = "nan_for_null")]
+    pub loss: f64,
+}
+
+fn nan_for_null<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+impl Point {
+    /// Whether `other` is the same measurement: everything but the result and the name of the run, which may be moved.
+    pub fn is_same_measurement(&self, other: &Point) -> bool {
+        let key = |p: &Point| (p.step, p.draw, p.seed, p.moments, p.moments_batches, p.images);
+        key(self) == key(other) && self.distortion == other.distortion
+    }
+}
+
+/// Where the points of the run folder, or of the file of weights, `subject` are kept: `sweep.jsonl` in the folder,
+/// `weights.sweep.jsonl` beside `weights.safetensors`.
+pub fn path(subject: &Path) -> PathBuf {
+    if subject.is_dir() { subject.join(FILE) } else { subject.with_extension(FILE) }
+}
+
+/// The points in the file `path`, in its order; none if there is no file. A last line that was cut off is no point.
+///
+/// # Errors
+/// A line that is no point, by its number.
+pub fn read(path: &Path) -> Result<Vec<Point>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(parse(path, &bytes)?.0),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(vec![]),
+        Err(e) => Err(Error::io(path, e)),
+    }
+}
+
+/// The points of the whole lines, and the bytes of these.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Point>, usize)> {
+    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let mut points = vec![];
+    for (i, line) in bytes[..whole].split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        let point = serde_json::from_slice(line).map_err(|e| {
+            let message = format!("line {} is no point of a sweep ({e}); remove the line or the file", i + 1);
+            Error::format(path, message)
+        })?;
+        points.push(point);
+    }
+    Ok((points, whole))
+}
+
+/// A file of points that grows by whole lines, and belongs to one process.
+pub struct Points {
+    path: PathBuf,
+    file: File,
+    points: Vec<Point>,
+}
+
+impl Points {
+    /// Opens or makes the file, and removes a last line that was cut off.
+    ///
+    /// # Errors
+    /// A file that another process writes, that holds something else, or that cannot be written.
+    pub fn open(path: &Path) -> Result<Points> {
+        let io = |e| Error::io(path, e);
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        file.try_lock().map_err(|e| match e {
+            fs::TryLockError::WouldBlock => {
+                Error::format(path, "another process writes its points here; wait until it has ended")
+            }
+            fs::TryLockError::Error(e) => Error::io(path, e),
+        })?;
+        let mut bytes = vec![];
+        file.read_to_end(&mut bytes).map_err(io)?;
+        let (points, whole) = parse(path, &bytes)?;
+        if whole < bytes.len() {
+            file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(io)?;
+            log::info!("{}: the last line was cut off and is removed", path.display());
+        }
+        Ok(Points { path: path.to_path_buf(), file, points })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The point in the file that is the same measurement as `point`, if there is one.
+    pub fn find(&self, point: &Point) -> Option<&Point> {
+        self.points.iter().find(|p| p.is_same_measurement(point))
+    }
+
+    /// Appends a line: one write, so that a reader sees whole lines.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn append(&mut self, point: Point) -> Result<()> {
+        let mut line = serde_json::to_string(&point).map_err(|e| Error::format(&self.path, e.to_string()))?;
+        line.push('\n');
+        self.file.write_all(line.as_bytes()).map_err(|e| Error::io(&self.path, e))?;
+        self.points.push(point);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(draw: u64) -> Point {
+        Point {
+            run: "tr-stochm-c".into(),
+            step: 4000,
+            distortion: "addnorm:0.3".into(),
+            draw,
+            seed: 1,
+            moments: Moments::Recomputed,
+            moments_batches: 200,
+            images: 10_000,
+            error: 12.34,
+            top5_error: None,
+            loss: 0.4567,
+        }
+    }
+
+    #[test]
+    fn a_point_is_one_line_and_reads_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = path(dir.path());
+        let mut points = Points::open(&path).unwrap();
+        points.append(point(0)).unwrap();
+        points.append(Point { loss: f64::NAN, moments: Moments::Trained, ..point(1) }).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            text.lines().next().unwrap(),
+            "{\"run\":\"tr-stochm-c\",\"step\":4000,\"distortion\":\"addnorm:0.3\",\"draw\":0,\"seed\":1,\"moments\":\"recomputed\",\
+             \"moments_batches\":200,\"images\":10000,\"error\":12.34,\"top5_error\":null,\"loss\":0.4567}"
+        );
+        assert!(text.ends_with("\"loss\":null}\n"), "{text}");
+        let back = read(&path).unwrap();
+        assert_eq!(back[0], point(0));
+        assert!(back[1].loss.is_nan() && back[1].moments == Moments::Trained);
+        assert!(points.find(&Point { error: 0.0, run: "moved".into(), ..point(0) }).is_some());
+        assert!(points.find(&Point { images: 5000, ..point(0) }).is_none());
+        assert!(points.find(&Point { distortion: "addnorm:0.4".into(), ..point(0) }).is_none());
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_removed_and_written_again_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = path(dir.path());
+        let write = |draws: std::ops::Range<u64>| {
+            let mut points = Points::open(&path).unwrap();
+            for point in draws.map(point) {
+                if points.find(&point).is_none() {
+                    points.append(point).unwrap();
+                }
+            }
+        };
+        write(0..3);
+        let whole = fs::read(&path).unwrap();
+        for keep in [whole.len() - 1, whole.len() / 2, 7] {
+            fs::write(&path, &whole[..keep]).unwrap();
+            assert_eq!(read(&path).unwrap().len(), whole[..keep].iter().filter(|&&b| b == b'\n').count());
+            write(0..3);
+            assert_eq!(fs::read(&path).unwrap(), whole, "cut after {keep} bytes");
+        }
+    }
+
+    #[test]
+    fn a_file_of_something_else_and_one_in_use_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = path(dir.path());
+        let open = Points::open(&path).unwrap();
+        let e = Points::open(&path).err().unwrap().to_string();
+        assert!(e.contains("another process") && e.contains(path.to_str().unwrap()), "{e}");
+        drop(open);
+        fs::write(&path, "\n{\"step\":1}\n").unwrap();
+        let e = Points::open(&path).err().unwrap().to_string();
+        assert!(e.contains("line 2") && e.contains("remove"), "{e}");
+        assert_eq!(fs::read(&path).unwrap(), b"\n{\"step\":1}\n", "it is left as it was");
+        assert!(read(&dir.path().join("none")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,64 @@
+//! Images held on the device, where they fit: then a batch uploads the places of its images, not the images.
+
+use crate::data::{Batch, Batches, Part, Prepared};
+use crate::error::Result;
+use crate::gpu::Runner;
+use crate::kernels::batch;
+use crate::model::{LEVELS, Source};
+use crate::plan::{AdapterClass, Target};
+
+/// Where the images of a split stay: on the device if `wanted` says so. Where it says nothing, on the device, unless that
+/// is the memory of the host, in which an upload is a copy like any other, or unless they would take more than half of
+/// the largest buffer.
+pub(crate) fn source(wanted: Option<bool>, target: &Target, data: &Prepared, part: Part) -> Source {
+    let (count, features) = (data.split(part).labels.len(), data.shape.features());
+    let bytes = data.levels.is_some();
+    let words = count * if bytes { batch::words_per_image(features) } else { features };
+    let fits = target.class != AdapterClass::Software && words * 4 <= target.limits.max_buffer / 2;
+    if wanted.unwrap_or(fits) { Source::Resident { rows: rows(part), count, bytes } } else { Source::Uploaded }
+}
+
+/// The buffer of the images of a split.
+fn rows(part: Part) -> &'static str {
+    match part {
+        Part::Train => "resident",
+        Part::Validation => "validation.resident",
+        Part::Test => "test.resident",
+    }
+}
+
+/// Writes the images for a plan that was loaded with this source.
+///
+/// # Errors
+/// What the device reports.
+pub(crate) fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &Source) -> Result<()> {
+    let Source::Resident { rows, .. } = *source else { return Ok(()) };
+    match (&data.levels, data.bytes(part)) {
+        (Some(levels), Some(bytes)) => {
+            runner.write(LEVELS, bytemuck::cast_slice(levels))?;
+            runner.upload(rows, &bytes)
+        }
+        _ => runner.upload(rows, bytemuck::cast_slice(&data.split(part).images)),
+    }
+}
+
+/// One pass over a split in order, as [`feed`] wants its batches.
+///
+/// # Errors
+/// A batch of 0.
+pub(crate) fn pass(data: &std::sync::Arc<Prepared>, part: Part, batch: usize, source: &Source) -> Result<Batches> {
+    let batches = if *source == Source::Uploaded { Batches::sequential } else { Batches::sequential_chosen };
+    batches(data.clone(), part, batch)
+}
+
+/// Hands a batch to a plan of this source: the images to its input, or their places to its index.
+///
+/// # Errors
+/// What the device reports.
+pub(crate) fn feed(runner: &mut Runner, source: &Source, input: &str, index: &str, batch: &Batch) -> Result<()> {
+    match source {
+        Source::Uploaded => runner.write(input, bytemuck::cast_slice(&batch.images)),
+        // Behind the last image of a split the places are old ones: images that do not count.
+        Source::Resident { .. } => runner.write(index, &batch.chosen),
+    }
+}

@@ -1,0 +1,39 @@
+//! What lavapipe, Mesa's software driver, reads from the environment when it is loaded: how wide its vectors are and how
+//! many threads it has. What a user has set stays.
+
+use std::sync::OnceLock;
+
+/// The bits of its vectors.
+const VECTOR_BITS: &str = "LP_NATIVE_VECTOR_WIDTH";
+
+/// Has lavapipe compile for vectors of 512 bits where the processor has them: it stops at 256 by itself, and a matrix
+/// product gains a half to two thirds.
+///
+/// # Safety
+/// To be called while the process has one thread: it changes the environment.
+pub unsafe fn widen_vectors() {
+    #[cfg(target_arch = "x86_64")]
+    if std::env::var_os(VECTOR_BITS).is_none() && std::arch::is_x86_feature_detected!("avx512f") {
+        // SAFETY: no other thread reads the environment, as the caller asserts.
+        unsafe { std::env::set_var(VECTOR_BITS, "512") };
+    }
+}
+
+/// The threads of its pool; 0: there is no pool.
+const POOL: &str = "LP_NUM_THREADS";
+
+/// Does what [`super::Options::one_thread`] asks for, before the driver is loaded for the first time; whether there is no pool.
+pub(super) fn settle_pool(one_thread: bool) -> bool {
+    static POOLLESS: OnceLock<bool> = OnceLock::new();
+    *POOLLESS.get_or_init(|| match std::env::var_os(POOL) {
+        Some(given) => given == "0",
+        None => {
+            if one_thread {
+                // SAFETY: no thread of a driver that could read the environment meanwhile exists yet: every device is
+                // opened behind this. Rust's own readers take a lock.
+                unsafe { std::env::set_var(POOL, "0") };
+            }
+            one_thread
+        }
+    })
+}

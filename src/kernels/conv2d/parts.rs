@@ -1,0 +1,21 @@
+//! The pieces of WGSL that the variants of convolutions share.
+
+/// `(path under shaders/, text)`: what a file can include besides [`COMMON`](crate::kernels::COMMON). These pieces are not whole
+/// by themselves: they use bindings, knobs and functions of the file around them, and may hold its entry point.
+pub static PARTS: &[(&str, &str)] = &[
+    ("conv2d/inputs_plain.wgsl", include_str!("../../../shaders/conv2d/inputs_plain.wgsl")),
+    ("conv2d/inputs_normalised.wgsl", include_str!("../../../shaders/conv2d/inputs_normalised.wgsl")),
+    ("conv2d/write_tile.wgsl", include_str!("../../../shaders/conv2d/write_tile.wgsl")),
+    ("conv2d/leave_tile.wgsl", include_str!("../../../shaders/conv2d/leave_tile.wgsl")),
+    ("conv2d/leave_tile_statistics.wgsl", include_str!("../../../shaders/conv2d/leave_tile_statistics.wgsl")),
+    ("conv2d/leave_matrices.wgsl", include_str!("../../../shaders/conv2d/leave_matrices.wgsl")),
+    ("conv2d/leave_matrices_statistics.wgsl", include_str!("../../../shaders/conv2d/leave_matrices_statistics.wgsl")),
+    ("conv2d/forward_tiled.wgsl", include_str!("../../../shaders/conv2d/forward_tiled.wgsl")),
+    ("conv2d/forward_first.wgsl", include_str!("../../../shaders/conv2d/forward_first.wgsl")),
+    ("conv2d/forward_coop.wgsl", include_str!("../../../shaders/conv2d/forward_coop.wgsl")),
+    ("conv2d/forward_coop_split.wgsl", include_str!("../../../shaders/conv2d/forward_coop_split.wgsl")),
+    ("conv2d/grad_weight_tiled.wgsl", include_str!("../../../shaders/conv2d/grad_weight_tiled.wgsl")),
+    ("conv2d/grad_weight_coop.wgsl", include_str!("../../../shaders/conv2d/grad_weight_coop.wgsl")),
+    ("conv2d/grad_weight_coop_split.wgsl", include_str!("../../../shaders/conv2d/grad_weight_coop_split.wgsl")),
+    ("conv2d/blockwise.wgsl", include_str!("../../../shaders/conv2d/blockwise.wgsl")),
+];

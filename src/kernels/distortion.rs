@@ -1,0 +1,268 @@
+//! What is done to the weights of a trained network, as an expression: a chain of projections, each of all layers or of
+//! some.
+//!
+//! ```text
+//! item = [PATTERN:]PROJECTION[:PARAMETERS] {+ ...} [except PATTERN ...] [xN]
+//! ```
+//!
+//! `sign+addnorm:0.2` first takes the sign, then adds noise; `conv*:sign` takes the sign of the convolutions and leaves
+//! the other layers as they are; `sign except fc2` that of all layers but one; `addnorm:0.3 x8` asks for eight draws.
+//!
+//! The links of a chain act one after the other, each on what the one before left. What a link knows of a layer beside
+//! its input, alpha = max |w| and the quantile of |w|, is that of the stored weights, for every link: in
+//! `sign+addnorm:0.2` the noise is measured by the largest stored weight. Random numbers of different links are
+//! independent: the number of the link is part of the counter (`first_draw` of `shaders/common/parameters.wgsl`).
+
+use std::fmt;
+
+use super::parameters::{Parameters, Tensor};
+use super::projections::{self, HostDraw, MOST_LINKS, PROJECTIONS, Projection};
+use crate::error::{Error, Result, suggest};
+
+/// Draws of a distortion, at most.
+const MOST_DRAWS: u32 = 10_000;
+
+/// One projection of a chain with the layers that it is for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// The projection.
+    pub projection: Projection,
+    /// Which layers: a pattern with `*` for any text and `?` for any character; none: all.
+    pub layers: Option<String>,
+}
+
+/// A chain of projections applied from left to right, each to some layers, and how many draws of it are asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distortion {
+    /// The chain, at least one link.
+    pub links: Vec<Link>,
+    /// Patterns of the layers that keep their weights.
+    pub except: Vec<String>,
+    /// Draws asked for, at least 1.
+    pub draws: u32,
+}
+
+impl From<Projection> for Distortion {
+    /// The projection of every layer, once.
+    fn from(projection: Projection) -> Self {
+        Distortion { links: vec![Link { projection, layers: None }], except: vec![], draws: 1 }
+    }
+}
+
+impl Distortion {
+    /// Parses one expression. Whether its patterns match a layer shows in [`Distortion::tables`].
+    ///
+    /// # Errors
+    /// An unknown projection or word, with the nearest valid ones; a parameter out of range, with what is allowed.
+    pub fn parse(text: &str) -> Result<Self> {
+        let bad = |message: String| Error::Invalid(format!("distortion \"{}\": {message}", text.trim()));
+        let mut words: Vec<&str> = text.split_whitespace().collect();
+        let number = |w: &&str| w.strip_prefix('x').and_then(|n| n.parse::<u32>().ok());
+        let draws = words.last().and_then(number);
+        if draws.is_some() {
+            words.pop();
+        }
+        let draws = draws.unwrap_or(1);
+        if !(1..=MOST_DRAWS).contains(&draws) {
+            return Err(bad(format!("x{draws}: ask for 1 to {MOST_DRAWS} draws")));
+        }
+        let end = words.iter().position(|w| *w == "except").unwrap_or(words.len());
+        let except: Vec<String> = words.iter().skip(end + 1).map(|w| (*w).to_owned()).collect();
+        if end < words.len() && except.is_empty() {
+            return Err(bad("behind \"except\" the layers are missing, e.g. except fc2".into()));
+        }
+        // Around a plus there may be room.
+        let chain = words[..end].join(" ").replace(" +", "+").replace("+ ", "+");
+        if let Some((_, rest)) = chain.split_once(' ') {
+            let word = rest.split(' ').next().unwrap_or(rest);
+            let near = suggest(word, ["except"]);
+            let may = "behind the projections may stand \"except PATTERN ...\" and a number of draws, \"x8\"";
+            return Err(bad(format!("\"{word}\" is not understood; {may}.{near}")));
+        }
+        let links = split_chain(&chain).into_iter().map(Link::parse).collect::<Result<Vec<_>>>()?;
+        if links.len() > MOST_LINKS {
+            return Err(bad(format!("{} links; a chain has at most {MOST_LINKS}", links.len())));
+        }
+        Ok(Distortion { links, except, draws })
+    }
+
+    /// Parses expressions separated by commas. A comma before a number, or before `quantile`, goes on with the
+    /// parameters of a projection: `sign,stuck:0.1,0.05,none` are three.
+    ///
+    /// # Errors
+    /// As [`Distortion::parse`].
+    pub fn parse_list(text: &str) -> Result<Vec<Self>> {
+        let mut items: Vec<String> = vec![];
+        for part in text.split(',') {
+            let first = part.trim().split([' ', '+']).next().unwrap_or_default();
+            match items.last_mut() {
+                Some(last) if first == "quantile" || first.parse::<f64>().is_ok_and(f64::is_finite) => {
+                    *last = format!("{last},{}", part.trim());
+                }
+                _ => items.push(part.to_owned()),
+            }
+        }
+        items.iter().map(|item| Self::parse(item)).collect()
+    }
+
+    /// The same with one draw: what a point of a sweep is called.
+    pub fn single_draw(&self) -> Self {
+        Distortion { draws: 1, ..self.clone() }
+    }
+
+    /// Whether two draws of it differ.
+    pub fn is_random(&self) -> bool {
+        self.links.iter().any(|l| l.projection.is_random())
+    }
+
+    /// Whether a link reads `quantiles`, so that they must be computed before it.
+    pub fn needs_quantile(&self) -> bool {
+        self.links.iter().any(|l| l.projection.needs_quantile())
+    }
+
+    /// The content of the buffer `projections` for each link in turn ([`projections::table`]): a tensor that the link is
+    /// not for gets None.
+    ///
+    /// # Errors
+    /// A pattern that matches no projected tensor, or a link that `except` leaves none, with the layers there are.
+    pub fn tables(&self, parameters: &Parameters) -> Result<Vec<Vec<u32>>> {
+        let weights: Vec<&Tensor> = parameters.tensors.iter().filter(|t| t.projected).collect();
+        let bad = |message: String| {
+            let mut layers: Vec<&str> = weights.iter().map(|t| layer(&t.name)).collect();
+            layers.dedup();
+            Error::Invalid(format!(
+                "distortion \"{self}\": {message}. The layers with weights are: {}",
+                layers.join(", ")
+            ))
+        };
+        let patterns = self.links.iter().filter_map(|l| l.layers.as_ref()).chain(&self.except);
+        for pattern in patterns {
+            if !weights.iter().any(|t| selects(pattern, &t.name)) {
+                return Err(bad(format!("no layer with weights is called \"{pattern}\"")));
+            }
+        }
+        for link in &self.links {
+            if !weights.iter().any(|t| self.applies(link, &t.name)) {
+                return Err(bad(format!("\"except\" leaves no layer for \"{link}\"")));
+            }
+        }
+        let table = |(i, link): (usize, &Link)| {
+            let choose = |t: &Tensor| if self.applies(link, &t.name) { link.projection } else { Projection::NONE };
+            projections::table_of_link(parameters, i, choose)
+        };
+        Ok(self.links.iter().enumerate().map(table).collect())
+    }
+
+    /// Distorts one tensor on the host by the twins: the specification, for tests and small arrays. `draw.link` and, for
+    /// a ranged Power, `draw.beta_u` are set here for each link.
+    ///
+    /// # Panics
+    /// If `shape` is not that of `weights`: a bug of the caller.
+    pub fn apply_host(&self, name: &str, shape: &[usize], weights: &[f32], draw: &HostDraw) -> Vec<f32> {
+        let mut out = weights.to_vec();
+        for (link, l) in self.links.iter().enumerate().filter(|(_, l)| self.applies(l, name)) {
+            let beta_u = projections::beta_draw_of_link(draw.seed, draw.step, link);
+            let draw = HostDraw { link, beta_u, ..*draw };
+            out = projections::apply_link_host(&l.projection, shape, weights, &out, &draw);
+        }
+        out
+    }
+
+    /// Whether a link changes the tensor of this name.
+    pub fn applies(&self, link: &Link, tensor: &str) -> bool {
+        link.layers.as_ref().is_none_or(|p| selects(p, tensor)) && !self.except.iter().any(|p| selects(p, tensor))
+    }
+}
+
+impl fmt::Display for Distortion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, link) in self.links.iter().enumerate() {
+            write!(f, "{}{link}", if i > 0 { "+" } else { "" })?;
+        }
+        if !self.except.is_empty() {
+            write!(f, " except {}", self.except.join(" "))?;
+        }
+        if self.draws > 1 { write!(f, " x{}", self.draws) } else { Ok(()) }
+    }
+}
+
+impl Link {
+    /// Parses `PROJECTION[:PARAMETERS]` or `PATTERN:PROJECTION[:PARAMETERS]`.
+    fn parse(text: &str) -> Result<Self> {
+        let known = |text: &str| {
+            let name = text.split(':').next().unwrap_or(text);
+            PROJECTIONS.iter().any(|k| k.name == name)
+        };
+        let Some((first, rest)) = text.split_once(':').filter(|_| !known(text)) else {
+            return Ok(Link { projection: Projection::parse(text)?, layers: None });
+        };
+        // What is neither may be a projection misspelt, before its parameters, or one behind a pattern: a parameter
+        // begins with no letter, and no projection has a star.
+        let letter = rest.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !known(rest) && !letter && !first.contains(['*', '?']) {
+            return Ok(Link { projection: Projection::parse(text)?, layers: None });
+        }
+        if first.is_empty() {
+            return Err(Error::Invalid(format!("distortion \"{text}\": before the colon the layers are missing")));
+        }
+        Ok(Link { projection: Projection::parse(rest)?, layers: Some(first.into()) })
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.layers {
+            Some(pattern) => write!(f, "{pattern}:{}", self.projection),
+            None => write!(f, "{}", self.projection),
+        }
+    }
+}
+
+/// The links of a chain: split at every plus but that of an exponent, `1e+3`.
+fn split_chain(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let digit = |i: usize| bytes.get(i).is_some_and(|b| b.is_ascii_digit() || *b == b'.');
+    let exponent = |i: usize| i >= 2 && bytes[i - 1].eq_ignore_ascii_case(&b'e') && digit(i - 2) && digit(i + 1);
+    let (mut links, mut start) = (vec![], 0);
+    for (i, _) in text.match_indices('+').filter(|(i, _)| !exponent(*i)) {
+        links.push(&text[start..i]);
+        start = i + 1;
+    }
+    links.push(&text[start..]);
+    links
+}
+
+/// The layer of a tensor: `conv1` of `conv1.weight`.
+pub fn layer(tensor: &str) -> &str {
+    tensor.rsplit_once('.').map_or(tensor, |(layer, _)| layer)
+}
+
+/// Whether a pattern names a tensor, by its own name or that of its layer.
+pub fn selects(pattern: &str, tensor: &str) -> bool {
+    matches(pattern.as_bytes(), tensor.as_bytes()) || matches(pattern.as_bytes(), layer(tensor).as_bytes())
+}
+
+/// `*` stands for any text, `?` for any byte. Goes back to the last star alone, so the time is at most the product of the
+/// lengths.
+fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(&b) if b == b'?' || b == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                star = Some((at, from + 1));
+                p = at + 1;
+                n = from + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|&b| b == b'*')
+}

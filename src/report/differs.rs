@@ -1,0 +1,107 @@
+//! Where a run is not what the paper ran: its preset against the one that comes with the program, key by key.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::paper;
+use super::read::Run;
+use super::sheet::thousands;
+use crate::model::preset::Preset;
+
+/// Keys that change no number that is compared, or that are said elsewhere.
+const BESIDE: [&str; 9] = [
+    "name",
+    "seed",
+    "eval.distort",
+    "eval.every",
+    "eval.batch",
+    "log.every",
+    "checkpoint.every_epochs",
+    "checkpoint.every_steps",
+    "data.resident",
+];
+
+/// Test images of CIFAR-10.
+const IMAGES: u64 = 10_000;
+
+/// Something that is not as in the paper.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Difference {
+    /// Key of the preset, or what else differs.
+    pub key: String,
+    /// Here.
+    pub ours: String,
+    /// There.
+    pub paper: String,
+}
+
+/// The values of a table by dotted keys.
+fn flatten(table: &Table, prefix: &str, out: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Table(inner) => flatten(inner, &key, out),
+            Value::String(text) => drop(out.insert(key, text.clone())),
+            other => drop(out.insert(key, other.to_string())),
+        }
+    }
+}
+
+fn keys(toml: &str) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    flatten(&toml.parse::<Table>().unwrap_or_default(), "", &mut out);
+    out
+}
+
+/// The resolved keys of the preset of a run.
+pub fn preset(run: &Run) -> BTreeMap<String, String> {
+    let Some(text) = run.text("preset_toml") else { return BTreeMap::new() };
+    // A preset of another version may not parse; its text still tells most.
+    keys(&Preset::from_toml(text).map_or_else(|_| text.to_owned(), |p| p.to_toml()))
+}
+
+/// What is not as in the paper, for a run of one of its networks.
+pub fn differences(run: &Run) -> Vec<Difference> {
+    let Some(theirs) = paper::find(&run.preset).and_then(|n| n.preset).and_then(|p| Preset::load(p, &[]).ok()) else {
+        return vec![];
+    };
+    let (ours, total) = (preset(run), theirs.epochs);
+    let theirs = keys(&theirs.to_toml());
+    let mut out = vec![];
+    if ours.is_empty() {
+        let ours = "unknown (there is no run.json)".into();
+        return vec![Difference { key: "preset".into(), ours, paper: format!("width 1, {total} epochs") }];
+    }
+    let all: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for key in all.into_iter().filter(|k| !BESIDE.contains(&k.as_str())) {
+        if ours.get(key) != theirs.get(key) {
+            let value = |keys: &BTreeMap<String, String>| match (keys.get(key), key.as_str()) {
+                (Some(text), "layers") => format!("{} layers", text.matches('{').count()),
+                (Some(text), _) => text.clone(),
+                (None, "data.train" | "data.test" | "steps") => "all".into(),
+                (None, _) => "not set".into(),
+            };
+            let (ours, paper) = (value(&ours), value(&theirs));
+            let (ours, paper) = if ours == paper { ("others".into(), "the paper's".into()) } else { (ours, paper) };
+            out.push(Difference { key: key.clone(), ours, paper });
+        }
+    }
+    let images = run.points.iter().map(|p| p.images).filter(|n| *n > 0).max();
+    if let Some(images) = images.filter(|n| *n < IMAGES) {
+        out.push(Difference { key: "test images".into(), ours: thousands(images), paper: thousands(IMAGES) });
+    }
+    if let (Some(done), Some(per_epoch)) = (run.step(), run.steps_per_epoch()) {
+        let planned = ours.get("epochs").and_then(|e| e.parse::<u64>().ok()).map(|e| e * per_epoch);
+        let limit = ours.get("steps").and_then(|s| s.parse::<u64>().ok());
+        let planned = match (planned, limit) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(planned) = planned.filter(|p| done < *p) {
+            let (ours, paper) = (format!("stopped after {done} steps"), format!("the {planned} steps of this preset"));
+            out.push(Difference { key: "training".into(), ours, paper });
+        }
+    }
+    out
+}

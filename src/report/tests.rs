@@ -1,0 +1,182 @@
+//! Whole reports of made-up runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::read::tests::{folder, info, point};
+use super::{default_folder, write};
+use crate::model::preset::Preset;
+
+/// Every section of an analysis of a network of two layers.
+const ANALYSIS: &str = r#"{"run":"r","step":4,
+"bits":[{"distortion":"sign","bits":0.91,"by_layer":[{"layer":"conv1","bits":0.9},{"layer":"conv2","bits":null}],"draws":1,"seed":1}],
+"budgets":[{"distortion":"addnorm","bound_error":22.0,"none_error":20.0,"parameter":0.41,"error":21.5,"bits":0.8,"outcome":"crossed","tolerance":0.01,"range":[0.0,2.0],"draws":4,"seed":1,"images":50,"moments":"recomputed","moments_batches":2},
+ {"distortion":"addnorm","bound_error":10.0,"none_error":20.0,"parameter":null,"error":20.0,"bits":null,"outcome":"never_met","tolerance":0.0,"range":[0.0,2.0],"draws":4,"seed":1,"images":50,"moments":"recomputed","moments_batches":2}],
+"layers":[{"distortion":"none","layer":"all","error":20.0,"draws":1,"seed":1,"images":50,"moments":"recomputed","moments_batches":2},
+ {"distortion":"sign","layer":"conv1","error":33.5,"draws":1,"seed":1,"images":50,"moments":"recomputed","moments_batches":2}],
+"distance":[{"distortion":"sign","layer":"conv1","mean_abs":0.02,"mean_abs_over_alpha":0.31}],
+"correlation":[{"a":"none","b":"sign","layer":"conv1","r":0.93,"r_sums":0.9,"images":50},{"a":"none","b":"sign","layer":"conv2","r":null,"r_sums":null,"images":50}],
+"histograms":[{"layer":"conv2","distortion":"none","edges":[-1.5,-0.5,0.5,1.5],"counts":[3,5,2],"alpha":0.04},{"layer":"conv2","distortion":"sign","edges":[-1.5,-0.5,0.5,1.5],"counts":[6,0,4],"alpha":0.04}],
+"filters":[{"layer":"conv1","filter":0,"shape":[2,2,1],"weights":[0.1,-0.2,0.0,0.3],"distortion":"none"},{"layer":"fc1","filter":0,"shape":[1,1,4],"weights":[1,2,3,4],"distortion":"none"}]}"#;
+
+fn log() -> String {
+    let mut text = String::new();
+    for step in 1..=4 {
+        text += &format!(
+            "{{\"step\":{step},\"epoch\":{},\"loss\":{},\"lr\":0.1,\"images_per_s\":1}}\n",
+            step / 2,
+            1.0 / step as f64
+        );
+        if step % 2 == 0 {
+            text += &format!(
+                "{{\"step\":{step},\"epoch\":{},\"eval\":\"none\",\"error\":{},\"loss\":1}}\n",
+                step / 2,
+                60 / step
+            );
+        }
+    }
+    text
+}
+
+/// A run of the paper's Tr-None-C, an eighth as wide, with all there can be.
+fn whole(dir: &Path) -> PathBuf {
+    let sets = ["width=0.125", "epochs=2", "log.every=1"].map(String::from);
+    let preset = Preset::load("merolla2016/cifar10/tr-none-c", &sets).unwrap();
+    let info = serde_json::json!({"preset": preset.name, "command": "weightproof train P --data /d", "adapter": "llvmpipe",
+        "version": "0.1.0", "started": "2026-01-01T00:00:00Z", "variants": {"conv2d.forward": "lanes"},
+        "preset_toml": preset.to_toml()});
+    let mut sweep = point(4, "none", 0, 50, "20") + &point(4, "sign", 0, 50, "8.32") + &point(4, "round", 0, 50, "22");
+    for (i, sigma) in ["0", "0.5", "1"].iter().enumerate() {
+        for draw in 0..2 {
+            sweep += &point(4, &format!("addnorm:{sigma}"), draw, 50, &format!("{}", 20 + 10 * i as u64 + draw));
+        }
+    }
+    folder(
+        dir,
+        "whole",
+        &[("run.json", &info.to_string()), ("log.jsonl", &log()), ("sweep.jsonl", &sweep), ("analysis.json", ANALYSIS)],
+    )
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_figure_is_in_the_page_and_beside_it_and_nothing_comes_from_a_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let written = write(&[whole(dir.path())], &out).unwrap();
+    assert_eq!(written.warnings, Vec::<String>::new());
+    let page = fs::read_to_string(&written.page).unwrap();
+    let ids = [
+        "budgets",
+        "correlation",
+        "distance",
+        "error-in-training",
+        "filters",
+        "histograms-tr-none-c",
+        "loss",
+        "sensitivity",
+        "sweep-addnorm",
+        "table2",
+    ];
+    assert_eq!(written.figures, ids.len());
+    assert_eq!(names(&out.join("data")).len(), ids.len() + 1, "and all points");
+    for id in ids {
+        assert!(page.contains(&format!("<figure id=\"{id}\">")), "{id}");
+        let svg = fs::read_to_string(out.join(format!("figures/{id}.svg"))).unwrap();
+        assert!(svg.contains("</svg>") && !svg.contains("NaN") && !svg.contains("inf"), "{id}");
+        assert!(fs::read(out.join(format!("figures/{id}.png"))).unwrap().starts_with(b"\x89PNG"), "{id}");
+        assert!(fs::read_to_string(out.join(format!("data/{id}.csv"))).unwrap().lines().count() > 1, "{id}");
+    }
+    // The only address is the name of the SVG format.
+    let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
+    assert!(!elsewhere.contains("http") && !page.contains("<script") && !page.contains("<link"));
+    assert_eq!(page.matches("<img ").count(), page.matches(" alt=\"").count());
+    assert_eq!(page.matches("<table").count(), page.matches("<caption>").count());
+    for (open, close) in
+        [("<figure", "</figure>"), ("<details", "</details>"), ("<table", "</table>"), ("<div", "</div>")]
+    {
+        assert_eq!(page.matches(open).count(), page.matches(close).count(), "{open}");
+    }
+}
+
+#[test]
+fn table_2_has_ours_the_papers_and_the_difference_and_says_what_differs() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    write(&[whole(dir.path())], &out).unwrap();
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    // Tr-None-C: 9.97 and 11.32 in the paper.
+    for cell in
+        ["<td class=n>20.00</td><td class=n>9.97</td>", ">+10.03</td>", ">-3.00</td>", ">Tr-StochM-C<", ">7.64<"]
+    {
+        assert!(page.contains(cell), "{cell}");
+    }
+    for difference in [
+        "<td>width</td><td>0.125</td><td>1.0</td>",
+        "<td>epochs</td><td>2</td><td>500</td>",
+        "<td>test images</td><td>50</td><td>10,000</td>",
+    ] {
+        assert!(page.contains(difference), "{difference}");
+    }
+    assert!(!page.contains("<td>log.every</td>"), "what changes no number is not named");
+    let csv = fs::read_to_string(out.join("data/table2.csv")).unwrap();
+    assert!(csv.contains("Tr-None-C,sign,8.32,0,1,50,11.32,-3\n"), "{csv}");
+    // The sweep: mean, deviation, least, worst of two draws; the paper's value at sigma 0.
+    let csv = fs::read_to_string(out.join("data/sweep-addnorm.csv")).unwrap();
+    assert!(csv.contains("tr-none-c,0.5,30.5,0.707107,30,31,2,50,\n"), "{csv}");
+    assert!(csv.contains("tr-none-c,0,20.5,0.707107,20,21,2,50,9.97\n"), "{csv}");
+}
+
+#[test]
+fn figures_without_data_are_left_out_and_named_with_their_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = folder(dir.path(), "it's", &[("run.json", &info("p")), ("sweep.jsonl", &point(4, "none", 0, 50, "20"))]);
+    let out = dir.path().join("out");
+    let written = write(&[run], &out).unwrap();
+    assert_eq!(written.figures, 1, "the table as a figure");
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    for text in
+        ["Figure 2A", "--addnorm", "Figure 1C", "--only distance", "Figure 1D", "--only correlation", "Noise budgets"]
+    {
+        assert!(page.contains(text), "{text}");
+    }
+    // Escaped for the shell, then for HTML.
+    assert!(page.contains("it&#39;\\&#39;&#39;s&#39; --data /d"), "the folder in a command");
+    assert!(!page.contains("differ from the paper"), "a preset of one's own has no paper");
+}
+
+#[test]
+fn what_a_run_says_cannot_become_markup() {
+    let dir = tempfile::tempdir().unwrap();
+    let bad = "<script>\\\"&";
+    let run = folder(
+        dir.path(),
+        "a",
+        &[
+            ("run.json", &info(bad)),
+            ("log.jsonl", &log().replace("none", bad)),
+            ("analysis.json", &ANALYSIS.replace("conv1", bad).replace("conv2", bad)),
+        ],
+    );
+    let out = dir.path().join("out");
+    write(&[run], &out).unwrap();
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    assert!(page.contains("&lt;script&gt;") && !page.to_lowercase().contains("<script"));
+    assert!(
+        names(&out.join("figures")).iter().all(|n| n.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
+    );
+}
+
+#[test]
+fn a_report_goes_into_its_run_and_one_of_several_beside_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = dir.path().to_path_buf();
+    assert_eq!(default_folder(std::slice::from_ref(&one)), one.join("report"));
+    assert!(default_folder(&[one.clone(), one]).starts_with("runs"));
+}

@@ -1,0 +1,266 @@
+//! Trained networks under lists of distortions: every point is computed once and kept, so that a sweep can be stopped at
+//! any time and goes on where it was.
+
+pub mod range;
+pub mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+
+use crate::data::{Part, Prepared};
+use crate::error::Result;
+use crate::eval::{Evaluator, Moments, Point, Points, Score, point};
+use crate::gpu::{Device, Runner};
+use crate::kernels::distortion::Distortion;
+use crate::model::preset::{CheckpointEvery, Clip, Data, Eval, Init, Log, Lr, Optimizer, Preset};
+use crate::train::subject::Subject;
+use crate::train::{self, record};
+
+/// What is measured, of any number of runs.
+pub struct Sweep<'a> {
+    /// Distortions, each with its number of draws; see [`range::points`].
+    pub distortions: &'a [(Distortion, u32)],
+    /// Seed of the draws; absent: that of each preset.
+    pub seed: Option<u64>,
+    /// Where the batch-norm moments come from.
+    pub moments: Moments,
+    /// Training batches for the moments, 0 for all; absent: as each preset says.
+    pub moments_batches: Option<u64>,
+    /// Images tested at a time; absent: as each preset says.
+    pub batch: Option<usize>,
+    /// Folder of the data sets; absent: the default one.
+    pub data: Option<&'a Path>,
+    /// Set by Ctrl-C: the point under way is given up.
+    pub stop: &'a AtomicBool,
+    /// No progress bar.
+    pub quiet: bool,
+}
+
+/// What a sweep came to.
+pub struct Done {
+    /// The points of each run in the order of the distortions and draws, also those that were there before.
+    pub runs: Vec<Vec<Point>>,
+    /// Files of the points, one per run.
+    pub files: Vec<PathBuf>,
+    /// Points computed now.
+    pub computed: usize,
+    /// Points still missing, because Ctrl-C came in between.
+    pub missing: usize,
+}
+
+/// A run with the points that are wanted of it.
+struct Job<'a> {
+    subject: &'a Subject,
+    data: Arc<Prepared>,
+    points: Points,
+    /// The points, without results, and the distortion of each.
+    wanted: Vec<(Point, &'a Distortion)>,
+    moments_batches: usize,
+    test_batch: usize,
+}
+
+impl<'a> Job<'a> {
+    /// The points that are not in the file.
+    fn missing(&self) -> Vec<(Point, &'a Distortion)> {
+        let missing = |(p, _): &&(Point, &Distortion)| self.points.find(p).is_none();
+        self.wanted.iter().filter(missing).map(|(p, d)| (p.clone(), *d)).collect()
+    }
+
+    /// Batches that a point runs.
+    fn batches(&self) -> usize {
+        self.moments_batches + self.data.test.labels.len().div_ceil(self.test_batch)
+    }
+}
+
+/// The plans for the runs of one network on one data set.
+struct Bench {
+    preset: Preset,
+    data: Arc<Prepared>,
+    runner: Runner,
+    evaluator: Evaluator,
+}
+
+impl Sweep<'_> {
+    /// Computes what is missing. The points of a subject are appended to the file that [`file()`] names; each file belongs to
+    /// this sweep until it ends.
+    ///
+    /// # Errors
+    /// Data, device or disk fail; a file of points that another process writes, or that holds something else. The points
+    /// computed before are kept.
+    pub fn run(&self, device: &Arc<Device>, subjects: &[Subject]) -> Result<Done> {
+        let mut jobs = vec![];
+        for subject in subjects {
+            // Runs on the same data share them.
+            let same = |job: &&Job| data_key(&job.subject.preset) == data_key(&subject.preset);
+            let data = match jobs.iter().find(same) {
+                Some(job) => job.data.clone(),
+                None => subject.data(self.data)?,
+            };
+            jobs.push(self.job(subject, data)?);
+        }
+        let total: usize = jobs.iter().map(|job| job.missing().len() * job.batches()).sum();
+        let bar = train::evaluation_bar(self.quiet, total as u64);
+        let (mut bench, mut computed, mut stopped) = (None, 0, false);
+        for job in &mut jobs {
+            if !stopped && !job.missing().is_empty() {
+                let before = job.missing().len();
+                stopped = !self.compute(device, job, &mut bench, &bar)?;
+                computed += before - job.missing().len();
+            }
+        }
+        if stopped {
+            bar.abandon();
+        } else {
+            bar.finish_and_clear();
+        }
+        let found = |job: &Job| job.wanted.iter().filter_map(|(p, _)| job.points.find(p).cloned()).collect();
+        Ok(Done {
+            runs: jobs.iter().map(found).collect(),
+            files: jobs.iter().map(|job| job.points.path().to_path_buf()).collect(),
+            computed,
+            missing: jobs.iter().map(|job| job.missing().len()).sum(),
+        })
+    }
+
+    fn job<'a>(&'a self, subject: &'a Subject, data: Arc<Prepared>) -> Result<Job<'a>> {
+        let Subject { preset, network, .. } = subject;
+        // A pattern that names no layer is refused before anything is measured.
+        for (distortion, _) in self.distortions {
+            distortion.tables(&network.parameters)?;
+        }
+        let full = data.train.labels.len() / network.batch;
+        let moments_batches = match self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize {
+            _ if !network.has_moments() => 0,
+            0 => full,
+            some => some.min(full),
+        };
+        let point = |d: &Distortion, draw: u32| Point {
+            run: subject.name.clone(),
+            step: subject.step,
+            distortion: d.to_string(),
+            draw: u64::from(draw),
+            seed: self.seed.unwrap_or(preset.seed),
+            moments: self.moments,
+            moments_batches: moments_batches as u64,
+            images: data.test.labels.len() as u64,
+            error: 0.0,
+            top5_error: None,
+            loss: 0.0,
+        };
+        let wanted = self.distortions.iter().flat_map(|(d, n)| (0..*n).map(move |draw| (point(d, draw), d))).collect();
+        let path = file(subject);
+        let newer = is_newer(&subject.source, &path);
+        let points = Points::open(&path)?;
+        let job = Job { subject, points, wanted, moments_batches, test_batch: self.batch_of(preset), data };
+        if newer && job.missing().len() < job.wanted.len() {
+            log::warn!(
+                "{} is newer than its points: if it holds other weights now, remove {} and start again",
+                subject.source.display(),
+                path.display()
+            );
+        }
+        Ok(job)
+    }
+
+    fn batch_of(&self, preset: &Preset) -> usize {
+        self.batch.unwrap_or(preset.eval_batch())
+    }
+
+    /// The missing points of one run, with the plans of the run before if they fit. False if Ctrl-C came in between.
+    fn compute(
+        &self,
+        device: &Arc<Device>,
+        job: &mut Job,
+        bench: &mut Option<Bench>,
+        bar: &ProgressBar,
+    ) -> Result<bool> {
+        let Subject { preset, network, name, .. } = job.subject;
+        let key = self.plan_key(preset);
+        let fits = |b: &Bench| b.preset == key && Arc::ptr_eq(&b.data, &job.data);
+        let Bench { runner, evaluator, .. } = match bench {
+            Some(b) if fits(b) => b,
+            _ => {
+                // The memory of the one before goes first.
+                *bench = None;
+                let mut runner = Runner::new(device.clone());
+                let (network, data) = (network.clone(), job.data.clone());
+                let evaluator =
+                    Evaluator::new(&mut runner, network, data, Part::Test, job.test_batch, job.moments_batches)?;
+                bench.insert(Bench { preset: key, data: job.data.clone(), runner, evaluator })
+            }
+        };
+        job.subject.upload(runner, evaluator)?;
+        runner.start_clock();
+        let begin = Instant::now();
+        for (mut point, distortion) in job.missing() {
+            bar.set_message(format!("{name}: {distortion}, draw {}", point.draw + 1));
+            let (seed, draw) = (point.seed, point.draw);
+            let Some(score) = evaluator.score(runner, distortion, seed, draw, self.moments, bar, self.stop)? else {
+                return Ok(false);
+            };
+            let Score { error, top5_error, loss, .. } = score;
+            point.error = round(error, 4);
+            point.top5_error = top5_error.map(|e| round(e, 4));
+            point.loss = round(loss, 6);
+            job.points.append(point)?;
+        }
+        let device = runner.host_time();
+        log::debug!(
+            "{name}: {:.2} s, {:.2} s of them for the device (submits {:.2}, waits {:.2})",
+            begin.elapsed().as_secs_f64(),
+            (device.submit + device.wait).as_secs_f64(),
+            device.submit.as_secs_f64(),
+            device.wait.as_secs_f64()
+        );
+        Ok(true)
+    }
+
+    /// What the plans of an evaluation depend on: the preset without what is of training alone.
+    fn plan_key(&self, preset: &Preset) -> Preset {
+        let trained = self.moments == Moments::Trained;
+        Preset {
+            name: String::new(),
+            seed: 0,
+            epochs: 0,
+            steps: None,
+            projection: if trained { preset.projection.clone() } else { String::new() },
+            clip: Clip::default(),
+            init: Init::default(),
+            optimizer: Optimizer::default(),
+            lr: Lr::Constant { initial: 0.0 },
+            eval: Eval { batch: Some(self.batch_of(preset)), ..Eval::default() },
+            log: Log::default(),
+            checkpoint: CheckpointEvery::default(),
+            ..preset.clone()
+        }
+    }
+}
+
+/// Where the points of a subject are kept: `sweep.jsonl` of its run folder, or beside the file of its weights.
+pub fn file(subject: &Subject) -> PathBuf {
+    match subject.source.parent() {
+        Some(folder) if record::checkpoint(folder) == subject.source => folder.join(point::FILE),
+        _ => point::path(&subject.source),
+    }
+}
+
+/// What the prepared data depend on.
+fn data_key(preset: &Preset) -> Data {
+    Data { resident: None, ..preset.data.clone() }
+}
+
+/// Whether file `a` was changed after file `b`, as far as the disk knows.
+fn is_newer(a: &Path, b: &Path) -> bool {
+    let time = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
+    matches!((time(a), time(b)), (Some(a), Some(b)) if a > b)
+}
+
+fn round(v: f64, digits: i32) -> f64 {
+    let f = 10f64.powi(digits);
+    (v * f).round() / f
+}

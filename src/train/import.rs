@@ -1,0 +1,341 @@
+//! Weights from elsewhere: a safetensors file with PyTorch's names and layouts for the network of a preset.
+//!
+//! Which tensor is which: by `[names]` of the preset if it has any; else by name, where the file uses ours
+//! (`conv1.weight`); else by order: the modules of the file whose weights have four dimensions are the convolutions, those
+//! of two the linear layers, those with moments or a weight of one dimension batch norm, each kind in the order of the
+//! numbers in their names (`features.2` before `features.10`), which is that of `nn.Sequential`. Names that differ in more
+//! than numbers say nothing of the order, and are refused where the shapes do not tell the modules apart. Shapes are
+//! checked in every case, and nothing is loaded unless everything fits.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::layout;
+use crate::error::{Error, Result, suggest};
+use crate::eval::distort::decode;
+use crate::model::Network;
+
+/// What PyTorch counts in batch norm and nobody needs.
+const COUNTER: &str = "num_batches_tracked";
+/// Complaints that one error lists.
+const MOST_COMPLAINTS: usize = 12;
+
+/// What a file gives.
+pub struct Imported {
+    /// The flat array of parameters.
+    pub weights: Vec<f32>,
+    /// The batch-norm moments, in the order of [`Network::moments`], if the file has them.
+    pub moments: Option<Vec<(String, Vec<f32>)>>,
+}
+
+/// Reads `path` for `network`; `names` is that table of the preset: names of tensors or modules in the file, and what
+/// they are called here.
+///
+/// # Errors
+/// A file that is no sound safetensors file; tensors that are missing, too many, of another shape, of a type that is not
+/// f32, f16 or bf16, or not finite: all of them with what is expected.
+pub fn load(path: &Path, network: &Network, names: &BTreeMap<String, String>) -> Result<Imported> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|e| Error::format(path, format!("this is no sound safetensors file: {e}")))?;
+    let tensors: BTreeMap<String, TensorView> =
+        file.tensors().into_iter().filter(|(name, _)| split(name).1 != COUNTER).collect();
+    let wanted = wanted(network).map_err(|e| Error::format(path, e.to_string()))?;
+    let renamed = rename(&tensors, &wanted, names).map_err(|message| Error::format(path, message))?;
+    take(network, &tensors, &wanted, &renamed).map_err(|complaints| {
+        let more = complaints.len().saturating_sub(MOST_COMPLAINTS);
+        let mut text = complaints[..complaints.len() - more].join("\n  ");
+        if more > 0 {
+            text += &format!("\n  and {more} more");
+        }
+        Error::format(path, format!("these weights are not those of this network; nothing is loaded:\n  {text}"))
+    })
+}
+
+/// A tensor that the network has.
+struct Wanted {
+    /// Its name here.
+    name: String,
+    /// Its shape in PyTorch.
+    shape: Vec<usize>,
+    /// Whether the file may lack it: moments can be re-computed.
+    moment: bool,
+}
+
+/// Moments come first: they show every batch norm in its place, those without gamma and beta too.
+fn wanted(network: &Network) -> Result<Vec<Wanted>> {
+    let moments = network.moments().into_iter();
+    let mut all: Vec<Wanted> =
+        moments.map(|(name, channels)| Wanted { name, shape: vec![channels], moment: true }).collect();
+    for t in &network.parameters.tensors {
+        let (shape, _) = layout::to_torch(&t.name, &t.shape, &vec![0.0; t.len()], network.flattens(&t.name))?;
+        all.push(Wanted { name: t.name.clone(), shape, moment: false });
+    }
+    Ok(all)
+}
+
+/// Module and the last part of the name: `features.0` and `weight`.
+fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or(("", name))
+}
+
+/// What a module is, by its tensors.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Convolution,
+    Linear,
+    BatchNorm,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Convolution, Kind::Linear, Kind::BatchNorm];
+
+    fn plural(self) -> &'static str {
+        match self {
+            Kind::Convolution => "convolutions",
+            Kind::Linear => "linear layers",
+            Kind::BatchNorm => "batch norms",
+        }
+    }
+
+    /// The kind that a tensor of a module shows it to be of, if it does.
+    fn of(leaf: &str, dimensions: usize) -> Option<Kind> {
+        match (leaf, dimensions) {
+            ("weight", 4) => Some(Kind::Convolution),
+            ("weight", 2) => Some(Kind::Linear),
+            ("weight" | "running_mean", 1) => Some(Kind::BatchNorm),
+            _ => None,
+        }
+    }
+}
+
+/// Name in the file -> name here, for every tensor of the file.
+fn rename(
+    tensors: &BTreeMap<String, TensorView>,
+    wanted: &[Wanted],
+    names: &BTreeMap<String, String>,
+) -> std::result::Result<BTreeMap<String, String>, String> {
+    if !names.is_empty() {
+        return by_table(tensors, names);
+    }
+    let same = |name: &String| (name.clone(), name.clone());
+    if tensors.keys().any(|name| wanted.iter().any(|w| w.name == *name)) {
+        return Ok(tensors.keys().map(same).collect());
+    }
+    let mut theirs = modules(tensors.iter().map(|(name, t)| (name.as_str(), t.shape())));
+    theirs.sort_by(|a, b| natural(a.name, b.name));
+    let ours = modules(wanted.iter().map(|w| (w.name.as_str(), w.shape.as_slice())));
+    let mut modules: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut complaints = vec![];
+    for kind in Kind::ALL {
+        let [there, here] = [&theirs, &ours].map(|all| all.iter().filter(|m| m.kind == kind).collect::<Vec<&Module>>());
+        if there.len() != here.len() {
+            let list = |all: &[&Module]| all.iter().map(|m| m.name).collect::<Vec<_>>().join(", ");
+            complaints.push(format!(
+                "{} in the file: {} ({}), in the network: {} ({})",
+                kind.plural(),
+                there.len(),
+                list(&there),
+                here.len(),
+                list(&here)
+            ));
+            continue;
+        }
+        if let Some((a, b)) = undecided(&there) {
+            complaints.push(format!("which of {a} and {b} comes first, their names do not say"));
+        }
+        modules.extend(there.iter().map(|m| m.name).zip(here.iter().map(|m| m.name)));
+    }
+    if !complaints.is_empty() {
+        return Err(format!(
+            "these weights are not those of this network; nothing is loaded: {}. If it is the right preset, tell \
+             which is which in its table [names]",
+            complaints.join("; ")
+        ));
+    }
+    let pairs: Vec<String> = ours
+        .iter()
+        .filter_map(|our| modules.iter().find(|(_, o)| **o == our.name).map(|(their, o)| format!("{o} = {their}")))
+        .collect();
+    log::info!("weights by the order of layers (a table [names] in the preset says otherwise): {}", pairs.join(", "));
+    let renamed = |name: &String| {
+        let (module, leaf) = split(name);
+        (name.clone(), modules.get(module).map_or_else(|| name.clone(), |ours| format!("{ours}.{leaf}")))
+    };
+    Ok(tensors.keys().map(renamed).collect())
+}
+
+/// A module whose tensors show its kind.
+struct Module<'a> {
+    name: &'a str,
+    kind: Kind,
+    /// Of the tensor that showed the kind.
+    shape: &'a [usize],
+}
+
+/// The modules in the order in which their tensors come.
+fn modules<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -> Vec<Module<'a>> {
+    let mut all: Vec<Module> = vec![];
+    for (name, shape) in tensors {
+        let (module, leaf) = split(name);
+        if let Some(kind) = Kind::of(leaf, shape.len())
+            && all.iter().all(|m| m.name != module)
+        {
+            all.push(Module { name: module, kind, shape });
+        }
+    }
+    all
+}
+
+/// Two modules of one shape whose names differ in more than numbers.
+fn undecided<'a>(modules: &[&Module<'a>]) -> Option<(&'a str, &'a str)> {
+    let words = |m: &Module| m.name.split(|c: char| c.is_ascii_digit()).collect::<String>();
+    let mut pairs = modules.iter().enumerate().flat_map(|(i, a)| modules[i + 1..].iter().map(move |b| (a, b)));
+    pairs.find(|(a, b)| a.shape == b.shape && words(a) != words(b)).map(|(a, b)| (a.name, b.name))
+}
+
+/// By the table of the preset: the whole name, else the longest module that it names, else unchanged.
+fn by_table(
+    tensors: &BTreeMap<String, TensorView>,
+    names: &BTreeMap<String, String>,
+) -> std::result::Result<BTreeMap<String, String>, String> {
+    let mut used: BTreeSet<&str> = BTreeSet::new();
+    let mut out = BTreeMap::new();
+    for name in tensors.keys() {
+        let mut at = name.len();
+        let mut ours = name.clone();
+        loop {
+            if let Some((key, to)) = names.get_key_value(&name[..at]) {
+                used.insert(key);
+                ours = format!("{to}{}", &name[at..]);
+                break;
+            }
+            match name[..at].rfind('.') {
+                Some(dot) => at = dot,
+                None => break,
+            }
+        }
+        out.insert(name.clone(), ours);
+    }
+    match names.keys().find(|key| !used.contains(key.as_str())) {
+        None => Ok(out),
+        Some(key) => {
+            let modules: BTreeSet<&str> = tensors.keys().flat_map(|name| [name.as_str(), split(name).0]).collect();
+            let near = suggest(key, modules);
+            Err(format!("[names] of the preset says \"{key}\", and the file has no such tensor or module.{near}"))
+        }
+    }
+}
+
+/// `features.2` before `features.10`: digits count as one number.
+fn natural(a: &str, b: &str) -> Ordering {
+    let parts = |name: &str| -> Vec<(Option<u64>, String)> {
+        let mut out: Vec<(Option<u64>, String)> = vec![];
+        let mut text = name;
+        while let Some(first) = text.chars().next() {
+            let digits = first.is_ascii_digit();
+            let end = text.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(text.len());
+            out.push((text[..end].parse().ok().filter(|_| digits), text[..end].to_owned()));
+            text = &text[end..];
+        }
+        out
+    };
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
+}
+
+/// Fills the arrays, or says all that does not fit.
+fn take(
+    network: &Network,
+    tensors: &BTreeMap<String, TensorView>,
+    wanted: &[Wanted],
+    renamed: &BTreeMap<String, String>,
+) -> std::result::Result<Imported, Vec<String>> {
+    let mut complaints = vec![];
+    let mut source: BTreeMap<&str, &str> = BTreeMap::new();
+    for (theirs, ours) in renamed {
+        if wanted.iter().all(|w| w.name != *ours) {
+            let near = suggest(ours, wanted.iter().map(|w| w.name.as_str()));
+            let here = if ours == theirs { String::new() } else { format!(" ({ours} here)") };
+            complaints.push(format!("{theirs}{here}: the network has no such tensor.{near}"));
+        } else if let Some(other) = source.insert(ours, theirs) {
+            complaints.push(format!("{theirs} and {other} would both be {ours}"));
+        }
+    }
+    let any_moment = wanted.iter().any(|w| w.moment && source.contains_key(w.name.as_str()));
+    let mut imported = Imported { weights: vec![0.0; network.parameters.len()], moments: any_moment.then(Vec::new) };
+    for w in wanted {
+        let Some(theirs) = source.get(w.name.as_str()) else {
+            if !w.moment || any_moment {
+                complaints.push(format!("{}: missing; f32 of shape {:?} is expected", w.name, w.shape));
+            }
+            continue;
+        };
+        let label = if *theirs == w.name { w.name.clone() } else { format!("{theirs} ({} here)", w.name) };
+        match values(&tensors[*theirs], &w.shape) {
+            Err(message) => complaints.push(format!("{label}: {message}")),
+            Ok(data) => match (network.parameters.find(&w.name), &mut imported.moments) {
+                (Some(t), _) => match layout::from_torch(&label, &w.shape, &data, network.flattens(&w.name)) {
+                    Ok((_, data)) => imported.weights[t.offset..t.offset + t.len()].copy_from_slice(&data),
+                    Err(e) => complaints.push(e.to_string()),
+                },
+                (None, Some(moments)) => moments.push((w.name.clone(), data)),
+                (None, None) => {}
+            },
+        }
+    }
+    if complaints.is_empty() { Ok(imported) } else { Err(complaints) }
+}
+
+/// The elements of a tensor of that shape.
+fn values(tensor: &TensorView, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
+    if tensor.shape() != shape {
+        return Err(format!("shape {:?}; {shape:?} is expected", tensor.shape()));
+    }
+    if !matches!(tensor.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+        return Err(format!("type {:?}; F32 is expected (or F16, BF16): save it as `tensor.float()`", tensor.dtype()));
+    }
+    let data = decode(tensor);
+    match data.iter().position(|v| !v.is_finite()) {
+        Some(at) => Err(format!("element {at} is {}; finite numbers are expected", data[at])),
+        None => Ok(data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_count_as_numbers() {
+        let mut names = ["features.10", "features.2", "features.2.1", "classifier.0", "features"];
+        names.sort_by(|a, b| natural(a, b));
+        assert_eq!(names, ["classifier.0", "features", "features.2", "features.2.1", "features.10"]);
+        assert_eq!(natural("layer1.0", "layer1.0"), Ordering::Equal);
+        assert_eq!(natural("a99999999999999999999999", "a1"), natural("a99999999999999999999999", "a1"));
+    }
+
+    #[test]
+    fn a_module_is_what_its_weight_says() {
+        let tensors: [(&str, &[usize]); 5] = [
+            ("0.bias", &[4]),
+            ("0.weight", &[4, 1, 3, 3]),
+            ("1.running_mean", &[4]),
+            ("4.weight", &[9, 4]),
+            ("x", &[2; 3]),
+        ];
+        let kinds: Vec<_> = modules(tensors.into_iter()).iter().map(|m| (m.name, m.kind.plural())).collect();
+        assert_eq!(kinds, [("0", "convolutions"), ("1", "batch norms"), ("4", "linear layers")]);
+    }
+
+    #[test]
+    fn an_order_that_only_the_alphabet_gives_is_none() {
+        let of = |name, shape| Module { name, kind: Kind::Convolution, shape };
+        let (a, b, c) = (of("block1.conv2", &[4][..]), of("block2.conv1", &[4][..]), of("stem", &[4][..]));
+        assert_eq!(undecided(&[&a, &b]), None);
+        assert_eq!(undecided(&[&a, &b, &c]), Some(("block1.conv2", "stem")));
+        assert_eq!(undecided(&[&a, &b, &of("stem", &[3])]), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! What is measured: a network with its weights, from a run folder, a checkpoint, or a file of weights from elsewhere.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::checkpoint::{self, key};
+use super::{import, load_data, network, record, state};
+use crate::data::Prepared;
+use crate::error::{Error, Result};
+use crate::eval::Evaluator;
+use crate::gpu::Runner;
+use crate::model::Network;
+use crate::model::preset::Preset;
+
+/// A network with the weights to measure.
+pub struct Subject {
+    /// The preset that describes the network and the data.
+    pub preset: Preset,
+    /// The network.
+    pub network: Arc<Network>,
+    /// The flat array of parameters, as `weight` of a runner takes it.
+    pub weights: Vec<f32>,
+    /// Training steps that the weights have seen; 0 for weights from elsewhere.
+    pub step: u64,
+    /// Batch-norm moments that came with the weights, by the names and in the order of [`Network::moments`].
+    pub moments: Option<Vec<(String, Vec<f32>)>>,
+    /// The file of the weights.
+    pub source: PathBuf,
+    /// What to call it: the run folder's name, or the file's without its ending.
+    pub name: String,
+}
+
+impl Subject {
+    /// Gives an evaluator the weights, and the moments that came with them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn upload(&self, runner: &mut Runner, evaluator: &mut Evaluator) -> Result<()> {
+        evaluator.set_weights(runner, &self.weights)?;
+        self.moments.iter().for_each(|moments| evaluator.set_trained(moments));
+        Ok(())
+    }
+
+    /// The data set of the preset, prepared, from `dir`; absent: from the default folder.
+    ///
+    /// # Errors
+    /// Missing or damaged files; images or classes that are not those of the network.
+    pub fn data(&self, dir: Option<&Path>) -> Result<Arc<Prepared>> {
+        let data = load_data(&self.preset, dir)?;
+        let s = data.shape;
+        let (images, classes) = ([s.height, s.width, s.channels], data.classes.len());
+        if (images, classes) != (self.network.input, self.network.classes) {
+            return Err(Error::Invalid(format!(
+                "{}: this network tells {} classes apart in images of {:?} (rows, columns, channels), and {} has {classes} \
+                 in images of {images:?}",
+                self.name, self.network.classes, self.network.input, self.preset.data.set
+            )));
+        }
+        Ok(data)
+    }
+}
+
+/// Opens what `path` names: a run folder or a checkpoint that `train` wrote, or a safetensors file with PyTorch's names
+/// and layouts for the network of `preset` (a file, or the name of a shipped one). `sets` change keys of the preset,
+/// `data_dir` is the folder of the data sets for presets whose images are not known without their files.
+///
+/// # Errors
+/// A file that is missing, damaged or no safetensors file; a `preset` for a run, which has its own, or none for weights
+/// from elsewhere; weights of another network.
+pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
+    let source = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
+    match (checkpoint::is_one(&source)?, preset) {
+        (true, None) => of_checkpoint(source, name(path), sets, data_dir),
+        (false, Some(preset)) => of_weights(source, name(path), Preset::load(preset, sets)?, data_dir),
+        (true, Some(_)) => {
+            let message = "it carries its preset: leave --preset out, and change keys of it with --set KEY=VALUE";
+            Err(Error::format(path, message))
+        }
+        (false, None) => {
+            let message = "this is a plain file of weights, not a checkpoint that `train` wrote: say with --preset PRESET \
+                           which network they are for";
+            Err(Error::format(&source, message))
+        }
+    }
+}
+
+fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
+    let saved = checkpoint::load(&source)?;
+    let preset = Preset::from_toml(saved.text(key::PRESET)?)?.with(sets)?;
+    let network = network_of(&preset, data_dir)?;
+    let weights = state::weights(&network, &saved.tensors)?;
+    Ok(Subject { preset, network, weights, step: saved.number(key::STEP)?, moments: None, source, name })
+}
+
+fn of_weights(source: PathBuf, name: String, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
+    let network = network_of(&preset, data_dir)?;
+    let import::Imported { weights, moments } = import::load(&source, &network, &preset.names)?;
+    Ok(Subject { preset, network, weights, step: 0, moments, source, name })
+}
+
+/// The network of a preset. The data are read only where nothing else knows their shape.
+fn network_of(preset: &Preset, data_dir: Option<&Path>) -> Result<Arc<Network>> {
+    match preset.input() {
+        Some(input) => Ok(Arc::new(Network::without_data(preset, input)?)),
+        None => network(preset, load_data(preset, data_dir)?.as_ref()),
+    }
+}
+
+/// The name of a run folder, also for the checkpoint in it; of another file its own without the ending.
+fn name(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder =
+        if whole.is_dir() { Some(whole.as_path()) } else { whole.parent().filter(|p| whole == record::checkpoint(p)) };
+    let last = folder.map_or_else(|| whole.file_stem(), Path::file_name);
+    last.map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
+}
