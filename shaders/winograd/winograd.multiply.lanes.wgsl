@@ -6,6 +6,8 @@
 // Grid: x = ceil(c_out / 16), y = ceil(tiles / 32).
 // include common/texels.wgsl
 // include common/winograd.wgsl
+// include winograd/leave_outputs.wgsl
+const LANES: u32 = 8u;
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var v: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
@@ -14,14 +16,6 @@
 // Element d: row lane ^ d, columns lane and lane + 8. Named by constants throughout: one variable index would keep the
 // whole in memory instead of registers.
 alias Rows = array<vec2<f32>, 8>;
-
-// The outputs of a tile: row by row.
-alias Outputs = array<Rows, 8>;
-
-fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, sum: vec2<f32>) -> vec2<f32> {
-  return vec2<f32>(fma(x.w, w0.w, fma(x.z, w0.z, fma(x.y, w0.y, fma(x.x, w0.x, sum.x)))),
-                   fma(x.w, w1.w, fma(x.z, w1.z, fma(x.y, w1.y, fma(x.x, w1.x, sum.y)))));
-}
 
 // Four channels of eight rows, one of them in this lane, times two columns.
 fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, lane: u32) {
@@ -103,39 +97,6 @@ fn add(y: ptr<function, Outputs>, upper: vec4<f32>, lower: vec4<f32>, m: ptr<fun
   (*y)[7][7] = fma(vec2<f32>(lower.w), (*m)[7], (*y)[7][7]);
 }
 
-var<private> hidden: u32;
-
-// Two columns of one output pixel.
-fn write(at: u32, column: u32, value: vec2<f32>) {
-  // Division is rounded correctly on a CPU; see `fifteenth` for why the divisor is hidden: wid.z is 0.
-  let fifteen = f32(15u + hidden);
-  if params.c_out % 16u == 0u || column < params.c_out { y[at] = value.x / fifteen; }
-  if params.c_out % 16u == 0u || column + 8u < params.c_out { y[at + 8u] = value.y / fifteen; }
-}
-
-// Four outputs side by side.
-fn put_row(at: u32, ox: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
-  write(at, column, a);
-  if params.ow % 4u == 0u || ox + 1u < params.ow { write(at + params.c_out, column, b); }
-  if params.ow % 4u == 0u || ox + 2u < params.ow { write(at + 2u * params.c_out, column, c); }
-  if params.ow % 4u == 0u || ox + 3u < params.ow { write(at + 3u * params.c_out, column, d); }
-}
-
-fn put_upper(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
-  if tiles(params) % 32u == 0u || tile < tiles(params) {
-    let p = place(params, tile);
-    put_row(((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
-  }
-}
-
-fn put_lower(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
-  let p = place(params, tile);
-  let oy = p.y * 2u + 1u;
-  if (tiles(params) % 32u == 0u || tile < tiles(params)) && (params.oh % 2u == 0u || oy < params.oh) {
-    put_row(((p.n * params.oh + oy) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
-  }
-}
-
 fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
   put_upper(tile + (lane ^ 0u), column, (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0]);
   put_lower(tile + (lane ^ 0u), column, (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0]);
@@ -155,7 +116,7 @@ fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
   put_lower(tile + (lane ^ 7u), column, (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
 }
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   let quads = params.c_in / 4u;
   var y0: Outputs;

@@ -1,4 +1,4 @@
-//! The pieces of WGSL that the variants of convolutions share.
+//! The pieces of WGSL that the variants of convolutions share, Winograd's among them.
 
 /// `(path under shaders/, text)`: what a file can include besides [`COMMON`](crate::kernels::COMMON). These pieces are not whole
 /// by themselves: they use bindings, knobs and functions of the file around them, and may hold its entry point.
@@ -18,4 +18,5 @@ pub static PARTS: &[(&str, &str)] = &[
     ("conv2d/grad_weight_coop.wgsl", include_str!("../../../shaders/conv2d/grad_weight_coop.wgsl")),
     ("conv2d/grad_weight_coop_split.wgsl", include_str!("../../../shaders/conv2d/grad_weight_coop_split.wgsl")),
     ("conv2d/blockwise.wgsl", include_str!("../../../shaders/conv2d/blockwise.wgsl")),
+    ("winograd/leave_outputs.wgsl", include_str!("../../../shaders/winograd/leave_outputs.wgsl")),
 ];
