@@ -6,7 +6,7 @@
 
 use weightproof::cpu;
 use weightproof::kernels::parameters::{Parameters, Tensor};
-use weightproof::kernels::projections::{HostDraw, Kinds, PROJECTIONS, Projection, apply_host, table};
+use weightproof::kernels::projections::{HostDraw, Kinds, PROJECTIONS, Projection, apply_host, beta_draw, table};
 use weightproof::kernels::{COMMON, normal::normal, project, quantile};
 use weightproof::philox;
 use weightproof::plan::{Builder, Step, Target};
@@ -365,6 +365,18 @@ fn draws_depend_on_seed_step_tensor_and_element_and_on_nothing_else() {
         HostDraw { step: 9 | 1 << 32, ..base },
     ] {
         assert_ne!(first, project("stoch", &w, other), "{other:?} draws the same");
+    }
+}
+
+#[test]
+fn a_projection_is_called_random_just_where_its_draws_differ() {
+    let weights: Vec<f32> = (0..256).map(|i| ((i as f32 * 0.7).sin() + 1e-3) * 0.9).collect();
+    let more = ["bitflip:1", "stuck:1,0", "stuck:0,1", "multunif:1", "power:0.5..0.5", "drift:0.1,1"];
+    for text in PROJECTIONS.iter().flat_map(|p| p.examples).chain(&more) {
+        let of = |step| {
+            project(text, &weights, HostDraw { seed: 7, step, beta_u: beta_draw(7, step), ..HostDraw::default() })
+        };
+        assert_eq!(Projection::parse(text).unwrap().is_random(), of(1) != of(2), "{text}");
     }
 }
 

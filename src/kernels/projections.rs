@@ -26,6 +26,8 @@ pub struct ProjectionKind {
     pub exact: bool,
     /// Bit n: whether it needs draw n (see [`Context::draw`]).
     draws: u32,
+    /// Whether two draws with these parameters can differ: noise of strength 0 is w itself.
+    random: fn([f32; 2]) -> bool,
     /// The parameters from the text behind the colon; the error says what is allowed.
     parse: fn(Option<&str>) -> std::result::Result<[f32; 2], String>,
     /// The text behind the colon from the parameters.
@@ -124,7 +126,7 @@ impl Projection {
 
     /// Whether two draws of it differ.
     pub fn is_random(&self) -> bool {
-        self.row().draws != 0 || self.row().name == "power" && self.p0 != self.p1
+        (self.row().random)([self.p0, self.p1])
     }
 
     fn rank(&self, len: usize) -> Option<usize> {

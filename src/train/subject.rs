@@ -69,6 +69,17 @@ impl Subject {
 /// from elsewhere; weights of another network.
 pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
     let source = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
+    if !source.exists() {
+        let missing = if path.is_dir() {
+            "it has no checkpoint: training has saved none here"
+        } else {
+            "there is no such file or folder"
+        };
+        let message = format!(
+            "{missing}; give a run folder, as `train` names it, a checkpoint, or a safetensors file with --preset"
+        );
+        return Err(Error::format(path, message));
+    }
     match (checkpoint::is_one(&source)?, preset) {
         (true, None) => of_checkpoint(source, name(path), sets, data_dir),
         (false, Some(preset)) => of_weights(source, name(path), Preset::load(preset, sets)?, data_dir),

@@ -113,7 +113,9 @@ fn the_table_is_on_stdout_and_messages_are_on_stderr() {
     let lines: Vec<&str> = ran.out.lines().collect();
     assert_eq!(lines.len(), 3, "{}", ran.out);
     assert!(lines[0].starts_with("distortion") && lines[1].starts_with("none") && lines[2].starts_with("sign"));
-    place.run("eval gone").refused(&["gone"]);
+    std::fs::create_dir(place.path("hollow")).unwrap();
+    place.run("eval gone").refused(&["gone", "no such file or folder", "run folder"]);
+    place.run("eval hollow").refused(&["hollow", "no checkpoint"]);
 }
 
 #[test]

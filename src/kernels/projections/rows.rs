@@ -13,6 +13,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["none"],
         exact: true,
         draws: 0b0000,
+        random: never,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -26,6 +27,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["sign"],
         exact: true,
         draws: 0b0000,
+        random: never,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -39,6 +41,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["round"],
         exact: true,
         draws: 0b0000,
+        random: never,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -52,6 +55,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["power:0", "power:1", "power:0.5", "power:2", "power:0..2"],
         exact: false,
         draws: 0b0000,
+        random: |[lo, hi]| lo != hi,
         parse: |text| {
             let bad = || "B must be a finite number >= 0, and LO..HI two of them with LO <= HI".to_owned();
             let text = text.ok_or_else(bad)?;
@@ -71,6 +75,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stoch"],
         exact: true,
         draws: 0b0001,
+        random: always,
         parse: no_parameter,
         show: |_| None,
         words: |_, _| [0.0; 3],
@@ -84,6 +89,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm:0.5", "stochm:1"],
         exact: false,
         draws: 0b0011,
+        random: always,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
@@ -97,6 +103,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm-literal:0.5"],
         exact: false,
         draws: 0b0011,
+        random: always,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
@@ -110,6 +117,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm3:0.5", "stochm3:0.5,quantile"],
         exact: false,
         draws: 0b0111,
+        random: always,
         parse: |text| match text.and_then(|t| t.split_once(',')) {
             None => gamma(text),
             Some((g, "quantile")) => Ok([gamma(Some(g))?[0], 1.0]),
@@ -130,6 +138,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["addnorm:0.55", "addnorm:0"],
         exact: false,
         draws: 0b1000,
+        random: |[s, _]| s > 0.0,
         parse: |text| {
             let s = text.and_then(number).filter(|&s| s >= 0.0);
             Ok([s.ok_or("S must be a finite number >= 0")?, 0.0])
@@ -150,6 +159,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["multunif:0.5"],
         exact: false,
         draws: 0b0010,
+        random: |[g, _]| g < 1.0,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
@@ -163,6 +173,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["he-sign"],
         exact: true,
         draws: 0b0000,
+        random: never,
         parse: no_parameter,
         show: |_| None,
         words: |_, fan_in| [(2.0 / fan_in as f64).sqrt() as f32, 0.0, 0.0],
@@ -176,6 +187,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["bitflip:0.1", "bitflip:0"],
         exact: true,
         draws: 0b0100,
+        random: |[p, _]| 0.0 < p && p < 1.0,
         parse: |text| Ok([text.and_then(probability).ok_or("P must be a number from 0 to 1")?, 0.0]),
         show: |[p, _]| Some(format!("{p}")),
         words: |[p, _], _| [p, 0.0, 0.0],
@@ -189,6 +201,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stuck:0.1,0.05", "stuck:0,0"],
         exact: true,
         draws: 0b0101,
+        random: |[p0, p1]| p0 < 1.0 && p0 + p1 > 0.0,
         parse: |text| {
             let both = text.and_then(|t| t.split_once(',')).and_then(|(a, b)| Some([probability(a)?, probability(b)?]));
             let sums = both.filter(|[p0, p1]| f64::from(*p0) + f64::from(*p1) <= 1.0 + 1e-6);
@@ -210,6 +223,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["quant:1", "quant:2", "quant:4", "quant:16"],
         exact: false,
         draws: 0b0000,
+        random: never,
         parse: |text| {
             let bits = text.and_then(|t| t.trim().parse::<u8>().ok()).filter(|b| (1..=16).contains(b));
             Ok([f32::from(bits.ok_or("B must be a whole number from 1 to 16")?), 0.0])
@@ -229,6 +243,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["drift:0.06,3600", "drift:0,10", "drift:0.1,1"],
         exact: false,
         draws: 0b1000,
+        random: |[nu, t]| nu > 0.0 && t > 1.0,
         parse: |text| {
             let both = text.and_then(|t| t.split_once(',')).and_then(|(a, b)| Some([number(a)?, number(b)?]));
             let [nu, t] = both.filter(|[nu, t]| (0.0..=10.0).contains(nu) && *t >= 1.0).ok_or(
@@ -248,6 +263,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["prune:0.5", "prune:0.9", "prune:0"],
         exact: true,
         draws: 0b0000,
+        random: never,
         parse: |text| {
             let p = text.and_then(number).filter(|p| (0.0..1.0).contains(p));
             Ok([p.ok_or("P must be a number from 0 to below 1")?, 0.0])
@@ -322,6 +338,14 @@ fn drift(w: f32, c: &Context) -> (f32, f64) {
 
 fn probability(text: &str) -> Option<f32> {
     number(text).filter(|p| (0.0..=1.0).contains(p))
+}
+
+fn never(_: [f32; 2]) -> bool {
+    false
+}
+
+fn always(_: [f32; 2]) -> bool {
+    true
 }
 
 fn no_parameter(text: Option<&str>) -> std::result::Result<[f32; 2], String> {
