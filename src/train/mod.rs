@@ -5,6 +5,7 @@ mod diagnose;
 mod import;
 pub mod layout;
 pub mod record;
+mod resume;
 mod run;
 mod saver;
 pub mod schedule;
@@ -12,4 +13,5 @@ pub mod state;
 pub mod subject;
 mod watch;
 
-pub use run::{Options, Outcome, evaluation_bar, load_data, network, same_preset, train};
+pub use resume::same_preset;
+pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};

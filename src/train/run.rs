@@ -1,6 +1,5 @@
 //! The training loop: feeds batches to the plan, reads metrics late, logs, evaluates, saves.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
+use super::resume::{joined, same_preset, say_other_variants, variants};
 use super::saver::Saver;
 use super::watch::{Seen, Watch};
 use super::{diagnose, schedule, state};
@@ -19,9 +19,9 @@ use crate::eval::{Draws, Evaluator, Images, Moments, resident};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::distortion::Distortion;
 use crate::kernels::projections;
-use crate::model::preset::{Lr, Optimizer, Preset, Scale};
+use crate::model::preset::{Optimizer, Preset, Scale};
 use crate::model::{INDEX, Network, Source};
-use crate::plan::{Plan, Step};
+use crate::plan::Step;
 
 /// What a training run needs beside its preset.
 pub struct Options<'a> {
@@ -170,37 +170,6 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     }
     trainer.start_projection()?;
     trainer.run()
-}
-
-/// For every kernel of a plan the variants that its dispatches use, with the knobs that differ from the defaults.
-fn variants(plan: &Plan) -> Vec<(String, String)> {
-    let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for c in &plan.commands {
-        let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-        all.entry(c.kernel).or_default().insert(format!("{}{knobs}", c.variant));
-    }
-    all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()
-}
-
-/// The variants as a checkpoint has them.
-fn joined(variants: &[(String, String)]) -> String {
-    variants.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("; ")
-}
-
-/// Says which kernels are computed otherwise than when the checkpoint was written: the numbers may then differ from those
-/// of a run in one go, by rounding.
-fn say_other_variants(saved: &Checkpoint, now: &[(String, String)]) -> Result<()> {
-    let then: BTreeSet<&str> = saved.text(key::VARIANTS)?.split("; ").collect();
-    let other: Vec<String> =
-        now.iter().map(|(k, v)| format!("{k}={v}")).filter(|v| !then.contains(v.as_str())).collect();
-    if !other.is_empty() {
-        log::warn!(
-            "resumed with other variants than the checkpoint was made with, so the numbers may differ by rounding \
-             (--variant KERNEL=VARIANT forces one). Now: {}",
-            other.join("; ")
-        );
-    }
-    Ok(())
 }
 
 /// Whether the network is tested after `step` steps, if they are not the last.
@@ -464,58 +433,6 @@ impl Trainer<'_> {
         bar.finish_and_clear();
         Ok(Some(all))
     }
-}
-
-/// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
-/// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
-/// and save, where the images stay.
-///
-/// # Errors
-/// Every key that differs, with both values.
-pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
-    let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
-    then.steps = now.steps;
-    if !matches!(now.lr, Lr::Exponential { .. }) {
-        // The other schedules do not look at the end.
-        then.epochs = now.epochs;
-    }
-    then.eval = now.eval.clone();
-    then.log = now.log.clone();
-    then.checkpoint = now.checkpoint.clone();
-    then.data.resident = now.data.resident;
-    if then == *now {
-        return Ok(());
-    }
-    let (old, new) = (keys(&then)?, keys(now)?);
-    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let changed: Vec<String> = names
-        .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
-        .map(|name| format!("{name} = {} (was {})", shown(new.get(name)), shown(old.get(name))))
-        .collect();
-    let schedule =
-        if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
-    Err(Error::Invalid(format!(
-        "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
-        changed.join("; ")
-    )))
-}
-
-/// Every key of a preset with its value, `lr.initial` and `0.003`.
-fn keys(preset: &Preset) -> Result<BTreeMap<String, String>> {
-    fn flatten(prefix: &str, table: &toml::Table, out: &mut BTreeMap<String, String>) {
-        for (name, value) in table {
-            match value {
-                toml::Value::Table(inner) => flatten(&format!("{prefix}{name}."), inner, out),
-                other => drop(out.insert(format!("{prefix}{name}"), other.to_string())),
-            }
-        }
-    }
-    let table = preset.to_toml().parse().map_err(|e| Error::Invalid(format!("the preset is no TOML: {e}")))?;
-    let mut out = BTreeMap::new();
-    flatten("", &table, &mut out);
-    Ok(out)
 }
 
 fn progress(quiet: bool, total: u64, step: u64) -> ProgressBar {

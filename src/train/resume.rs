@@ -1,0 +1,94 @@
+//! What may differ between a checkpoint and the run that goes on from it, and what is said of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::checkpoint::{Checkpoint, key};
+use crate::error::{Error, Result};
+use crate::model::preset::{Lr, Preset};
+use crate::plan::Plan;
+
+/// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
+/// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
+/// and save, where the images stay.
+///
+/// # Errors
+/// Every key that differs, with both values.
+pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
+    let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
+    then.steps = now.steps;
+    if !matches!(now.lr, Lr::Exponential { .. }) {
+        // The other schedules do not look at the end.
+        then.epochs = now.epochs;
+    }
+    then.eval = now.eval.clone();
+    then.log = now.log.clone();
+    then.checkpoint = now.checkpoint.clone();
+    then.data.resident = now.data.resident;
+    if then == *now {
+        return Ok(());
+    }
+    let (old, new) = (keys(&then)?, keys(now)?);
+    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed: Vec<String> = names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| format!("{name} = {} (was {})", shown(new.get(name)), shown(old.get(name))))
+        .collect();
+    let schedule =
+        if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
+    Err(Error::Invalid(format!(
+        "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
+        changed.join("; ")
+    )))
+}
+
+/// Every key of a preset with its value, `lr.initial` and `0.003`.
+fn keys(preset: &Preset) -> Result<BTreeMap<String, String>> {
+    fn flatten(prefix: &str, table: &toml::Table, out: &mut BTreeMap<String, String>) {
+        for (name, value) in table {
+            match value {
+                toml::Value::Table(inner) => flatten(&format!("{prefix}{name}."), inner, out),
+                other => drop(out.insert(format!("{prefix}{name}"), other.to_string())),
+            }
+        }
+    }
+    let table = preset.to_toml().parse().map_err(|e| Error::Invalid(format!("the preset is no TOML: {e}")))?;
+    let mut out = BTreeMap::new();
+    flatten("", &table, &mut out);
+    Ok(out)
+}
+
+/// For every kernel of a plan the variants that its dispatches use, with the knobs that differ from the defaults.
+pub fn variants(plan: &Plan) -> Vec<(String, String)> {
+    let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for c in &plan.commands {
+        let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        all.entry(c.kernel).or_default().insert(format!("{}{knobs}", c.variant));
+    }
+    all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()
+}
+
+/// The variants as a checkpoint has them.
+pub fn joined(variants: &[(String, String)]) -> String {
+    variants.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("; ")
+}
+
+/// Says which kernels are computed otherwise than when the checkpoint was written: the numbers may then differ from those
+/// of a run in one go, by rounding.
+///
+/// # Errors
+/// A checkpoint that does not say its variants.
+pub fn say_other_variants(saved: &Checkpoint, now: &[(String, String)]) -> Result<()> {
+    let then: BTreeSet<&str> = saved.text(key::VARIANTS)?.split("; ").collect();
+    let other: Vec<String> =
+        now.iter().map(|(k, v)| format!("{k}={v}")).filter(|v| !then.contains(v.as_str())).collect();
+    if !other.is_empty() {
+        log::warn!(
+            "resumed with other variants than the checkpoint was made with, so the numbers may differ by rounding \
+             (--variant KERNEL=VARIANT forces one). Now: {}",
+            other.join("; ")
+        );
+    }
+    Ok(())
+}
