@@ -11,14 +11,14 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// For these runs; the report goes to `out`.
-    pub fn new(runs: &[Run], out: &std::path::Path) -> Commands {
+    /// For these runs; the report goes to `out`, as a `single` file or with others.
+    pub fn new(runs: &[Run], out: &std::path::Path, single: bool) -> Commands {
         let names: Vec<String> = runs.iter().map(|r| quote(&r.subject.display().to_string())).collect();
         let data = runs.iter().find_map(Run::data);
         Commands {
             runs: names,
             data: data.map_or(String::new(), |d| format!(" --data {}", quote(d))),
-            out: quote(&out.display().to_string()),
+            out: format!("{}{}", quote(&out.display().to_string()), if single { " --single" } else { "" }),
         }
     }
 

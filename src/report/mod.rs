@@ -21,6 +21,8 @@ use jiff::Timestamp;
 use crate::error::{Error, Result};
 use crate::files;
 use commands::Commands;
+use figures::Section;
+use sheet::Sheet;
 
 pub use commands::quote;
 
@@ -48,34 +50,23 @@ pub fn default_folder(subjects: &[PathBuf]) -> PathBuf {
     }
 }
 
-/// Writes the report of runs to a folder, which is made: `index.html`, `figures/*.svg`, `figures/*.png`, `data/*.csv`. Files
-/// of the same names are replaced.
+/// Writes the report of runs to a folder, which is made: `index.html`, and unless it is to be a `single` file
+/// `figures/*.svg`, `figures/*.png`, `data/*.csv`. Files of the same names are replaced.
 ///
 /// `subjects` are run folders, or files of weights that were swept or analysed.
 ///
 /// # Errors
 /// No run; one that does not exist or has nothing to tell; what the disk reports.
-pub fn write(subjects: &[PathBuf], out: &Path) -> Result<Written> {
+pub fn write(subjects: &[PathBuf], out: &Path, single: bool) -> Result<Written> {
     let mut warnings = vec![];
     let runs = read::runs(subjects, &mut warnings)?;
-    let commands = Commands::new(&runs, out);
+    let commands = Commands::new(&runs, out, single);
     let sections = figures::sections(&runs, &commands);
     let points = page::points(&runs);
-    for folder in ["figures", "data"] {
-        let folder = out.join(folder);
-        fs::create_dir_all(&folder).map_err(|e| Error::io(&folder, e))?;
+    fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
+    if !single {
+        write_files(&sections, &points, out)?;
     }
-    let mut figures = 0;
-    for f in sections.iter().flat_map(|s| &s.figures) {
-        let (picture, data) = (out.join("figures"), out.join("data"));
-        let (svg, png, csv) = (f.drawing.svg(), f.drawing.png(PNG_SCALE), f.data.csv());
-        files::replace(&picture.join(format!("{}.svg", f.id)), |w| w.write_all(svg.as_bytes()))?;
-        files::replace(&picture.join(format!("{}.png", f.id)), |w| w.write_all(&png))?;
-        files::replace(&data.join(format!("{}.csv", f.id)), |w| w.write_all(csv.as_bytes()))?;
-        figures += 1;
-    }
-    let all = points.csv();
-    files::replace(&out.join("data").join(format!("{}.csv", page::POINTS)), |w| w.write_all(all.as_bytes()))?;
     let content = page::Content {
         runs: &runs,
         sections: &sections,
@@ -83,9 +74,26 @@ pub fn write(subjects: &[PathBuf], out: &Path) -> Result<Written> {
         commands: &commands,
         date: &Timestamp::now().strftime("%Y-%m-%d").to_string(),
         points: &points,
+        single,
     };
     let text = page::page(&content);
     let page = out.join("index.html");
     files::replace(&page, |w| w.write_all(text.as_bytes()))?;
-    Ok(Written { page, figures, warnings })
+    Ok(Written { page, figures: sections.iter().map(|s| s.figures.len()).sum(), warnings })
+}
+
+/// Writes the figures and the numbers behind them.
+fn write_files(sections: &[Section], points: &Sheet, out: &Path) -> Result<()> {
+    let (picture, data) = (out.join("figures"), out.join("data"));
+    for folder in [&picture, &data] {
+        fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    }
+    for f in sections.iter().flat_map(|s| &s.figures) {
+        let (svg, png, csv) = (f.drawing.svg(), f.drawing.png(PNG_SCALE), f.data.csv());
+        files::replace(&picture.join(format!("{}.svg", f.id)), |w| w.write_all(svg.as_bytes()))?;
+        files::replace(&picture.join(format!("{}.png", f.id)), |w| w.write_all(&png))?;
+        files::replace(&data.join(format!("{}.csv", f.id)), |w| w.write_all(csv.as_bytes()))?;
+    }
+    let all = points.csv();
+    files::replace(&data.join(format!("{}.csv", page::POINTS)), |w| w.write_all(all.as_bytes()))
 }

@@ -27,6 +27,8 @@ pub struct Content<'a> {
     pub date: &'a str,
     /// Every point of every run.
     pub points: &'a Sheet,
+    /// Whether the page stands alone: there are no files to name.
+    pub single: bool,
 }
 
 /// The page as HTML, with nothing outside it but the files that it names.
@@ -66,7 +68,7 @@ pub fn page(content: &Content) -> String {
     }
     out += "</ul>\n</nav>\n<main>\n";
     for s in shown {
-        section(&mut out, s);
+        section(&mut out, s, content.single);
     }
     runs(&mut out, content);
     missing(&mut out, content.sections);
@@ -77,7 +79,7 @@ fn heading(out: &mut String, text: &str) {
     let _ = writeln!(out, "<h2 id=\"{}\">{}</h2>", slug(text), escape(text));
 }
 
-fn section(out: &mut String, s: &Section) {
+fn section(out: &mut String, s: &Section, single: bool) {
     out.push_str("<section>\n");
     heading(out, s.heading);
     if !s.about.is_empty() {
@@ -85,21 +87,24 @@ fn section(out: &mut String, s: &Section) {
     }
     out.push_str(&s.tables);
     for f in &s.figures {
-        figure(out, f);
+        figure(out, f, single);
     }
     out.push_str("</section>\n");
 }
 
-fn figure(out: &mut String, f: &Figure) {
+fn figure(out: &mut String, f: &Figure, single: bool) {
     let id = &f.id;
+    let files = format!(
+        " Files: <a href=\"figures/{id}.svg\">SVG</a>, <a href=\"figures/{id}.png\">PNG</a>, <a href=\"data/{id}.csv\">data</a>."
+    );
     let _ = writeln!(
         out,
-        "<figure id=\"{id}\">\n<h3>{}</h3>\n{}\n<figcaption>{} Files: <a href=\"figures/{id}.svg\">SVG</a>, \
-         <a href=\"figures/{id}.png\">PNG</a>, <a href=\"data/{id}.csv\">data</a>.</figcaption>\n{}{}</figure>",
+        "<figure id=\"{id}\">\n<h3>{}</h3>\n{}\n<figcaption>{}{}</figcaption>\n{}{}</figure>",
         escape(&f.title),
         image(&f.drawing, TITLE, &f.description),
         escape(&f.caption),
-        details("The numbers", &table(&f.data, &f.title, id)),
+        if single { "" } else { &files },
+        details("The numbers", &table(&f.data, &f.title, id, single)),
         made_with(&f.command),
     );
 }
@@ -114,13 +119,17 @@ fn made_with(command: &str) -> String {
 }
 
 /// A table, cut where it would be too long to read.
-fn table(sheet: &Sheet, caption: &str, id: &str) -> String {
+fn table(sheet: &Sheet, caption: &str, id: &str, single: bool) -> String {
     if sheet.rows.len() <= MOST_ROWS {
         return format!("<div class=wide>{}</div>", sheet.html(caption));
     }
     let part = Sheet { columns: sheet.columns.clone(), rows: sheet.rows[..MOST_ROWS].to_vec() };
+    let all = match single {
+        true => "a report without --single has all in a file".to_owned(),
+        false => format!("<a href=\"data/{id}.csv\">data/{id}.csv</a> has all"),
+    };
     format!(
-        "<div class=wide>{}</div>\n<p class=note>The first {MOST_ROWS} of {} rows; <a href=\"data/{id}.csv\">data/{id}.csv</a> has all.</p>\n",
+        "<div class=wide>{}</div>\n<p class=note>The first {MOST_ROWS} of {} rows; {all}.</p>\n",
         part.html(caption),
         sheet.rows.len()
     )
@@ -234,7 +243,7 @@ fn runs(out: &mut String, content: &Content) {
     }
     if !content.points.rows.is_empty() {
         let summary = "Every point that was measured";
-        out.push_str(&details(summary, &table(content.points, summary, POINTS)));
+        out.push_str(&details(summary, &table(content.points, summary, POINTS, content.single)));
     }
     out.push_str("</section>\n");
 }

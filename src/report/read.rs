@@ -168,16 +168,11 @@ impl Run {
         }
         let rank = |p: &Point| (p.images, if p.moments_batches == 0 { u64::MAX } else { p.moments_batches });
         let most = self.points.clone();
-        let whole = self.points.len();
+        // Of one distortion the most thorough test counts. That is no loss, so there is no warning.
         self.points.retain(|p| {
             let same = |q: &&Point| q.distortion == p.distortion && q.moments == p.moments;
             most.iter().filter(same).all(|q| rank(q) <= rank(p))
         });
-        if self.points.len() < whole {
-            let left = whole - self.points.len();
-            let why = "over fewer test images or batches for the moments than others of the same distortion";
-            warnings.push(format!("{at}: {left} points {why} are left out"));
-        }
         self.points.extend(self.last_tests());
         let step = self.points.first().map(|p| p.step);
         if !self.analysis.run.is_empty() && step.is_some_and(|s| s != self.analysis.step) {

@@ -69,7 +69,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn every_figure_is_in_the_page_and_beside_it_and_nothing_comes_from_a_network() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    let written = write(&[whole(dir.path())], &out).unwrap();
+    let written = write(&[whole(dir.path())], &out, false).unwrap();
     assert_eq!(written.warnings, Vec::<String>::new());
     let page = fs::read_to_string(&written.page).unwrap();
     let ids = [
@@ -106,10 +106,21 @@ fn every_figure_is_in_the_page_and_beside_it_and_nothing_comes_from_a_network() 
 }
 
 #[test]
+fn a_single_page_names_no_file_and_has_none_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let written = write(&[whole(dir.path())], &out, true).unwrap();
+    let page = fs::read_to_string(&written.page).unwrap();
+    assert_eq!((names(&out), written.figures), (vec!["index.html".to_owned()], page.matches("<figure id=").count()));
+    assert!(!page.contains("href=\"figures/") && !page.contains("href=\"data/"));
+    assert!(page.contains("out --single</"), "the command that makes it again says so");
+}
+
+#[test]
 fn table_2_has_ours_the_papers_and_the_difference_and_says_what_differs() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
-    write(&[whole(dir.path())], &out).unwrap();
+    write(&[whole(dir.path())], &out, false).unwrap();
     let page = fs::read_to_string(out.join("index.html")).unwrap();
     // Tr-None-C: 9.97 and 11.32 in the paper.
     for cell in
@@ -138,7 +149,7 @@ fn figures_without_data_are_left_out_and_named_with_their_command() {
     let dir = tempfile::tempdir().unwrap();
     let run = folder(dir.path(), "it's", &[("run.json", &info("p")), ("sweep.jsonl", &point(4, "none", 0, 50, "20"))]);
     let out = dir.path().join("out");
-    let written = write(&[run], &out).unwrap();
+    let written = write(&[run], &out, false).unwrap();
     assert_eq!(written.figures, 1, "the table as a figure");
     let page = fs::read_to_string(out.join("index.html")).unwrap();
     for text in
@@ -165,7 +176,7 @@ fn what_a_run_says_cannot_become_markup() {
         ],
     );
     let out = dir.path().join("out");
-    write(&[run], &out).unwrap();
+    write(&[run], &out, false).unwrap();
     let page = fs::read_to_string(out.join("index.html")).unwrap();
     assert!(page.contains("&lt;script&gt;") && !page.to_lowercase().contains("<script"));
     assert!(

@@ -42,7 +42,8 @@ impl Scale {
                     "the first 10,000 training images of 50,000 (whitening is fitted to all)",
                     "20 epochs of 500; the learning rate falls over these 20",
                     "sweeps test the first 5,000 images of 10,000, with moments from 50 batches, two draws and wider steps",
-                    "errors are some 20 to 25 points higher than the paper's; what can be compared is the order of the networks",
+                    "errors are some 20 to 30 points higher than the paper's, most for Tr-Stoch-C, which learns slowest; what can \
+                     be compared is what a distortion does to each network",
                 ],
             },
             Scale::Full => Setting {

@@ -83,10 +83,7 @@ fn points_that_do_not_belong_together_are_left_out() {
     let (runs, warnings) = read(&[run]);
     assert_eq!(runs[0].points.iter().map(|p| p.error).collect::<Vec<_>>(), [20.0, 30.0, 32.0]);
     let text = warnings.join("\n");
-    assert!(
-        text.contains("earlier steps") && text.contains("went on to 9") && text.contains("fewer test images"),
-        "{text}"
-    );
+    assert!(text.contains("earlier steps") && text.contains("went on to 9") && warnings.len() == 2, "{text}");
     assert_eq!((runs[0].step(), runs[0].steps_per_epoch()), (Some(9), Some(4)));
 }
 
