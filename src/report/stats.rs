@@ -18,6 +18,8 @@ pub struct Stats {
     pub draws: usize,
     /// Test images; 0 where it is not known.
     pub images: u64,
+    /// Training batches for the moments.
+    pub moments_batches: u64,
 }
 
 impl Stats {
@@ -27,7 +29,7 @@ impl Stats {
         let n = points.len() as f64;
         let mean = points.iter().map(|p| p.error).sum::<f64>() / n;
         let square = points.iter().map(|p| (p.error - mean).powi(2)).sum::<f64>();
-        let images = points.first()?.images;
+        let first = points.first()?;
         let errors = || points.iter().map(|p| p.error);
         Some(Stats {
             mean,
@@ -35,7 +37,8 @@ impl Stats {
             least: errors().fold(f64::INFINITY, f64::min),
             worst: errors().fold(f64::NEG_INFINITY, f64::max),
             draws: points.len(),
-            images,
+            images: first.images,
+            moments_batches: first.moments_batches,
         })
     }
 }

@@ -1,11 +1,13 @@
 //! Figure 2: the test error over the parameter of a distortion, for any number of networks.
 
+use std::collections::BTreeMap;
+
 use super::plot::{self, EDGE, WIDTH};
 use super::{Figure, Section, distinct};
 use crate::eval::Moments;
 use crate::figure::Style;
 use crate::figure::axes::{Axes, Axis};
-use crate::report::commands::{Commands, quote};
+use crate::report::commands::{Commands, quote, thoroughness};
 use crate::report::html::slug;
 use crate::report::paper;
 use crate::report::read::Run;
@@ -174,14 +176,9 @@ fn figure(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Op
         let [x, y] = axes.at(*parameter, *error);
         d.hollow(run.style.mark, [x + plot::beside(before, all, 36.0), y], 5.0, run.style.color);
     }
-    let mut options = range(name, all().map(|(p, _)| *p).collect(), family.is_some_and(|f| !f.option.is_empty()));
-    let draws = all().map(|(_, s)| s.draws).max().unwrap_or(1);
-    if draws > 1 {
-        options += &format!(" --draws {draws}");
-    }
-    if moments == Moments::Trained {
-        options += " --moments trained";
-    }
+    let own_option = family.is_some_and(|f| !f.option.is_empty());
+    let made_with: Vec<String> =
+        options(name, all().copied(), own_option, moments).iter().map(|o| commands.sweep(o)).collect();
     let description = format!(
         "Line chart of the test error in per cent over the parameter of {name}, from {first} to {last}, one line for each of \
          {} networks. The table below has the numbers.",
@@ -194,8 +191,30 @@ fn figure(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Op
         description,
         drawing: d,
         data: sheet(&curves, &theirs),
-        command: commands.sweep(&options),
+        command: made_with.join("\n"),
     })
+}
+
+/// What `sweep` is told to test these points: once for each number of test images and of batches for the moments.
+fn options(name: &str, points: impl Iterator<Item = (f64, Stats)>, own_option: bool, moments: Moments) -> Vec<String> {
+    let mut groups: BTreeMap<(u64, u64), (Vec<f64>, usize)> = BTreeMap::new();
+    for (parameter, s) in points {
+        let group = groups.entry((s.images, s.moments_batches)).or_default();
+        group.0.push(parameter);
+        group.1 = s.draws.max(group.1);
+    }
+    let one = |((images, batches), (parameters, draws)): ((u64, u64), (Vec<f64>, usize))| {
+        let mut text = range(name, parameters, own_option);
+        if draws > 1 {
+            text += &format!(" --draws {draws}");
+        }
+        text += &thoroughness(images, batches);
+        if moments == Moments::Trained {
+            text += " --moments trained";
+        }
+        text
+    };
+    groups.into_iter().map(one).collect()
 }
 
 /// What `sweep` is told to test these parameters: a range where they are equally far apart, else a list.
@@ -317,7 +336,9 @@ fn moments_table(runs: &[Run]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{range, split};
+    use super::{options, range, split};
+    use crate::eval::Moments;
+    use crate::report::stats::Stats;
 
     #[test]
     fn the_command_is_a_range_where_the_parameters_are_one() {
@@ -328,6 +349,29 @@ mod tests {
         assert_eq!(chain, "--distort 'conv*:sign+addnorm:0,conv*:sign+addnorm:0.5,conv*:sign+addnorm:1'");
         assert_eq!(range("quant", vec![8.0, 2.0, 4.0, 2.0], false), "--distort quant:2,quant:4,quant:8");
         assert_eq!(range("quant", vec![2.0], false), "--distort quant:2");
+    }
+
+    #[test]
+    fn points_over_other_numbers_of_images_have_a_command_of_their_own() {
+        let at = |images, moments_batches, draws| Stats {
+            mean: 1.0,
+            deviation: 0.0,
+            least: 1.0,
+            worst: 1.0,
+            draws,
+            images,
+            moments_batches,
+        };
+        let points = [(0.0, at(500, 5, 1)), (0.5, at(500, 5, 2)), (0.55, at(1000, 20, 4)), (1.0, at(500, 5, 2))];
+        assert_eq!(
+            options("addnorm", points.into_iter(), true, Moments::Trained),
+            [
+                "--addnorm 0:1:0.5 --draws 2 --images 500 --moments-batches 5 --moments trained",
+                "--distort addnorm:0.55 --draws 4 --images 1000 --moments-batches 20 --moments trained",
+            ]
+        );
+        let of_a_log = [(0.0, at(0, 0, 1)), (1.0, at(0, 0, 1))].into_iter();
+        assert_eq!(options("power", of_a_log, true, Moments::Recomputed), ["--distort power:0,power:1"]);
     }
 
     #[test]

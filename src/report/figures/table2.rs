@@ -1,5 +1,6 @@
 //! Table 2 of Merolla et al. 2016, ours and theirs side by side; the same as a figure.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::plot::{self, EDGE, WIDTH};
@@ -8,7 +9,7 @@ use crate::eval::{Moments, Point};
 use crate::figure::axes::{Axes, Axis};
 use crate::figure::legend::{Key, Symbol};
 use crate::figure::{INK, PALETTE, Style};
-use crate::report::commands::Commands;
+use crate::report::commands::{Commands, thoroughness};
 use crate::report::differs::{Difference, differences};
 use crate::report::html::escape;
 use crate::report::paper::{self, NETS, Net};
@@ -72,7 +73,16 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
         figures: vec![],
         missing: vec![],
     };
-    let command = commands.sweep("--distort 'none,sign,round,addnorm:0.3 x4'");
+    let shown: BTreeSet<(u64, u64)> = rows
+        .iter()
+        .flat_map(|r| COLUMNS.iter().filter_map(|(d, _)| r.ours(d)))
+        .map(|s| (s.images, s.moments_batches))
+        .collect();
+    let with = match shown.into_iter().collect::<Vec<_>>().as_slice() {
+        [(images, batches)] => thoroughness(*images, *batches),
+        _ => String::new(),
+    };
+    let command = commands.sweep(&format!("--distort 'none,sign,round,addnorm:0.3 x4'{with}"));
     if !rows.iter().any(|r| COLUMNS.iter().any(|(d, _)| r.ours(d).is_some())) {
         section.missing.push((section.heading.into(), command));
         return section;
