@@ -13,7 +13,7 @@ use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::philox::philox4x32;
 use weightproof::plan::{
-    Access, AdapterClass, Arg, Builder, Command, Elem, Params, Plan, Role, Target, View, listing, memory,
+    Access, AdapterClass, Arg, Builder, Command, Elem, Limits, Params, Plan, Role, Target, View, listing, memory,
 };
 
 /// Compares `text` with `tests/golden/NAME.txt`; `make bless` rewrites the file. A golden changes only with its reason in
@@ -322,13 +322,53 @@ fn fused_convolutions_save_what_the_maps_around_a_batch_norm_take() {
     assert_eq!(saved, normalised + moments - tables - blocks);
 }
 
+/// A GPU whose user chose Winograd's algorithm for what it can run: conv2 to conv6.
+fn winograd() -> Target {
+    Target { rows: small::winograd_rows(), ..discrete() }
+}
+
+/// It counts the operations of the direct form. Its transformed maps, each written and read once, are in the account of bytes, and
+/// in the memory of the plan, where only those of one part of the batch live at a time.
+#[test]
+fn convolutions_by_winograd_on_gpus_show_their_work_and_memory() {
+    let network = cifar_vgg();
+    let [direct, plan] = [discrete(), winograd()].map(|t| network.train_plan(&t).unwrap_or_else(|e| panic!("{e}")));
+    let work = |plan: &Plan, scope: &str| {
+        let of_scope = plan.commands.iter().filter(|c| c.scope == scope);
+        let each = of_scope.map(|c| kernels::find(c.kernel).expect("a known kernel").work(c));
+        each.fold((0.0, 0.0), |sum, w| (sum.0 + w.flop, sum.1 + w.bytes))
+    };
+    for layer in 2..7 {
+        for pass in ["forward", "grad_input", "grad_weight"] {
+            let scope = format!("conv{layer}.{pass}");
+            let mut of_scope = plan.commands.iter().filter(|c| c.scope == scope);
+            assert!(of_scope.all(|c| c.kernel.starts_with("winograd.") && c.variant != "naive"), "{scope}");
+            assert_eq!(work(&plan, &scope).0, work(&direct, &scope).0, "{scope}");
+        }
+    }
+    // conv6: 50 images of 4 x 2 tiles, in blocks of 32; transformed weights and inputs, products.
+    let [u, v, m] = [24.0 * 512.0 * 512.0, 13.0 * 32.0 * 24.0 * 512.0, 400.0 * 24.0 * 512.0].map(|len| 8.0 * len);
+    for pass in ["forward", "grad_input"] {
+        let scope = format!("conv6.{pass}");
+        assert_eq!(work(&plan, &scope).1 - work(&direct, &scope).1, u + v + m, "{scope}");
+    }
+    let largest = plan.buffers.iter().filter(|b| b.name.contains("conv2.forward.")).map(|b| 4 * b.len()).max();
+    assert!((12 << 20..=24 << 20).contains(&largest.expect("there are")), "{largest:?}");
+    let extra = memory::footprint(&plan) - memory::footprint(&direct);
+    // Most of it for conv6, whose transformed weights, maps and sums of gradients take 25, 20 and 25 MB.
+    assert!((64 << 20..128 << 20).contains(&extra), "{extra}");
+}
+
 #[test]
 fn every_plan_is_sound_on_every_target() {
+    // Bindings that hold what the direct form needs, and not the maps of conv2 transformed.
+    let limits = Limits { max_binding: 40 << 20, ..Target::baseline().limits };
+    let narrow = Target { limits, ..winograd() };
     for (network, targets) in [
         (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::wide(), vec![lavapipe(), windowed()]),
         (small::normalised(), vec![lavapipe(), unfused(), discrete(), gpu()]),
-        (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), discrete()]),
+        (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), discrete(), winograd(), narrow]),
     ] {
         for target in targets {
             for plan in [

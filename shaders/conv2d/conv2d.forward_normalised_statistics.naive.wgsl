@@ -2,6 +2,7 @@
 // moments of each block of 64 pixels of y are left in `partial`. Buffers as in those two; owners and grid as in the latter.
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include conv2d/output_of_pixel.wgsl
 // include conv2d/blockwise.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

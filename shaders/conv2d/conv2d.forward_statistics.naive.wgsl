@@ -5,6 +5,7 @@
 // output, the first the moments. Grid: blocks c_out workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include conv2d/output_of_pixel.wgsl
 // include conv2d/blockwise.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;

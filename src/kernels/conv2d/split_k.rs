@@ -91,7 +91,7 @@ pub static PARTIAL: Kernel = Kernel {
             partial_sums(&mut c.b, "conv2d.forward_partial", &Params(g.params(g.n, 1)), 3, [x, w, partial])
         });
         // It knows one group, and arrays that are bound whole.
-        let unknown = ["groups", "depthwise", "windows"];
+        let unknown = ["groups", "depthwise", "windows", "parts"];
         all.into_iter().filter(|c| !unknown.iter().any(|name| c.name.contains(name))).collect()
     },
 };
