@@ -9,8 +9,8 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::case::Case;
-use crate::kernels::{self, Budget, Kernel, Knobs, Values, Variant};
-use crate::plan::{Command, Plan, Target};
+use crate::kernels::{self, Budget, Kernel, Knobs, Terms, Values, Variant, half_step, nearest_half};
+use crate::plan::{Command, Elem, Plan, Target};
 
 /// The worst element of a comparison that stayed within its budget.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ impl Memo {
         key.update(format!("{} {:?}", c.kernel, c.params));
         for a in &c.args {
             let (b, v) = (a.view.buffer.0 as usize, a.view);
-            key.update(format!("{} {}", a.name, v.len));
+            key.update(format!("{} {:?} {}", a.name, a.elem, v.len));
             if a.access.writes() {
                 key.update(format!("{b} {} {}", words(b).len(), v.offset));
             }
@@ -118,6 +118,11 @@ fn compare_buffer(
     one_sign: bool,
     worst: &mut Worst,
 ) -> Result<()> {
+    let terms = match one_sign {
+        true if c.args.iter().any(|a| a.elem == Elem::F16 && a.access.reads()) => Terms::Alike,
+        true => Terms::OneSign,
+        false => Terms::Mixed,
+    };
     let factor = kernels::find(c.kernel)?.variant(c.variant).map_or(1.0, Variant::error_factor);
     for (e, (&got, &before)) in got.iter().zip(before).enumerate() {
         let owner = c.args.iter().find(|a| {
@@ -141,9 +146,16 @@ fn compare_buffer(
             Values::U(_) => {}
             Values::F(want) => {
                 let value = f64::from(f32::from_bits(got));
-                let tolerance = factor * budget.tolerance(&c.params, want.scale[e], one_sign);
-                // Exact means the nearest f32.
-                let reference = if tolerance == 0.0 { f64::from(want.value[e] as f32) } else { want.value[e] };
+                let computed = factor * budget.tolerance(&c.params, want.scale[e], terms);
+                let (tolerance, reference) = match arg.elem {
+                    // An adapter may round to either neighbour.
+                    Elem::F16 if computed > 0.0 || nearest_half(want.value[e]) != want.value[e] => {
+                        (computed + half_step(want.value[e].abs() + computed), want.value[e])
+                    }
+                    // Exact means the nearest f32.
+                    _ if computed == 0.0 => (0.0, f64::from(want.value[e] as f32)),
+                    _ => (computed, want.value[e]),
+                };
                 let diff = (value - reference).abs();
                 let same = value == reference || (got == before && got == (want.value[e] as f32).to_bits());
                 // NaN is never within; equal infinities and untouched guards pass.
@@ -163,17 +175,19 @@ fn compare_buffer(
 }
 
 /// Compares what the commands of a chain left with the kernel's own twin on the same case.
+#[allow(clippy::too_many_arguments)] // one call, below
 fn compare_result(
     runner: &Runner,
     loaded: &Loaded,
     data: &[(String, Vec<u32>)],
     kernel: &'static Kernel,
     case: &Case,
+    halves: &[&str],
     memo: &mut Memo,
 ) -> Result<Worst> {
     let mut target = Target::baseline();
     target.forced = vec![("*".into(), "naive".into())];
-    let plan = case.build(&target)?.plan;
+    let plan = case.build_halves(&target, halves)?.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
     let at = |plan: &Plan, name: &str| plan.find(name).expect("both plans have the buffers of the case").0 as usize;
     let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
@@ -244,8 +258,9 @@ impl Checker {
             variant.is_some_and(Variant::baked)
         };
         let compiled = plan.commands.iter().filter(by_shape);
-        let key: String =
-            compiled.map(|c| format!("{} {} {:?} {:?};", c.kernel, c.variant, c.knobs, c.params)).collect();
+        let key: String = compiled
+            .map(|c| format!("{} {} {:?} {:?} {:?};", c.kernel, c.variant, c.knobs, c.params, c.halves()))
+            .collect();
         let next = self.shapes.len();
         key.is_empty() || *self.shapes.entry(key).or_insert(next) % self.share.of == self.share.number
     }
@@ -261,8 +276,12 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share) -> Res
     let mut reports = vec![];
     let memo = Memo { keeps: true, ..Memo::default() };
     let mut checker = Checker { memo, shapes: HashMap::new(), share };
-    let chains = kernel.chains().map(|c| (c.name, None));
-    for (variant, source) in kernel.variants.iter().map(|v| (v.name, Some(v.source))).chain(chains) {
+    let chains = kernel.chains().map(|c| (c.name, None, c.maps.to_vec()));
+    // A variant can read any texture as 16-bit floats; maps are what the plainest one takes for such.
+    let known: Vec<&str> = kernel.variants[0].maps().collect();
+    let maps = |v: &Variant| v.maps().filter(|name| known.contains(name)).collect();
+    let variants = kernel.variants.iter().map(|v| (v.name, Some(v.source), maps(v)));
+    for (variant, source, maps) in variants.chain(chains) {
         let mut runner = Runner::new(device.clone());
         let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
         for case in &cases {
@@ -270,32 +289,43 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share) -> Res
                 Some(source) if case.every_knob => Knobs::combinations(source),
                 _ => vec![Knobs::default()],
             };
-            let runs: Vec<bool> = knobs
-                .iter()
-                .map(|knobs| run_case(&mut runner, kernel, source.is_none(), case, knobs, &mut report, &mut checker))
-                .collect::<Result<_>>()?;
-            report.cases += usize::from(runs.contains(&true));
+            let mut run =
+                |way: &Way| run_case(&mut runner, kernel, source.is_none(), case, way, &mut report, &mut checker);
+            let mut ran = false;
+            for knobs in &knobs {
+                ran |= run(&Way { knobs, halves: &[] })?;
+            }
+            if device.target.float16 && !maps.is_empty() {
+                ran |= run(&Way { knobs: &Knobs::default(), halves: &maps })?;
+            }
+            report.cases += usize::from(ran);
         }
         reports.push(report);
     }
     Ok(reports)
 }
 
-/// Runs one case of the variant or chain of a report, with some knobs; false if it cannot run on this adapter or is in
-/// another share.
+/// How a case is run.
+struct Way<'a> {
+    knobs: &'a Knobs,
+    /// Arrays that hold 16-bit floats.
+    halves: &'a [&'static str],
+}
+
+/// Runs one case of the variant or chain of a report in a way; false if it cannot run on this adapter or is in another share.
 fn run_case(
     runner: &mut Runner,
     kernel: &'static Kernel,
     chain: bool,
     case: &Case,
-    knobs: &Knobs,
+    way: &Way,
     report: &mut Report,
     checker: &mut Checker,
 ) -> Result<bool> {
-    let settings: Vec<String> = knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings: Vec<String> = way.knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut target = runner.device.target.clone();
     target.forced = vec![(kernel.name.into(), format!("{}:{}", report.variant, settings.join(",")))];
-    let built = match case.build(&target) {
+    let built = match case.build_halves(&target, way.halves) {
         Err(Error::Unsupported { .. }) => return Ok(false),
         other => other?,
     };
@@ -303,7 +333,8 @@ fn run_case(
         return Ok(false);
     }
     let memo = &mut checker.memo;
-    let at = format!("\"{}\" {}", case.name, settings.join(" "));
+    let halves: String = way.halves.iter().map(|name| format!(" {name}=f16")).collect();
+    let at = format!("\"{}\" {}{halves}", case.name, settings.join(" "));
     runner.clear();
     // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
     let load = |runner: &mut Runner| -> Result<Loaded> {
@@ -321,7 +352,7 @@ fn run_case(
         Err(e) => report.failures.push(format!("{}: {e}", at.trim())),
     }
     if chain {
-        match compare_result(runner, &loaded, &built.data, kernel, case, memo) {
+        match compare_result(runner, &loaded, &built.data, kernel, case, way.halves, memo) {
             Ok(w) if w.share > report.worst.share => report.worst = w,
             Ok(_) => {}
             Err(e) => report.failures.push(format!("{}, as a whole: {e}", at.trim())),

@@ -32,8 +32,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let co = i % params.c_out;
   let p = b * 64u + lane;
   if p < pixels {
-    block[lane] = output(p, co);
-    y[p * params.c_out + co] = block[lane];
+    let stored = Y(output(p, co)); // the moments are those of what lies in y
+    y[p * params.c_out + co] = stored;
+    block[lane] = f32(stored);
   }
   workgroupBarrier();
   if lane == 0u && p < pixels {

@@ -7,10 +7,11 @@
 // include common/conv2d.wgsl
 // include common/origin.wgsl
 const LANES: u32 = 8u; // subgroup 8 16
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 // Channels c .. c + 3 of the input that tap (ky, kx) of a pixel reads; zeros outside the image.
 fn load(p: Pixel, ky: u32, kx: u32, c: u32) -> vec4<f32> {
@@ -25,7 +26,7 @@ fn weight(ky: u32, kx: u32, c: u32, own: u32) -> vec4<f32> {
 
 fn put(pixel: u32, column: u32, value: vec4<f32>) {
   if pixel < params.n * params.oh * params.ow && column < params.c_out / 4u {
-    y[pixel * (params.c_out / 4u) + column] = value;
+    y[pixel * (params.c_out / 4u) + column] = vec4<Y>(value);
   }
 }
 

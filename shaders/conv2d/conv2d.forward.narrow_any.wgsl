@@ -5,10 +5,11 @@
 // include common/conv2d.wgsl
 // include common/origin.wgsl
 const LANES: u32 = 8u; // subgroup 8 16
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 fn value(texel_of: i32) -> vec4<f32> {
   let last = params.n * params.h * params.w * params.c_in / 4u - 1u;
@@ -39,7 +40,7 @@ fn weight(ky: u32, e: u32, own: u32) -> vec4<f32> {
 
 fn put(pixel: u32, column: u32, value: vec4<f32>) {
   if pixel < params.n * params.oh * params.ow && column < params.c_out / 4u {
-    y[pixel * (params.c_out / 4u) + column] = value;
+    y[pixel * (params.c_out / 4u) + column] = vec4<Y>(value);
   }
 }
 

@@ -5,7 +5,8 @@
 // include common/register_tile.wgsl
 // include common/split_k.wgsl
 // include common/taps.wgsl
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+alias X = f32; // map x
+@group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4<f32>>;
 @group(0) @binding(3) var<uniform> params: Params; // baked
@@ -46,8 +47,9 @@ fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<f32> {
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(k * 4u < end);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
-  return transpose(mat4x4<f32>(select(vec4<f32>(0.0), x[at.x], inside.x), select(vec4<f32>(0.0), x[at.y], inside.y),
-                               select(vec4<f32>(0.0), x[at.z], inside.z), select(vec4<f32>(0.0), x[at.w], inside.w)));
+  let zero = vec4<f32>(0.0);
+  return transpose(mat4x4<f32>(select(zero, vec4<f32>(x[at.x]), inside.x), select(zero, vec4<f32>(x[at.y]), inside.y),
+                               select(zero, vec4<f32>(x[at.z]), inside.z), select(zero, vec4<f32>(x[at.w]), inside.w)));
 }
 
 // Four output channels for four channels of one tap; a column holds one of the latter.

@@ -34,16 +34,17 @@ fn pixels(first: u32) -> Pixels {
 }
 
 // Four channels of one tap for four pixels; a column holds one pixel.
-fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
+fn fetch_x(p: Pixels, k: u32) -> mat4x4<Input> {
   let depth = params.c_in / 4u;
   let tap = k / depth;
   let ky = tap / params.kw;
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
+  let zero = vec4<Input>();
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
+  return mat4x4<Input>(select(zero, v[0], inside.x), select(zero, v[1], inside.y),
+                       select(zero, v[2], inside.z), select(zero, v[3], inside.w));
 }
 
 // Four output channels for four channels of one tap; a column holds one of the latter.
@@ -57,7 +58,7 @@ fn fetch_w(column: u32, k: u32) -> mat4x4<f32> {
                      select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
 }
 
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
+fn put_left(row: u32, word: u32, block: mat4x4<Input>) {
   let at = row * LEFT + word;
   left[at] = vec4<f16>(block[0]);
   left[at + LEFT] = vec4<f16>(block[1]);
@@ -81,7 +82,7 @@ fn copy_out(band: u32, tile_m: u32, tile_n: u32, lane: u32) {
     let column = tile_n + i % (TILE_N / 4u);
     let p = tile_m + row / MATRIX * (TILE_M / 2u) + band * MATRIX + row % MATRIX;
     if p < params.n * params.oh * params.ow && column < columns {
-      y[p * columns + column] = result[row * RESULT + i % (TILE_N / 4u)];
+      y[p * columns + column] = vec4<Y>(result[row * RESULT + i % (TILE_N / 4u)]);
     }
   }
 }
@@ -111,8 +112,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var acc21: coop_mat16x16<f32, C>;
   var acc30: coop_mat16x16<f32, C>;
   var acc31: coop_mat16x16<f32, C>;
-  var left_block: mat4x4<f32>;
-  var more_block: mat4x4<f32>;
+  var left_block: mat4x4<Input>;
+  var more_block: mat4x4<Input>;
   var right_block: mat4x4<f32>;
   let count_k = params.kh * params.kw * params.c_in;
   if has_left { left_block = fetch_x(own, left_k); }

@@ -42,9 +42,10 @@ fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
+  let zero = vec4<f32>(0.0);
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
+  return mat4x4<f32>(select(zero, vec4<f32>(v[0]), inside.x), select(zero, vec4<f32>(v[1]), inside.y),
+                     select(zero, vec4<f32>(v[2]), inside.z), select(zero, vec4<f32>(v[3]), inside.w));
 }
 
 // Four output channels for four channels of one tap; a column holds one of the latter.
@@ -90,7 +91,7 @@ fn copy_out(band: u32, tile_m: u32, tile_n: u32, lane: u32) {
     let column = tile_n + i % (TILE_N / 4u);
     let p = tile_m + row / MATRIX * (TILE_M / 2u) + band * MATRIX + row % MATRIX;
     if p < params.n * params.oh * params.ow && column < columns {
-      y[p * columns + column] = result[row * RESULT + i % (TILE_N / 4u)];
+      y[p * columns + column] = vec4<Y>(result[row * RESULT + i % (TILE_N / 4u)]);
     }
   }
 }

@@ -33,9 +33,10 @@ fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
-  return transpose(mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                               select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w)));
+  let zero = vec4<f32>(0.0);
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
+  return transpose(mat4x4<f32>(select(zero, vec4<f32>(v[0]), inside.x), select(zero, vec4<f32>(v[1]), inside.y),
+                               select(zero, vec4<f32>(v[2]), inside.z), select(zero, vec4<f32>(v[3]), inside.w)));
 }
 
 // Four output channels for four channels of one tap; a column holds one of the latter.

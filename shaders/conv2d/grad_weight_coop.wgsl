@@ -28,16 +28,17 @@ fn rows(i: u32) -> Rows {
 }
 
 // Inputs of four rows for the pixels k, k + 1, k + 2, k + 3 below `end`; a column holds one pixel.
-fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
+fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<Input> {
   let p = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
   let line = p / params.ow;
   let iy = line % params.oh * params.stride_h;
   let ix = (p - line * params.ow) * params.stride_w;
   let inside = (iy + r.ky < vec4<u32>(params.h)) & (ix + r.kx < vec4<u32>(params.w)) & (p < vec4<u32>(end));
   let at = select(vec4<u32>(0u), ((line / params.oh * params.h + iy) * params.w + ix) * (params.c_in / 4u) + r.at, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
+  let zero = vec4<Input>();
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
+  return mat4x4<Input>(select(zero, v[0], inside.x), select(zero, v[1], inside.y),
+                       select(zero, v[2], inside.z), select(zero, v[3], inside.w));
 }
 
 // Four gradients of each of these pixels.
@@ -49,7 +50,7 @@ fn fetch_dy(column: u32, k: u32, end: u32) -> mat4x4<f32> {
                      select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
 }
 
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
+fn put_left(row: u32, word: u32, block: mat4x4<Input>) {
   let at = row * LEFT + word;
   left[at] = vec4<f16>(block[0]);
   left[at + LEFT] = vec4<f16>(block[1]);
@@ -108,8 +109,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>,
   var acc21: coop_mat16x16<f32, C>;
   var acc30: coop_mat16x16<f32, C>;
   var acc31: coop_mat16x16<f32, C>;
-  var left_block: mat4x4<f32>;
-  var more_block: mat4x4<f32>;
+  var left_block: mat4x4<Input>;
+  var more_block: mat4x4<Input>;
   var right_block: mat4x4<f32>;
   if has_left { left_block = fetch_x(own, start + left_k * 4u, end); }
   if has_more { more_block = fetch_x(own, start + more_k * 4u, end); }

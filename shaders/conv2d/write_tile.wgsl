@@ -2,8 +2,8 @@
 fn write_row(row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
   let columns = params.c_out / 4u;
   if row < params.n * params.oh * params.ow {
-    if column < columns { y[row * columns + column] = left; }
-    if column + TILE_N / 8u < columns { y[row * columns + column + TILE_N / 8u] = right; }
+    if column < columns { y[row * columns + column] = vec4<Y>(left); }
+    if column + TILE_N / 8u < columns { y[row * columns + column + TILE_N / 8u] = vec4<Y>(right); }
   }
 }
 

@@ -37,6 +37,8 @@ struct Site {
     plan: usize,
     scope: String,
     params: Params,
+    /// Arguments that hold 16-bit floats.
+    halves: Vec<&'static str>,
     /// Kernels of the scope in its plainest form.
     neighbours: BTreeSet<&'static str>,
     flop: f64,
@@ -95,8 +97,9 @@ fn sites(device: &Device, network: &Network, kernel: &'static Kernel, eval_batch
                 continue;
             }
             let neighbours = made.commands.iter().filter(|o| o.scope == c.scope).map(|o| o.kernel).collect();
-            let (scope, params, flop) = (c.scope.clone(), c.params.clone(), kernel.work(c).flop);
-            out.push(Site { plan, scope, params, neighbours, flop });
+            let (scope, params, halves) = (c.scope.clone(), c.params.clone(), c.halves());
+            let flop = kernel.work(c).flop;
+            out.push(Site { plan, scope, params, halves, neighbours, flop });
         }
     }
     Ok(out)
@@ -117,7 +120,7 @@ impl SiteBench<'_> {
         let of =
             |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
         let target = Target { precision: self.network.precision, ..self.device.target.clone() };
-        Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params)? {
+        Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params, &self.site.halves)? {
             Choice::Variant(v, knobs) => of(v.name, knobs),
             Choice::Chain(c) => of(c.name, vec![]),
         })

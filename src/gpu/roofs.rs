@@ -130,7 +130,7 @@ fn copies(device: &Arc<Device>, timer: &mut Timer) -> Result<(f64, f64)> {
     let loaded = runner.load(b.finish()?, false)?;
     timer.whole(&mut runner, &loaded, 0..1)?;
     let kernel = best(|| timer.whole(&mut runner, &loaded, 0..1))?;
-    let (from, to) = (runner.shared_buffer("x")?.clone(), runner.shared_buffer("y")?.clone());
+    let (from, to) = (runner.shared_buffer("x")?.buffer.clone(), runner.shared_buffer("y")?.buffer.clone());
     let command =
         best(|| timer.around(&mut runner, |encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, bytes as u64)))?;
     let rate = |ns: f64| 2.0 * bytes as f64 / ns * 1e9;

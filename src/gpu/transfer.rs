@@ -5,9 +5,10 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::runner::{Loaded, Runner};
+use super::halves;
+use super::runner::{Loaded, Runner, Shared};
 use crate::error::{Error, Result};
-use crate::plan::Step;
+use crate::plan::{Elem, Step};
 
 /// The beginnings of some shared buffers, read together: a snapshot of what they hold after one submit.
 pub struct Readback {
@@ -51,7 +52,8 @@ impl Runner {
     /// # Errors
     /// As [`Runner::write`]; what the device reported.
     pub fn upload(&mut self, name: &str, words: &[u32]) -> Result<()> {
-        let buffer = self.shared_buffer(name)?.clone();
+        let Shared { buffer, elem } = self.shared_buffer(name)?.clone();
+        let words = halves::packed(elem, words);
         if words.len() as u64 * 4 > buffer.size() {
             return Err(Error::layer(name, format!("{} words do not fit {} bytes", words.len(), buffer.size())));
         }
@@ -89,7 +91,10 @@ impl Runner {
     ) -> Result<()> {
         let mut sources = vec![];
         for (name, words) in &readback.parts {
-            let buffer = self.shared_buffer(name)?;
+            let Shared { buffer, elem } = self.shared_buffer(name)?;
+            if *elem == Elem::F16 {
+                return Err(Error::layer(name, "16-bit floats are not read behind a step; use Runner::read"));
+            }
             if *words as u64 * 4 > buffer.size() {
                 return Err(Error::layer(name, format!("{words} words, the buffer has {} bytes", buffer.size())));
             }

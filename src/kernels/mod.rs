@@ -31,7 +31,7 @@ pub mod texels;
 pub mod winograd;
 pub mod winograd_grad;
 
-pub use twin::{Budget, Io, Scalars, Values};
+pub use twin::{Budget, Io, Scalars, Terms, Values, half_step, nearest_half};
 
 use crate::error::{Error, Result};
 use crate::plan::{Access, Arg, Builder, Command, Elem, Params, Target, Value, View};
@@ -116,7 +116,7 @@ pub fn find(name: &str) -> Result<&'static Kernel> {
 pub struct ArgSpec {
     /// Name of the WGSL variable.
     pub name: &'static str,
-    /// Element type; a shader may bind f32 as `vec4<f32>`.
+    /// Element type; a shader may bind f32 as `vec4<f32>`, and declare that it may be f16 ([`map_of`]).
     pub elem: Elem,
     /// How it is used.
     pub access: Access,
@@ -175,6 +175,18 @@ impl Variant {
     pub fn baked(&self) -> bool {
         self.source.lines().any(|l| l.ends_with(BAKED))
     }
+
+    /// The arguments that may hold 16-bit floats.
+    pub fn maps(&self) -> impl Iterator<Item = &'static str> {
+        self.source.lines().filter_map(map_of)
+    }
+}
+
+/// The argument whose elements the line declares, if it is one of an array that may hold 16-bit floats: that of
+/// `alias X = f32; // map x`, and every texture.
+pub fn map_of(line: &str) -> Option<&str> {
+    let aliased = line.starts_with("alias ").then(|| line.split_once("= f32; // map ")).flatten();
+    aliased.map(|(_, name)| name).or_else(|| texels::declared(line).first().copied())
 }
 
 /// How the line ends that declares the constants of a shader that wants them baked in.
@@ -187,6 +199,8 @@ pub struct Chain {
     pub kernel: &'static str,
     /// Its name among the kernel's variants.
     pub name: &'static str,
+    /// The arguments that may hold 16-bit floats.
+    pub maps: &'static [&'static str],
     /// Whether it can run these constants on this target; the text says why not.
     pub supports: fn(&Target, &Params) -> std::result::Result<(), &'static str>,
     /// Appends the commands: scope, constants and arguments are those of the kernel.
@@ -299,8 +313,7 @@ impl Kernel {
 
     /// Counted work of a command of this kernel.
     pub fn work(&self, c: &Command) -> Work {
-        let bytes =
-            c.args.iter().map(|a| a.view.len * if a.access == Access::ReadWrite { 8 } else { 4 }).sum::<usize>();
+        let bytes = c.args.iter().map(|a| a.bytes() * if a.access == Access::ReadWrite { 2 } else { 1 }).sum::<usize>();
         Work { flop: (self.flop)(&c.params), bytes: bytes as f64 }
     }
 
@@ -322,7 +335,9 @@ impl Kernel {
     ) -> Result<()> {
         let params = Params(params.to_vec());
         assert_eq!(args.len(), self.args.len(), "{}: arguments of {}", scope, self.name);
-        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params)? {
+        let is_half = |(_, view): &&(&str, View)| b.elem(*view) == Elem::F16;
+        let halves: Vec<&str> = args.iter().filter(is_half).map(|(name, _)| *name).collect();
+        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params, &halves)? {
             tuning::Choice::Chain(chain) => return (chain.record)(b, scope, &params, args),
             tuning::Choice::Variant(variant, knobs) => (variant, knobs),
         };
@@ -343,7 +358,7 @@ impl Kernel {
                     .find(|(n, _)| *n == spec.name)
                     .unwrap_or_else(|| panic!("{scope}: {} needs an argument `{}`", self.name, spec.name));
                 let view = if textures.contains(&spec.name) { texels::copy(b, scope, *view)? } else { *view };
-                Ok(Arg { name: spec.name, view, access: spec.access })
+                Ok(Arg { name: spec.name, view, elem: b.elem(view), access: spec.access })
             })
             .collect::<Result<_>>()?;
         let declared: Vec<_> = Knobs::declared(variant.source).into_iter().chain(lanes).collect();

@@ -129,6 +129,7 @@ impl Shape {
 pub static FORWARD: Chain = Chain {
     kernel: "conv2d.forward",
     name: "winograd",
+    maps: &[],
     supports,
     record: |b, scope, p, args| {
         let shape = Shape {
@@ -150,6 +151,7 @@ pub static FORWARD: Chain = Chain {
 pub static GRAD_INPUT: Chain = Chain {
     kernel: "conv2d.grad_input",
     name: "winograd",
+    maps: &[],
     supports,
     record: |b, scope, p, args| {
         let shape = Shape {

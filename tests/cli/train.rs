@@ -215,3 +215,29 @@ fn tests_during_training_come_every_so_many_steps_under_any_expression() {
     place.run("train demo/digits --out x --set eval.distort=[\"conv9:sign\"]").refused(&["conv9", "conv1"]);
     assert!(!place.path("x").exists());
 }
+
+#[test]
+fn a_network_with_activations_of_16_bits_goes_the_whole_way() {
+    let place = Place::new();
+    let ran = place.train("half", "--set precision=f16 --set steps=10");
+    if ran.err.contains("SHADER_F16") {
+        ran.refused(&["precision = \"f16\"", "precision=f32"]);
+        return;
+    }
+    ran.ok();
+    place.trained("whole", "--set precision=f16 --set steps=20");
+    place.run("train half --resume --set steps=20").ok();
+    place.assert_same("half", "whole");
+    let losses = |run: &str| -> Vec<f64> { place.log(run).iter().filter_map(|l| l["loss"].as_f64()).collect() };
+    place.trained("f32", "--set steps=20");
+    let (rounded, exact) = (losses("whole"), losses("f32"));
+    assert!(rounded != exact && !exact.is_empty());
+    for (a, b) in rounded.iter().zip(&exact) {
+        assert!((a - b).abs() < 0.05 * b, "loss {a} with 16 bits, {b} with 32");
+    }
+    let eval: Value = serde_json::from_str(&place.run("eval whole --json --distort none,sign").ok()).unwrap();
+    assert!(eval["errors"]["sign"].is_number(), "{eval}");
+    let swept = place.run("sweep whole --addnorm 0.1:0.2:0.1 --draws 1");
+    assert!(swept.err.contains("2 points computed, 0 were there"), "{}", swept.err);
+    swept.ok();
+}

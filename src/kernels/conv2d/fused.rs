@@ -221,7 +221,7 @@ pub static STATISTICS: Kernel = Kernel {
         let x = io.f("x").to_vec();
         let magnitude: Vec<f64> = x.iter().map(|v| v.abs()).collect();
         let y = outputs(io, &x, &magnitude);
-        io.put("partial", moments(&y, io.params));
+        io.put("partial", moments(&io.stored("y", &y), io.params));
         io.put("y", y);
     },
     budget: Budget::Sum(terms),
@@ -314,7 +314,7 @@ pub static NORMALISED_STATISTICS: Kernel = Kernel {
     twin: |io: &mut Io| {
         let (x, magnitude) = inputs(io);
         let y = outputs(io, &x, &magnitude);
-        io.put("partial", moments(&y, io.params));
+        io.put("partial", moments(&io.stored("y", &y), io.params));
         io.put("y", y);
     },
     budget: Budget::Sum(terms),

@@ -11,6 +11,7 @@ use crate::plan::{Builder, Elem, Params, Role, Value, View};
 pub static SPLIT_K: Chain = Chain {
     kernel: "conv2d.forward",
     name: "split_k",
+    maps: &["x", "y"],
     supports: |_, p| {
         one_group(p)?;
         multiple_of_4(p, "c_in")?;
