@@ -235,6 +235,8 @@ fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_that_ha
             let want = match layer {
                 "conv1" => "first",
                 "fc2" => "naive",
+                // The preset trains with signs.
+                _ if precision == "split" && !c.kernel.contains("grad_weight") => "coop_signs",
                 _ => matrices,
             };
             assert_eq!(c.variant, want, "{} {precision}", c.scope);
@@ -253,6 +255,25 @@ fn cifar_vgg_in(precision: &str) -> Network {
     let set = format!("precision={precision}");
     let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &[set]).unwrap_or_else(|e| panic!("{e}"));
     Network::new(&preset, [32, 32, 3], 10).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Two products of matrices in the place of three, where the projection of training leaves 0 or + - one magnitude: what tests
+/// bring is not known to the plan.
+#[test]
+fn signs_are_multiplied_where_the_projection_of_training_leaves_nothing_else() {
+    for (projection, signs) in
+        [("sign", true), ("round", true), ("stoch", true), ("none", false), ("stochm:0.5", false), ("quant:4", false)]
+    {
+        let sets = ["precision=split".to_owned(), format!("projection={projection}")];
+        let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &sets).unwrap_or_else(|e| panic!("{e}"));
+        let network = Network::new(&preset, [32, 32, 3], 10).unwrap_or_else(|e| panic!("{e}"));
+        let with_signs = |plan: &Plan| plan.commands.iter().filter(|c| c.variant == "coop_signs").count();
+        // Forward and backward through five convolutions and the first linear layer, whose forward pass is in parts.
+        let train = network.train_plan(&gpu()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(with_signs(&train), if signs { 5 + 6 } else { 0 }, "{projection}");
+        let test = network.test_plan(&gpu(), 100).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(with_signs(&test), 0, "{projection}");
+    }
 }
 
 /// Under "f16", on GPUs with matrices and without and on lavapipe: every map of the forward pass but the logits takes half of

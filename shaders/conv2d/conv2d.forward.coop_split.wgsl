@@ -10,6 +10,7 @@ enable wgpu_cooperative_matrix;
 // include common/taps.wgsl
 // include conv2d/inputs_plain.wgsl
 // include conv2d/leave_matrices.wgsl
+// include conv2d/weights_any.wgsl
 // include conv2d/forward_coop_split.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y

@@ -8,6 +8,7 @@ enable wgpu_cooperative_matrix;
 // include common/taps.wgsl
 // include conv2d/inputs_plain.wgsl
 // include conv2d/leave_matrices_statistics.wgsl
+// include conv2d/weights_any.wgsl
 // include conv2d/forward_coop_split.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y

@@ -1,4 +1,5 @@
-// What conv2d.forward.coop_split and its relatives share: as conv2d/forward_coop.wgsl, every operand in two parts.
+// What conv2d.forward.coop_split and its relatives share: as conv2d/forward_coop.wgsl, every operand in two parts,
+// and what is staged of the weights by conv2d/weights_*.wgsl.
 const MATRIX: u32 = 16u; // rows and columns of a matrix
 const LANES: u32 = 32u; // invocations of a subgroup
 const STAGE: u32 = 2u * MATRIX; // (ky, kx, ci) at a time
@@ -11,7 +12,7 @@ const RESULT: u32 = TILE_N / 4u + 1u;
 var<workgroup> left: array<vec4<f16>, TILE_M * LEFT>;
 var<workgroup> left_low: array<vec4<f16>, TILE_M * LEFT>;
 var<workgroup> right: array<vec4<f16>, STAGE * RIGHT>;
-var<workgroup> right_low: array<vec4<f16>, STAGE * RIGHT>;
+var<workgroup> right_low: array<vec4<f16>, STAGE * RIGHT * u32(!SIGNS) + u32(SIGNS)>;
 var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
 
 // Four consecutive pixels: where their windows begin in x, and which taps are inside.
@@ -73,14 +74,17 @@ fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
 
 fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
   let at = row * RIGHT + word;
-  right[at] = high(block[0]);
-  right_low[at] = low(block[0]);
-  right[at + RIGHT] = high(block[1]);
-  right_low[at + RIGHT] = low(block[1]);
-  right[at + 2u * RIGHT] = high(block[2]);
-  right_low[at + 2u * RIGHT] = low(block[2]);
-  right[at + 3u * RIGHT] = high(block[3]);
-  right_low[at + 3u * RIGHT] = low(block[3]);
+  note(block);
+  right[at] = staged(block[0]);
+  right[at + RIGHT] = staged(block[1]);
+  right[at + 2u * RIGHT] = staged(block[2]);
+  right[at + 3u * RIGHT] = staged(block[3]);
+  if !SIGNS {
+    right_low[at] = low(block[0]);
+    right_low[at + RIGHT] = low(block[1]);
+    right_low[at + 2u * RIGHT] = low(block[2]);
+    right_low[at + 3u * RIGHT] = low(block[3]);
+  }
 }
 
 // Writes the rows of one matrix per subgroup, as far as they are inside.
@@ -91,17 +95,19 @@ fn copy_out(band: u32, tile_m: u32, tile_n: u32, lane: u32) {
     let column = tile_n + i % (TILE_N / 4u);
     let p = tile_m + row / MATRIX * (TILE_M / 2u) + band * MATRIX + row % MATRIX;
     if p < params.n * params.oh * params.ow && column < columns {
-      y[p * columns + column] = vec4<Y>(result[row * RESULT + i % (TILE_N / 4u)]);
+      y[p * columns + column] = vec4<Y>(magnitude() * result[row * RESULT + i % (TILE_N / 4u)]);
     }
   }
 }
 
-// acc plus the product of a row of matrices with a column of them, both in two parts.
+// acc plus the product of a row of matrices with a column of them, both in two parts; signs have one.
 fn product(a: coop_mat16x16<f16, A>, a_low: coop_mat16x16<f16, A>, b: coop_mat16x16<f16, B>,
            b_low: coop_mat16x16<f16, B>, acc: coop_mat16x16<f32, C>) -> coop_mat16x16<f32, C> {
   var sum: coop_mat16x16<f32, C>;
   sum = coopMultiplyAdd(a_low, b, sum);
-  sum = coopMultiplyAdd(a, b_low, sum);
+  if !SIGNS {
+    sum = coopMultiplyAdd(a, b_low, sum);
+  }
   sum = sum * LOW;
   sum = coopMultiplyAdd(a, b, sum);
   return acc + sum;
@@ -139,6 +145,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   if has_left { left_block = fetch_x(own, left_k); }
   if has_more { more_block = fetch_x(more, left_k); }
   right_block = fetch_w(tile_n + right_word, right_k);
+  begin(lane);
   for (var s = 0u; s < count_k; s += STAGE) {
     let next = (s + STAGE) / 4u;
     workgroupBarrier();
@@ -153,9 +160,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     }
     for (var k = 0u; k < STAGE; k += MATRIX) {
       let b0 = coopLoadT<coop_mat16x16<f16, B>>(&right[k * RIGHT + strip / 4u], RIGHT);
-      let b0_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + strip / 4u], RIGHT);
+      var b0_low: coop_mat16x16<f16, B>;
+      if !SIGNS {
+        b0_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + strip / 4u], RIGHT);
+      }
       let b1 = coopLoadT<coop_mat16x16<f16, B>>(&right[k * RIGHT + (strip + 1u * MATRIX) / 4u], RIGHT);
-      let b1_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + (strip + 1u * MATRIX) / 4u], RIGHT);
+      var b1_low: coop_mat16x16<f16, B>;
+      if !SIGNS {
+        b1_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + (strip + 1u * MATRIX) / 4u], RIGHT);
+      }
       let a0 = coopLoadT<coop_mat16x16<f16, A>>(&left[band * LEFT + k / 4u], LEFT);
       let a0_low = coopLoadT<coop_mat16x16<f16, A>>(&left_low[band * LEFT + k / 4u], LEFT);
       acc00 = product(a0, a0_low, b0, b0_low, acc00);
@@ -176,6 +189,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
       }
     }
   }
+  publish();
   // naga wants what coopStoreT takes in names of their own.
   let to_left = subgroup % 2u * MATRIX * RESULT + strip / 4u;
   let to_right = to_left + MATRIX / 4u;

@@ -30,6 +30,9 @@ const TOO_MUCH_FOR_NAIVE: f64 = 1e9;
 type PlanOf = fn(&Network, &Target, usize) -> Result<Plan>;
 
 /// The plans whose shapes are tuned.
+/// The first of [`PLANS`], which alone knows its projection.
+const TRAIN: usize = 0;
+
 const PLANS: [PlanOf; 2] = [|n, t, _| n.train_plan(t), |n, t, batch| n.test_plan(t, batch)];
 
 /// A kernel with its constants, and where it stands.
@@ -119,7 +122,8 @@ impl SiteBench<'_> {
     fn present(&self) -> Result<Way> {
         let of =
             |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
-        let target = Target { precision: self.network.precision, ..self.device.target.clone() };
+        let signs = self.site.plan == TRAIN && self.network.projection.leaves_signs();
+        let target = Target { precision: self.network.precision, signs, ..self.device.target.clone() };
         Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params, &self.site.halves)? {
             Choice::Variant(v, knobs) => of(v.name, knobs),
             Choice::Chain(c) => of(c.name, vec![]),

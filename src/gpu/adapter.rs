@@ -212,6 +212,7 @@ impl Device {
             int64: features.contains(wgpu::Features::SHADER_INT64),
             float16: features.contains(wgpu::Features::SHADER_F16),
             precision: Precision::F32,
+            signs: false,
             forced: options.forced.clone(),
             rows: options.rows.clone(),
             unfused: options.unfused,

@@ -77,6 +77,17 @@ impl CaseBuilder {
         self.input(name, shape, &fill)
     }
 
+    /// The weights of a convolution, as [`CaseBuilder::operand`]; where the target says that they are 0 or + - one magnitude,
+    /// such: 3 in exact cases, else a number with as many bits as f32 has.
+    pub fn weights(&mut self, name: &str, shape: &[usize]) -> View {
+        if !self.b.target.signs {
+            return self.operand(name, shape);
+        }
+        let magnitude = if self.exact { 3.0 } else { 0.123_456_79 };
+        let signs = Fill::Integers(1).values(name, shape.iter().product());
+        self.input(name, shape, &Fill::Values(signs.into_iter().map(|s| s * magnitude).collect()))
+    }
+
     /// Whether every variant must be exact on the case's inputs.
     pub fn is_exact(&self) -> bool {
         self.exact

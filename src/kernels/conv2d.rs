@@ -297,6 +297,13 @@ pub static FORWARD: Kernel = Kernel {
             supports: matrices,
             grid: forward_tiles,
         },
+        Variant {
+            name: "coop_signs",
+            file: "conv2d/conv2d.forward.coop_signs.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.coop_signs.wgsl"),
+            supports: signs,
+            grid: forward_tiles,
+        },
     ],
     twin: |io: &mut Io| {
         let (x, w) = (io.f("x"), io.f("w"));
@@ -308,7 +315,7 @@ pub static FORWARD: Kernel = Kernel {
     flop,
     cases: || {
         cases(|c, g| {
-            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.operand("w", &[g.w_len()]));
+            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
             let y = c.output("y", &[g.n, g.y_len()]);
             forward(&mut c.b, "conv2d.forward", g, x, w, y)
         })
@@ -375,6 +382,13 @@ pub static GRAD_INPUT: Kernel = Kernel {
             supports: matrices,
             grid: grad_input_tiles,
         },
+        Variant {
+            name: "coop_signs",
+            file: "conv2d/conv2d.grad_input.coop_signs.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop_signs.wgsl"),
+            supports: signs,
+            grid: grad_input_tiles,
+        },
     ],
     twin: |io: &mut Io| {
         let (dy, w) = (io.f("dy"), io.f("w"));
@@ -386,7 +400,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
     flop,
     cases: || {
         cases(|c, g| {
-            let (dy, w) = (c.operand("dy", &[g.n, g.y_len()]), c.operand("w", &[g.w_len()]));
+            let (dy, w) = (c.operand("dy", &[g.n, g.y_len()]), c.weights("w", &[g.w_len()]));
             let dx = c.output("dx", &[g.n, g.x_len()]);
             grad_input(&mut c.b, "conv2d.grad_input", g, dy, w, dx)
         })

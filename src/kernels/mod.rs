@@ -215,11 +215,12 @@ impl Variant {
     /// precision, all others are f32.
     ///
     /// `coop` rounds both factors of every product to f16, by 2^-10 each where the conversion truncates: 4 * 2^-11 S, and
-    /// the budget of a sum is 8 * 2^-24 S. `coop_split` keeps 22 bits of both factors and may truncate where it adds.
+    /// the budget of a sum is 8 * 2^-24 S. `coop_split` and `coop_signs` keep 22 bits of both factors and
+    /// may truncate where they add.
     pub fn error_factor(&self) -> f64 {
         match self.name {
             "coop" => 4096.0,
-            "coop_split" => 4.0,
+            "coop_split" | "coop_signs" => 4.0,
             _ => 1.0,
         }
     }

@@ -263,7 +263,8 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
-        let mut b = Builder::new("train", self.target(target)?);
+        let target = Target { signs: self.projection.leaves_signs(), ..self.target(target)? };
+        let mut b = Builder::new("train", target);
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_quantile() {
             quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;

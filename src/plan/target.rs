@@ -85,6 +85,9 @@ pub struct Target {
     pub float16: bool,
     /// What rows of the tuning table with a precision are for, and what activations are stored as.
     pub precision: Precision,
+    /// Whether every weight of a convolution or linear layer is 0 or + - the one magnitude of its layer, so that kernels may
+    /// multiply signs: a plan says so of itself whose projection leaves such.
+    pub signs: bool,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
     /// Rows of the user's own tuning table: looked at before the shipped ones.
@@ -117,6 +120,7 @@ impl Target {
             int64: false,
             float16: false,
             precision: Precision::F32,
+            signs: false,
             forced: vec![],
             rows: vec![],
             unfused: false,

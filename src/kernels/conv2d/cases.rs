@@ -46,6 +46,14 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         let exact = Case::exact(format!("{name}, integers"), move |c| build(c, &g));
         all.push(if name == "tiles and a bit" { exact.every_knob() } else { exact });
         all.push(Case::new(name, move |c| build(c, &g)));
+        if ["3x3 pad 1, 8 to 36", "tiles and a bit"].contains(&name) {
+            let signs = move |c: &mut CaseBuilder| {
+                c.b.target.signs = true;
+                build(c, &g)
+            };
+            all.push(Case::exact(format!("{name}, signs, integers"), signs));
+            all.push(Case::new(format!("{name}, signs"), signs));
+        }
     }
     all.push(Case::exact("windows, integers", move |c| {
         c.b.target.limits.max_binding = 8192;

@@ -41,6 +41,12 @@ pub(super) fn matrices(t: &Target, p: &Params) -> Result<(), &'static str> {
     tiled(t, p)
 }
 
+/// As [`matrices`], for weights that are 0 or + - one magnitude.
+pub(super) fn signs(t: &Target, p: &Params) -> Result<(), &'static str> {
+    matrices(t, p)?;
+    if t.signs { Ok(()) } else { Err("the weights are not 0 or + - one magnitude") }
+}
+
 /// As [`matrices`], for kernels of any size.
 pub(super) fn matrices_any(t: &Target, p: &Params) -> Result<(), &'static str> {
     if t.class != AdapterClass::CoopMatrix || t.subgroup != Some(32) {

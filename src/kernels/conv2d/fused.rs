@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::families::{forward_tiles, grad_weight_tiles, matrices, matrices_any, one_group, tiled, tiled_any};
+use super::families::{forward_tiles, grad_weight_tiles, matrices, matrices_any, one_group, signs, tiled, tiled_any};
 use super::{Geometry, cases, flop, for_each_product, weights};
 use crate::error::{Error, Result};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
@@ -216,6 +216,13 @@ pub static STATISTICS: Kernel = Kernel {
             matrices,
             forward_tiles,
         ),
+        variant(
+            "coop_signs",
+            "conv2d/conv2d.forward_statistics.coop_signs.wgsl",
+            include_str!("../../../shaders/conv2d/conv2d.forward_statistics.coop_signs.wgsl"),
+            signs,
+            forward_tiles,
+        ),
     ],
     twin: |io: &mut Io| {
         let x = io.f("x").to_vec();
@@ -266,6 +273,13 @@ pub static NORMALISED: Kernel = Kernel {
             matrices,
             forward_tiles,
         ),
+        variant(
+            "coop_signs",
+            "conv2d/conv2d.forward_normalised.coop_signs.wgsl",
+            include_str!("../../../shaders/conv2d/conv2d.forward_normalised.coop_signs.wgsl"),
+            signs,
+            forward_tiles,
+        ),
     ],
     twin: |io: &mut Io| {
         let (x, magnitude) = inputs(io);
@@ -308,6 +322,13 @@ pub static NORMALISED_STATISTICS: Kernel = Kernel {
             "conv2d/conv2d.forward_normalised_statistics.coop_split.wgsl",
             include_str!("../../../shaders/conv2d/conv2d.forward_normalised_statistics.coop_split.wgsl"),
             matrices,
+            forward_tiles,
+        ),
+        variant(
+            "coop_signs",
+            "conv2d/conv2d.forward_normalised_statistics.coop_signs.wgsl",
+            include_str!("../../../shaders/conv2d/conv2d.forward_normalised_statistics.coop_signs.wgsl"),
+            signs,
             forward_tiles,
         ),
     ],
@@ -418,8 +439,12 @@ fn small(c: &mut CaseBuilder, name: &str, shape: &[usize]) -> View {
     c.input(name, shape, &fill)
 }
 
+fn small_weights(c: &mut CaseBuilder, g: &Geometry) -> View {
+    if c.b.target.signs { c.weights("w", &[g.w_len()]) } else { small(c, "w", &[g.w_len()]) }
+}
+
 fn record(c: &mut CaseBuilder, g: &Geometry, normalised: bool, moments: bool) -> Result<()> {
-    let (x, w) = (small(c, "x", &[g.n, g.x_len()]), small(c, "w", &[g.w_len()]));
+    let (x, w) = (small(c, "x", &[g.n, g.x_len()]), small_weights(c, g));
     let table = normalised.then(|| small(c, "table", &[TABLE, g.c_in]));
     let y = c.output("y", &[g.n, g.y_len()]);
     let blocks = (g.n * g.oh() * g.ow()).div_ceil(BLOCK);

@@ -17,6 +17,9 @@ pub static PARTS: &[(&str, &str)] = &[
     ("conv2d/grad_weight_tiled.wgsl", include_str!("../../../shaders/conv2d/grad_weight_tiled.wgsl")),
     ("conv2d/grad_weight_coop.wgsl", include_str!("../../../shaders/conv2d/grad_weight_coop.wgsl")),
     ("conv2d/grad_weight_coop_split.wgsl", include_str!("../../../shaders/conv2d/grad_weight_coop_split.wgsl")),
+    ("conv2d/weights_any.wgsl", include_str!("../../../shaders/conv2d/weights_any.wgsl")),
+    ("conv2d/weights_signs.wgsl", include_str!("../../../shaders/conv2d/weights_signs.wgsl")),
+    ("conv2d/grad_input_coop_split.wgsl", include_str!("../../../shaders/conv2d/grad_input_coop_split.wgsl")),
     ("conv2d/blockwise.wgsl", include_str!("../../../shaders/conv2d/blockwise.wgsl")),
     ("winograd/leave_outputs.wgsl", include_str!("../../../shaders/winograd/leave_outputs.wgsl")),
 ];

@@ -87,7 +87,7 @@ pub static PARTIAL: Kernel = Kernel {
     flop,
     cases: || {
         let all = cases(|c: &mut CaseBuilder, g: &Geometry| {
-            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.operand("w", &[g.w_len()]));
+            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
             let partial = c.output("partial", &[3, g.n, g.y_len()]);
             partial_sums(&mut c.b, "conv2d.forward_partial", &Params(g.params(g.n, 1)), 3, [x, w, partial])
         });
