@@ -13,6 +13,7 @@ pub mod bias;
 pub mod conv2d;
 pub mod distortion;
 pub mod dropout;
+pub mod loss;
 pub mod maxpool;
 pub mod metric;
 pub mod norm_relu;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
-use crate::kernels::{batch, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
+use crate::kernels::{batch, loss, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
@@ -433,11 +433,12 @@ impl Network {
         let dlogits = b.transient("loss.grad_input", &[batch, self.classes]);
         let rows = b.transient("loss.rows", &[batch, 3]);
         let metrics = b.shared("metrics", Elem::F32, &[METRIC_SLOTS, metric::ROW], Role::Output);
-        let record = match self.loss {
-            Loss::SquareHinge => square_hinge::record,
-            Loss::SoftmaxCe => softmax_ce::record,
+        let kernel = match self.loss {
+            Loss::SquareHinge => &square_hinge::FORWARD_BACKWARD,
+            Loss::SoftmaxCe => &softmax_ce::FORWARD_BACKWARD,
         };
-        record(b, "loss", batch, self.classes, logits, labels, dlogits, rows)?;
+        let arrays = loss::Arrays { logits, labels, dlogits, rows };
+        loss::record(b, "loss", kernel, [batch, self.classes], &arrays)?;
         let maxima = self.parameters.arrays(b).maxima;
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
