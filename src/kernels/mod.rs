@@ -411,6 +411,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
     ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
     ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),
+    ("common/add_rows.wgsl", include_str!("../../shaders/common/add_rows.wgsl")),
     ("common/normal.wgsl", include_str!("../../shaders/common/normal.wgsl")),
     ("project/kinds.wgsl", include_str!("../../shaders/project/kinds.wgsl")),
     ("project/context.wgsl", include_str!("../../shaders/project/context.wgsl")),
