@@ -1,37 +1,7 @@
 // What conv2d.forward.coop and its relatives share. The file around it binds x, w and y, gives the knobs TILE_M and TILE_N,
 // `inputs` (conv2d/inputs_*.wgsl) and `leave` (conv2d/leave_*.wgsl).
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // (ky, kx, ci) at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-// Words of four in a row of workgroup memory: left [row][k], right [k][column], result [row][column].
-const LEFT: u32 = STAGE / 4u + 2u;
-const RIGHT: u32 = TILE_N / 4u + 2u;
-const RESULT: u32 = TILE_N / 4u + 1u;
-var<workgroup> left: array<vec4<f16>, TILE_M * LEFT>;
-var<workgroup> right: array<vec4<f16>, STAGE * RIGHT>;
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
-
-// Four consecutive pixels: where their windows begin in x, and which taps are inside.
-struct Pixels { at: vec4<u32>, mask: vec4<u32> }
-
-fn window(p: u32) -> vec2<u32> {
-  let n = p / (params.ow * params.oh);
-  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
-  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
-  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * (params.c_in / 4u);
-  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
-  return vec2<u32>(at, select(0u, mask, n < params.n));
-}
-
-fn pixels(first: u32) -> Pixels {
-  let a = window(first);
-  let b = window(first + 1u);
-  let c = window(first + 2u);
-  let d = window(first + 3u);
-  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
-}
+// include conv2d/forward_matrices.wgsl
+// include conv2d/in_one_part.wgsl
 
 // Four channels of one tap for four pixels; a column holds one pixel.
 fn fetch_x(p: Pixels, k: u32) -> mat4x4<Input> {
@@ -45,33 +15,6 @@ fn fetch_x(p: Pixels, k: u32) -> mat4x4<Input> {
   let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
   return mat4x4<Input>(select(zero, v[0], inside.x), select(zero, v[1], inside.y),
                        select(zero, v[2], inside.z), select(zero, v[3], inside.w));
-}
-
-// Four output channels for four channels of one tap; a column holds one of the latter.
-fn fetch_w(column: u32, k: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = column < columns && k * 4u < params.kh * params.kw * params.c_in;
-  let at = select(0u, k * 4u * columns + column, inside);
-  let step = select(0u, columns, inside);
-  let zero = vec4<f32>(0.0);
-  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
-}
-
-fn put_left(row: u32, word: u32, block: mat4x4<Input>) {
-  let at = row * LEFT + word;
-  left[at] = vec4<f16>(block[0]);
-  left[at + LEFT] = vec4<f16>(block[1]);
-  left[at + 2u * LEFT] = vec4<f16>(block[2]);
-  left[at + 3u * LEFT] = vec4<f16>(block[3]);
-}
-
-fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * RIGHT + word;
-  right[at] = vec4<f16>(block[0]);
-  right[at + RIGHT] = vec4<f16>(block[1]);
-  right[at + 2u * RIGHT] = vec4<f16>(block[2]);
-  right[at + 3u * RIGHT] = vec4<f16>(block[3]);
 }
 
 // Writes the rows of one matrix per subgroup, as far as they are inside.

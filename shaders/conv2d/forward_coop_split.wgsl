@@ -1,39 +1,10 @@
 // What conv2d.forward.coop_split and its relatives share: as conv2d/forward_coop.wgsl, every operand in two parts,
 // and what is staged of the weights by conv2d/weights_*.wgsl.
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // (ky, kx, ci) at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-// Words of four in a row of workgroup memory: left [row][k], right [k][column], result [row][column].
-const LEFT: u32 = STAGE / 4u + 2u;
-const RIGHT: u32 = TILE_N / 4u + 2u;
-const RESULT: u32 = TILE_N / 4u + 1u;
-var<workgroup> left: array<vec4<f16>, TILE_M * LEFT>;
+// include conv2d/forward_matrices.wgsl
+// include conv2d/left_in_two_parts.wgsl
+// include conv2d/weights_in_parts.wgsl
 var<workgroup> left_low: array<vec4<f16>, TILE_M * LEFT>;
-var<workgroup> right: array<vec4<f16>, STAGE * RIGHT>;
 var<workgroup> right_low: array<vec4<f16>, STAGE * RIGHT * u32(!SIGNS) + u32(SIGNS)>;
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
-
-// Four consecutive pixels: where their windows begin in x, and which taps are inside.
-struct Pixels { at: vec4<u32>, mask: vec4<u32> }
-
-fn window(p: u32) -> vec2<u32> {
-  let n = p / (params.ow * params.oh);
-  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
-  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
-  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * (params.c_in / 4u);
-  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
-  return vec2<u32>(at, select(0u, mask, n < params.n));
-}
-
-fn pixels(first: u32) -> Pixels {
-  let a = window(first);
-  let b = window(first + 1u);
-  let c = window(first + 2u);
-  let d = window(first + 3u);
-  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
-}
 
 // Four channels of one tap for four pixels; a column holds one pixel.
 fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
@@ -49,44 +20,6 @@ fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
                      select(zero, vec4<f32>(v[2]), inside.z), select(zero, vec4<f32>(v[3]), inside.w));
 }
 
-// Four output channels for four channels of one tap; a column holds one of the latter.
-fn fetch_w(column: u32, k: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = column < columns && k * 4u < params.kh * params.kw * params.c_in;
-  let at = select(0u, k * 4u * columns + column, inside);
-  let step = select(0u, columns, inside);
-  let zero = vec4<f32>(0.0);
-  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
-}
-
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * LEFT + word;
-  left[at] = high(block[0]);
-  left_low[at] = low(block[0]);
-  left[at + LEFT] = high(block[1]);
-  left_low[at + LEFT] = low(block[1]);
-  left[at + 2u * LEFT] = high(block[2]);
-  left_low[at + 2u * LEFT] = low(block[2]);
-  left[at + 3u * LEFT] = high(block[3]);
-  left_low[at + 3u * LEFT] = low(block[3]);
-}
-
-fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * RIGHT + word;
-  note(block);
-  right[at] = staged(block[0]);
-  right[at + RIGHT] = staged(block[1]);
-  right[at + 2u * RIGHT] = staged(block[2]);
-  right[at + 3u * RIGHT] = staged(block[3]);
-  if !SIGNS {
-    right_low[at] = low(block[0]);
-    right_low[at + RIGHT] = low(block[1]);
-    right_low[at + 2u * RIGHT] = low(block[2]);
-    right_low[at + 3u * RIGHT] = low(block[3]);
-  }
-}
-
 // Writes the rows of one matrix per subgroup, as far as they are inside.
 fn copy_out(band: u32, tile_m: u32, tile_n: u32, lane: u32) {
   let columns = params.c_out / 4u;
@@ -98,19 +31,6 @@ fn copy_out(band: u32, tile_m: u32, tile_n: u32, lane: u32) {
       y[p * columns + column] = vec4<Y>(magnitude() * result[row * RESULT + i % (TILE_N / 4u)]);
     }
   }
-}
-
-// acc plus the product of a row of matrices with a column of them, both in two parts; signs have one.
-fn product(a: coop_mat16x16<f16, A>, a_low: coop_mat16x16<f16, A>, b: coop_mat16x16<f16, B>,
-           b_low: coop_mat16x16<f16, B>, acc: coop_mat16x16<f32, C>) -> coop_mat16x16<f32, C> {
-  var sum: coop_mat16x16<f32, C>;
-  sum = coopMultiplyAdd(a_low, b, sum);
-  if !SIGNS {
-    sum = coopMultiplyAdd(a, b_low, sum);
-  }
-  sum = sum * LOW;
-  sum = coopMultiplyAdd(a, b, sum);
-  return acc + sum;
 }
 
 @compute @workgroup_size(THREADS)
