@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::cache::Cache;
+use super::pipelines::Built;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{AdapterClass, Limits, Precision, Row, Target};
 
@@ -65,6 +66,7 @@ pub struct Device {
     pub(super) checked: bool,
     pub(super) pending: Arc<Mutex<Pending>>,
     pub(super) cache: Option<Cache>,
+    pub(super) pipelines: Built,
     /// What the adapter says of itself.
     pub info: DeviceInfo,
     /// What plans are built for.
@@ -214,7 +216,16 @@ impl Device {
             unfused: options.unfused,
         };
         let cache = options.cache.as_deref().and_then(|folder| Cache::open(&device, &raw, folder));
-        Ok(Device { device, queue, checked: options.checked, pending, cache, info, target })
+        Ok(Device {
+            device,
+            queue,
+            checked: options.checked,
+            pending,
+            cache,
+            pipelines: Built::default(),
+            info,
+            target,
+        })
     }
 
     /// The first error that arrived since the last call.

@@ -1,5 +1,8 @@
 //! From a kernel's variant to a compute pipeline.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
 use rayon::prelude::*;
 
 use super::adapter::Device;
@@ -16,6 +19,30 @@ pub(super) struct Pipeline {
     pub reflected: Reflected,
 }
 
+/// The pipelines of a device, by [`key`]: its runners share them.
+#[derive(Default)]
+pub(super) struct Built(Mutex<HashMap<String, Arc<Pipeline>>>);
+
+impl Built {
+    /// The pipelines of commands, one result for each, in their order; those that the device does not have are compiled.
+    pub(super) fn of(&self, device: &Device, commands: &[(&String, &Command)]) -> Vec<Result<Arc<Pipeline>>> {
+        // Not held while they are compiled: of two runners that miss the same one, both compile it.
+        let known = || self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let mut all: Vec<Option<Result<Arc<Pipeline>>>> =
+            commands.iter().map(|(key, _)| known().get(*key).cloned().map(Ok)).collect();
+        let missing = || commands.iter().zip(&all).filter(|(_, found)| found.is_none()).map(|(wanted, _)| *wanted);
+        let built = build_all(device, &missing().map(|(_, c)| c).collect::<Vec<_>>());
+        let keys: Vec<&String> = missing().map(|(key, _)| key).collect();
+        let built = keys.into_iter().zip(built).map(|(key, p)| {
+            let p = Arc::new(p?);
+            known().insert(key.clone(), p.clone());
+            Ok(p)
+        });
+        all.iter_mut().filter(|found| found.is_none()).zip(built).for_each(|(place, p)| *place = Some(p));
+        all.into_iter().map(|p| p.expect("found or built")).collect()
+    }
+}
+
 /// What tells the pipeline of a command from others: kernel, variant, knobs, and the constants if they are baked in.
 pub(super) fn key(c: &Command) -> Result<String> {
     let Command { kernel, variant, knobs, params, .. } = c;
@@ -30,7 +57,7 @@ fn find(kernel: &str, variant: &str) -> Result<(&'static kernels::Kernel, &'stat
 }
 
 /// Compiles the pipelines of commands, on all cores; one result for each, in their order.
-pub(super) fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
+fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
     let built = commands.par_iter().map(|c| build(device, c)).collect();
     if let (Some(cache), false) = (&device.cache, commands.is_empty()) {
         cache.save();

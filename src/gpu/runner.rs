@@ -15,6 +15,10 @@ use crate::plan::{self, AdapterClass, Command, Plan, Role, Step};
 /// Steps that may be submitted before the host waits for the oldest.
 pub const AHEAD: usize = 3;
 
+/// How long the news may take that a buffer is mapped, once the device is done: the thread of another runner of the
+/// device may be the one that brings it.
+pub(super) const REPORTED: Duration = Duration::from_secs(10);
+
 /// A command, ready to be recorded.
 enum Ready {
     Dispatch(Arc<Pipeline>, wgpu::BindGroup),
@@ -107,7 +111,7 @@ impl Runner {
         }
     }
 
-    /// Drops the buffers and keeps what is compiled.
+    /// Drops the buffers.
     pub fn clear(&mut self) {
         self.shared.clear();
         self.in_flight.clear();
@@ -245,7 +249,7 @@ impl Runner {
         Ok(out)
     }
 
-    /// The pipeline of each command, none for transfers. Builds those that no plan of this runner had before.
+    /// The pipeline of each command, none for transfers. Builds those that no plan of any runner of the device had before.
     fn compile(&mut self, plan: &Plan) -> Result<Vec<Option<Arc<Pipeline>>>> {
         let mut keys = vec![];
         let mut missing: Vec<(&String, &Command)> = vec![];
@@ -261,11 +265,10 @@ impl Runner {
                 missing.push((key, c));
             }
         }
-        let commands: Vec<&Command> = missing.iter().map(|(_, c)| *c).collect();
         let mut broken = vec![];
-        for ((key, _), built) in missing.iter().zip(pipelines::build_all(&self.device, &commands)) {
+        for ((key, _), built) in missing.iter().zip(self.device.pipelines.of(&self.device, &missing)) {
             match built {
-                Ok(p) => drop(self.pipelines.insert((*key).clone(), Arc::new(p))),
+                Ok(p) => drop(self.pipelines.insert((*key).clone(), p)),
                 Err(Error::Shaders(mut texts)) => broken.append(&mut texts),
                 Err(other) => return Err(other),
             }
@@ -359,7 +362,7 @@ impl Runner {
         self.host
     }
 
-    /// Number of pipelines compiled so far.
+    /// Number of pipelines that the plans so far need.
     pub fn pipelines(&self) -> usize {
         self.pipelines.len()
     }
@@ -433,7 +436,7 @@ impl Runner {
         });
         self.wait(Some(index))?;
         let fail = |message: String| Error::Device { scope: format!("read {name}"), message };
-        match receive.try_recv() {
+        match receive.recv_timeout(REPORTED) {
             Ok(Ok(())) => {}
             Ok(Err(e)) => {
                 self.device.take_error(name)?;

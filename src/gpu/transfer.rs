@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::runner::{Loaded, Runner};
+use super::runner::{Loaded, REPORTED, Runner};
 use crate::error::{Error, Result};
 use crate::plan::Step;
 
@@ -135,14 +135,20 @@ impl Runner {
             self.wait(Some(oldest.submit.clone()))?;
         }
         let fail = |message: String| Error::Device { scope: format!("read {}", readback.scope()), message };
-        match oldest.mapped.try_recv() {
+        let arrived = match wait {
+            true => oldest.mapped.recv_timeout(REPORTED).map_err(|e| e.to_string()),
+            false => match oldest.mapped.try_recv() {
+                Err(TryRecvError::Empty) => return Ok(None),
+                other => other.map_err(|e| e.to_string()),
+            },
+        };
+        match arrived {
             Ok(Ok(())) => {}
             Ok(Err(e)) => {
                 self.device.take_error("read")?;
                 return Err(fail(e.to_string()));
             }
-            Err(TryRecvError::Empty) if !wait => return Ok(None),
-            Err(e) => return Err(fail(e.to_string())),
+            Err(e) => return Err(fail(e)),
         }
         let range = oldest.staging.slice(..).get_mapped_range().map_err(|e| fail(e.to_string()))?;
         let words: &[u32] = bytemuck::cast_slice(&range);
