@@ -24,13 +24,18 @@ pub struct Worst {
 /// What twins computed, by kernel, constants and operands: the variants and knobs of a kernel share their cases, and a
 /// twin in f64 takes longer than most of them.
 #[derive(Default)]
-struct Memo {
+pub struct Twins {
     known: HashMap<[u8; 32], Vec<(usize, Values)>>,
     /// Whether it remembers more than the last command: cases are small, the buffers of a network are not.
     keeps: bool,
 }
 
-impl Memo {
+impl Twins {
+    /// None so far; those of every case are kept.
+    pub fn of_cases() -> Twins {
+        Twins { keeps: true, ..Twins::default() }
+    }
+
     /// The buffers that command `index` writes, with what its twin makes of `held`: the words of each of its buffers.
     fn run(&mut self, cpu: &mut cpu::Runner, index: usize, held: &[Option<Vec<u32>>]) -> &[(usize, Values)] {
         let c = &cpu.plan.commands[index];
@@ -74,7 +79,7 @@ impl Memo {
 /// # Errors
 /// The first element beyond its budget or outside its view, with its scope; what the device reports.
 pub fn compare(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool) -> Result<Worst> {
-    compare_commands(runner, loaded, exact, one_sign, &mut Memo::default())
+    compare_commands(runner, loaded, exact, one_sign, &mut Twins::default())
 }
 
 fn compare_commands(
@@ -82,7 +87,7 @@ fn compare_commands(
     loaded: &Loaded,
     exact: bool,
     one_sign: bool,
-    memo: &mut Memo,
+    memo: &mut Twins,
 ) -> Result<Worst> {
     let plan = &loaded.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
@@ -169,7 +174,7 @@ fn compare_result(
     data: &[(String, Vec<u32>)],
     kernel: &'static Kernel,
     case: &Case,
-    memo: &mut Memo,
+    memo: &mut Twins,
 ) -> Result<Worst> {
     let mut target = Target::baseline();
     target.forced = vec![("*".into(), "naive".into())];
@@ -229,14 +234,14 @@ impl Share {
 }
 
 /// What the cases of a kernel share.
-struct Checker {
-    memo: Memo,
+struct Checker<'a> {
+    memo: &'a mut Twins,
     /// The shapes that shaders were to be compiled for so far, numbered.
     shapes: HashMap<String, usize>,
     share: Share,
 }
 
-impl Checker {
+impl Checker<'_> {
     /// Whether the share covers what a plan has compiled for its shape.
     fn covers(&mut self, plan: &Plan) -> bool {
         let by_shape = |c: &&Command| {
@@ -252,15 +257,14 @@ impl Checker {
 }
 
 /// Runs the cases of every variant of a kernel: against the twin, and once more in one submit, which must give the same
-/// bits. The result of a chain is held against the kernel's own twin besides.
+/// bits. The result of a chain is held against the kernel's own twin besides. `twins` may know the cases from before.
 ///
 /// # Errors
 /// What the device reports; a case that cannot be planned.
-pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share) -> Result<Vec<Report>> {
+pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins: &mut Twins) -> Result<Vec<Report>> {
     let cases = (kernel.cases)();
     let mut reports = vec![];
-    let memo = Memo { keeps: true, ..Memo::default() };
-    let mut checker = Checker { memo, shapes: HashMap::new(), share };
+    let mut checker = Checker { memo: twins, shapes: HashMap::new(), share };
     let chains = kernel.chains().map(|c| (c.name, None));
     for (variant, source) in kernel.variants.iter().map(|v| (v.name, Some(v.source))).chain(chains) {
         let mut runner = Runner::new(device.clone());
@@ -290,7 +294,7 @@ fn run_case(
     case: &Case,
     knobs: &Knobs,
     report: &mut Report,
-    checker: &mut Checker,
+    checker: &mut Checker<'_>,
 ) -> Result<bool> {
     let settings: Vec<String> = knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut target = runner.device.target.clone();
@@ -302,7 +306,7 @@ fn run_case(
     if report.variant != "naive" && !checker.covers(&built.plan) {
         return Ok(false);
     }
-    let memo = &mut checker.memo;
+    let memo = &mut *checker.memo;
     let at = format!("\"{}\" {}", case.name, settings.join(" "));
     runner.clear();
     // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
