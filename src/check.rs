@@ -9,8 +9,8 @@ use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::case::Case;
-use crate::kernels::{self, Budget, Kernel, Knobs, Values, Variant};
-use crate::plan::{Command, Plan, Target};
+use crate::kernels::{self, Budget, Kernel, Knobs, Terms, Values, Variant, half_step, nearest_half};
+use crate::plan::{Command, Elem, Plan, Target};
 
 /// The worst element of a comparison that stayed within its budget.
 #[derive(Clone, Debug, Default)]
@@ -24,13 +24,18 @@ pub struct Worst {
 /// What twins computed, by kernel, constants and operands: the variants and knobs of a kernel share their cases, and a
 /// twin in f64 takes longer than most of them.
 #[derive(Default)]
-struct Memo {
+pub struct Twins {
     known: HashMap<[u8; 32], Vec<(usize, Values)>>,
     /// Whether it remembers more than the last command: cases are small, the buffers of a network are not.
     keeps: bool,
 }
 
-impl Memo {
+impl Twins {
+    /// None so far; those of every case are kept.
+    pub fn of_cases() -> Twins {
+        Twins { keeps: true, ..Twins::default() }
+    }
+
     /// The buffers that command `index` writes, with what its twin makes of `held`: the words of each of its buffers.
     fn run(&mut self, cpu: &mut cpu::Runner, index: usize, held: &[Option<Vec<u32>>]) -> &[(usize, Values)] {
         let c = &cpu.plan.commands[index];
@@ -39,7 +44,7 @@ impl Memo {
         key.update(format!("{} {:?}", c.kernel, c.params));
         for a in &c.args {
             let (b, v) = (a.view.buffer.0 as usize, a.view);
-            key.update(format!("{} {}", a.name, v.len));
+            key.update(format!("{} {:?} {}", a.name, a.elem, v.len));
             if a.access.writes() {
                 key.update(format!("{b} {} {}", words(b).len(), v.offset));
             }
@@ -74,7 +79,7 @@ impl Memo {
 /// # Errors
 /// The first element beyond its budget or outside its view, with its scope; what the device reports.
 pub fn compare(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool) -> Result<Worst> {
-    compare_commands(runner, loaded, exact, one_sign, &mut Memo::default())
+    compare_commands(runner, loaded, exact, one_sign, &mut Twins::default())
 }
 
 fn compare_commands(
@@ -82,7 +87,7 @@ fn compare_commands(
     loaded: &Loaded,
     exact: bool,
     one_sign: bool,
-    memo: &mut Memo,
+    memo: &mut Twins,
 ) -> Result<Worst> {
     let plan = &loaded.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
@@ -118,6 +123,11 @@ fn compare_buffer(
     one_sign: bool,
     worst: &mut Worst,
 ) -> Result<()> {
+    let terms = match one_sign {
+        true if c.args.iter().any(|a| a.elem == Elem::F16 && a.access.reads()) => Terms::Alike,
+        true => Terms::OneSign,
+        false => Terms::Mixed,
+    };
     let factor = kernels::find(c.kernel)?.variant(c.variant).map_or(1.0, Variant::error_factor);
     for (e, (&got, &before)) in got.iter().zip(before).enumerate() {
         let owner = c.args.iter().find(|a| {
@@ -141,9 +151,16 @@ fn compare_buffer(
             Values::U(_) => {}
             Values::F(want) => {
                 let value = f64::from(f32::from_bits(got));
-                let tolerance = factor * budget.tolerance(&c.params, want.scale[e], one_sign);
-                // Exact means the nearest f32.
-                let reference = if tolerance == 0.0 { f64::from(want.value[e] as f32) } else { want.value[e] };
+                let computed = factor * budget.tolerance(&c.params, want.scale[e], terms);
+                let (tolerance, reference) = match arg.elem {
+                    // An adapter may round to either neighbour.
+                    Elem::F16 if computed > 0.0 || nearest_half(want.value[e]) != want.value[e] => {
+                        (computed + half_step(want.value[e].abs() + computed), want.value[e])
+                    }
+                    // Exact means the nearest f32.
+                    _ if computed == 0.0 => (0.0, f64::from(want.value[e] as f32)),
+                    _ => (computed, want.value[e]),
+                };
                 let diff = (value - reference).abs();
                 let same = value == reference || (got == before && got == (want.value[e] as f32).to_bits());
                 // NaN is never within; equal infinities and untouched guards pass.
@@ -163,17 +180,19 @@ fn compare_buffer(
 }
 
 /// Compares what the commands of a chain left with the kernel's own twin on the same case.
+#[allow(clippy::too_many_arguments)] // one call, below
 fn compare_result(
     runner: &Runner,
     loaded: &Loaded,
     data: &[(String, Vec<u32>)],
     kernel: &'static Kernel,
     case: &Case,
-    memo: &mut Memo,
+    halves: &[&str],
+    memo: &mut Twins,
 ) -> Result<Worst> {
     let mut target = Target::baseline();
     target.forced = vec![("*".into(), "naive".into())];
-    let plan = case.build(&target)?.plan;
+    let plan = case.build_halves(&target, halves)?.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
     let at = |plan: &Plan, name: &str| plan.find(name).expect("both plans have the buffers of the case").0 as usize;
     let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
@@ -229,14 +248,14 @@ impl Share {
 }
 
 /// What the cases of a kernel share.
-struct Checker {
-    memo: Memo,
+struct Checker<'a> {
+    memo: &'a mut Twins,
     /// The shapes that shaders were to be compiled for so far, numbered.
     shapes: HashMap<String, usize>,
     share: Share,
 }
 
-impl Checker {
+impl Checker<'_> {
     /// Whether the share covers what a plan has compiled for its shape.
     fn covers(&mut self, plan: &Plan) -> bool {
         let by_shape = |c: &&Command| {
@@ -244,25 +263,29 @@ impl Checker {
             variant.is_some_and(Variant::baked)
         };
         let compiled = plan.commands.iter().filter(by_shape);
-        let key: String =
-            compiled.map(|c| format!("{} {} {:?} {:?};", c.kernel, c.variant, c.knobs, c.params)).collect();
+        let key: String = compiled
+            .map(|c| format!("{} {} {:?} {:?} {:?};", c.kernel, c.variant, c.knobs, c.params, c.halves()))
+            .collect();
         let next = self.shapes.len();
         key.is_empty() || *self.shapes.entry(key).or_insert(next) % self.share.of == self.share.number
     }
 }
 
 /// Runs the cases of every variant of a kernel: against the twin, and once more in one submit, which must give the same
-/// bits. The result of a chain is held against the kernel's own twin besides.
+/// bits. The result of a chain is held against the kernel's own twin besides. `twins` may know the cases from before.
 ///
 /// # Errors
 /// What the device reports; a case that cannot be planned.
-pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share) -> Result<Vec<Report>> {
+pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins: &mut Twins) -> Result<Vec<Report>> {
     let cases = (kernel.cases)();
     let mut reports = vec![];
-    let memo = Memo { keeps: true, ..Memo::default() };
-    let mut checker = Checker { memo, shapes: HashMap::new(), share };
-    let chains = kernel.chains().map(|c| (c.name, None));
-    for (variant, source) in kernel.variants.iter().map(|v| (v.name, Some(v.source))).chain(chains) {
+    let mut checker = Checker { memo: twins, shapes: HashMap::new(), share };
+    let chains = kernel.chains().map(|c| (c.name, None, c.maps.to_vec()));
+    // A variant can read any texture as 16-bit floats; maps are what the plainest one takes for such.
+    let known: Vec<&str> = kernel.variants[0].maps().collect();
+    let maps = |v: &Variant| v.maps().filter(|name| known.contains(name)).collect();
+    let variants = kernel.variants.iter().map(|v| (v.name, Some(v.source), maps(v)));
+    for (variant, source, maps) in variants.chain(chains) {
         let mut runner = Runner::new(device.clone());
         let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
         for case in &cases {
@@ -270,40 +293,52 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share) -> Res
                 Some(source) if case.every_knob => Knobs::combinations(source),
                 _ => vec![Knobs::default()],
             };
-            let runs: Vec<bool> = knobs
-                .iter()
-                .map(|knobs| run_case(&mut runner, kernel, source.is_none(), case, knobs, &mut report, &mut checker))
-                .collect::<Result<_>>()?;
-            report.cases += usize::from(runs.contains(&true));
+            let mut run =
+                |way: &Way| run_case(&mut runner, kernel, source.is_none(), case, way, &mut report, &mut checker);
+            let mut ran = false;
+            for knobs in &knobs {
+                ran |= run(&Way { knobs, halves: &[] })?;
+            }
+            if device.target.float16 && !maps.is_empty() {
+                ran |= run(&Way { knobs: &Knobs::default(), halves: &maps })?;
+            }
+            report.cases += usize::from(ran);
         }
         reports.push(report);
     }
     Ok(reports)
 }
 
-/// Runs one case of the variant or chain of a report, with some knobs; false if it cannot run on this adapter or is in
-/// another share.
+/// How a case is run.
+struct Way<'a> {
+    knobs: &'a Knobs,
+    /// Arrays that hold 16-bit floats.
+    halves: &'a [&'static str],
+}
+
+/// Runs one case of the variant or chain of a report in a way; false if it cannot run on this adapter or is in another share.
 fn run_case(
     runner: &mut Runner,
     kernel: &'static Kernel,
     chain: bool,
     case: &Case,
-    knobs: &Knobs,
+    way: &Way,
     report: &mut Report,
-    checker: &mut Checker,
+    checker: &mut Checker<'_>,
 ) -> Result<bool> {
-    let settings: Vec<String> = knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let settings: Vec<String> = way.knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut target = runner.device.target.clone();
     target.forced = vec![(kernel.name.into(), format!("{}:{}", report.variant, settings.join(",")))];
-    let built = match case.build(&target) {
+    let built = match case.build_halves(&target, way.halves) {
         Err(Error::Unsupported { .. }) => return Ok(false),
         other => other?,
     };
     if report.variant != "naive" && !checker.covers(&built.plan) {
         return Ok(false);
     }
-    let memo = &mut checker.memo;
-    let at = format!("\"{}\" {}", case.name, settings.join(" "));
+    let memo = &mut *checker.memo;
+    let halves: String = way.halves.iter().map(|name| format!(" {name}=f16")).collect();
+    let at = format!("\"{}\" {}{halves}", case.name, settings.join(" "));
     runner.clear();
     // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
     let load = |runner: &mut Runner| -> Result<Loaded> {
@@ -321,7 +356,7 @@ fn run_case(
         Err(e) => report.failures.push(format!("{}: {e}", at.trim())),
     }
     if chain {
-        match compare_result(runner, &loaded, &built.data, kernel, case, memo) {
+        match compare_result(runner, &loaded, &built.data, kernel, case, way.halves, memo) {
             Ok(w) if w.share > report.worst.share => report.worst = w,
             Ok(_) => {}
             Err(e) => report.failures.push(format!("{}, as a whole: {e}", at.trim())),

@@ -2,11 +2,10 @@
 //! cotangent: a plain sum would test nothing for batch norm and softmax. Inputs keep away from kinks.
 
 use weightproof::cpu::Runner;
-use weightproof::error::Result;
 use weightproof::kernels::case::Fill;
 use weightproof::kernels::conv2d::fused;
 use weightproof::kernels::{
-    add, avgpool, batchnorm, bias, conv2d, dropout, maxpool, norm_relu, relu, softmax_ce, square_hinge,
+    Kernel, add, avgpool, batchnorm, bias, conv2d, dropout, loss, maxpool, norm_relu, relu, softmax_ce, square_hinge,
 };
 use weightproof::plan::{Builder, Elem, Role, Step, Target, View};
 
@@ -381,26 +380,25 @@ fn dropout_draws_the_mask_of_the_forward_pass_again() {
     l.check_layer(&[("x", "dx")]);
 }
 
-type Record = fn(&mut Builder, &str, usize, usize, View, View, View, View) -> Result<()>;
-
 /// A loss over 6 samples of 5 classes, of which 4 are valid.
-fn loss(record: Record, logits: Vec<f64>) {
+fn check_loss(kernel: &'static Kernel, logits: Vec<f64>) {
     let (n, classes) = (6, 5);
     let mut l = Layer { labels: Some(vec![0, 3, 4, 1, 2, 2]), valid: 4, ..Layer::new() };
-    let o = l.with("logits", &[n, classes], logits);
+    let logits = l.with("logits", &[n, classes], logits);
     let labels = l.b.buffer("labels", Elem::U32, &[n], Role::Input);
-    let (d, rows) = (l.output("dlogits", &[n, classes]), l.output("rows", &[n, 3]));
-    record(&mut l.b, "loss", n, classes, o, labels, d, rows).unwrap();
+    let (dlogits, rows) = (l.output("dlogits", &[n, classes]), l.output("rows", &[n, 3]));
+    let arrays = loss::Arrays { logits, labels, dlogits, rows };
+    loss::record(&mut l.b, "loss", kernel, [n, classes], &arrays).unwrap();
     l.check(&[("logits", "dlogits")], |r| r.read("rows").iter().step_by(3).sum());
 }
 
 #[test]
 fn the_squared_hinge_gives_the_gradient_of_its_mean_over_valid_samples() {
     let logits = uniform("logits", 30).into_iter().map(|v| 2.0 * v).collect();
-    loss(square_hinge::record, avoiding(avoiding(logits, 1.0), -1.0));
+    check_loss(&square_hinge::FORWARD_BACKWARD, avoiding(avoiding(logits, 1.0), -1.0));
 }
 
 #[test]
 fn the_softmax_cross_entropy_gives_the_gradient_of_its_mean_over_valid_samples() {
-    loss(softmax_ce::record, uniform("logits", 30).into_iter().map(|v| 3.0 * v).collect());
+    check_loss(&softmax_ce::FORWARD_BACKWARD, uniform("logits", 30).into_iter().map(|v| 3.0 * v).collect());
 }

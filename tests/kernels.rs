@@ -2,46 +2,67 @@
 //!
 //! `WEIGHTPROOF_KERNEL=conv2d` selects kernels by a part of the name, `WEIGHTPROOF_DEVICE` the adapter. A driver on the CPU
 //! takes minutes to compile all shaders twice: there the shapes that a shader is compiled for are checked in one of the
-//! two modes, by turns, unless `WEIGHTPROOF_SHAPES=all`. `weightproof check` runs them all as shipped.
+//! two modes, by turns, unless `WEIGHTPROOF_SHAPES=all`; `WEIGHTPROOF_SHAPES=shipped` leaves the checked shaders out.
 
 mod common;
 
+use std::cmp::Reverse;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
 use sha2::{Digest, Sha256};
-use weightproof::check::{Share, check};
-use weightproof::kernels::{self, Budget, KERNELS, relu, texels};
+use weightproof::check::{Share, Twins, check};
+use weightproof::kernels::{self, Budget, KERNELS, Kernel, relu, texels};
 use weightproof::plan::{AdapterClass, Builder, Elem, Role, TEXELS_PER_ROW};
 
-fn run_all(checked: bool) {
-    let device = common::device(checked);
-    eprintln!("adapter: {}", device.info);
-    let all = std::env::var("WEIGHTPROOF_SHAPES").is_ok_and(|shapes| shapes == "all");
-    let by_turns = device.target.class == AdapterClass::Software && !all;
-    let share = if by_turns { Share { number: usize::from(checked), of: 2 } } else { Share::WHOLE };
-    let only = std::env::var("WEIGHTPROOF_KERNEL").unwrap_or_default();
+/// What one kernel comes to in each mode, with checked shaders or as shipped; all are held against the same twins.
+fn failures_of(kernel: &'static Kernel, modes: &[bool], by_turns: bool) -> Vec<String> {
+    let mut twins = Twins::of_cases();
     let mut failures = vec![];
-    for kernel in KERNELS.iter().filter(|k| k.name.contains(&only)) {
-        for r in check(&device, kernel, share).unwrap_or_else(|e| panic!("{}: {e}", kernel.name)) {
+    for &checked in modes {
+        let device = common::device(checked);
+        let share = if by_turns { Share { number: usize::from(checked), of: 2 } } else { Share::WHOLE };
+        let mode = if checked { "checked" } else { "as shipped" };
+        for r in check(&device, kernel, share, &mut twins).unwrap_or_else(|e| panic!("{}: {e}", kernel.name)) {
             eprintln!(
-                "{:<28} {:<10} {:>3} cases, worst {:.2} of its budget",
+                "{:<28} {:<10} {mode:<10} {:>3} cases, worst {:.2} of its budget",
                 r.kernel, r.variant, r.cases, r.worst.share
             );
-            failures.extend(r.failures.iter().map(|f| format!("{} {} {f}", r.kernel, r.variant)));
+            failures.extend(r.failures.iter().map(|f| format!("{} {} {mode} {f}", r.kernel, r.variant)));
             if r.variant == "naive" && r.cases != (kernel.cases)().len() {
                 failures.push(format!("{} naive ran {} cases only", r.kernel, r.cases));
             }
         }
     }
+    failures
+}
+
+#[test]
+fn every_variant_agrees_with_its_twin_within_budget() {
+    let device = common::device(false);
+    eprintln!("adapter: {}", device.info);
+    let shapes = std::env::var("WEIGHTPROOF_SHAPES").unwrap_or_default();
+    let by_turns = device.target.class == AdapterClass::Software && shapes.is_empty();
+    let modes: &[bool] = match shapes.as_str() {
+        "" | "all" => &[true, false],
+        "shipped" => &[false],
+        other => panic!("WEIGHTPROOF_SHAPES is {other:?}; it may be all or shipped"),
+    };
+    let only = std::env::var("WEIGHTPROOF_KERNEL").unwrap_or_default();
+    let mut chosen: Vec<&'static Kernel> = KERNELS.iter().copied().filter(|k| k.name.contains(&only)).collect();
+    // What takes long is begun first.
+    chosen.sort_by_key(|k| Reverse((k.cases)().len() * k.variants.len()));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let take = || chosen.get(next.fetch_add(1, Ordering::Relaxed));
+        std::iter::from_fn(take).flat_map(|kernel| failures_of(kernel, modes, by_turns)).collect::<Vec<_>>()
+    };
+    let failures: Vec<String> = thread::scope(|s| {
+        let threads: Vec<_> =
+            (0..thread::available_parallelism().map_or(1, usize::from)).map(|_| s.spawn(work)).collect();
+        threads.into_iter().flat_map(|t| t.join().expect("a kernel could not be checked: see above")).collect()
+    });
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
-}
-
-#[test]
-fn every_variant_agrees_with_its_twin_within_budget_with_checked_shaders() {
-    run_all(true);
-}
-
-#[test]
-fn every_variant_agrees_with_its_twin_within_budget_as_shipped() {
-    run_all(false);
 }
 
 /// Random draws and exact kernels must give the same bits on every driver. This makes a digest of all buffers after each

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use weightproof::kernels::COMMON;
-use weightproof::kernels::conv2d::PARTS;
+use weightproof::kernels::parts::PARTS;
 
 /// `(module, the modules it may name)`: one row per file or folder of `src/`, from the bottom up. A row names rows above
 /// it only, so there are no cycles. Tests inside a module obey its row.

@@ -5,15 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use weightproof::error::Error;
-use weightproof::gpu::compose::compose;
+use weightproof::gpu::compose::{Settings, compose};
 use weightproof::gpu::reflect::{Reflected, reflect};
-use weightproof::kernels::conv2d::PARTS;
+use weightproof::kernels::parts::PARTS;
 use weightproof::kernels::{COMMON, KERNELS, Kernel, Knobs, Variant, texels, tuning};
 use weightproof::plan::{AdapterClass, Target};
 
-fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)]) -> Result<Reflected, String> {
-    let composed = compose(variant.file, variant.source, knobs, None)?;
-    reflect(kernel, variant, &composed).map_err(|e| format!("{} {}, knobs {knobs:?}: {e}", kernel.name, variant.name))
+fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)], halves: &[&str]) -> Result<Reflected, String> {
+    let composed = compose(variant.file, variant.source, &Settings { knobs, halves, params: None })?;
+    reflect(kernel, variant, &composed)
+        .map_err(|e| format!("{} {}, knobs {knobs:?}, f16 {halves:?}: {e}", kernel.name, variant.name))
+}
+
+/// Which arguments of a variant may be 16-bit floats at a time: none, each alone, all.
+fn halves(variant: &Variant) -> Vec<Vec<&'static str>> {
+    let all: Vec<&str> = variant.maps().collect();
+    let mut sets: Vec<Vec<&str>> = std::iter::once(vec![]).chain(all.iter().map(|name| vec![*name])).collect();
+    if all.len() > 1 {
+        sets.push(all);
+    }
+    sets
 }
 
 /// Files under `shaders/` with this extension, as paths relative to it.
@@ -40,7 +51,7 @@ fn every_variant_composes_validates_and_binds_by_name_with_every_value_of_every_
     let mut bad = vec![];
     for kernel in KERNELS {
         for variant in kernel.variants {
-            bad.extend(load(kernel, variant, &[]).err());
+            bad.extend(halves(variant).iter().filter_map(|halves| load(kernel, variant, &[], halves).err()));
             for (name, default, allowed) in
                 Knobs::declared(variant.source).into_iter().chain(Knobs::subgroup(variant.source))
             {
@@ -48,7 +59,7 @@ fn every_variant_composes_validates_and_binds_by_name_with_every_value_of_every_
                     bad.push(format!("{}: the default {default} of {name} is not among {allowed:?}", variant.file));
                 }
                 for value in allowed {
-                    bad.extend(load(kernel, variant, &[(name.clone(), value)]).err());
+                    bad.extend(load(kernel, variant, &[(name.clone(), value)], &[]).err());
                 }
             }
         }
@@ -62,10 +73,12 @@ fn every_variant_composes_validates_and_binds_by_name_with_every_value_of_every_
 fn every_variant_becomes_spirv_with_every_combination_of_knobs() {
     for kernel in KERNELS {
         for variant in kernel.variants {
-            for knobs in Knobs::combinations(variant.source) {
-                let at = format!("{} {} {knobs:?}", kernel.name, variant.name);
-                let composed =
-                    compose(variant.file, variant.source, &knobs.0, None).unwrap_or_else(|e| panic!("{at}: {e}"));
+            let knobs = Knobs::combinations(variant.source);
+            let mixed = halves(variant).into_iter().skip(1).map(|halves| (Knobs::default(), halves));
+            for (knobs, halves) in knobs.into_iter().map(|k| (k, vec![])).chain(mixed) {
+                let at = format!("{} {} {knobs:?} f16 {halves:?}", kernel.name, variant.name);
+                let settings = Settings { knobs: &knobs.0, halves: &halves, params: None };
+                let composed = compose(variant.file, variant.source, &settings).unwrap_or_else(|e| panic!("{at}: {e}"));
                 let module = naga::front::wgsl::parse_str(&composed.text).unwrap_or_else(|e| panic!("{at}: {e}"));
                 let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
                 let info = naga::valid::Validator::new(flags, all).validate(&module);
@@ -94,7 +107,7 @@ fn files_are_called_after_kernel_and_variant_and_none_lies_unused() {
 #[test]
 fn every_common_piece_parses_on_its_own_and_binds_nothing() {
     for (path, text) in COMMON {
-        let composed = compose(path, text, &[], None).unwrap_or_else(|e| panic!("{e}"));
+        let composed = compose(path, text, &Settings::default()).unwrap_or_else(|e| panic!("{e}"));
         if let Err(e) = naga::front::wgsl::parse_str(&composed.text) {
             panic!("{path}: {}", e.emit_to_string(&composed.text));
         }
@@ -161,9 +174,10 @@ fn the_host_gives_a_value_for_every_constant_of_every_variant_and_no_other() {
                     ran += usize::from(c.kernel == kernel.name && c.variant == variant.name);
                     let shader = shaders
                         .entry((c.kernel, c.variant))
-                        .or_insert_with(|| load(k, v, &[]).unwrap_or_else(|e| panic!("{e}")));
+                        .or_insert_with(|| load(k, v, &[], &[]).unwrap_or_else(|e| panic!("{e}")));
                     if v.baked() {
-                        let baked = compose(v.file, v.source, &c.knobs, Some(&c.params));
+                        let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params) };
+                        let baked = compose(v.file, v.source, &settings);
                         if let Err(e) = baked.and_then(|composed| reflect(k, v, &composed)) {
                             bad.insert(format!("{} {}, baked: {e}", c.kernel, c.variant));
                         }

@@ -12,7 +12,7 @@ use weightproof::kernels::conv2d::fused;
 use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{projections, relu};
 use weightproof::model::Network;
-use weightproof::plan::{AdapterClass, Builder, Command, Elem, Role, Step, Target};
+use weightproof::plan::{AdapterClass, Builder, Command, Elem, Plan, Role, Row, Step, Target};
 use weightproof::train::schedule;
 
 fn reference() -> Value {
@@ -288,6 +288,42 @@ fn fused_convolutions_train_as_the_single_layers_do() {
             assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} fused, {b} not");
         }
     }
+}
+
+/// A step on a GPU whose user chose Winograd's algorithm: all passes of every convolution but the first, with moments and
+/// normalisation in its transforms. It differs from the direct form by roundings.
+#[test]
+fn convolutions_by_winograd_on_a_gpu_train_as_the_direct_ones_do() {
+    let (network, rows) = (small::by_winograd(), small::winograd_rows());
+    let device = common::device(false);
+    let step = |rows: &[Row]| {
+        let mut runner = Runner::new(device.clone());
+        let target = Target { rows: rows.to_vec(), ..as_gpu(device.target.clone()) };
+        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
+        let (images, labels, _) = small_inputs(&small::network("sign"));
+        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
+        runner.write("label", &labels).unwrap();
+        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
+        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
+        let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
+        runner.run(&maxima, &step_block(0)).unwrap();
+        runner.write("step", &step_block(0).words()).unwrap();
+        runner.run_commands(&loaded, 0..loaded.plan.commands.len()).unwrap();
+        let grad = runner.read_buffer(&loaded, loaded.plan.find("grad").unwrap().0 as usize).unwrap();
+        (loaded.plan, grad, runner.read("metrics", 4).unwrap())
+    };
+    let (direct, a, loss) = step(&[]);
+    let (plan, b, own) = step(&rows);
+    let of = |plan: &Plan, kernel: &str| plan.commands.iter().filter(|c| c.kernel == kernel).count();
+    // Two convolutions normalise; one of them leaves moments.
+    let kernels =
+        ["products", "output", "output_statistics", "input", "input_normalised", "grad_products", "grad_filter"];
+    assert_eq!(kernels.map(|k| of(&plan, &format!("winograd.{k}"))), [4, 3, 1, 2, 4, 2, 2]);
+    assert_eq!(kernels.map(|k| of(&direct, &format!("winograd.{k}"))), [0; 7]);
+    let size = floats(&a).iter().fold(0.0, |m: f32, v| m.max(v.abs()));
+    let off = floats(&a).iter().zip(floats(&b)).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs()));
+    assert!(off <= 2e-5 * size, "gradients differ by {off}, the largest is {size}");
+    assert!((floats(&loss)[0] - floats(&own)[0]).abs() <= 1e-5 * floats(&loss)[0]);
 }
 
 #[test]

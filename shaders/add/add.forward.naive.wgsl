@@ -3,16 +3,19 @@
 // Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { len: u32 }
+alias A = f32; // map a
+alias B = f32; // map b
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<A>;
+@group(0) @binding(2) var<storage, read> b: array<B>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   if i < params.len {
-    y[i] = a[i] + b[i];
+    y[i] = Y(f32(a[i]) + f32(b[i]));
   }
 }

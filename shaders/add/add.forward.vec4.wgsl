@@ -3,16 +3,19 @@
 // Grid: ceil(len / 256) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { len: u32 }
+alias A = f32; // map a
+alias B = f32; // map b
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> a: array<vec4<A>>;
+@group(0) @binding(2) var<storage, read> b: array<vec4<B>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   if i < params.len / 4u {
-    y[i] = a[i] + b[i];
+    y[i] = vec4<Y>(vec4<f32>(a[i]) + vec4<f32>(b[i]));
   }
 }

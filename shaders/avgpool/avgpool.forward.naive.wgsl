@@ -3,9 +3,11 @@
 // Grid: ceil(n oh ow c / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/pool.wgsl
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -23,8 +25,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = 0.0;
   for (var iy = part.x; iy < part.z; iy++) {
     for (var ix = part.y; ix < part.w; ix++) {
-      sum += x[((n * params.h + iy) * params.w + ix) * params.c + channel];
+      sum += f32(x[((n * params.h + iy) * params.w + ix) * params.c + channel]);
     }
   }
-  y[i] = sum / pool_count(params, oy, ox);
+  y[i] = Y(sum / pool_count(params, oy, ox));
 }

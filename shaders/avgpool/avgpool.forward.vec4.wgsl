@@ -3,9 +3,11 @@
 // Grid: ceil(n oh ow c / 256) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/pool.wgsl
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -24,8 +26,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = vec4<f32>(0.0);
   for (var iy = part.x; iy < part.z; iy++) {
     for (var ix = part.y; ix < part.w; ix++) {
-      sum += x[((n * params.h + iy) * params.w + ix) * quads + channel];
+      sum += vec4<f32>(x[((n * params.h + iy) * params.w + ix) * quads + channel]);
     }
   }
-  y[i] = sum / pool_count(params, oy, ox);
+  y[i] = vec4<Y>(sum / pool_count(params, oy, ox));
 }

@@ -4,8 +4,9 @@
 // Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, total: u32, eps: f32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> variance: array<f32>;
@@ -27,5 +28,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let scale = gamma[channel] * inv_std;
   let offset = dbeta[channel] / f32(params.total);
   let slope = inv_std * dgamma[channel] / f32(params.total);
-  dx[i] = scale * (dy[i] - offset - (x[i] - middle) * slope);
+  dx[i] = scale * (dy[i] - offset - (f32(x[i]) - middle) * slope);
 }

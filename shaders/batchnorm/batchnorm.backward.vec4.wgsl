@@ -7,8 +7,9 @@
 // include common/grid.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32, total: u32, eps: f32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> variance: array<vec4<f32>>;
@@ -33,6 +34,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let offset = dbeta[channel] / f32(params.total);
   let slope = inv_std * dgamma[channel] / f32(params.total);
   for (var k = i; k < params.rows * quads; k += stride) {
-    dx[k] = scale * (dy[k] - offset - (x[k] - middle) * slope);
+    dx[k] = scale * (dy[k] - offset - (vec4<f32>(x[k]) - middle) * slope);
   }
 }

@@ -3,26 +3,12 @@
 // A workgroup owns 32 channels: 8 lanes side by side take four channels each, 32 rows of lanes take every 32nd block;
 // their sums are halved in workgroup memory. Grid: ceil(c / 32) workgroups.
 // include common/grid.wgsl
+// include common/add_rows.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partial: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> mean: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> variance: array<vec4<f32>>;
-
-var<workgroup> part: array<vec4<f32>, 256>;
-var<workgroup> other: array<vec4<f32>, 256>;
-
-// Adds the 32 rows of part and of other into their first rows, halving: a fixed order.
-fn add_rows(lane: u32) {
-  for (var half = 128u; half >= 8u; half /= 2u) {
-    workgroupBarrier();
-    if lane < half {
-      part[lane] += part[lane + half];
-      other[lane] += other[lane + half];
-    }
-  }
-  workgroupBarrier();
-}
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,

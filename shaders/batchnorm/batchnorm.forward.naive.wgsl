@@ -3,13 +3,15 @@
 // Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, eps: f32 }
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> variance: array<f32>;
 @group(0) @binding(4) var<storage, read> gamma: array<f32>;
 @group(0) @binding(5) var<storage, read> beta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -22,5 +24,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let middle = mean[channel];
   let scale = gamma[channel] * inverseSqrt(variance[channel] + params.eps);
   let shift = beta[channel];
-  y[i] = fma(x[i] - middle, scale, shift);
+  y[i] = Y(fma(f32(x[i]) - middle, scale, shift));
 }

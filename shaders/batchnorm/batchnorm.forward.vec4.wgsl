@@ -6,13 +6,15 @@
 // include common/grid.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32, eps: f32 }
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> mean: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> variance: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> gamma: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read> beta: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -28,6 +30,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let scale = gamma[channel] * inverseSqrt(variance[channel] + params.eps);
   let shift = beta[channel];
   for (var k = i; k < params.rows * quads; k += stride) {
-    y[k] = fma(x[k] - middle, scale, shift);
+    y[k] = vec4<Y>(fma(vec4<f32>(x[k]) - middle, scale, shift));
   }
 }

@@ -4,8 +4,9 @@
 // One invocation owns one channel of one block. Grid: ceil(blocks c / 64) workgroups, in rows.
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, block: u32, eps: f32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> variance: array<f32>;
@@ -27,7 +28,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = 0.0;
   for (var r = first; r < last; r++) {
     let g = dy[r * params.c + channel];
-    products = fma(g, x[r * params.c + channel] - middle, products);
+    products = fma(g, f32(x[r * params.c + channel]) - middle, products);
     sum += g;
   }
   partial[2u * b * params.c + channel] = products * inverseSqrt(variance[channel] + params.eps);

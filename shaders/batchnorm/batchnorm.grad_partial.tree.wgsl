@@ -3,28 +3,15 @@
 // A workgroup owns 32 channels of one block: 8 lanes side by side take four channels each, 32 rows of lanes take every
 // 32nd row; their sums are halved in workgroup memory. Grid: blocks ceil(c / 32) workgroups, in rows.
 // include common/grid.wgsl
+// include common/add_rows.wgsl
 struct Params { rows: u32, c: u32, block: u32, eps: f32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> variance: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> partial: array<vec4<f32>>;
-
-var<workgroup> part: array<vec4<f32>, 256>;
-var<workgroup> other: array<vec4<f32>, 256>;
-
-// Adds the 32 rows of part and of other into their first rows, halving: a fixed order.
-fn add_rows(lane: u32) {
-  for (var half = 128u; half >= 8u; half /= 2u) {
-    workgroupBarrier();
-    if lane < half {
-      part[lane] += part[lane + half];
-      other[lane] += other[lane + half];
-    }
-  }
-  workgroupBarrier();
-}
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -45,7 +32,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = vec4<f32>(0.0);
   for (var r = first + row; r < last && inside; r += 32u) {
     let g = dy[r * quads + channel];
-    products = fma(g, x[r * quads + channel] - middle, products);
+    products = fma(g, vec4<f32>(x[r * quads + channel]) - middle, products);
     sum += g;
   }
   part[lane] = products;

@@ -3,8 +3,9 @@
 // Grid: ceil(blocks c / 256) workgroups, in rows.
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, block: u32, eps: f32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> mean: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> variance: array<vec4<f32>>;
@@ -27,7 +28,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = vec4<f32>(0.0);
   for (var r = first; r < last; r++) {
     let g = dy[r * quads + channel];
-    products = fma(g, x[r * quads + channel] - middle, products);
+    products = fma(g, vec4<f32>(x[r * quads + channel]) - middle, products);
     sum += g;
   }
   partial[2u * b * quads + channel] = products * inverseSqrt(variance[channel] + params.eps);

@@ -4,8 +4,9 @@
 // partial: [blocks, 2, c]. One invocation owns one channel of one block. Grid: ceil(blocks c / 64) workgroups, in rows.
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read_write> partial: array<f32>;
 
 @compute @workgroup_size(64)
@@ -22,13 +23,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let n = f32(last - first);
   var sum = 0.0;
   for (var r = first; r < last; r++) {
-    sum += x[r * params.c + channel];
+    sum += f32(x[r * params.c + channel]);
   }
   let mean = sum / n;
   var off = 0.0;
   var squares = 0.0;
   for (var r = first; r < last; r++) {
-    let d = x[r * params.c + channel] - mean;
+    let d = f32(x[r * params.c + channel]) - mean;
     off += d;
     squares = fma(d, d, squares);
   }

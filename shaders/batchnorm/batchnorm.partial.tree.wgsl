@@ -3,25 +3,12 @@
 // A workgroup owns 32 channels of one block: 8 lanes side by side take four channels each, 32 rows of lanes take every
 // 32nd row; their sums are halved in workgroup memory. Grid: blocks ceil(c / 32) workgroups, in rows.
 // include common/grid.wgsl
+// include common/add_rows.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4<f32>>;
-
-var<workgroup> part: array<vec4<f32>, 256>;
-var<workgroup> other: array<vec4<f32>, 256>;
-
-// Adds the 32 rows of part and of other into their first rows, halving: a fixed order.
-fn add_rows(lane: u32) {
-  for (var half = 128u; half >= 8u; half /= 2u) {
-    workgroupBarrier();
-    if lane < half {
-      part[lane] += part[lane + half];
-      other[lane] += other[lane + half];
-    }
-  }
-  workgroupBarrier();
-}
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -37,7 +24,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let n = f32(last - first);
   var sum = vec4<f32>(0.0);
   for (var r = first + row; r < last && inside; r += 32u) {
-    sum += x[r * quads + channel];
+    sum += vec4<f32>(x[r * quads + channel]);
   }
   part[lane] = sum;
   add_rows(lane);
@@ -46,7 +33,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var off = vec4<f32>(0.0);
   var squares = vec4<f32>(0.0);
   for (var r = first + row; r < last && inside; r += 32u) {
-    let d = x[r * quads + channel] - mean;
+    let d = vec4<f32>(x[r * quads + channel]) - mean;
     off += d;
     squares = fma(d, d, squares);
   }

@@ -3,8 +3,9 @@
 // Grid: ceil(blocks c / 256) workgroups, in rows.
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
@@ -22,13 +23,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let n = f32(last - first);
   var sum = vec4<f32>(0.0);
   for (var r = first; r < last; r++) {
-    sum += x[r * quads + channel];
+    sum += vec4<f32>(x[r * quads + channel]);
   }
   let mean = sum / n;
   var off = vec4<f32>(0.0);
   var squares = vec4<f32>(0.0);
   for (var r = first; r < last; r++) {
-    let d = x[r * quads + channel] - mean;
+    let d = vec4<f32>(x[r * quads + channel]) - mean;
     off += d;
     squares = fma(d, d, squares);
   }

@@ -3,16 +3,17 @@
 // Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { len: u32, c: u32, relu: u32 }
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> bias: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   if i < params.len {
-    let sum = y[i] + bias[i % params.c];
-    y[i] = select(sum, 0.0, params.relu != 0u && sum < 0.0);
+    let sum = f32(y[i]) + bias[i % params.c];
+    y[i] = Y(select(sum, 0.0, params.relu != 0u && sum < 0.0));
   }
 }

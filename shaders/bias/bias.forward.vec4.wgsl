@@ -5,9 +5,10 @@
 // include common/grid.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { len: u32, c: u32, relu: u32 }
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -21,7 +22,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let shift = bias[i % quads];
   let cut = vec4<bool>(params.relu != 0u);
   for (var k = i; k < params.len / 4u; k += stride) {
-    let sum = y[k] + shift;
-    y[k] = select(sum, vec4<f32>(0.0), cut & (sum < vec4<f32>(0.0)));
+    let sum = vec4<f32>(y[k]) + shift;
+    y[k] = vec4<Y>(select(sum, vec4<f32>(0.0), cut & (sum < vec4<f32>(0.0))));
   }
 }

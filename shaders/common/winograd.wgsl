@@ -25,6 +25,8 @@
 // u: [ceil(c_out / 16), 24, c_in / 4, 16, 4], from the weights. What lies beyond the last tile or column is zero.
 // Of the 24 places the column counts fastest.
 
+// include common/fifteenth.wgsl
+
 // Of the convolution that is computed: x [n, h, w, c_in], y [n, oh, ow, c_out], stride 1, pads above and to the left.
 // `flip`: the weights, [3, 3, c_out, c_in] then, are turned by 180 degrees: the gradient with respect to an input.
 struct Params {
@@ -32,13 +34,6 @@ struct Params {
   oh: u32, ow: u32, c_out: u32,
   pad_h: u32, pad_w: u32,
   flip: u32,
-}
-
-// sum / 15; a multiple of 15 gives an integer, on devices too whose division is not rounded correctly. `fifteen` must not be
-// known to the compiler: some turn a chain of operations with constants into one, and its rounding is another.
-fn fifteenth(sum: f32, fifteen: f32) -> f32 {
-  let near = sum / fifteen;
-  return near + fma(-near, fifteen, sum) / fifteen;
 }
 
 // Image, and row and column of a tile within it, in units of tiles.

@@ -1,5 +1,5 @@
-// As tiled, by matrices of f16 with sums in f32 (precision "f16"): x and w are rounded to f16 on their way to workgroup
-// memory, everything else stays f32. Needs 16 x 16 x 16 matrices and subgroups of 32.
+// As tiled, by matrices of f16 with sums in f32 (precision "f16"): w, and x where it is no map of f16 already, are rounded to
+// f16 on their way to workgroup memory; y is rounded where it is one. Needs 16 x 16 x 16 matrices and subgroups of 32.
 // A workgroup owns TILE_M pixels x TILE_N output channels, a subgroup TILE_M / 2 x 32 of them, in 2 x 2 or 4 x 2 matrices.
 // Stages of 32 (ky, kx, ci) pass through workgroup memory; the next stage is loaded into registers before the products of
 // this one. Rows are 16 bytes longer than their content, so that eight rows of a matrix lie in different banks.
@@ -15,9 +15,11 @@ enable wgpu_cooperative_matrix;
 // include conv2d/inputs_plain.wgsl
 // include conv2d/leave_matrices.wgsl
 // include conv2d/forward_coop.wgsl
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+alias X = f32; // map x
+alias Y = f32; // map y
+@group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 @group(0) @binding(3) var<uniform> params: Params; // baked
 
 const TILE_M: u32 = 64u; // knob 64 128

@@ -3,42 +3,15 @@
 // four-wide products.
 // Grid: x = ceil(c_out / 32), y and z = ceil(pixels / (4 LANES)) in rows of at most 32,768.
 // include common/exchange.wgsl
-// include common/texels.wgsl
-// include common/conv2d.wgsl
-// include common/origin.wgsl
+// include conv2d/read_taps.wgsl
+// include conv2d/put_outputs.wgsl
+// include conv2d/put_rows.wgsl
 const LANES: u32 = 8u; // subgroup 8 16
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
-
-// Channels c .. c + 3 of the input that tap (ky, kx) of a pixel reads; zeros outside the image.
-fn load(p: Pixel, ky: u32, kx: u32, c: u32) -> vec4<f32> {
-  let inside = p.y + ky < params.h && p.x + kx < params.w;
-  let at = ((p.n * params.h + p.y + ky) * params.w + p.x + kx) * params.c_in + c;
-  return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at / 4u, inside))), inside);
-}
-
-fn weight(ky: u32, kx: u32, c: u32, own: u32) -> vec4<f32> {
-  return textureLoad(w, texel(((ky * params.kw + kx) * params.c_in + c) * (params.c_out / 4u) + own));
-}
-
-fn put(pixel: u32, column: u32, value: vec4<f32>) {
-  if pixel < params.n * params.oh * params.ow && column < params.c_out / 4u {
-    y[pixel * (params.c_out / 4u) + column] = value;
-  }
-}
-
-fn put_all(pixel: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
-  put(pixel + (lane ^ 0u), column, (*acc)[0]);
-  put(pixel + (lane ^ 1u), column, (*acc)[1]);
-  put(pixel + (lane ^ 2u), column, (*acc)[2]);
-  put(pixel + (lane ^ 3u), column, (*acc)[3]);
-  put(pixel + (lane ^ 4u), column, (*acc)[4]);
-  put(pixel + (lane ^ 5u), column, (*acc)[5]);
-  put(pixel + (lane ^ 6u), column, (*acc)[6]);
-  put(pixel + (lane ^ 7u), column, (*acc)[7]);
-}
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,

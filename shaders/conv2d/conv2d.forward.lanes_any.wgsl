@@ -1,59 +1,16 @@
-// As lanes, for any number of input channels (the first layer). What the taps of row ky read of a pixel lies side by side in
-// x, kw * c_in values: they are taken four at a time, wherever in a texel they begin.
+// As lanes, for any number of input channels (the first layer): the sum runs over what a row of taps reads, four values at a
+// time, whatever tap they belong to.
 // Grid: as lanes.
 // include common/exchange.wgsl
-// include common/texels.wgsl
-// include common/conv2d.wgsl
-// include common/origin.wgsl
+// include conv2d/read_runs.wgsl
+// include conv2d/put_outputs.wgsl
+// include conv2d/put_rows.wgsl
 const LANES: u32 = 8u; // subgroup 8 16
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
-
-fn value(texel_of: i32) -> vec4<f32> {
-  let last = params.n * params.h * params.w * params.c_in / 4u - 1u;
-  return textureLoad(x, texel(u32(clamp(texel_of, 0, i32(last)))));
-}
-
-// Values 4 t .. 4 t + 3 of what the taps of row ky read of a pixel; zeros outside the image and beyond the last.
-fn load(p: Pixel, ky: u32, t: u32) -> vec4<f32> {
-  // Negative before the first image.
-  let first = i32(((p.n * params.h + p.y + ky) * params.w + p.x) * params.c_in + 4u * t);
-  let low = value(first >> 2u);
-  let high = value((first >> 2u) + 1);
-  let odd = (first & 1) != 0;
-  let low_odd = select(low, vec4<f32>(low.yzw, high.x), odd);
-  let high_odd = select(high.xy, high.yz, odd);
-  let all = select(low_odd, vec4<f32>(low_odd.zw, high_odd), (first & 2) != 0);
-  let e = vec4<u32>(4u * t) + vec4<u32>(0u, 1u, 2u, 3u);
-  let column = vec4<u32>(p.x) + e / params.c_in;
-  let inside = (column < vec4<u32>(params.w)) & vec4<bool>(p.y + ky < params.h);
-  return select(vec4<f32>(0.0), all, inside & (e < vec4<u32>(params.kw * params.c_in)));
-}
-
-// The lane's four columns of value e of row ky of the taps, or of the last.
-fn weight(ky: u32, e: u32, own: u32) -> vec4<f32> {
-  let run = params.kw * params.c_in;
-  return textureLoad(w, texel((ky * run + min(e, run - 1u)) * (params.c_out / 4u) + own));
-}
-
-fn put(pixel: u32, column: u32, value: vec4<f32>) {
-  if pixel < params.n * params.oh * params.ow && column < params.c_out / 4u {
-    y[pixel * (params.c_out / 4u) + column] = value;
-  }
-}
-
-fn put_all(pixel: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
-  put(pixel + (lane ^ 0u), column, (*acc)[0]);
-  put(pixel + (lane ^ 1u), column, (*acc)[1]);
-  put(pixel + (lane ^ 2u), column, (*acc)[2]);
-  put(pixel + (lane ^ 3u), column, (*acc)[3]);
-  put(pixel + (lane ^ 4u), column, (*acc)[4]);
-  put(pixel + (lane ^ 5u), column, (*acc)[5]);
-  put(pixel + (lane ^ 6u), column, (*acc)[6]);
-  put(pixel + (lane ^ 7u), column, (*acc)[7]);
-}
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,

@@ -4,11 +4,13 @@
 // One invocation owns one output. Grid: ceil(n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> table: array<f32>;
 @group(0) @binding(3) var<storage, read> w: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -32,10 +34,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
       let from_x = ((n * params.h + iy) * params.w + ix) * params.c_in;
       let from_w = (ky * params.kw + kx) * params.c_in * params.c_out + co;
       for (var ci = 0u; ci < params.c_in; ci++) {
-        let z = fma(x[from_x + ci] - table[ci], table[params.c_in + ci], table[2u * params.c_in + ci]);
+        let z = fma(f32(x[from_x + ci]) - table[ci], table[params.c_in + ci], table[2u * params.c_in + ci]);
         sum = fma(select(z, 0.0, z < 0.0), w[from_w + ci * params.c_out], sum);
       }
     }
   }
-  y[i] = sum;
+  y[i] = Y(sum);
 }

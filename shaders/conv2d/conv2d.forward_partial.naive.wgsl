@@ -4,8 +4,9 @@
 // include common/grid.wgsl
 // include common/conv2d.wgsl
 // include common/split_k.wgsl
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
@@ -30,7 +31,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let iy = oy * params.stride_h + tap / params.kw - params.pad_h;
     let ix = ox * params.stride_w + tap % params.kw - params.pad_w;
     if iy < params.h && ix < params.w {
-      sum = fma(x[((n * params.h + iy) * params.w + ix) * params.c_in + k % params.c_in], w[k * params.c_out + co], sum);
+      sum = fma(f32(x[((n * params.h + iy) * params.w + ix) * params.c_in + k % params.c_in]), w[k * params.c_out + co], sum);
     }
   }
   partial[i] = sum;

@@ -5,7 +5,9 @@
 // include common/register_tile.wgsl
 // include common/split_k.wgsl
 // include common/taps.wgsl
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+// include conv2d/windows.wgsl
+alias X = f32; // map x
+@group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> partial: array<vec4<f32>>;
 @group(0) @binding(3) var<uniform> params: Params; // baked
@@ -18,26 +20,6 @@ const THREADS: u32 = TILE_M * TILE_N / 64u;
 const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the pixels, then the output channels
 var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
 
-// Four consecutive pixels: where their windows begin in x, and which taps are inside.
-struct Pixels { at: vec4<u32>, mask: vec4<u32> }
-
-fn window(p: u32) -> vec2<u32> {
-  let n = p / (params.ow * params.oh);
-  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
-  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
-  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * (params.c_in / 4u);
-  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
-  return vec2<u32>(at, select(0u, mask, n < params.n));
-}
-
-fn pixels(first: u32) -> Pixels {
-  let a = window(first);
-  let b = window(first + 1u);
-  let c = window(first + 2u);
-  let d = window(first + 3u);
-  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
-}
-
 // Four channels of one tap for four pixels; a column holds one channel.
 fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<f32> {
   let depth = params.c_in / 4u;
@@ -46,8 +28,9 @@ fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<f32> {
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(k * 4u < end);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
-  return transpose(mat4x4<f32>(select(vec4<f32>(0.0), x[at.x], inside.x), select(vec4<f32>(0.0), x[at.y], inside.y),
-                               select(vec4<f32>(0.0), x[at.z], inside.z), select(vec4<f32>(0.0), x[at.w], inside.w)));
+  let zero = vec4<f32>(0.0);
+  return transpose(mat4x4<f32>(select(zero, vec4<f32>(x[at.x]), inside.x), select(zero, vec4<f32>(x[at.y]), inside.y),
+                               select(zero, vec4<f32>(x[at.z]), inside.z), select(zero, vec4<f32>(x[at.w]), inside.w)));
 }
 
 // Four output channels for four channels of one tap; a column holds one of the latter.

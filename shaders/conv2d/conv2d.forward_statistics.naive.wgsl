@@ -5,13 +5,16 @@
 // output, the first the moments. Grid: blocks c_out workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include conv2d/output_of_pixel.wgsl
 // include conv2d/blockwise.wgsl
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 
 fn input(at: u32, ci: u32) -> f32 {
-  return x[at + ci];
+  return f32(x[at + ci]);
 }

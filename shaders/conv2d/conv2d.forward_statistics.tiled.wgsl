@@ -7,9 +7,11 @@
 // include conv2d/inputs_plain.wgsl
 // include conv2d/leave_tile_statistics.wgsl
 // include conv2d/forward_tiled.wgsl
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+alias X = f32; // map x
+alias Y = f32; // map y
+@group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 @group(0) @binding(3) var<storage, read_write> partial: array<vec4<f32>>;
 @group(0) @binding(4) var<uniform> params: Params; // baked
 

@@ -7,6 +7,8 @@ enable wgpu_cooperative_matrix;
 // include common/conv2d.wgsl
 // include common/gradient_scale.wgsl
 // include common/taps.wgsl
+// include conv2d/grad_input_matrices.wgsl
+// include conv2d/in_one_part.wgsl
 @group(0) @binding(0) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> dx: array<vec4<f32>>;
@@ -15,94 +17,7 @@ enable wgpu_cooperative_matrix;
 const TILE_M: u32 = 64u; // knob 64 128
 const TILE_N: u32 = 64u; // knob 64 128
 
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // (ky, kx, co) at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-// Words of four in a row of workgroup memory: left [row][k], right [column][k], result [row][column].
-const LEFT: u32 = STAGE / 4u + 2u;
-const RIGHT: u32 = STAGE / 4u + 2u;
-const RESULT: u32 = TILE_N / 4u + 1u;
-var<workgroup> left: array<vec4<f16>, TILE_M * LEFT>;
-var<workgroup> right: array<vec4<f16>, TILE_N * RIGHT>;
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
-
-// Pixels and taps of a class: tap i of a column is ky = first_y + i stride_h, the pixels are y = start_y + j stride_h.
-struct Class { start_y: u32, start_x: u32, rows: u32, columns: u32, first_y: u32, first_x: u32, taps_y: u32, taps_x: u32 }
-
-fn class_of(i: u32) -> Class {
-  let y = i / params.stride_w % params.stride_h; // a constant for stride 1
-  let x = i % params.stride_w;
-  let first_y = (y + params.pad_h) % params.stride_h;
-  let first_x = (x + params.pad_w) % params.stride_w;
-  return Class(y, x, (params.h + params.stride_h - 1u - y) / params.stride_h,
-               (params.w + params.stride_w - 1u - x) / params.stride_w, first_y, first_x,
-               (params.kh + params.stride_h - 1u - min(first_y, params.kh)) / params.stride_h,
-               (params.kw + params.stride_w - 1u - min(first_x, params.kw)) / params.stride_w);
-}
-
-// Four consecutive pixels of a class: where dy is for their first taps, and which taps are inside. Tap i lies i back.
-struct Pixels { at: vec4<u32>, mask: vec4<u32> }
-
-fn window(c: Class, p: u32) -> vec2<u32> {
-  let n = p / (c.columns * c.rows);
-  let oy = (p / c.columns % c.rows * params.stride_h + c.start_y + params.pad_h) / params.stride_h;
-  let ox = (p % c.columns * params.stride_w + c.start_x + params.pad_w) / params.stride_w;
-  let at = ((n * params.oh + oy) * params.ow + ox) * (params.c_out / 4u);
-  let mask = taps_back(oy, params.oh, c.taps_y) | (taps_back(ox, params.ow, c.taps_x) << 16u);
-  return vec2<u32>(at, select(0u, mask, n < params.n));
-}
-
-fn pixels(c: Class, first: u32) -> Pixels {
-  let p = window(c, first);
-  let q = window(c, first + 1u);
-  let r = window(c, first + 2u);
-  let s = window(c, first + 3u);
-  return Pixels(vec4<u32>(p.x, q.x, r.x, s.x), vec4<u32>(p.y, q.y, r.y, s.y));
-}
-
-// Four output channels of one tap for four pixels; a column holds one pixel.
-fn fetch_dy(c: Class, p: Pixels, k: u32) -> mat4x4<f32> {
-  let depth = params.c_out / 4u;
-  let tap = k / depth;
-  let i = tap / max(c.taps_x, 1u);
-  let j = tap % max(c.taps_x, 1u);
-  let inside = tap_inside(p.mask, i, j) & vec4<bool>(i < c.taps_y);
-  let at = select(vec4<u32>(0u), p.at - (i * params.ow + j) * depth + k % depth, inside);
-  return mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
-                     select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
-}
-
-// Four input channels for four output channels of one tap; a column holds one of the former.
-fn fetch_w(c: Class, column: u32, k: u32) -> mat4x4<f32> {
-  let depth = params.c_out / 4u;
-  let tap = k / depth;
-  let ky = c.first_y + tap / max(c.taps_x, 1u) * params.stride_h;
-  let kx = c.first_x + tap % max(c.taps_x, 1u) * params.stride_w;
-  let inside = column * 4u < params.c_in && ky < params.kh;
-  let at = select(0u, ((ky * params.kw + kx) * params.c_in + column * 4u) * depth + k % depth, inside);
-  let step = select(0u, depth, inside);
-  let zero = vec4<f32>(0.0);
-  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
-}
-
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * LEFT + word;
-  left[at] = vec4<f16>(block[0]);
-  left[at + LEFT] = vec4<f16>(block[1]);
-  left[at + 2u * LEFT] = vec4<f16>(block[2]);
-  left[at + 3u * LEFT] = vec4<f16>(block[3]);
-}
-
-fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * RIGHT + word;
-  right[at] = vec4<f16>(block[0]);
-  right[at + RIGHT] = vec4<f16>(block[1]);
-  right[at + 2u * RIGHT] = vec4<f16>(block[2]);
-  right[at + 3u * RIGHT] = vec4<f16>(block[3]);
-}
+alias Input = f32; // dy, as it is fetched
 
 // Writes the rows of one matrix per subgroup, as far as they are inside.
 fn copy_out(c: Class, band: u32, tile_m: u32, tile_n: u32, lane: u32) {

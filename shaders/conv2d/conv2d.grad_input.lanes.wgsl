@@ -3,47 +3,13 @@
 // Grid: x = ceil(c_in / 32), y and z = ceil(pixels / (4 LANES)) in rows of at most 32,768.
 // include common/exchange.wgsl
 // include common/texels.wgsl
-// include common/conv2d.wgsl
+// include conv2d/grad_input_pixels.wgsl
+// include conv2d/put_rows.wgsl
 const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
-
-struct Pixel { n: u32, y: u32, x: u32 }
-
-// Padded coordinates of input pixel p; beyond the last pixel, some that no output reads.
-fn padded(p: u32) -> Pixel {
-  let n = p / (params.w * params.h);
-  let row = p / params.w % params.h + params.pad_h;
-  return Pixel(n, select(row, 0x40000000u, n >= params.n), p % params.w + params.pad_w);
-}
-
-// Channels c .. c + 3 of the output gradient that tap (ky, kx) reaches from a pixel; zeros where there is none.
-fn load(p: Pixel, ky: u32, kx: u32, c: u32) -> vec4<f32> {
-  let oy = (p.y - ky) / params.stride_h;
-  let ox = (p.x - kx) / params.stride_w;
-  let inside = oy < params.oh && ox < params.ow && oy * params.stride_h == p.y - ky && ox * params.stride_w == p.x - kx;
-  let at = ((p.n * params.oh + oy) * params.ow + ox) * params.c_out + c;
-  return select(vec4<f32>(0.0), textureLoad(dy, texel(select(0u, at / 4u, inside))), inside);
-}
-
-fn put(pixel: u32, column: u32, value: vec4<f32>) {
-  if pixel < params.n * params.h * params.w && column < params.c_in / 4u {
-    dx[pixel * (params.c_in / 4u) + column] = value;
-  }
-}
-
-fn put_all(pixel: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
-  put(pixel + (lane ^ 0u), column, (*acc)[0]);
-  put(pixel + (lane ^ 1u), column, (*acc)[1]);
-  put(pixel + (lane ^ 2u), column, (*acc)[2]);
-  put(pixel + (lane ^ 3u), column, (*acc)[3]);
-  put(pixel + (lane ^ 4u), column, (*acc)[4]);
-  put(pixel + (lane ^ 5u), column, (*acc)[5]);
-  put(pixel + (lane ^ 6u), column, (*acc)[6]);
-  put(pixel + (lane ^ 7u), column, (*acc)[7]);
-}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,

@@ -5,8 +5,9 @@
 // 64 -> 10 features, the last layer of a small network.
 // Grid: ceil(c_in / 8) workgroups in x, ceil(c_out / 8) in y, the splits in z.
 // include common/conv2d.wgsl
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
@@ -24,7 +25,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
   var b = vec4<f32>(0.0);
   for (var p = wid.z * run; p < min((wid.z + 1u) * run, pixels); p++) {
     let at = p * params.c_out;
-    let value = vec4<f32>(x[p * params.c_in + row]);
+    let value = vec4<f32>(f32(x[p * params.c_in + row]));
     a = fma(value, vec4<f32>(dy[at + r.x], dy[at + r.y], dy[at + r.z], dy[at + r.w]), a);
     b = fma(value, vec4<f32>(dy[at + s.x], dy[at + s.y], dy[at + s.z], dy[at + s.w]), b);
   }

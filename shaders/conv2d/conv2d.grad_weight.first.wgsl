@@ -5,7 +5,8 @@
 // feeds 32 multiply-adds, and a split has 256 invocations where tiles of dw (27 rows in all) would give it 32.
 // Grid: x = ceil(c_out / 128), y = ceil(kh kw c_in / 8), z = splits.
 // include common/conv2d.wgsl
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+alias X = f32; // map x
+@group(0) @binding(0) var<storage, read> x: array<X>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> dw: array<vec4<f32>>;
 @group(0) @binding(3) var<uniform> params: Params; // baked
@@ -20,7 +21,7 @@ fn gather(row: u32, p: u32, end: u32) -> f32 {
   let ix = p % params.ow * params.stride_w + tap % params.kw - params.pad_w;
   let inside = p < end && tap < params.kh * params.kw && iy < params.h && ix < params.w;
   let n = p / (params.ow * params.oh);
-  return select(0.0, x[select(0u, ((n * params.h + iy) * params.w + ix) * params.c_in + row % params.c_in, inside)], inside);
+  return select(0.0, f32(x[select(0u, ((n * params.h + iy) * params.w + ix) * params.c_in + row % params.c_in, inside)]), inside);
 }
 
 // Adds the eight parts of two rows and writes them; call it in uniform control flow.

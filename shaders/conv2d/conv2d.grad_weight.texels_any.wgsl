@@ -6,8 +6,9 @@
 // include common/conv2d.wgsl
 // include common/walk.wgsl
 const LANES: u32 = 8u; // subgroup 8 16
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
@@ -27,7 +28,7 @@ fn weight_rows(i: u32) -> Rows {
 fn input(r: Rows, p: Pixel) -> vec4<f32> {
   let inside = (p.y + r.ky < vec4<u32>(params.h)) & (p.x + r.kx < vec4<u32>(params.w)) & vec4<bool>(p.n < params.n);
   let at = select(vec4<u32>(0u), ((p.n * params.h + p.y) * params.w + p.x) * params.c_in + r.at, inside);
-  return select(vec4<f32>(0.0), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+  return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
 @compute @workgroup_size(LANES)

@@ -6,7 +6,8 @@ enable wgpu_cooperative_matrix;
 // include common/gradient_scale.wgsl
 // include conv2d/inputs_normalised.wgsl
 // include conv2d/grad_weight_coop.wgsl
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+alias X = f32; // map x
+@group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(1) var<storage, read> table: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;

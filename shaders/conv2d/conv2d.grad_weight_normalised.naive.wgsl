@@ -4,8 +4,9 @@
 // One invocation owns one element of one split. Grid: ceil(splits kh kw c_in c_out / 64) workgroups, in rows.
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> table: array<f32>;
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dw: array<f32>;
@@ -35,7 +36,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let ix = p % params.ow * params.stride_w + kx - params.pad_w;
     if iy < params.h && ix < params.w {
       let n = p / (params.ow * params.oh);
-      let z = fma(x[((n * params.h + iy) * params.w + ix) * params.c_in + ci] - mean, scale, beta);
+      let z = fma(f32(x[((n * params.h + iy) * params.w + ix) * params.c_in + ci]) - mean, scale, beta);
       sum = fma(select(z, 0.0, z < 0.0), dy[p * params.c_out + co], sum);
     }
   }

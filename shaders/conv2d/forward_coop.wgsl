@@ -1,76 +1,20 @@
 // What conv2d.forward.coop and its relatives share. The file around it binds x, w and y, gives the knobs TILE_M and TILE_N,
 // `inputs` (conv2d/inputs_*.wgsl) and `leave` (conv2d/leave_*.wgsl).
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // (ky, kx, ci) at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-// Words of four in a row of workgroup memory: left [row][k], right [k][column], result [row][column].
-const LEFT: u32 = STAGE / 4u + 2u;
-const RIGHT: u32 = TILE_N / 4u + 2u;
-const RESULT: u32 = TILE_N / 4u + 1u;
-var<workgroup> left: array<vec4<f16>, TILE_M * LEFT>;
-var<workgroup> right: array<vec4<f16>, STAGE * RIGHT>;
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
-
-// Four consecutive pixels: where their windows begin in x, and which taps are inside.
-struct Pixels { at: vec4<u32>, mask: vec4<u32> }
-
-fn window(p: u32) -> vec2<u32> {
-  let n = p / (params.ow * params.oh);
-  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
-  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
-  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * (params.c_in / 4u);
-  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
-  return vec2<u32>(at, select(0u, mask, n < params.n));
-}
-
-fn pixels(first: u32) -> Pixels {
-  let a = window(first);
-  let b = window(first + 1u);
-  let c = window(first + 2u);
-  let d = window(first + 3u);
-  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
-}
+// include conv2d/forward_matrices.wgsl
+// include conv2d/in_one_part.wgsl
 
 // Four channels of one tap for four pixels; a column holds one pixel.
-fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
+fn fetch_x(p: Pixels, k: u32) -> mat4x4<Input> {
   let depth = params.c_in / 4u;
   let tap = k / depth;
   let ky = tap / params.kw;
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
-}
-
-// Four output channels for four channels of one tap; a column holds one of the latter.
-fn fetch_w(column: u32, k: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = column < columns && k * 4u < params.kh * params.kw * params.c_in;
-  let at = select(0u, k * 4u * columns + column, inside);
-  let step = select(0u, columns, inside);
-  let zero = vec4<f32>(0.0);
-  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
-}
-
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * LEFT + word;
-  left[at] = vec4<f16>(block[0]);
-  left[at + LEFT] = vec4<f16>(block[1]);
-  left[at + 2u * LEFT] = vec4<f16>(block[2]);
-  left[at + 3u * LEFT] = vec4<f16>(block[3]);
-}
-
-fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * RIGHT + word;
-  right[at] = vec4<f16>(block[0]);
-  right[at + RIGHT] = vec4<f16>(block[1]);
-  right[at + 2u * RIGHT] = vec4<f16>(block[2]);
-  right[at + 3u * RIGHT] = vec4<f16>(block[3]);
+  let zero = vec4<Input>();
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
+  return mat4x4<Input>(select(zero, v[0], inside.x), select(zero, v[1], inside.y),
+                       select(zero, v[2], inside.z), select(zero, v[3], inside.w));
 }
 
 // Writes the rows of one matrix per subgroup, as far as they are inside.
@@ -81,7 +25,7 @@ fn copy_out(band: u32, tile_m: u32, tile_n: u32, lane: u32) {
     let column = tile_n + i % (TILE_N / 4u);
     let p = tile_m + row / MATRIX * (TILE_M / 2u) + band * MATRIX + row % MATRIX;
     if p < params.n * params.oh * params.ow && column < columns {
-      y[p * columns + column] = result[row * RESULT + i % (TILE_N / 4u)];
+      y[p * columns + column] = vec4<Y>(result[row * RESULT + i % (TILE_N / 4u)]);
     }
   }
 }
@@ -111,8 +55,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var acc21: coop_mat16x16<f32, C>;
   var acc30: coop_mat16x16<f32, C>;
   var acc31: coop_mat16x16<f32, C>;
-  var left_block: mat4x4<f32>;
-  var more_block: mat4x4<f32>;
+  var left_block: mat4x4<Input>;
+  var more_block: mat4x4<Input>;
   var right_block: mat4x4<f32>;
   let count_k = params.kh * params.kw * params.c_in;
   if has_left { left_block = fetch_x(own, left_k); }

@@ -1,38 +1,10 @@
-// What conv2d.forward.coop_split and its relatives share: as conv2d/forward_coop.wgsl, every operand in two parts.
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // (ky, kx, ci) at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-// Words of four in a row of workgroup memory: left [row][k], right [k][column], result [row][column].
-const LEFT: u32 = STAGE / 4u + 2u;
-const RIGHT: u32 = TILE_N / 4u + 2u;
-const RESULT: u32 = TILE_N / 4u + 1u;
-var<workgroup> left: array<vec4<f16>, TILE_M * LEFT>;
+// What conv2d.forward.coop_split and its relatives share: as conv2d/forward_coop.wgsl, every operand in two parts,
+// and what is staged of the weights by conv2d/weights_*.wgsl.
+// include conv2d/forward_matrices.wgsl
+// include conv2d/left_in_two_parts.wgsl
+// include conv2d/weights_in_parts.wgsl
 var<workgroup> left_low: array<vec4<f16>, TILE_M * LEFT>;
-var<workgroup> right: array<vec4<f16>, STAGE * RIGHT>;
-var<workgroup> right_low: array<vec4<f16>, STAGE * RIGHT>;
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
-
-// Four consecutive pixels: where their windows begin in x, and which taps are inside.
-struct Pixels { at: vec4<u32>, mask: vec4<u32> }
-
-fn window(p: u32) -> vec2<u32> {
-  let n = p / (params.ow * params.oh);
-  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
-  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
-  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * (params.c_in / 4u);
-  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
-  return vec2<u32>(at, select(0u, mask, n < params.n));
-}
-
-fn pixels(first: u32) -> Pixels {
-  let a = window(first);
-  let b = window(first + 1u);
-  let c = window(first + 2u);
-  let d = window(first + 3u);
-  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
-}
+var<workgroup> right_low: array<vec4<f16>, STAGE * RIGHT * u32(!SIGNS) + u32(SIGNS)>;
 
 // Four channels of one tap for four pixels; a column holds one pixel.
 fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
@@ -42,44 +14,10 @@ fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + k % depth, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
-}
-
-// Four output channels for four channels of one tap; a column holds one of the latter.
-fn fetch_w(column: u32, k: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = column < columns && k * 4u < params.kh * params.kw * params.c_in;
-  let at = select(0u, k * 4u * columns + column, inside);
-  let step = select(0u, columns, inside);
   let zero = vec4<f32>(0.0);
-  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
-}
-
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * LEFT + word;
-  left[at] = high(block[0]);
-  left_low[at] = low(block[0]);
-  left[at + LEFT] = high(block[1]);
-  left_low[at + LEFT] = low(block[1]);
-  left[at + 2u * LEFT] = high(block[2]);
-  left_low[at + 2u * LEFT] = low(block[2]);
-  left[at + 3u * LEFT] = high(block[3]);
-  left_low[at + 3u * LEFT] = low(block[3]);
-}
-
-fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * RIGHT + word;
-  right[at] = high(block[0]);
-  right_low[at] = low(block[0]);
-  right[at + RIGHT] = high(block[1]);
-  right_low[at + RIGHT] = low(block[1]);
-  right[at + 2u * RIGHT] = high(block[2]);
-  right_low[at + 2u * RIGHT] = low(block[2]);
-  right[at + 3u * RIGHT] = high(block[3]);
-  right_low[at + 3u * RIGHT] = low(block[3]);
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), k % depth);
+  return mat4x4<f32>(select(zero, vec4<f32>(v[0]), inside.x), select(zero, vec4<f32>(v[1]), inside.y),
+                     select(zero, vec4<f32>(v[2]), inside.z), select(zero, vec4<f32>(v[3]), inside.w));
 }
 
 // Writes the rows of one matrix per subgroup, as far as they are inside.
@@ -90,20 +28,9 @@ fn copy_out(band: u32, tile_m: u32, tile_n: u32, lane: u32) {
     let column = tile_n + i % (TILE_N / 4u);
     let p = tile_m + row / MATRIX * (TILE_M / 2u) + band * MATRIX + row % MATRIX;
     if p < params.n * params.oh * params.ow && column < columns {
-      y[p * columns + column] = result[row * RESULT + i % (TILE_N / 4u)];
+      y[p * columns + column] = vec4<Y>(magnitude() * result[row * RESULT + i % (TILE_N / 4u)]);
     }
   }
-}
-
-// acc plus the product of a row of matrices with a column of them, both in two parts.
-fn product(a: coop_mat16x16<f16, A>, a_low: coop_mat16x16<f16, A>, b: coop_mat16x16<f16, B>,
-           b_low: coop_mat16x16<f16, B>, acc: coop_mat16x16<f32, C>) -> coop_mat16x16<f32, C> {
-  var sum: coop_mat16x16<f32, C>;
-  sum = coopMultiplyAdd(a_low, b, sum);
-  sum = coopMultiplyAdd(a, b_low, sum);
-  sum = sum * LOW;
-  sum = coopMultiplyAdd(a, b, sum);
-  return acc + sum;
 }
 
 @compute @workgroup_size(THREADS)
@@ -138,6 +65,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   if has_left { left_block = fetch_x(own, left_k); }
   if has_more { more_block = fetch_x(more, left_k); }
   right_block = fetch_w(tile_n + right_word, right_k);
+  begin(lane);
   for (var s = 0u; s < count_k; s += STAGE) {
     let next = (s + STAGE) / 4u;
     workgroupBarrier();
@@ -152,9 +80,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     }
     for (var k = 0u; k < STAGE; k += MATRIX) {
       let b0 = coopLoadT<coop_mat16x16<f16, B>>(&right[k * RIGHT + strip / 4u], RIGHT);
-      let b0_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + strip / 4u], RIGHT);
+      var b0_low: coop_mat16x16<f16, B>;
+      if !SIGNS {
+        b0_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + strip / 4u], RIGHT);
+      }
       let b1 = coopLoadT<coop_mat16x16<f16, B>>(&right[k * RIGHT + (strip + 1u * MATRIX) / 4u], RIGHT);
-      let b1_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + (strip + 1u * MATRIX) / 4u], RIGHT);
+      var b1_low: coop_mat16x16<f16, B>;
+      if !SIGNS {
+        b1_low = coopLoadT<coop_mat16x16<f16, B>>(&right_low[k * RIGHT + (strip + 1u * MATRIX) / 4u], RIGHT);
+      }
       let a0 = coopLoadT<coop_mat16x16<f16, A>>(&left[band * LEFT + k / 4u], LEFT);
       let a0_low = coopLoadT<coop_mat16x16<f16, A>>(&left_low[band * LEFT + k / 4u], LEFT);
       acc00 = product(a0, a0_low, b0, b0_low, acc00);
@@ -175,6 +109,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
       }
     }
   }
+  publish();
   // naga wants what coopStoreT takes in names of their own.
   let to_left = subgroup % 2u * MATRIX * RESULT + strip / 4u;
   let to_right = to_left + MATRIX / 4u;

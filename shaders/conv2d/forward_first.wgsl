@@ -31,7 +31,7 @@ fn gather(p: Pixels, k: u32) -> vec4<f32> {
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
   let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * params.c_in + k % params.c_in, inside);
-  return select(vec4<f32>(0.0), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+  return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
 fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {

@@ -1,83 +1,20 @@
 // What conv2d.grad_weight.coop and its relative share. The file around it binds x, dy and dw, gives the knobs TILE_M and
 // TILE_N, and `inputs` (conv2d/inputs_*.wgsl).
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // output pixels at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-// Words of four in a row of workgroup memory: left [k][row], right [k][column], result [row][column].
-const LEFT: u32 = TILE_M / 4u + 2u;
-const RIGHT: u32 = TILE_N / 4u + 2u;
-const RESULT: u32 = TILE_N / 4u + 1u;
-var<workgroup> left: array<vec4<f16>, STAGE * LEFT>;
-var<workgroup> right: array<vec4<f16>, STAGE * RIGHT>;
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
-
-// Four rows of dw, four channels of one tap: the tap, the offset of the channels from the first input of a pixel, and
-// which four of the channels they are.
-struct Rows { ky: u32, kx: u32, at: u32, quad: u32 }
-
-// Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
-fn rows(i: u32) -> Rows {
-  let depth = params.c_in / 4u;
-  let tap = i / depth;
-  let ky = tap / params.kw - params.pad_h;
-  let kx = tap % params.kw - params.pad_w;
-  let at = (ky * params.w + kx) * depth + i % depth;
-  return Rows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx, at, i % depth);
-}
+// include conv2d/grad_weight_matrices.wgsl
+// include conv2d/in_one_part.wgsl
 
 // Inputs of four rows for the pixels k, k + 1, k + 2, k + 3 below `end`; a column holds one pixel.
-fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
+fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<Input> {
   let p = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
   let line = p / params.ow;
   let iy = line % params.oh * params.stride_h;
   let ix = (p - line * params.ow) * params.stride_w;
   let inside = (iy + r.ky < vec4<u32>(params.h)) & (ix + r.kx < vec4<u32>(params.w)) & (p < vec4<u32>(end));
   let at = select(vec4<u32>(0u), ((line / params.oh * params.h + iy) * params.w + ix) * (params.c_in / 4u) + r.at, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
-}
-
-// Four gradients of each of these pixels.
-fn fetch_dy(column: u32, k: u32, end: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = (vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end)) & vec4<bool>(column < columns);
-  let at = select(vec4<u32>(0u), vec4<u32>(k * columns + column) + vec4<u32>(0u, 1u, 2u, 3u) * columns, inside);
-  return mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
-                     select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
-}
-
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * LEFT + word;
-  left[at] = vec4<f16>(block[0]);
-  left[at + LEFT] = vec4<f16>(block[1]);
-  left[at + 2u * LEFT] = vec4<f16>(block[2]);
-  left[at + 3u * LEFT] = vec4<f16>(block[3]);
-}
-
-fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * RIGHT + word;
-  right[at] = vec4<f16>(block[0]);
-  right[at + RIGHT] = vec4<f16>(block[1]);
-  right[at + 2u * RIGHT] = vec4<f16>(block[2]);
-  right[at + 3u * RIGHT] = vec4<f16>(block[3]);
-}
-
-// Writes the rows of one matrix per subgroup, as far as they are inside.
-fn copy_out(split: u32, band: u32, tile_m: u32, tile_n: u32, lane: u32) {
-  let rows = params.kh * params.kw * params.c_in;
-  let columns = params.c_out / 4u;
-  let unscale = 1.0 / gradient_scale(params);
-  for (var i = lane; i < 2u * MATRIX * (TILE_N / 4u); i += THREADS) {
-    let row = i / (TILE_N / 4u);
-    let column = tile_n + i % (TILE_N / 4u);
-    let own = tile_m + row / MATRIX * (TILE_M / 2u) + band * MATRIX + row % MATRIX;
-    if own < rows && column < columns {
-      dw[(split * rows + own) * columns + column] = unscale * result[row * RESULT + i % (TILE_N / 4u)];
-    }
-  }
+  let zero = vec4<Input>();
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
+  return mat4x4<Input>(select(zero, v[0], inside.x), select(zero, v[1], inside.y),
+                       select(zero, v[2], inside.z), select(zero, v[3], inside.w));
 }
 
 @compute @workgroup_size(THREADS)
@@ -108,8 +45,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>,
   var acc21: coop_mat16x16<f32, C>;
   var acc30: coop_mat16x16<f32, C>;
   var acc31: coop_mat16x16<f32, C>;
-  var left_block: mat4x4<f32>;
-  var more_block: mat4x4<f32>;
+  var left_block: mat4x4<Input>;
+  var more_block: mat4x4<Input>;
   var right_block: mat4x4<f32>;
   if has_left { left_block = fetch_x(own, start + left_k * 4u, end); }
   if has_more { more_block = fetch_x(own, start + more_k * 4u, end); }

@@ -1,32 +1,8 @@
 // What conv2d.grad_weight.coop_split and its relative share: as conv2d/grad_weight_coop.wgsl, both operands in two parts.
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // output pixels at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-// Words of four in a row of workgroup memory: left [k][row], right [k][column], result [row][column].
-const LEFT: u32 = TILE_M / 4u + 2u;
-const RIGHT: u32 = TILE_N / 4u + 2u;
-const RESULT: u32 = TILE_N / 4u + 1u;
-var<workgroup> left: array<vec4<f16>, STAGE * LEFT>;
+// include conv2d/grad_weight_matrices.wgsl
+// include conv2d/left_in_two_parts.wgsl
 var<workgroup> left_low: array<vec4<f16>, STAGE * LEFT>;
-var<workgroup> right: array<vec4<f16>, STAGE * RIGHT>;
 var<workgroup> right_low: array<vec4<f16>, STAGE * RIGHT>;
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
-
-// Four rows of dw, four channels of one tap: the tap, the offset of the channels from the first input of a pixel, and
-// which four of the channels they are.
-struct Rows { ky: u32, kx: u32, at: u32, quad: u32 }
-
-// Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
-fn rows(i: u32) -> Rows {
-  let depth = params.c_in / 4u;
-  let tap = i / depth;
-  let ky = tap / params.kw - params.pad_h;
-  let kx = tap % params.kw - params.pad_w;
-  let at = (ky * params.w + kx) * depth + i % depth;
-  return Rows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx, at, i % depth);
-}
 
 // Inputs of four rows for the pixels k, k + 1, k + 2, k + 3 below `end`; a column holds one pixel.
 fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
@@ -36,30 +12,10 @@ fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
   let ix = (p - line * params.ow) * params.stride_w;
   let inside = (iy + r.ky < vec4<u32>(params.h)) & (ix + r.kx < vec4<u32>(params.w)) & (p < vec4<u32>(end));
   let at = select(vec4<u32>(0u), ((line / params.oh * params.h + iy) * params.w + ix) * (params.c_in / 4u) + r.at, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
-}
-
-// Four gradients of each of these pixels.
-fn fetch_dy(column: u32, k: u32, end: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = (vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end)) & vec4<bool>(column < columns);
-  let at = select(vec4<u32>(0u), vec4<u32>(k * columns + column) + vec4<u32>(0u, 1u, 2u, 3u) * columns, inside);
-  return mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
-                     select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
-}
-
-fn put_left(row: u32, word: u32, block: mat4x4<f32>) {
-  let at = row * LEFT + word;
-  left[at] = high(block[0]);
-  left_low[at] = low(block[0]);
-  left[at + LEFT] = high(block[1]);
-  left_low[at + LEFT] = low(block[1]);
-  left[at + 2u * LEFT] = high(block[2]);
-  left_low[at + 2u * LEFT] = low(block[2]);
-  left[at + 3u * LEFT] = high(block[3]);
-  left_low[at + 3u * LEFT] = low(block[3]);
+  let zero = vec4<f32>(0.0);
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
+  return mat4x4<f32>(select(zero, vec4<f32>(v[0]), inside.x), select(zero, vec4<f32>(v[1]), inside.y),
+                     select(zero, vec4<f32>(v[2]), inside.z), select(zero, vec4<f32>(v[3]), inside.w));
 }
 
 fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
@@ -72,21 +28,6 @@ fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
   right_low[at + 2u * RIGHT] = low(block[2]);
   right[at + 3u * RIGHT] = high(block[3]);
   right_low[at + 3u * RIGHT] = low(block[3]);
-}
-
-// Writes the rows of one matrix per subgroup, as far as they are inside.
-fn copy_out(split: u32, band: u32, tile_m: u32, tile_n: u32, lane: u32) {
-  let rows = params.kh * params.kw * params.c_in;
-  let columns = params.c_out / 4u;
-  let unscale = 1.0 / gradient_scale(params);
-  for (var i = lane; i < 2u * MATRIX * (TILE_N / 4u); i += THREADS) {
-    let row = i / (TILE_N / 4u);
-    let column = tile_n + i % (TILE_N / 4u);
-    let own = tile_m + row / MATRIX * (TILE_M / 2u) + band * MATRIX + row % MATRIX;
-    if own < rows && column < columns {
-      dw[(split * rows + own) * columns + column] = unscale * result[row * RESULT + i % (TILE_N / 4u)];
-    }
-  }
 }
 
 // acc plus the product of a row of matrices with a column of them, both in two parts.

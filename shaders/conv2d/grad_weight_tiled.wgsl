@@ -1,22 +1,9 @@
 // What conv2d.grad_weight.tiled and its relative share: the product of a matrix (ky, kx, ci) x pixels with dy. The file
 // around it binds x, dy and dw, gives the knobs TILE_M, TILE_N and BUFFERS, and `inputs` (conv2d/inputs_*.wgsl).
+// include conv2d/grad_weight_operands.wgsl
 const THREADS: u32 = TILE_M * TILE_N / 64u;
 const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the rows of dw, then its columns
 var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
-
-// Four rows of dw, four channels of one tap: the tap, the offset of the channels from the first input of a pixel, and
-// which four of the channels they are.
-struct Rows { ky: u32, kx: u32, at: u32, quad: u32 }
-
-// Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
-fn rows(i: u32) -> Rows {
-  let depth = params.c_in / 4u;
-  let tap = i / depth;
-  let ky = tap / params.kw - params.pad_h;
-  let kx = tap % params.kw - params.pad_w;
-  let at = (ky * params.w + kx) * depth + i % depth;
-  return Rows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx, at, i % depth);
-}
 
 // Inputs of four rows for the pixels k, k + 1, k + 2, k + 3 below `end`; a column holds one pixel.
 fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
@@ -26,18 +13,10 @@ fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
   let ix = (p - line * params.ow) * params.stride_w;
   let inside = (iy + r.ky < vec4<u32>(params.h)) & (ix + r.kx < vec4<u32>(params.w)) & (p < vec4<u32>(end));
   let at = select(vec4<u32>(0u), ((line / params.oh * params.h + iy) * params.w + ix) * (params.c_in / 4u) + r.at, inside);
-  let v = inputs(mat4x4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
-  return mat4x4<f32>(select(vec4<f32>(0.0), v[0], inside.x), select(vec4<f32>(0.0), v[1], inside.y),
-                     select(vec4<f32>(0.0), v[2], inside.z), select(vec4<f32>(0.0), v[3], inside.w));
-}
-
-// Four gradients of each of these pixels.
-fn fetch_dy(column: u32, k: u32, end: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = (vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(end)) & vec4<bool>(column < columns);
-  let at = select(vec4<u32>(0u), vec4<u32>(k * columns + column) + vec4<u32>(0u, 1u, 2u, 3u) * columns, inside);
-  return mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
-                     select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
+  let zero = vec4<f32>(0.0);
+  let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
+  return mat4x4<f32>(select(zero, vec4<f32>(v[0]), inside.x), select(zero, vec4<f32>(v[1]), inside.y),
+                     select(zero, vec4<f32>(v[2]), inside.z), select(zero, vec4<f32>(v[3]), inside.w));
 }
 
 // Stores a block in a stage: `column` counts words, `k` blocks.

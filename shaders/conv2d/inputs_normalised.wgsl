@@ -1,12 +1,13 @@
 // The inputs of a convolution behind batch norm and ReLU, max((x - mean) scale + beta, 0), as norm_relu.forward computes
 // them, from x before both: four times four channels, which are number `quad` of the fours. Padding is zero behind the ReLU,
 // so it is put in its place afterwards. The file around it binds `table`: [4, c_in], its rows mean, scale, beta, inv_std.
-fn normalised(v: vec4<f32>, mean: vec4<f32>, scale: vec4<f32>, beta: vec4<f32>) -> vec4<f32> {
-  let z = fma(v - mean, scale, beta);
+alias Input = f32;
+fn normalised(v: vec4<X>, mean: vec4<f32>, scale: vec4<f32>, beta: vec4<f32>) -> vec4<f32> {
+  let z = fma(vec4<f32>(v) - mean, scale, beta);
   return select(z, vec4<f32>(0.0), z < vec4<f32>(0.0));
 }
 
-fn inputs(raw: mat4x4<f32>, quad: u32) -> mat4x4<f32> {
+fn inputs(raw: mat4x4<X>, quad: u32) -> mat4x4<Input> {
   let quads = params.c_in / 4u;
   let mean = table[quad];
   let scale = table[quads + quad];

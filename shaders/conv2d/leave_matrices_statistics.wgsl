@@ -52,7 +52,7 @@ fn leave(tile_m: u32, tile_n: u32, lane: u32) {
   for (var i = 0u; i < TILE_M / 8u; i++) {
     let row = copied(i, lane);
     if tile_m + row < pixels && column < columns {
-      let v = y[(tile_m + row) * columns + column];
+      let v = vec4<f32>(y[(tile_m + row) * columns + column]);
       if row < TILE_M / 2u { low += v; } else { high += v; }
     }
   }
@@ -70,7 +70,7 @@ fn leave(tile_m: u32, tile_n: u32, lane: u32) {
   for (var i = 0u; i < TILE_M / 8u; i++) {
     let row = copied(i, lane);
     if tile_m + row < pixels && column < columns {
-      let v = y[(tile_m + row) * columns + column];
+      let v = vec4<f32>(y[(tile_m + row) * columns + column]);
       if row < TILE_M / 2u {
         let d = v - mean_low;
         off_low += d;

@@ -39,9 +39,18 @@ fn rows_from(row: u32) -> f32 {
   return f32(min(pixels - min(row, pixels), 64u));
 }
 
+// An output as it lies in y.
+fn stored(v: vec4<f32>) -> vec4<f32> {
+  return vec4<f32>(vec4<Y>(v));
+}
+
+fn sum_of(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
+  return stored(a) + stored(b) + stored(c) + stored(d);
+}
+
 // The distance of an output from the mean, or zero where there is no such row.
 fn distance_of(v: vec4<f32>, row: u32, mean: vec4<f32>) -> vec4<f32> {
-  return select(vec4<f32>(0.0), v - mean, row < params.n * params.oh * params.ow);
+  return select(vec4<f32>(0.0), stored(v) - mean, row < params.n * params.oh * params.ow);
 }
 
 fn squares_of(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
@@ -50,10 +59,11 @@ fn squares_of(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f3
 
 fn leave(acc: ptr<function, RegisterTile>, tile_m: u32, tile_n: u32, lane: u32) {
   let block = owned_block(lane, COLUMNS / 2u);
-  write_tile(acc, tile_m, tile_n, block);
+  write_tile(acc, params.n * params.oh * params.ow, tile_m, tile_n, block);
   // Rows beyond the last are zeros: they multiplied zeros.
-  add_up(block, lane, (*acc)[0] + (*acc)[1] + (*acc)[2] + (*acc)[3], (*acc)[8] + (*acc)[9] + (*acc)[10] + (*acc)[11],
-         (*acc)[4] + (*acc)[5] + (*acc)[6] + (*acc)[7], (*acc)[12] + (*acc)[13] + (*acc)[14] + (*acc)[15]);
+  add_up(block, lane, sum_of((*acc)[0], (*acc)[1], (*acc)[2], (*acc)[3]),
+         sum_of((*acc)[8], (*acc)[9], (*acc)[10], (*acc)[11]), sum_of((*acc)[4], (*acc)[5], (*acc)[6], (*acc)[7]),
+         sum_of((*acc)[12], (*acc)[13], (*acc)[14], (*acc)[15]));
   let last = (BLOCKS - 1u) * (16u * COLUMNS);
   let count_low = max(rows_from(tile_m), 1.0);
   let count_high = max(rows_from(tile_m + (BLOCKS - 1u) * 64u), 1.0);

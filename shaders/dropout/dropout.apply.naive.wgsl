@@ -9,10 +9,12 @@
 // include common/step.wgsl
 const DROPOUT: u32 = 4u; // src/philox.rs: stream
 struct Params { len: u32, first: u32, layer: u32, threshold: u32, scale: f32 }
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> step: Step;
-@group(0) @binding(2) var<storage, read> x: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> x: array<X>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -24,5 +26,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let e = params.first + i;
   let counter = vec4<u32>(e / 4u, params.layer, step.step_lo, step.step_hi);
   let words = philox4x32(counter, stream_key(step.seed_lo, step.seed_hi, DROPOUT));
-  y[i] = select(0.0, x[i] * params.scale, words[e % 4u] >= params.threshold);
+  y[i] = Y(select(0.0, f32(x[i]) * params.scale, words[e % 4u] >= params.threshold));
 }

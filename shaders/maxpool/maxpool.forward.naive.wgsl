@@ -4,9 +4,11 @@
 // Grid: ceil(n oh ow c / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/pool.wgsl
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
+@group(0) @binding(2) var<storage, read_write> y: array<Y>;
 @group(0) @binding(3) var<storage, read_write> index: array<u32>;
 
 @compute @workgroup_size(64)
@@ -22,17 +24,17 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let oy = pixel / params.ow % params.oh;
   let n = pixel / (params.ow * params.oh);
   let part = pool_window(params, oy, ox);
-  var best = x[((n * params.h + part.x) * params.w + part.y) * params.c + channel];
+  var best = f32(x[((n * params.h + part.x) * params.w + part.y) * params.c + channel]);
   let origin = vec2<u32>(params.pad_h - oy * params.stride_h, params.pad_w - ox * params.stride_w); // may wrap
   var taken = ((part.x + origin.x) * params.kw + part.y + origin.y);
   for (var iy = part.x; iy < part.z; iy++) {
     for (var ix = part.y; ix < part.w; ix++) {
-      let v = x[((n * params.h + iy) * params.w + ix) * params.c + channel];
+      let v = f32(x[((n * params.h + iy) * params.w + ix) * params.c + channel]);
       let larger = v > best;
       best = select(best, v, larger);
       taken = select(taken, ((iy + origin.x) * params.kw + ix + origin.y), larger);
     }
   }
-  y[i] = best;
+  y[i] = Y(best);
   index[i] = taken;
 }

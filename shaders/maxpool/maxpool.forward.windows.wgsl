@@ -4,9 +4,11 @@
 // the loads. Grid: ceil(n oh ow c / 256) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/pool.wgsl
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 @group(0) @binding(3) var<storage, read_write> index: array<vec4<u32>>;
 
 @compute @workgroup_size(64)
@@ -20,16 +22,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let channel = i % quads;
   let pixel = i / quads;
   let first = pixel / params.ow * params.kh * params.w + pixel % params.ow * params.kw;
-  var best = x[first * quads + channel];
+  var best = vec4<f32>(x[first * quads + channel]);
   var taken = vec4<u32>(0u);
   for (var ky = 0u; ky < params.kh; ky++) {
     for (var kx = 0u; kx < params.kw; kx++) {
-      let v = x[(first + ky * params.w + kx) * quads + channel];
+      let v = vec4<f32>(x[(first + ky * params.w + kx) * quads + channel]);
       let larger = v > best;
       best = select(best, v, larger);
       taken = select(taken, vec4<u32>(ky * params.kw + kx), larger);
     }
   }
-  y[i] = best;
+  y[i] = vec4<Y>(best);
   index[i] = taken;
 }

@@ -4,8 +4,9 @@
 // One invocation owns one element. Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, total: u32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> table: array<f32>;
 @group(0) @binding(4) var<storage, read> dgamma: array<f32>;
@@ -23,7 +24,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let scale = table[params.c + channel];
   let offset = dbeta[channel] / f32(params.total);
   let slope = table[3u * params.c + channel] * dgamma[channel] / f32(params.total);
-  let d = x[i] - table[channel];
+  let d = f32(x[i]) - table[channel];
   let dz = select(0.0, dy[i], fma(d, scale, table[2u * params.c + channel]) > 0.0);
   dx[i] = scale * (dz - offset - d * slope);
 }

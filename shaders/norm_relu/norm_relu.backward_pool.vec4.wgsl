@@ -5,8 +5,9 @@
 // include common/grid.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8
 struct Params { n: u32, oh: u32, ow: u32, c: u32, kh: u32, kw: u32, total: u32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> index: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> table: array<vec4<f32>>;
@@ -32,7 +33,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let slope = table[3u * quads + channel] * dgamma[channel] / f32(params.total);
   let w = params.ow * params.kw;
   for (var k = i; k < pixels * quads; k += stride) {
-    let d = x[k] - mean;
+    let d = vec4<f32>(x[k]) - mean;
     let dz = select(vec4<f32>(0.0), dy[k], fma(d, scale, beta) > vec4<f32>(0.0));
     let dp = scale * (dz - offset - d * slope);
     let taken = index[k];

@@ -3,10 +3,12 @@
 // One invocation owns one element. Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32 }
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> table: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -16,6 +18,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     return;
   }
   let channel = i % params.c;
-  let z = fma(x[i] - table[channel], table[params.c + channel], table[2u * params.c + channel]);
-  y[i] = select(z, 0.0, z < 0.0);
+  let z = fma(f32(x[i]) - table[channel], table[params.c + channel], table[2u * params.c + channel]);
+  y[i] = Y(select(z, 0.0, z < 0.0));
 }

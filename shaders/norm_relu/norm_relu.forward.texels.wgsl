@@ -5,10 +5,11 @@
 // include common/grid.wgsl
 // include common/texels.wgsl
 struct Params { rows: u32, c: u32 }
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var table: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -23,5 +24,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let scale = textureLoad(table, texel(quads + channel));
   let beta = textureLoad(table, texel(2u * quads + channel));
   let z = fma(textureLoad(x, texel(i)) - mean, scale, beta);
-  y[i] = select(z, vec4<f32>(0.0), z < vec4<f32>(0.0));
+  y[i] = vec4<Y>(select(z, vec4<f32>(0.0), z < vec4<f32>(0.0)));
 }

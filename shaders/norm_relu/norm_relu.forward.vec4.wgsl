@@ -5,10 +5,12 @@
 // include common/grid.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32 }
+alias X = f32; // map x
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -24,7 +26,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let scale = table[quads + channel];
   let beta = table[2u * quads + channel];
   for (var k = i; k < params.rows * quads; k += stride) {
-    let z = fma(x[k] - mean, scale, beta);
-    y[k] = select(z, vec4<f32>(0.0), z < vec4<f32>(0.0));
+    let z = fma(vec4<f32>(x[k]) - mean, scale, beta);
+    y[k] = vec4<Y>(select(z, vec4<f32>(0.0), z < vec4<f32>(0.0)));
   }
 }

@@ -5,8 +5,9 @@
 // One invocation owns one channel of one block. Grid: ceil(blocks c / 64) workgroups, in rows.
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read> table: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
@@ -29,7 +30,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = 0.0;
   for (var r = first; r < last; r++) {
     let k = r * params.c + channel;
-    let d = x[k] - mean;
+    let d = f32(x[k]) - mean;
     let dz = select(0.0, dy[k], fma(d, scale, beta) > 0.0);
     products = fma(dz, d, products);
     sum += dz;

@@ -3,8 +3,9 @@
 // Grid: ceil(blocks c / 256) workgroups, in rows.
 // include common/grid.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
+alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> table: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> partial: array<vec4<f32>>;
@@ -28,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = vec4<f32>(0.0);
   for (var r = first; r < last; r++) {
     let k = r * quads + channel;
-    let d = x[k] - mean;
+    let d = vec4<f32>(x[k]) - mean;
     let dz = select(vec4<f32>(0.0), dy[k], fma(d, scale, beta) > vec4<f32>(0.0));
     products = fma(dz, d, products);
     sum += dz;

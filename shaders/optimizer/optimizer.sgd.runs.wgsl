@@ -8,6 +8,7 @@
 // include common/finite.wgsl
 // include common/parameters.wgsl
 // include common/workgroup_max.wgsl
+// include optimizer/gradient_fours.wgsl
 const SIZE: u32 = 64u; // knob 64 128 256
 
 struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours: u32, momentum: f32, nesterov: u32 }
@@ -20,17 +21,6 @@ struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours:
 @group(0) @binding(6) var<storage, read_write> weight: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> v: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> maxima: array<f32>;
-
-// Sum of the partial sums of elements e .. e + 3, in order, plus the weight decay.
-fn gradient(segment: Segment, e: u32, w: vec4<f32>) -> vec4<f32> {
-  var i = (segment.grad_offset + e - params.grad_base) / 4u;
-  var g = grad[i];
-  for (var s = 1u; s < segment.splits; s++) {
-    i += segment.len / 4u;
-    g += grad[i];
-  }
-  return g + segment.decay * w;
-}
 
 @compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,

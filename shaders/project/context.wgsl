@@ -12,6 +12,8 @@ struct Context {
   word: vec4<u32>,    // draw 3, for the normal number
 }
 
+const STREAM_PROJECTION: u32 = 2u; // src/philox.rs
+
 // Makes the draws whose bits are set in `wanted`. counter: element / 4, layer and number of the first draw, step.
 fn draw(c: ptr<function, Context>, wanted: u32, counter: vec4<u32>, key: vec2<u32>) {
   if (wanted & 1u) != 0u {

@@ -6,7 +6,6 @@
 // include common/parameters.wgsl
 // include project/kinds.wgsl
 const SIZE: u32 = 64u; // knob 64 128 256
-const STREAM_PROJECTION: u32 = 2u; // src/philox.rs
 
 struct Params { first_chunk: u32, chunks: u32, base: u32, kinds: u32, draws: u32 }
 @group(0) @binding(0) var<uniform> params: Params; // baked

@@ -2,14 +2,8 @@
 // Gains on GPUs, where one instruction takes the place of a dozen and Philox is most of the work; loses on lavapipe.
 // Grid: one workgroup per chunk of the window, in rows.
 // include common/mul_wide.wgsl for common/mul_hi_lo.wgsl
-// include common/grid.wgsl
-// include common/step.wgsl
-// include common/parameters.wgsl
-// include project/kinds.wgsl
+// include project/apply.wgsl
 const SIZE: u32 = 256u; // knob 64 128 256
-const STREAM_PROJECTION: u32 = 2u; // src/philox.rs
-
-struct Params { first_chunk: u32, chunks: u32, base: u32, kinds: u32, draws: u32 }
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> segments: array<Segment>;
@@ -19,34 +13,3 @@ struct Params { first_chunk: u32, chunks: u32, base: u32, kinds: u32, draws: u32
 @group(0) @binding(6) var<storage, read> quantiles: array<f32>;
 @group(0) @binding(7) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> projected: array<vec4<f32>>;
-
-@compute @workgroup_size(SIZE)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let index = linear_workgroup(wid, count);
-  if index >= params.chunks {
-    return;
-  }
-  let chunk = chunks[params.first_chunk + index];
-  let segment = segments[chunk.segment];
-  let projection = projections[chunk.segment];
-  var c: Context;
-  c.alpha = alphas[chunk.segment];
-  c.quantile = quantiles[chunk.segment];
-  c.beta_u = step.beta_u;
-  c.p0 = projection.p0;
-  c.p1 = projection.p1;
-  c.p2 = projection.p2;
-  let layer = segment.layer + (projection.first_draw << 16u);
-  let key = stream_key(step.seed_lo, step.seed_hi, STREAM_PROJECTION);
-  let size = min(CHUNK, segment.len - chunk.start);
-  let padded = (size + 63u) / 64u * 16u; // in fours
-  let at = (segment.offset + chunk.start - params.base) / 4u;
-  for (var i = lane; i < padded; i += SIZE) {
-    let counter = vec4<u32>(chunk.start / 4u + i, layer, step.step_lo, step.step_hi);
-    draw(&c, params.draws, counter, key);
-    let p = project(params.kinds, projection.kind, weight[at + i], c);
-    let e = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u);
-    projected[at + i] = select(vec4<f32>(0.0), p, e < vec4<u32>(size));
-  }
-}

@@ -3,8 +3,9 @@
 // Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { len: u32 }
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> y: array<f32>;
+@group(0) @binding(1) var<storage, read> y: array<Y>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
@@ -13,6 +14,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   if i < params.len {
-    dx[i] = select(0.0, dy[i], y[i] > 0.0);
+    dx[i] = select(0.0, dy[i], f32(y[i]) > 0.0);
   }
 }

@@ -3,8 +3,9 @@
 // Grid: ceil(len / 256) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 struct Params { len: u32 }
+alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> y: array<vec4<Y>>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
@@ -13,6 +14,6 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count) * 64u + lane;
   if i < params.len / 4u {
-    dx[i] = select(vec4<f32>(0.0), dy[i], y[i] > vec4<f32>(0.0));
+    dx[i] = select(vec4<f32>(0.0), dy[i], vec4<f32>(y[i]) > vec4<f32>(0.0));
   }
 }

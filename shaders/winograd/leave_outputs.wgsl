@@ -9,35 +9,40 @@ fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, sum: vec2<f32>) -> vec2<
                    fma(x.w, w1.w, fma(x.z, w1.z, fma(x.y, w1.y, fma(x.x, w1.x, sum.y)))));
 }
 
+// Where the outputs of a tile lie: the element of y of its first pixel and column 0; and which of its eight pixels there
+// are, a bit for each. Divisions by a shape that is no constant are slow: a lane makes them for its own tiles, and the
+// others get them by shuffle.
+fn outputs_of(tile: u32) -> vec2<u32> {
+  let p = place(params, tile);
+  let at = ((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.c_out;
+  let row = (1u << min(params.ow - p.x * 4u, 4u)) - 1u;
+  let both = row | select(0u, row << 4u, p.y * 2u + 1u < params.oh);
+  return vec2<u32>(at, select(0u, both, tile < tiles(params)));
+}
+
 var<private> hidden: u32;
 
 // Two columns of one output pixel.
-fn write(at: u32, column: u32, value: vec2<f32>) {
+fn write(at: u32, left: u32, right: u32, value: vec2<f32>) {
   // Division is rounded correctly on a CPU; see `fifteenth` for why the divisor is hidden: wid.z is 0.
   let fifteen = f32(15u + hidden);
-  if params.c_out % (2u * LANES) == 0u || column < params.c_out { y[at] = value.x / fifteen; }
-  if params.c_out % (2u * LANES) == 0u || column + LANES < params.c_out { y[at + LANES] = value.y / fifteen; }
+  if left != 0u { y[at] = value.x / fifteen; }
+  if right != 0u { y[at + LANES] = value.y / fifteen; }
 }
 
-// Four outputs side by side.
-fn put_row(at: u32, ox: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
-  write(at, column, a);
-  if params.ow % 4u == 0u || ox + 1u < params.ow { write(at + params.c_out, column, b); }
-  if params.ow % 4u == 0u || ox + 2u < params.ow { write(at + 2u * params.c_out, column, c); }
-  if params.ow % 4u == 0u || ox + 3u < params.ow { write(at + 3u * params.c_out, column, d); }
-}
-
-fn put_upper(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
-  if tiles(params) % 32u == 0u || tile < tiles(params) {
-    let p = place(params, tile);
-    put_row(((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
-  }
-}
-
-fn put_lower(tile: u32, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>) {
-  let p = place(params, tile);
-  let oy = p.y * 2u + 1u;
-  if (tiles(params) % 32u == 0u || tile < tiles(params)) && (params.oh % 2u == 0u || oy < params.oh) {
-    put_row(((p.n * params.oh + oy) * params.ow + p.x * 4u) * params.c_out + column, p.x * 4u, column, a, b, c, d);
-  }
+// The eight outputs of a tile, upper row first.
+fn put(to: vec2<u32>, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>,
+       e: vec2<f32>, f: vec2<f32>, g: vec2<f32>, h: vec2<f32>) {
+  let left = select(0u, to.y, column < params.c_out);
+  let right = select(0u, to.y, column + LANES < params.c_out);
+  let upper = to.x + column;
+  let lower = upper + params.ow * params.c_out;
+  write(upper, left & 1u, right & 1u, a);
+  write(upper + params.c_out, left & 2u, right & 2u, b);
+  write(upper + 2u * params.c_out, left & 4u, right & 4u, c);
+  write(upper + 3u * params.c_out, left & 8u, right & 8u, d);
+  write(lower, left & 16u, right & 16u, e);
+  write(lower + params.c_out, left & 32u, right & 32u, f);
+  write(lower + 2u * params.c_out, left & 64u, right & 64u, g);
+  write(lower + 3u * params.c_out, left & 128u, right & 128u, h);
 }

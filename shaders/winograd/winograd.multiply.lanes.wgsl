@@ -8,7 +8,7 @@
 // include common/winograd.wgsl
 // include winograd/leave_outputs.wgsl
 const LANES: u32 = 8u;
-@group(0) @binding(0) var<uniform> params: Params; // baked
+@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var v: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
@@ -98,27 +98,29 @@ fn add(y: ptr<function, Outputs>, upper: vec4<f32>, lower: vec4<f32>, m: ptr<fun
 }
 
 fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
-  put_upper(tile + (lane ^ 0u), column, (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0]);
-  put_lower(tile + (lane ^ 0u), column, (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0]);
-  put_upper(tile + (lane ^ 1u), column, (*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1]);
-  put_lower(tile + (lane ^ 1u), column, (*y)[4][1], (*y)[5][1], (*y)[6][1], (*y)[7][1]);
-  put_upper(tile + (lane ^ 2u), column, (*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2]);
-  put_lower(tile + (lane ^ 2u), column, (*y)[4][2], (*y)[5][2], (*y)[6][2], (*y)[7][2]);
-  put_upper(tile + (lane ^ 3u), column, (*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3]);
-  put_lower(tile + (lane ^ 3u), column, (*y)[4][3], (*y)[5][3], (*y)[6][3], (*y)[7][3]);
-  put_upper(tile + (lane ^ 4u), column, (*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4]);
-  put_lower(tile + (lane ^ 4u), column, (*y)[4][4], (*y)[5][4], (*y)[6][4], (*y)[7][4]);
-  put_upper(tile + (lane ^ 5u), column, (*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5]);
-  put_lower(tile + (lane ^ 5u), column, (*y)[4][5], (*y)[5][5], (*y)[6][5], (*y)[7][5]);
-  put_upper(tile + (lane ^ 6u), column, (*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6]);
-  put_lower(tile + (lane ^ 6u), column, (*y)[4][6], (*y)[5][6], (*y)[6][6], (*y)[7][6]);
-  put_upper(tile + (lane ^ 7u), column, (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7]);
-  put_lower(tile + (lane ^ 7u), column, (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
+  let own = outputs_of(tile + lane);
+  put(own, column,
+      (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0], (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0]);
+  put(subgroupShuffle(own, lane ^ 1u), column,
+      (*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1], (*y)[4][1], (*y)[5][1], (*y)[6][1], (*y)[7][1]);
+  put(subgroupShuffle(own, lane ^ 2u), column,
+      (*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2], (*y)[4][2], (*y)[5][2], (*y)[6][2], (*y)[7][2]);
+  put(subgroupShuffle(own, lane ^ 3u), column,
+      (*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3], (*y)[4][3], (*y)[5][3], (*y)[6][3], (*y)[7][3]);
+  put(subgroupShuffle(own, lane ^ 4u), column,
+      (*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4], (*y)[4][4], (*y)[5][4], (*y)[6][4], (*y)[7][4]);
+  put(subgroupShuffle(own, lane ^ 5u), column,
+      (*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5], (*y)[4][5], (*y)[5][5], (*y)[6][5], (*y)[7][5]);
+  put(subgroupShuffle(own, lane ^ 6u), column,
+      (*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6], (*y)[4][6], (*y)[5][6], (*y)[6][6], (*y)[7][6]);
+  put(subgroupShuffle(own, lane ^ 7u), column,
+      (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7], (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-  let quads = params.c_in / 4u;
+  // wid.z is 0: lavapipe compiles a loop anew whose bound is a uniform alone.
+  let quads = params.c_in / 4u + wid.z;
   var y0: Outputs;
   var y1: Outputs;
   var y2: Outputs;

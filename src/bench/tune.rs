@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::gpu::profile::time;
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::tuning::{Choice, choose};
-use crate::kernels::{Kernel, Knobs, Variant};
+use crate::kernels::{Kernel, Knobs, Variant, texels};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Params, Plan, Precision, Row, Target, Value};
 use crate::profile::quartiles;
@@ -30,6 +30,9 @@ const TOO_MUCH_FOR_NAIVE: f64 = 1e9;
 type PlanOf = fn(&Network, &Target, usize) -> Result<Plan>;
 
 /// The plans whose shapes are tuned.
+/// The first of [`PLANS`], which alone knows its projection.
+const TRAIN: usize = 0;
+
 const PLANS: [PlanOf; 2] = [|n, t, _| n.train_plan(t), |n, t, batch| n.test_plan(t, batch)];
 
 /// A kernel with its constants, and where it stands.
@@ -37,6 +40,8 @@ struct Site {
     plan: usize,
     scope: String,
     params: Params,
+    /// Arguments that hold 16-bit floats.
+    halves: Vec<&'static str>,
     /// Kernels of the scope in its plainest form.
     neighbours: BTreeSet<&'static str>,
     flop: f64,
@@ -71,7 +76,7 @@ pub fn kernel(
     eval_batch: usize,
     when: &str,
 ) -> Result<(Vec<Found>, Vec<Row>)> {
-    let sites = sites(device, network, kernel, eval_batch)?;
+    let sites = sites(&device.target, network, kernel, eval_batch)?;
     let (mut found, mut best) = (vec![], vec![]);
     let mut runner = Runner::new(device.clone());
     for site in &sites {
@@ -84,22 +89,69 @@ pub fn kernel(
     Ok((found, rows(&sites.iter().map(|s| s.params.clone()).collect::<Vec<_>>(), &best)))
 }
 
-/// Every distinct set of constants with which a network uses a kernel.
-fn sites(device: &Device, network: &Network, kernel: &'static Kernel, eval_batch: usize) -> Result<Vec<Site>> {
-    let target = Target { forced: vec![("*".into(), "naive".into())], ..device.target.clone() };
-    let mut out: Vec<Site> = vec![];
-    for (plan, make) in PLANS.iter().enumerate() {
-        let made = make(network, &target, eval_batch)?;
-        for c in made.commands.iter().filter(|c| c.kernel == kernel.name) {
-            if out.iter().any(|s| s.params == c.params) {
-                continue;
+/// Every distinct set of constants with which a network uses a kernel, where every kernel is plain. A kernel that only a chain
+/// uses has those of the plans as they are, if the chain is in use.
+fn sites(own: &Target, network: &Network, kernel: &'static Kernel, eval_batch: usize) -> Result<Vec<Site>> {
+    let plain = Target { forced: vec![("*".into(), "naive".into())], ..own.clone() };
+    for target in [&plain, own] {
+        let mut out: Vec<Site> = vec![];
+        for (plan, make) in PLANS.iter().enumerate() {
+            let made = make(network, target, eval_batch)?;
+            for c in made.commands.iter().filter(|c| c.kernel == kernel.name) {
+                if out.iter().any(|s| s.params == c.params) {
+                    continue;
+                }
+                // Copies into textures belong to the way that wants them.
+                let others = made.commands.iter().filter(|o| o.scope == c.scope && o.kernel != texels::COPY.name);
+                let neighbours = others.map(|o| o.kernel).collect();
+                let (scope, params, halves) = (c.scope.clone(), c.params.clone(), c.halves());
+                let flop = kernel.work(c).flop;
+                out.push(Site { plan, scope, params, halves, neighbours, flop });
             }
-            let neighbours = made.commands.iter().filter(|o| o.scope == c.scope).map(|o| o.kernel).collect();
-            let (scope, params, flop) = (c.scope.clone(), c.params.clone(), kernel.work(c).flop);
-            out.push(Site { plan, scope, params, neighbours, flop });
+        }
+        if !out.is_empty() {
+            return Ok(out);
         }
     }
-    Ok(out)
+    Ok(vec![])
+}
+
+impl Site {
+    /// The commands that compute the site in a way; none if it cannot run here. The other kernels of its scope are plain,
+    /// so that what is left beside the kernel itself is part of the way: a chain, or copies into textures.
+    fn plan(
+        &self,
+        own: &Target,
+        network: &Network,
+        kernel: &'static Kernel,
+        eval_batch: usize,
+        way: &Way,
+    ) -> Result<Option<Plan>> {
+        let mut target = own.clone();
+        // Not forced: a force cannot carry knobs, and what cannot run here falls through to the next row.
+        let row = |kernel: &str, variant: &str, knobs: &BTreeMap<String, u32>| Row {
+            kernel: kernel.into(),
+            variant: variant.into(),
+            knobs: knobs.clone(),
+            ..Row::default()
+        };
+        let plain = self.neighbours.iter().filter(|n| **n != kernel.name);
+        let first = row(kernel.name, &way.variant, &way.knobs);
+        let others = plain.map(|n| row(n, "naive", &BTreeMap::new()));
+        target.rows = std::iter::once(first).chain(others).chain(target.rows).collect();
+        target.forced.clear();
+        let mut plan = PLANS[self.plan](network, &target, eval_batch)?;
+        let chain = |kernel: &str| !self.neighbours.contains(kernel);
+        plan.commands.retain(|c| {
+            let own = c.kernel == kernel.name && c.params == self.params;
+            c.scope == self.scope && (own || chain(c.kernel))
+        });
+        let ran = match kernel.variant(&way.variant) {
+            Some(_) => plan.commands.iter().any(|c| c.kernel == kernel.name && c.variant == way.variant),
+            None => !plan.commands.is_empty() && plan.commands.iter().all(|c| c.kernel != kernel.name),
+        };
+        Ok(ran.then_some(plan))
+    }
 }
 
 struct SiteBench<'a> {
@@ -116,45 +168,18 @@ impl SiteBench<'_> {
     fn present(&self) -> Result<Way> {
         let of =
             |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
-        let target = Target { precision: self.network.precision, ..self.device.target.clone() };
-        Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params)? {
+        let signs = self.site.plan == TRAIN && self.network.projection.leaves_signs();
+        let target = Target { precision: self.network.precision, signs, ..self.device.target.clone() };
+        Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params, &self.site.halves)? {
             Choice::Variant(v, knobs) => of(v.name, knobs),
             Choice::Chain(c) => of(c.name, vec![]),
         })
     }
 
-    /// The commands that compute the site in a way; none if it cannot run here. The other kernels of its scope are plain,
-    /// so that what is left beside the kernel itself is part of the way: a chain, or copies into textures.
-    fn plan(&self, way: &Way) -> Result<Option<Plan>> {
-        let mut target = self.device.target.clone();
-        // Not forced: a force cannot carry knobs, and what cannot run here falls through to the next row.
-        let row = |kernel: &str, variant: &str, knobs: &BTreeMap<String, u32>| Row {
-            kernel: kernel.into(),
-            variant: variant.into(),
-            knobs: knobs.clone(),
-            ..Row::default()
-        };
-        let plain = self.site.neighbours.iter().filter(|n| **n != self.kernel.name);
-        let own = row(self.kernel.name, &way.variant, &way.knobs);
-        let others = plain.map(|n| row(n, "naive", &BTreeMap::new()));
-        target.rows = std::iter::once(own).chain(others).chain(target.rows).collect();
-        target.forced.clear();
-        let mut plan = PLANS[self.site.plan](self.network, &target, self.eval_batch)?;
-        let chain = |kernel: &str| !self.site.neighbours.contains(kernel);
-        plan.commands.retain(|c| {
-            let own = c.kernel == self.kernel.name && c.params == self.site.params;
-            c.scope == self.site.scope && (own || chain(c.kernel))
-        });
-        let ran = match self.kernel.variant(&way.variant) {
-            Some(_) => plan.commands.iter().any(|c| c.kernel == self.kernel.name && c.variant == way.variant),
-            None => !plan.commands.is_empty() && plan.commands.iter().all(|c| c.kernel != self.kernel.name),
-        };
-        Ok(ran.then_some(plan))
-    }
-
     /// Loads a way; none if it cannot run here.
     fn load(&mut self, way: &Way) -> Result<Option<Loaded>> {
-        self.plan(way)?.map(|plan| self.runner.load(plan, false)).transpose()
+        let plan = self.site.plan(&self.device.target, self.network, self.kernel, self.eval_batch, way)?;
+        plan.map(|plan| self.runner.load(plan, false)).transpose()
     }
 
     /// Nanoseconds of each of some runs.
@@ -295,6 +320,8 @@ pub fn merge(new: &[Row], old: &[Row]) -> Vec<Row> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels;
+    use crate::model::preset::Preset;
 
     fn shape(n: u32, c: u32) -> Params {
         Params(vec![("n", n.into()), ("c", c.into()), ("a", 0.5f32.into())])
@@ -302,6 +329,41 @@ mod tests {
 
     fn row(variant: &str) -> Option<Row> {
         Some(Row { kernel: "k".into(), variant: variant.into(), measured: variant.into(), ..Row::default() })
+    }
+
+    /// On a GPU without matrices, where convolutions take over the work of batch norms.
+    #[test]
+    fn a_chain_is_timed_whole_against_the_direct_form() {
+        let preset = Preset::load("merolla2016/cifar10/tr-stochm-c", &["batch=8".to_owned()]).unwrap();
+        let network = Network::new(&preset, [32, 32, 3], 10).unwrap();
+        let mut target = Target { class: AdapterClass::Discrete, ..Target::baseline() };
+        let way = |variant: &str| Way { variant: variant.into(), knobs: BTreeMap::new() };
+        let kernels_of = |target: &Target, kernel: &str, variant: &str| -> Vec<Vec<&str>> {
+            let kernel = kernels::find(kernel).unwrap();
+            assert!(ways_of(kernel).contains(&way(variant)), "{} {variant}", kernel.name);
+            let sites = sites(target, &network, kernel, 8).unwrap();
+            let plans = sites.iter().filter_map(|s| s.plan(target, &network, kernel, 8, &way(variant)).unwrap());
+            plans.map(|p| p.commands.iter().map(|c| c.kernel).collect()).collect()
+        };
+        let forward = ["winograd.weights", "winograd.input_normalised", "winograd.products", "winograd.output"];
+        let grad =
+            ["winograd.input_normalised", "winograd.grad_output", "winograd.grad_products", "winograd.grad_filter"];
+        for (kernel, sites, chain) in [
+            ("conv2d.forward_normalised", 3, forward),
+            ("conv2d.grad_weight_normalised", 5, grad),
+            ("conv2d.grad_input", 5, ["winograd.weights", "winograd.input", "winograd.products", "winograd.output"]),
+        ] {
+            let direct = kernels_of(&target, kernel, "tiled");
+            let by_winograd = kernels_of(&target, kernel, "winograd_tiled");
+            assert!(direct.len() >= sites && direct.iter().all(|k| *k == [kernel]), "{kernel}: {direct:?}");
+            assert!(by_winograd.len() >= sites && by_winograd.iter().all(|k| *k == chain), "{kernel}: {by_winograd:?}");
+        }
+        // What a chain uses is tuned where the chain is in use.
+        assert_eq!(kernels_of(&target, "winograd.products", "tiled"), Vec::<Vec<&str>>::new());
+        target.rows =
+            vec![Row { kernel: "conv2d.grad_input".into(), variant: "winograd_tiled".into(), ..Row::default() }];
+        let products = kernels_of(&target, "winograd.products", "tiled");
+        assert!(products.len() >= 3 && products.iter().all(|k| *k == ["winograd.products"]), "{products:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod tune;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
@@ -67,6 +67,9 @@ pub struct Global {
     /// The command line, for the record; that of the process if it is not a step of another command.
     #[arg(skip)]
     command: Option<String>,
+    /// The adapter once it is open: the steps of a command share it and what it has compiled.
+    #[arg(skip)]
+    opened: Arc<OnceLock<Arc<Device>>>,
 }
 
 /// Operations of a training step below which a driver on the CPU is faster without its pool of threads. Waking the pool
@@ -91,8 +94,11 @@ impl Global {
         self.open_with(is_small(preset))
     }
 
-    /// Opens the adapter; `small`: for work whose dispatches are small.
+    /// Opens the adapter, the first time; `small`: for work whose dispatches are small, which is settled then.
     fn open_with(&self, small: bool) -> Result<Arc<Device>> {
+        if let Some(device) = self.opened.get() {
+            return Ok(device.clone());
+        }
         let mut forced = vec![];
         for text in &self.variant {
             let (kernel, variant) = text.split_once('=').ok_or_else(|| {
@@ -119,7 +125,7 @@ impl Global {
         };
         let device = Device::open(&options)?;
         log::info!("adapter: {}", device.info);
-        Ok(Arc::new(device))
+        Ok(self.opened.get_or_init(|| Arc::new(device)).clone())
     }
 }
 

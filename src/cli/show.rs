@@ -144,7 +144,8 @@ impl Show {
             }
             return Ok(());
         }
-        let composed = compose::compose(v.file, v.source, &[], None).map_err(|e| Error::Shaders(vec![e]))?;
+        let composed =
+            compose::compose(v.file, v.source, &compose::Settings::default()).map_err(|e| Error::Shaders(vec![e]))?;
         print(&composed.text)
     }
 

@@ -1,6 +1,6 @@
 //! The plan by twins: plain loops in f64. The specification and the test oracle, never the product.
 
-use crate::kernels::{self, Io, Scalars, Values};
+use crate::kernels::{self, Io, Scalars, Values, nearest_half};
 use crate::plan::{Command, Elem, Plan, Step};
 
 /// Holds the buffers of one plan in f64 and runs its commands by their twins.
@@ -17,7 +17,7 @@ impl Runner {
             .buffers
             .iter()
             .map(|b| match (b.elem, b.data.is_empty()) {
-                (Elem::F32, true) => Values::F(Scalars::zeros(b.len())),
+                (Elem::F32 | Elem::F16, true) => Values::F(Scalars::zeros(b.len())),
                 (Elem::U32, true) => Values::U(vec![0; b.len()]),
                 (elem, false) => from_words(elem, &b.data),
             })
@@ -103,6 +103,10 @@ fn apply(command: &Command, memory: &[Values]) -> Vec<Values> {
         .map(|a| {
             let range = a.view.offset..a.view.offset + a.view.len;
             let part = match &memory[a.view.buffer.0 as usize] {
+                // What a twin left is rounded where it is read: the comparison with a device wants the number itself.
+                Values::F(s) if a.elem == Elem::F16 => {
+                    Values::F(s.value[range].iter().map(|v| nearest_half(*v)).collect::<Vec<_>>().into())
+                }
                 Values::F(s) => {
                     Values::F(Scalars { value: s.value[range.clone()].to_vec(), scale: s.scale[range].to_vec() })
                 }
@@ -111,14 +115,16 @@ fn apply(command: &Command, memory: &[Values]) -> Vec<Values> {
             (a.name, part)
         })
         .collect();
-    let mut io = Io::new(&command.params, args);
+    let mut io = Io::new(&command.params, args, command.halves());
     (kernel.twin)(&mut io);
     io.into_args().into_iter().map(|(_, v)| v).collect()
 }
 
 fn from_words(elem: Elem, words: &[u32]) -> Values {
     match elem {
-        Elem::F32 => Values::F(words.iter().map(|&w| f64::from(f32::from_bits(w))).collect::<Vec<_>>().into()),
+        Elem::F32 | Elem::F16 => {
+            Values::F(words.iter().map(|&w| f64::from(f32::from_bits(w))).collect::<Vec<_>>().into())
+        }
         Elem::U32 => Values::U(words.to_vec()),
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::cache::Cache;
+use super::pipelines::Built;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{AdapterClass, Limits, Precision, Row, Target};
 
@@ -65,6 +66,7 @@ pub struct Device {
     pub(super) checked: bool,
     pub(super) pending: Arc<Mutex<Pending>>,
     pub(super) cache: Option<Cache>,
+    pub(super) pipelines: Built,
     /// What the adapter says of itself.
     pub info: DeviceInfo,
     /// What plans are built for.
@@ -144,16 +146,16 @@ impl Device {
             info.driver += ", one thread";
         }
         let wanted = wgpu::Features::SUBGROUP
+            | wgpu::Features::SHADER_F16
             | wgpu::Features::SHADER_INT64
             | wgpu::Features::TIMESTAMP_QUERY
             | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
             | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES
             | wgpu::Features::PIPELINE_CACHE;
         let mut features = adapter.features() & wanted;
-        let units = wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
-        let matrices = adapter.features().contains(units) && has_matrices(&adapter);
+        let matrices = has_matrices(&adapter);
         if matrices {
-            features |= units;
+            features |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
         }
         // SAFETY: experimental means that the API may change and that drivers may be wrong; the kernels that use it are
         // checked against their twins on the adapter at hand.
@@ -185,9 +187,11 @@ impl Device {
             }
         });
         let raw = adapter.get_info();
-        let format = adapter.get_texture_format_features(wgpu::TextureFormat::Rgba32Float);
-        let readable = format.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING)
-            && format.flags.contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_ONLY);
+        let readable = [wgpu::TextureFormat::Rgba32Float, wgpu::TextureFormat::Rgba16Float].iter().all(|format| {
+            let format = adapter.get_texture_format_features(*format);
+            format.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING)
+                && format.flags.contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_ONLY)
+        });
         let fixed = features.contains(wgpu::Features::SUBGROUP) && raw.subgroup_min_size == raw.subgroup_max_size;
         let target = Target {
             class: if raw.device_type == wgpu::DeviceType::Cpu {
@@ -208,13 +212,24 @@ impl Device {
             },
             subgroup: fixed.then_some(raw.subgroup_max_size),
             int64: features.contains(wgpu::Features::SHADER_INT64),
+            float16: features.contains(wgpu::Features::SHADER_F16),
             precision: Precision::F32,
+            signs: false,
             forced: options.forced.clone(),
             rows: options.rows.clone(),
             unfused: options.unfused,
         };
         let cache = options.cache.as_deref().and_then(|folder| Cache::open(&device, &raw, folder));
-        Ok(Device { device, queue, checked: options.checked, pending, cache, info, target })
+        Ok(Device {
+            device,
+            queue,
+            checked: options.checked,
+            pending,
+            cache,
+            pipelines: Built::default(),
+            info,
+            target,
+        })
     }
 
     /// The first error that arrived since the last call.

@@ -1,7 +1,7 @@
 //! From the text of a shader file to the text that is compiled: includes and knobs, nothing else.
 
-use crate::kernels::conv2d::PARTS;
-use crate::kernels::{BAKED, COMMON, Knobs};
+use crate::kernels::parts::PARTS;
+use crate::kernels::{BAKED, COMMON, Knobs, map_of};
 use crate::plan::{Params, Value};
 
 /// A composed shader and where each of its lines comes from.
@@ -11,6 +11,8 @@ pub struct Composed {
     pub text: String,
     /// Whether constants took the place of the `params` block.
     pub baked: bool,
+    /// Arguments that hold 16-bit floats.
+    pub halves: Vec<String>,
     /// File and 1-based line of each line of `text`.
     pub origin: Vec<(String, usize)>,
 }
@@ -25,13 +27,26 @@ impl Composed {
     }
 }
 
-/// Replaces `// include PATH` lines by the named pieces (each once; `// include PATH for OTHER` in the place of another) and the values of knobs by those given. Given
-/// `params`, a `params` block that is marked `// baked` becomes a constant of their values.
+/// What a shader is composed for, beside its text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings<'a> {
+    /// Values of knobs that differ from the defaults.
+    pub knobs: &'a [(String, u32)],
+    /// Arguments that hold 16-bit floats.
+    pub halves: &'a [&'a str],
+    /// Constants, where they are to be baked in.
+    pub params: Option<&'a Params>,
+}
+
+/// Replaces `// include PATH` lines by the named pieces (each once; `// include PATH for OTHER` in the place of another), the values of knobs by those given, and in
+/// `alias X = f32; // map x` and in the declarations of textures the type where x holds 16-bit floats. Given constants, a `params` block that is marked `// baked`
+/// becomes one of their values.
 ///
 /// # Errors
-/// An unknown include, a knob that the file does not declare, a value that it does not allow, a constant without a
+/// An unknown include, a knob or map that the file does not declare, a value that it does not allow, a constant without a
 /// value; with file and line.
-pub fn compose(file: &str, source: &str, knobs: &[(String, u32)], params: Option<&Params>) -> Result<Composed, String> {
+pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed, String> {
+    let Settings { knobs, halves, params } = *settings;
     let declared: Vec<_> = Knobs::declared(source).into_iter().chain(Knobs::subgroup(source)).collect();
     for (name, value) in knobs {
         match declared.iter().find(|(n, ..)| n == name) {
@@ -42,7 +57,17 @@ pub fn compose(file: &str, source: &str, knobs: &[(String, u32)], params: Option
             Some(_) => {}
         }
     }
-    let mut out = Composed { text: String::new(), baked: false, origin: vec![] };
+    let maps: Vec<&str> = source.lines().filter_map(map_of).collect();
+    if let Some(name) = halves.iter().find(|name| !maps.contains(name)) {
+        return Err(format!("{file}: no map `{name}` is declared"));
+    }
+    let halves: Vec<String> = halves.iter().map(|name| (*name).to_owned()).collect();
+    let mut out = Composed { text: String::new(), baked: false, halves, origin: vec![] };
+    if !out.halves.is_empty() {
+        // Directives come before everything else; a file may have this one, too.
+        out.text.push_str("enable f16;\n");
+        out.origin.push((file.into(), 1));
+    }
     let mut seen = vec![];
     append(file, source, knobs, &mut seen, &mut out)?;
     if let Some(params) = params {
@@ -98,6 +123,12 @@ fn append(
             }
             continue;
         }
+        if map_of(line).is_some_and(|name| out.halves.iter().any(|h| h == name)) {
+            out.text.push_str(&line.replacen("= f32;", "= f16;", 1).replacen("rgba32float", "rgba16float", 1));
+            out.text.push('\n');
+            out.origin.push((file.into(), i + 1));
+            continue;
+        }
         let knob = Knobs::declared(line).into_iter().chain(Knobs::subgroup(line)).next();
         match knob.and_then(|(name, ..)| knobs.iter().find(|(n, _)| *n == name)) {
             Some((name, value)) => out.text.push_str(&format!("const {name}: u32 = {value}u;")),
@@ -119,11 +150,34 @@ mod tests {
         var<private> tile: array<f32, params.n>;\n\
         @compute @workgroup_size(1) fn main() { tile[0] = params.a; y[params.n] = tile[0]; }\n";
 
+    fn with(params: &Params) -> Settings<'_> {
+        Settings { params: Some(params), ..Settings::default() }
+    }
+
+    #[test]
+    fn a_map_of_16_bit_floats_changes_its_type_and_no_other_and_places_stay_right() {
+        let source = "alias X = f32; // map x\nalias Y = f32; // map y\n\
+            @group(0) @binding(0) var<storage, read> x: array<vec4<X>>;\n\
+            @group(0) @binding(1) var<storage, read_write> y: array<vec4<Y>>;\n\
+            @compute @workgroup_size(1) fn main() { y[0] = vec4<Y>(2.0 * vec4<f32>(x[0])); }\n";
+        for halves in [&["x"][..], &["y"], &["x", "y"]] {
+            let composed = compose("t.wgsl", source, &Settings { halves, ..Settings::default() }).unwrap();
+            let of = |name: &str| if halves.contains(&name) { "f16" } else { "f32" };
+            assert!(composed.text.contains(&format!("alias X = {};", of("x"))), "{}", composed.text);
+            assert!(composed.text.contains(&format!("alias Y = {};", of("y"))), "{}", composed.text);
+            naga::front::wgsl::parse_str(&composed.text)
+                .unwrap_or_else(|e| panic!("{}", e.emit_to_string(&composed.text)));
+            assert_eq!(composed.place(4), "t.wgsl:3");
+        }
+        let unknown = compose("t.wgsl", source, &Settings { halves: &["z"], ..Settings::default() }).unwrap_err();
+        assert!(unknown.contains("t.wgsl") && unknown.contains("`z`"), "{unknown}");
+    }
+
     #[test]
     fn baked_constants_can_size_an_array_and_keep_every_line_in_its_place() {
         // Exact in the text, whatever the magnitude.
         let params = Params(vec![("a", (-1.0e-7f32).into()), ("n", 5u32.into())]);
-        let composed = compose("t.wgsl", SOURCE, &[], Some(&params)).unwrap();
+        let composed = compose("t.wgsl", SOURCE, &with(&params)).unwrap();
         assert!(composed.baked && composed.text.contains("const params = Params(5u, -1e-7f);"), "{}", composed.text);
         assert_eq!(composed.text.lines().count(), SOURCE.lines().count());
         naga::front::wgsl::parse_str(&composed.text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&composed.text)));
@@ -132,17 +186,17 @@ mod tests {
     #[test]
     fn a_piece_in_the_place_of_another_keeps_that_one_out() {
         let source = "// include common/mul_wide.wgsl for common/mul_hi_lo.wgsl\n// include common/philox.wgsl\n";
-        let text = compose("t.wgsl", source, &[], None).unwrap().text;
+        let text = compose("t.wgsl", source, &Settings::default()).unwrap().text;
         assert!(text.contains("u64(a)") && text.matches("fn mul_hi_lo").count() == 1, "{text}");
         let late = "// include common/philox.wgsl\n// include common/mul_wide.wgsl for common/mul_hi_lo.wgsl\n";
-        assert!(compose("t.wgsl", late, &[], None).unwrap_err().contains("t.wgsl:2"));
+        assert!(compose("t.wgsl", late, &Settings::default()).unwrap_err().contains("t.wgsl:2"));
     }
 
     #[test]
     fn constants_that_are_missing_or_not_finite_cannot_be_baked_in() {
-        let missing = compose("t.wgsl", SOURCE, &[], Some(&Params(vec![("n", 5u32.into())]))).unwrap_err();
+        let missing = compose("t.wgsl", SOURCE, &with(&Params(vec![("n", 5u32.into())]))).unwrap_err();
         assert!(missing.contains("t.wgsl") && missing.contains("Params.a"), "{missing}");
         let infinite = Params(vec![("n", 5u32.into()), ("a", f32::INFINITY.into())]);
-        assert!(compose("t.wgsl", SOURCE, &[], Some(&infinite)).unwrap_err().contains("inf"));
+        assert!(compose("t.wgsl", SOURCE, &with(&infinite)).unwrap_err().contains("inf"));
     }
 }

@@ -1,11 +1,22 @@
 //! Where the arrays of a plan live on a device: in buffers, or in textures that shaders read as storage.
 
 use super::adapter::Device;
+use super::halves;
 use crate::error::{Error, Result};
-use crate::plan::TEXELS_PER_ROW;
+use crate::plan::{Elem, TEXELS_PER_ROW};
 
-/// Bytes of one row of a texture.
-const ROW: u64 = TEXELS_PER_ROW as u64 * 16;
+/// Bytes of one row of a texture of such elements.
+fn row(elem: Elem) -> u64 {
+    (TEXELS_PER_ROW * 4 * elem.bytes()) as u64
+}
+
+/// The format of a texture of such elements.
+pub(super) fn texels(elem: Elem) -> wgpu::TextureFormat {
+    match elem {
+        Elem::F16 => wgpu::TextureFormat::Rgba16Float,
+        Elem::F32 | Elem::U32 => wgpu::TextureFormat::Rgba32Float,
+    }
+}
 
 /// Memory of one array.
 #[derive(Clone)]
@@ -54,19 +65,19 @@ pub(super) fn buffer(device: &Device, scope: &str, bytes: usize) -> Result<wgpu:
 ///
 /// # Errors
 /// Out of memory, with the size.
-pub(super) fn texture(device: &Device, scope: &str, bytes: usize) -> Result<wgpu::Texture> {
-    let rows = (bytes as u64).div_ceil(ROW);
+pub(super) fn texture(device: &Device, scope: &str, elem: Elem, bytes: usize) -> Result<wgpu::Texture> {
+    let rows = (bytes as u64).div_ceil(row(elem));
     let desc = wgpu::TextureDescriptor {
         label: Some(scope),
         size: wgpu::Extent3d { width: TEXELS_PER_ROW as u32, height: rows as u32, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
-        format: wgpu::TextureFormat::Rgba32Float,
+        format: texels(elem),
         usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
         view_formats: &[],
     };
-    sized(device.scoped(scope, || device.device.create_texture(&desc)), rows * ROW)
+    sized(device.scoped(scope, || device.device.create_texture(&desc)), rows * row(elem))
 }
 
 fn sized<T>(made: Result<T>, bytes: u64) -> Result<T> {
@@ -76,20 +87,21 @@ fn sized<T>(made: Result<T>, bytes: u64) -> Result<T> {
     })
 }
 
-/// The array of `len` elements at `offset` bytes of a buffer, and the parts of a texture that hold it: whole rows, then
+/// The array of `len` elements of four to a texel at `offset` bytes of a buffer, and the parts of a texture that hold it: whole rows, then
 /// what is left of the last.
 fn parts<'a>(
     buffer: &'a wgpu::Buffer,
     offset: u64,
     texture: &'a wgpu::Texture,
+    elem: Elem,
     len: usize,
 ) -> impl Iterator<Item = (wgpu::TexelCopyBufferInfo<'a>, wgpu::TexelCopyTextureInfo<'a>, wgpu::Extent3d)> {
     let texels = (len / 4) as u32;
     let (rows, rest) = (texels / TEXELS_PER_ROW as u32, texels % TEXELS_PER_ROW as u32);
     let part = move |y: u32, width: u32, height: u32| {
         let layout = wgpu::TexelCopyBufferLayout {
-            offset: offset + u64::from(y) * ROW,
-            bytes_per_row: (height > 1).then_some(ROW as u32),
+            offset: offset + u64::from(y) * row(elem),
+            bytes_per_row: (height > 1).then_some(row(elem) as u32),
             rows_per_image: None,
         };
         let origin = wgpu::Origin3d { x: 0, y, z: 0 };
@@ -109,19 +121,20 @@ pub(super) fn fill(
     buffer: &wgpu::Buffer,
     offset: u64,
     texture: &wgpu::Texture,
+    elem: Elem,
     len: usize,
 ) {
-    for (from, to, size) in parts(buffer, offset, texture, len) {
+    for (from, to, size) in parts(buffer, offset, texture, elem, len) {
         encoder.copy_buffer_to_texture(from, to, size);
     }
 }
 
-/// Records the copy of the first `len` elements of an array to the start of a buffer.
-pub(super) fn fetch(encoder: &mut wgpu::CommandEncoder, from: &Memory, to: &wgpu::Buffer, len: usize) {
+/// Records the copy of the first `len` elements of an array to the start of a buffer, in whole words.
+pub(super) fn fetch(encoder: &mut wgpu::CommandEncoder, from: &Memory, to: &wgpu::Buffer, elem: Elem, len: usize) {
     match from {
-        Memory::Buffer(b) => encoder.copy_buffer_to_buffer(b, 0, to, 0, len as u64 * 4),
+        Memory::Buffer(b) => encoder.copy_buffer_to_buffer(b, 0, to, 0, halves::words(elem, len) as u64 * 4),
         Memory::Texture(t) => {
-            for (to, from, size) in parts(to, 0, t, len) {
+            for (to, from, size) in parts(to, 0, t, elem, len) {
                 encoder.copy_texture_to_buffer(from, to, size);
             }
         }

@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 pub mod compose;
+mod halves;
 pub mod lavapipe;
 mod memory;
 mod pipelines;

@@ -1,9 +1,13 @@
 //! From a kernel's variant to a compute pipeline.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
 use rayon::prelude::*;
 
 use super::adapter::Device;
-use super::compose::compose;
+use super::compose::{Settings, compose};
+use super::memory;
 use super::reflect::{Reflected, reflect};
 use crate::error::{Error, Result};
 use crate::kernels;
@@ -16,11 +20,37 @@ pub(super) struct Pipeline {
     pub reflected: Reflected,
 }
 
-/// What tells the pipeline of a command from others: kernel, variant, knobs, and the constants if they are baked in.
+/// The pipelines of a device, by [`key`]: its runners share them.
+#[derive(Default)]
+pub(super) struct Built(Mutex<HashMap<String, Arc<Pipeline>>>);
+
+impl Built {
+    /// The pipelines of commands, one result for each, in their order; those that the device does not have are compiled.
+    pub(super) fn of(&self, device: &Device, commands: &[(&String, &Command)]) -> Vec<Result<Arc<Pipeline>>> {
+        // Not held while they are compiled: of two runners that miss the same one, both compile it.
+        let known = || self.0.lock().unwrap_or_else(|e| e.into_inner());
+        let mut all: Vec<Option<Result<Arc<Pipeline>>>> =
+            commands.iter().map(|(key, _)| known().get(*key).cloned().map(Ok)).collect();
+        let missing = || commands.iter().zip(&all).filter(|(_, found)| found.is_none()).map(|(wanted, _)| *wanted);
+        let built = build_all(device, &missing().map(|(_, c)| c).collect::<Vec<_>>());
+        let keys: Vec<&String> = missing().map(|(key, _)| key).collect();
+        let built = keys.into_iter().zip(built).map(|(key, p)| {
+            let p = Arc::new(p?);
+            known().insert(key.clone(), p.clone());
+            Ok(p)
+        });
+        all.iter_mut().filter(|found| found.is_none()).zip(built).for_each(|(place, p)| *place = Some(p));
+        all.into_iter().map(|p| p.expect("found or built")).collect()
+    }
+}
+
+/// What tells the pipeline of a command from others: kernel, variant, knobs, which arguments are 16-bit floats, and the
+/// constants if they are baked in.
 pub(super) fn key(c: &Command) -> Result<String> {
     let Command { kernel, variant, knobs, params, .. } = c;
-    let baked = find(kernel, variant)?.1.baked();
-    Ok(if baked { format!("{kernel}/{variant} {knobs:?} {params:?}") } else { format!("{kernel}/{variant} {knobs:?}") })
+    let halves = c.halves();
+    let base = format!("{kernel}/{variant} {knobs:?} {halves:?}");
+    Ok(if find(kernel, variant)?.1.baked() { format!("{base} {params:?}") } else { base })
 }
 
 fn find(kernel: &str, variant: &str) -> Result<(&'static kernels::Kernel, &'static kernels::Variant)> {
@@ -30,7 +60,7 @@ fn find(kernel: &str, variant: &str) -> Result<(&'static kernels::Kernel, &'stat
 }
 
 /// Compiles the pipelines of commands, on all cores; one result for each, in their order.
-pub(super) fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
+fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
     let built = commands.par_iter().map(|c| build(device, c)).collect();
     if let (Some(cache), false) = (&device.cache, commands.is_empty()) {
         cache.save();
@@ -46,14 +76,15 @@ pub(super) fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pi
 fn build(device: &Device, c: &Command) -> Result<Pipeline> {
     let (k, v) = find(c.kernel, c.variant)?;
     let broken = |text: String| Error::Shaders(vec![text]);
-    let composed = compose(v.file, v.source, &c.knobs, Some(&c.params)).map_err(broken)?;
+    let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params) };
+    let composed = compose(v.file, v.source, &settings).map_err(broken)?;
     let reflected = reflect(k, v, &composed).map_err(broken)?;
     let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
     let entry =
         |binding, ty| wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None };
-    let texels = wgpu::BindingType::StorageTexture {
+    let texels = |elem| wgpu::BindingType::StorageTexture {
         access: wgpu::StorageTextureAccess::ReadOnly,
-        format: wgpu::TextureFormat::Rgba32Float,
+        format: memory::texels(elem),
         view_dimension: wgpu::TextureViewDimension::D2,
     };
     let mut entries: Vec<wgpu::BindGroupLayoutEntry> = k
@@ -61,7 +92,7 @@ fn build(device: &Device, c: &Command) -> Result<Pipeline> {
         .iter()
         .zip(reflected.bindings.iter().zip(&reflected.texels))
         .map(|(a, (&b, &in_texture))| match a.access {
-            _ if in_texture => entry(b, texels),
+            _ if in_texture => entry(b, texels(c.arg(a.name).elem)),
             Access::Uniform => entry(b, buffer(wgpu::BufferBindingType::Uniform)),
             a => entry(b, buffer(wgpu::BufferBindingType::Storage { read_only: !a.writes() })),
         })

@@ -12,6 +12,7 @@ use super::adapter::Device;
 use super::memory::Memory;
 use super::runner::{Loaded, Runner};
 use crate::error::Result;
+use crate::plan::Elem;
 
 /// Commands that one query set times: two timestamps each, and a set holds at most 4,096.
 const CHUNK: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
@@ -230,7 +231,8 @@ impl Timer {
         let period = f64::from(self.device.queue.get_timestamp_period());
         let mut ticks = vec![];
         for (queries, &count) in self.chunks.iter().zip(counts) {
-            let words = runner.download("timestamps", &Memory::Buffer(queries.resolved.clone()), 4 * count)?;
+            let words =
+                runner.download("timestamps", &Memory::Buffer(queries.resolved.clone()), Elem::U32, 4 * count)?;
             ticks.extend(words.chunks_exact(2).map(|w| u64::from(w[0]) | u64::from(w[1]) << 32));
         }
         let first = ticks.first().copied().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! What a composed shader binds, read from naga's module: bindings by name, fields of `Params` by name.
 
-use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
+use naga::{AddressSpace, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 use super::compose::Composed;
 use crate::kernels::{ArgSpec, Kernel, Variant, texels};
@@ -95,7 +95,7 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
             out.params_size = span.next_multiple_of(16);
             for m in members {
                 let elem = match module.types[m.ty].inner {
-                    TypeInner::Scalar(s) => scalar_elem(s.kind),
+                    TypeInner::Scalar(s) if s.width == 4 => scalar_elem(s),
                     _ => None,
                 };
                 let name = m.name.clone().unwrap_or_default();
@@ -105,12 +105,16 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
             continue;
         }
         if let TypeInner::Image { dim, arrayed, class } = inner {
-            let read =
-                naga::ImageClass::Storage { format: naga::StorageFormat::Rgba32Float, access: StorageAccess::LOAD };
-            if (*dim, *arrayed, *class) != (naga::ImageDimension::D2, false, read) {
+            let of = |format| naga::ImageClass::Storage { format, access: StorageAccess::LOAD };
+            let elem = match *class {
+                c if c == of(naga::StorageFormat::Rgba32Float) => Some(Elem::F32),
+                c if c == of(naga::StorageFormat::Rgba16Float) => Some(Elem::F16),
+                _ => None,
+            };
+            let Some(elem) = elem.filter(|_| (*dim, *arrayed) == (naga::ImageDimension::D2, false)) else {
                 return Err(format!("{file}: `{name}` must be texture_storage_2d<rgba32float, read>"));
-            }
-            bound.push((name, binding.binding, Access::Read, Elem::F32, true));
+            };
+            bound.push((name, binding.binding, Access::Read, elem, true));
             continue;
         }
         let access = match var.space {
@@ -121,8 +125,8 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
         };
         let elem = match inner {
             TypeInner::Array { base, .. } => match module.types[*base].inner {
-                TypeInner::Scalar(s) | TypeInner::Vector { scalar: s, .. } => scalar_elem(s.kind),
-                TypeInner::Atomic(s) => scalar_elem(s.kind),
+                TypeInner::Scalar(s) | TypeInner::Vector { scalar: s, .. } => scalar_elem(s),
+                TypeInner::Atomic(s) => scalar_elem(s),
                 // A table of records, uploaded as words.
                 TypeInner::Struct { .. } => Some(Elem::U32),
                 _ => None,
@@ -143,8 +147,10 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
                 if !same_access(spec, *access) {
                     bad.push(format!("{file}: `{}` is {access:?}, the kernel says {:?}", spec.name, spec.access));
                 }
-                if *elem != spec.elem {
-                    bad.push(format!("{file}: `{}` is {elem:?}, the kernel says {:?}", spec.name, spec.elem));
+                let half = shader.halves.iter().any(|name| name == spec.name);
+                let want = if half { Elem::F16 } else { spec.elem };
+                if *elem != want {
+                    bad.push(format!("{file}: `{}` is {elem:?}, the kernel says {want:?}", spec.name));
                 }
             }
         }
@@ -168,10 +174,11 @@ pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<
     if bad.is_empty() { Ok(out) } else { Err(bad.join("\n")) }
 }
 
-fn scalar_elem(kind: ScalarKind) -> Option<Elem> {
-    match kind {
-        ScalarKind::Float => Some(Elem::F32),
-        ScalarKind::Uint => Some(Elem::U32),
+fn scalar_elem(scalar: Scalar) -> Option<Elem> {
+    match (scalar.kind, scalar.width) {
+        (ScalarKind::Float, 4) => Some(Elem::F32),
+        (ScalarKind::Float, 2) => Some(Elem::F16),
+        (ScalarKind::Uint, 4) => Some(Elem::U32),
         _ => None,
     }
 }

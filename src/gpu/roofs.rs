@@ -16,6 +16,9 @@ use crate::plan::{AdapterClass, Builder, Elem, Role};
 /// How long each roof is measured. The best repetition counts, and a GPU needs a while to raise its clock.
 const WARM: Duration = Duration::from_millis(250);
 
+/// The same for drivers on the CPU, whose clock follows at once.
+const WARM_SOFTWARE: Duration = Duration::from_millis(80);
+
 /// Empty dispatches in a row.
 const DISPATCHES: usize = 256;
 
@@ -108,7 +111,7 @@ fn rate(
             continue;
         }
         let second = |ns: f64| work.flop / ns * 1e9;
-        let fastest = best(|| timer.whole(&mut runner, &loaded, 0..1))?;
+        let fastest = best(warm(device), || timer.whole(&mut runner, &loaded, 0..1))?;
         let on_cpu = device.target.class == AdapterClass::Software;
         let cpu = if on_cpu { cpu(&mut runner, &loaded, 0..1)?.map(|all| all[0]) } else { None };
         return Ok((second(fastest), cpu.map(second)));
@@ -129,10 +132,11 @@ fn copies(device: &Arc<Device>, timer: &mut Timer) -> Result<(f64, f64)> {
     let mut runner = Runner::new(device.clone());
     let loaded = runner.load(b.finish()?, false)?;
     timer.whole(&mut runner, &loaded, 0..1)?;
-    let kernel = best(|| timer.whole(&mut runner, &loaded, 0..1))?;
-    let (from, to) = (runner.shared_buffer("x")?.clone(), runner.shared_buffer("y")?.clone());
-    let command =
-        best(|| timer.around(&mut runner, |encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, bytes as u64)))?;
+    let kernel = best(warm(device), || timer.whole(&mut runner, &loaded, 0..1))?;
+    let (from, to) = (runner.shared_buffer("x")?.buffer.clone(), runner.shared_buffer("y")?.buffer.clone());
+    let command = best(warm(device), || {
+        timer.around(&mut runner, |encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, bytes as u64))
+    })?;
     let rate = |ns: f64| 2.0 * bytes as f64 / ns * 1e9;
     Ok((rate(command), rate(kernel)))
 }
@@ -148,14 +152,19 @@ fn dispatches(device: &Arc<Device>, timer: &mut Timer, arrays: usize) -> Result<
     let mut runner = Runner::new(device.clone());
     let loaded = runner.load(b.finish()?, true)?;
     timer.whole(&mut runner, &loaded, 0..DISPATCHES)?;
-    Ok(best(|| timer.whole(&mut runner, &loaded, 0..DISPATCHES))? / DISPATCHES as f64)
+    Ok(best(warm(device), || timer.whole(&mut runner, &loaded, 0..DISPATCHES))? / DISPATCHES as f64)
+}
+
+/// How long each roof of a device is measured.
+fn warm(device: &Device) -> Duration {
+    if device.target.class == AdapterClass::Software { WARM_SOFTWARE } else { WARM }
 }
 
 /// The least of repeated measurements.
-fn best(mut once: impl FnMut() -> Result<f64>) -> Result<f64> {
+fn best(warm: Duration, mut once: impl FnMut() -> Result<f64>) -> Result<f64> {
     let start = Instant::now();
     let (mut best, mut count) = (f64::INFINITY, 0);
-    while count < 3 || start.elapsed() < WARM {
+    while count < 3 || start.elapsed() < warm {
         best = best.min(once()?);
         count += 1;
     }

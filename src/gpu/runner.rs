@@ -6,14 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::adapter::Device;
+use super::halves;
 use super::memory::{self, Memory};
 use super::pipelines::{self, Pipeline};
 use crate::error::{Error, Result};
 use crate::kernels::texels;
-use crate::plan::{self, AdapterClass, Command, Plan, Role, Step};
+use crate::plan::{self, AdapterClass, Command, Elem, Plan, Role, Step};
 
 /// Steps that may be submitted before the host waits for the oldest.
 pub const AHEAD: usize = 3;
+
+/// How long the news may take that a buffer is mapped, once the device is done: the thread of another runner of the
+/// device may be the one that brings it.
+pub(super) const REPORTED: Duration = Duration::from_secs(10);
 
 /// A command, ready to be recorded.
 enum Ready {
@@ -23,6 +28,7 @@ enum Ready {
         from: wgpu::Buffer,
         offset: u64,
         to: wgpu::Texture,
+        elem: Elem,
         len: usize,
     },
 }
@@ -35,11 +41,19 @@ pub struct Loaded {
     buffers: Vec<Option<Memory>>,
 }
 
+/// A buffer that plans share by name.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub buffer: wgpu::Buffer,
+    /// What its elements are: the host sees f32 in the place of f16.
+    pub elem: Elem,
+}
+
 /// Owns the buffers that plans share by name, and runs plans on one device.
 pub struct Runner {
     /// The device.
     pub device: Arc<Device>,
-    shared: HashMap<String, wgpu::Buffer>,
+    shared: HashMap<String, Shared>,
     pipelines: HashMap<String, Arc<Pipeline>>,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
     host: HostTime,
@@ -79,8 +93,8 @@ impl Loaded {
 
     /// Records command `i`, a transfer.
     pub(super) fn transfer(&self, encoder: &mut wgpu::CommandEncoder, i: usize) {
-        if let Ready::Copy { from, offset, to, len } = &self.ready[i] {
-            memory::fill(encoder, from, *offset, to, *len);
+        if let Ready::Copy { from, offset, to, elem, len } = &self.ready[i] {
+            memory::fill(encoder, from, *offset, to, *elem, *len);
         }
     }
 
@@ -107,7 +121,7 @@ impl Runner {
         }
     }
 
-    /// Drops the buffers and keeps what is compiled.
+    /// Drops the buffers.
     pub fn clear(&mut self) {
         self.shared.clear();
         self.in_flight.clear();
@@ -130,7 +144,7 @@ impl Runner {
             let scope = format!("{}: buffer {}", plan.name, b.name);
             let transient = |bytes| match b.texels {
                 false => memory::buffer(&self.device, &scope, bytes).map(Memory::Buffer),
-                true => memory::texture(&self.device, &scope, bytes).map(Memory::Texture),
+                true => memory::texture(&self.device, &scope, b.elem, bytes).map(Memory::Texture),
             };
             let buffer = match b.role {
                 Role::Transient if !separate => match allocation.slot[i] {
@@ -149,16 +163,21 @@ impl Runner {
                     Some(Memory::Buffer(buffer))
                 }
                 Role::State | Role::Input | Role::Output => Some(Memory::Buffer(match self.shared.get(&b.name) {
-                    Some(buffer) if buffer.size() >= bytes as u64 => buffer.clone(),
-                    Some(buffer) => {
+                    Some(Shared { buffer, elem }) if buffer.size() >= bytes as u64 && *elem == b.elem => buffer.clone(),
+                    Some(Shared { buffer, elem }) => {
                         return Err(Error::layer(
                             scope,
-                            format!("{bytes} bytes, another plan made it with {}", buffer.size()),
+                            format!(
+                                "{bytes} bytes of {:?}, another plan made it with {} of {elem:?}",
+                                b.elem,
+                                buffer.size()
+                            ),
                         ));
                     }
                     None => {
                         let buffer = memory::buffer(&self.device, &scope, bytes)?;
-                        self.shared.insert(b.name.clone(), buffer.clone());
+                        let shared = Shared { buffer: buffer.clone(), elem: b.elem };
+                        self.shared.insert(b.name.clone(), shared);
                         buffer
                     }
                 })),
@@ -217,7 +236,8 @@ impl Runner {
             let Some(p) = p else {
                 let [x, y] = [c.arg("x"), c.arg("y")];
                 let (from, to) = (memory(x).buffer().clone(), memory(y).texture().clone());
-                out.push(Ready::Copy { from, offset: x.view.offset as u64 * 4, to, len: x.view.len });
+                let (elem, len) = (x.elem, x.view.len);
+                out.push(Ready::Copy { from, offset: (x.view.offset * elem.bytes()) as u64, to, elem, len });
                 continue;
             };
             let mut entries = vec![];
@@ -230,7 +250,8 @@ impl Runner {
             for ((a, &binding), view) in c.args.iter().zip(&p.reflected.bindings).zip(&views) {
                 let resource = match view {
                     Some(view) => wgpu::BindingResource::TextureView(view),
-                    None => part(memory(a).buffer(), a.view.offset * 4, a.view.len * 4),
+                    // Bindings are whole words: an odd number of f16 takes its neighbour along.
+                    None => part(memory(a).buffer(), a.view.offset * a.elem.bytes(), a.bytes().next_multiple_of(4)),
                 };
                 entries.push(wgpu::BindGroupEntry { binding, resource });
             }
@@ -245,7 +266,7 @@ impl Runner {
         Ok(out)
     }
 
-    /// The pipeline of each command, none for transfers. Builds those that no plan of this runner had before.
+    /// The pipeline of each command, none for transfers. Builds those that no plan of any runner of the device had before.
     fn compile(&mut self, plan: &Plan) -> Result<Vec<Option<Arc<Pipeline>>>> {
         let mut keys = vec![];
         let mut missing: Vec<(&String, &Command)> = vec![];
@@ -261,11 +282,10 @@ impl Runner {
                 missing.push((key, c));
             }
         }
-        let commands: Vec<&Command> = missing.iter().map(|(_, c)| *c).collect();
         let mut broken = vec![];
-        for ((key, _), built) in missing.iter().zip(pipelines::build_all(&self.device, &commands)) {
+        for ((key, _), built) in missing.iter().zip(self.device.pipelines.of(&self.device, &missing)) {
             match built {
-                Ok(p) => drop(self.pipelines.insert((*key).clone(), Arc::new(p))),
+                Ok(p) => drop(self.pipelines.insert((*key).clone(), p)),
                 Err(Error::Shaders(mut texts)) => broken.append(&mut texts),
                 Err(other) => return Err(other),
             }
@@ -288,8 +308,8 @@ impl Runner {
     }
 
     pub(super) fn write_step(&self, step: &Step) {
-        if let Some(buffer) = self.shared.get("step") {
-            self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&step.words()));
+        if let Some(step_block) = self.shared.get("step") {
+            self.device.queue.write_buffer(&step_block.buffer, 0, bytemuck::cast_slice(&step.words()));
         }
     }
 
@@ -359,7 +379,7 @@ impl Runner {
         self.host
     }
 
-    /// Number of pipelines compiled so far.
+    /// Number of pipelines that the plans so far need.
     pub fn pipelines(&self) -> usize {
         self.pipelines.len()
     }
@@ -369,29 +389,31 @@ impl Runner {
         self.shared.contains_key(name)
     }
 
-    /// Writes a shared buffer from its first element. f32 data: [`bytemuck::cast_slice`].
+    /// Writes a shared buffer from its first element. f32 data, f16 buffers too: [`bytemuck::cast_slice`].
     ///
     /// # Errors
     /// An unknown name or too much data.
     pub fn write(&mut self, name: &str, words: &[u32]) -> Result<()> {
-        let buffer = self.shared_buffer(name)?;
+        let Shared { buffer, elem } = self.shared_buffer(name)?;
+        let words = halves::packed(*elem, words);
         if words.len() as u64 * 4 > buffer.size() {
             return Err(Error::layer(name, format!("{} words do not fit {} bytes", words.len(), buffer.size())));
         }
-        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
+        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&words));
         Ok(())
     }
 
-    pub(super) fn shared_buffer(&self, name: &str) -> Result<&wgpu::Buffer> {
+    pub(super) fn shared_buffer(&self, name: &str) -> Result<&Shared> {
         self.shared.get(name).ok_or_else(|| Error::Invalid(format!("no loaded plan has a buffer \"{name}\"")))
     }
 
-    /// Reads the first `len` words of a shared buffer; waits for everything submitted before.
+    /// Reads the first `len` elements of a shared buffer; waits for everything submitted before.
     ///
     /// # Errors
     /// An unknown name; what the device reported.
     pub fn read(&self, name: &str, len: usize) -> Result<Vec<u32>> {
-        self.download(name, &Memory::Buffer(self.shared_buffer(name)?.clone()), len)
+        let Shared { buffer, elem } = self.shared_buffer(name)?.clone();
+        self.download(name, &Memory::Buffer(buffer), elem, len)
     }
 
     /// Reads a whole buffer of a loaded plan, transients included; these hold what the last command that used their
@@ -404,16 +426,17 @@ impl Runner {
         let buffer = loaded.buffers[index]
             .as_ref()
             .ok_or_else(|| Error::Invalid(format!("buffer {} is not used by the plan", b.name)))?;
-        self.download(&b.name, buffer, b.len())
+        self.download(&b.name, buffer, b.elem, b.len())
     }
 
-    /// Reads the first `len` words of a buffer or texture; waits for everything submitted before.
-    pub(super) fn download(&self, name: &str, memory: &Memory, len: usize) -> Result<Vec<u32>> {
-        let bytes = len as u64 * 4;
+    /// Reads the first `len` elements of a buffer or texture; waits for everything submitted before.
+    pub(super) fn download(&self, name: &str, memory: &Memory, elem: Elem, len: usize) -> Result<Vec<u32>> {
+        let words = halves::words(elem, len);
+        let bytes = words as u64 * 4;
         if let Memory::Buffer(buffer) = memory
             && bytes > buffer.size()
         {
-            return Err(Error::layer(name, format!("{len} words, the buffer has {} bytes", buffer.size())));
+            return Err(Error::layer(name, format!("{words} words, the buffer has {} bytes", buffer.size())));
         }
         let d = &self.device.device;
         let staging = self.device.scoped(name, || {
@@ -425,7 +448,7 @@ impl Runner {
             })
         })?;
         let mut encoder = d.create_command_encoder(&Default::default());
-        memory::fetch(&mut encoder, memory, &staging, len);
+        memory::fetch(&mut encoder, memory, &staging, elem, len);
         let index = self.device.queue.submit([encoder.finish()]);
         let (send, receive) = std::sync::mpsc::channel();
         staging.slice(..).map_async(wgpu::MapMode::Read, move |r| {
@@ -433,7 +456,7 @@ impl Runner {
         });
         self.wait(Some(index))?;
         let fail = |message: String| Error::Device { scope: format!("read {name}"), message };
-        match receive.try_recv() {
+        match receive.recv_timeout(REPORTED) {
             Ok(Ok(())) => {}
             Ok(Err(e)) => {
                 self.device.take_error(name)?;
@@ -442,9 +465,9 @@ impl Runner {
             Err(e) => return Err(fail(e.to_string())),
         }
         let range = staging.slice(..).get_mapped_range().map_err(|e| fail(e.to_string()))?;
-        let words = bytemuck::cast_slice(&range).to_vec();
+        let elements = halves::unpacked(elem, bytemuck::cast_slice(&range), len);
         self.device.take_error(name)?;
-        Ok(words)
+        Ok(elements)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use naga::back::spv;
 
-use super::compose::compose;
+use super::compose::{Settings, compose};
 use crate::error::{Error, Result};
 use crate::kernels::Variant;
 
@@ -13,7 +13,7 @@ use crate::kernels::Variant;
 /// A shader that does not compose, parse, validate or translate.
 pub fn words(variant: &Variant) -> Result<Vec<u32>> {
     let broken = |message: String| Error::Shaders(vec![format!("{}: {message}", variant.file)]);
-    let composed = compose(variant.file, variant.source, &[], None).map_err(broken)?;
+    let composed = compose(variant.file, variant.source, &Settings::default()).map_err(broken)?;
     let module = naga::front::wgsl::parse_str(&composed.text).map_err(|e| broken(e.emit_to_string(&composed.text)))?;
     let mut validator =
         naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());

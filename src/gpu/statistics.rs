@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char};
 
 use ash::{khr, vk};
 
-use super::compose::compose;
+use super::compose::{Settings, compose};
 use super::reflect::reflect;
 use super::spirv;
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub struct Statistic {
 /// No Vulkan, no such adapter, a driver without the extension; a shader it refuses.
 pub fn statistics(adapter: &str, kernel: &Kernel, variant: &Variant) -> Result<Vec<Statistic>> {
     let broken = |message: String| Error::Shaders(vec![message]);
-    let composed = compose(variant.file, variant.source, &[], None).map_err(broken)?;
+    let composed = compose(variant.file, variant.source, &Settings::default()).map_err(broken)?;
     let reflected = reflect(kernel, variant, &composed).map_err(broken)?;
     let mut bindings: Vec<(u32, vk::DescriptorType)> = vec![];
     for ((spec, &binding), &texels) in kernel.args.iter().zip(&reflected.bindings).zip(&reflected.texels) {

@@ -5,9 +5,10 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
-use super::runner::{Loaded, Runner};
+use super::halves;
+use super::runner::{Loaded, REPORTED, Runner, Shared};
 use crate::error::{Error, Result};
-use crate::plan::Step;
+use crate::plan::{Elem, Step};
 
 /// The beginnings of some shared buffers, read together: a snapshot of what they hold after one submit.
 pub struct Readback {
@@ -51,7 +52,8 @@ impl Runner {
     /// # Errors
     /// As [`Runner::write`]; what the device reported.
     pub fn upload(&mut self, name: &str, words: &[u32]) -> Result<()> {
-        let buffer = self.shared_buffer(name)?.clone();
+        let Shared { buffer, elem } = self.shared_buffer(name)?.clone();
+        let words = halves::packed(elem, words);
         if words.len() as u64 * 4 > buffer.size() {
             return Err(Error::layer(name, format!("{} words do not fit {} bytes", words.len(), buffer.size())));
         }
@@ -89,7 +91,10 @@ impl Runner {
     ) -> Result<()> {
         let mut sources = vec![];
         for (name, words) in &readback.parts {
-            let buffer = self.shared_buffer(name)?;
+            let Shared { buffer, elem } = self.shared_buffer(name)?;
+            if *elem == Elem::F16 {
+                return Err(Error::layer(name, "16-bit floats are not read behind a step; use Runner::read"));
+            }
             if *words as u64 * 4 > buffer.size() {
                 return Err(Error::layer(name, format!("{words} words, the buffer has {} bytes", buffer.size())));
             }
@@ -135,14 +140,20 @@ impl Runner {
             self.wait(Some(oldest.submit.clone()))?;
         }
         let fail = |message: String| Error::Device { scope: format!("read {}", readback.scope()), message };
-        match oldest.mapped.try_recv() {
+        let arrived = match wait {
+            true => oldest.mapped.recv_timeout(REPORTED).map_err(|e| e.to_string()),
+            false => match oldest.mapped.try_recv() {
+                Err(TryRecvError::Empty) => return Ok(None),
+                other => other.map_err(|e| e.to_string()),
+            },
+        };
+        match arrived {
             Ok(Ok(())) => {}
             Ok(Err(e)) => {
                 self.device.take_error("read")?;
                 return Err(fail(e.to_string()));
             }
-            Err(TryRecvError::Empty) if !wait => return Ok(None),
-            Err(e) => return Err(fail(e.to_string())),
+            Err(e) => return Err(fail(e)),
         }
         let range = oldest.staging.slice(..).get_mapped_range().map_err(|e| fail(e.to_string()))?;
         let words: &[u32] = bytemuck::cast_slice(&range);

@@ -159,7 +159,8 @@ pub fn backward(
     let size = block(rows);
     let blocks = rows.div_ceil(size);
     let partial = b.transient(format!("{scope}.partial"), &[blocks, 2, c]);
-    for (elements, part) in block_windows(b, scope, rows, x, partial)? {
+    // x may have smaller elements than dy.
+    for (elements, part) in block_windows(b, scope, rows, dy, partial)? {
         let (x, dy) = (x.slice(elements.clone()), dy.slice(elements));
         let params = [("rows", (x.len / c).into()), ("c", c.into()), ("block", size.into()), ("eps", Value::from(eps))];
         let args = [("x", x), ("dy", dy), ("mean", mean), ("variance", var), ("partial", part)];

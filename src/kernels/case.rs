@@ -37,7 +37,7 @@ impl Fill {
     }
 }
 
-/// Elements before and after each output that must stay untouched.
+/// Words before and after each output that must stay untouched.
 pub const GUARD: usize = 64;
 
 /// Builds the plan of a case and the data of its inputs.
@@ -45,18 +45,22 @@ pub struct CaseBuilder {
     /// The plan so far.
     pub b: Builder,
     exact: bool,
+    halves: Vec<String>,
     data: Vec<(String, Vec<u32>)>,
 }
 
 impl CaseBuilder {
     fn filled(&mut self, name: &str, elem: Elem, shape: &[usize], role: Role, inner: Vec<u32>, pad: u32) -> View {
-        // Guards on both sides; the total is a multiple of the alignment, so every inner view starts aligned.
-        let whole = self.b.buffer(name, elem, &[inner.len() + 2 * GUARD], role);
-        let mut bits = vec![pad; GUARD];
+        let half = elem == Elem::F32 && self.halves.iter().any(|h| h == name);
+        let elem = if half { Elem::F16 } else { elem };
+        // Guards on both sides, the first as long as the alignment, so that every inner view starts aligned.
+        let guard = GUARD * 4 / elem.bytes();
+        let whole = self.b.buffer(name, elem, &[inner.len() + 2 * guard], role);
+        let mut bits = vec![pad; guard];
         bits.extend_from_slice(&inner);
         bits.resize(whole.len, pad);
         self.data.push((name.into(), bits));
-        let view = whole.slice(GUARD..GUARD + inner.len());
+        let view = whole.slice(guard..guard + inner.len());
         debug_assert_eq!(shape.iter().product::<usize>(), inner.len());
         view
     }
@@ -71,6 +75,17 @@ impl CaseBuilder {
     pub fn operand(&mut self, name: &str, shape: &[usize]) -> View {
         let fill = if self.exact { Fill::Integers(4) } else { Fill::Uniform(1.0) };
         self.input(name, shape, &fill)
+    }
+
+    /// The weights of a convolution, as [`CaseBuilder::operand`]; where the target says that they are 0 or + - one magnitude,
+    /// such: 3 in exact cases, else a number with as many bits as f32 has.
+    pub fn weights(&mut self, name: &str, shape: &[usize]) -> View {
+        if !self.b.target.signs {
+            return self.operand(name, shape);
+        }
+        let magnitude = if self.exact { 3.0 } else { 0.123_456_79 };
+        let signs = Fill::Integers(1).values(name, shape.iter().product());
+        self.input(name, shape, &Fill::Values(signs.into_iter().map(|s| s * magnitude).collect()))
     }
 
     /// Whether every variant must be exact on the case's inputs.
@@ -159,7 +174,17 @@ impl Case {
     /// # Errors
     /// What the record functions refuse, e.g. a forced variant that cannot run the case.
     pub fn build(&self, target: &Target) -> Result<Built> {
-        let mut c = CaseBuilder { b: Builder::new(&self.name, target.clone()), exact: self.exact, data: vec![] };
+        self.build_halves(target, &[])
+    }
+
+    /// As [`Case::build`], where the f32 arrays of these names hold 16-bit floats.
+    ///
+    /// # Errors
+    /// As [`Case::build`].
+    pub fn build_halves(&self, target: &Target, halves: &[&str]) -> Result<Built> {
+        let halves = halves.iter().map(|name| (*name).to_owned()).collect();
+        let b = Builder::new(&self.name, target.clone());
+        let mut c = CaseBuilder { b, exact: self.exact, halves, data: vec![] };
         (self.build)(&mut c)?;
         Ok(Built { plan: c.b.finish()?, data: c.data })
     }

@@ -4,137 +4,17 @@
 mod cases;
 mod families;
 pub mod fused;
-mod parts;
+mod geometry;
 pub mod split_k;
 
 use cases::cases;
 use families::*;
 pub(super) use families::{multiple_of_4, octets, one_group};
-pub use parts::PARTS;
+pub use geometry::Geometry;
 
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};
-use crate::plan::{Builder, Params, Value, View};
-
-/// Shape of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Geometry {
-    /// Images.
-    pub n: usize,
-    /// Input height.
-    pub h: usize,
-    /// Input width.
-    pub w: usize,
-    /// Input channels.
-    pub c_in: usize,
-    /// Output channels.
-    pub c_out: usize,
-    /// Kernel height and width.
-    pub kernel: [usize; 2],
-    /// Step in y and x.
-    pub stride: [usize; 2],
-    /// Rows of zeros above and columns to the left, and as many below and to the right.
-    pub pad: [usize; 2],
-    /// Groups of channels; output group g sees only input group g.
-    pub groups: usize,
-}
-
-impl Geometry {
-    /// A linear layer: `n` samples of `c_in` features to `c_out`, weights `[c_in, c_out]`.
-    pub fn linear(n: usize, c_in: usize, c_out: usize) -> Self {
-        Geometry { n, h: 1, w: 1, c_in, c_out, kernel: [1, 1], stride: [1, 1], pad: [0, 0], groups: 1 }
-    }
-
-    /// Output height.
-    pub fn oh(&self) -> usize {
-        (self.h + 2 * self.pad[0] - self.kernel[0]) / self.stride[0] + 1
-    }
-
-    /// Output width.
-    pub fn ow(&self) -> usize {
-        (self.w + 2 * self.pad[1] - self.kernel[1]) / self.stride[1] + 1
-    }
-
-    /// Elements of one input image.
-    pub fn x_len(&self) -> usize {
-        self.h * self.w * self.c_in
-    }
-
-    /// Elements of one output image.
-    pub fn y_len(&self) -> usize {
-        self.oh() * self.ow() * self.c_out
-    }
-
-    /// Elements of the weights.
-    pub fn w_len(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * self.c_in / self.groups * self.c_out
-    }
-
-    /// Partial sums into which `grad_weight` cuts the pixels of a batch: a function of the shape alone, so that results
-    /// do not depend on the machine. At most 16 MiB of them.
-    ///
-    /// They are runs of equal length, and if the shape allows it near the wanted number, of whole images or of pairs of
-    /// rows: Winograd's algorithm works on pairs of rows.
-    pub fn splits(&self) -> usize {
-        let most = (1 << 22) / self.w_len();
-        let wanted = (self.n * self.oh() * self.ow() / 2048).min(64).min(most).max(1);
-        self.whole_splits(wanted.div_ceil(2), wanted)
-    }
-
-    /// The largest number of partial sums within the range that makes them whole pairs of rows or whole images; `high` if
-    /// none does.
-    fn whole_splits(&self, low: usize, high: usize) -> usize {
-        let units = if self.oh().is_multiple_of(2) { self.n * self.oh() / 2 } else { self.n };
-        (low..=high).rev().find(|s| units.is_multiple_of(*s)).unwrap_or(high)
-    }
-
-    /// Refuses shapes that are no convolution.
-    ///
-    /// # Errors
-    /// A kernel larger than the padded input, groups that do not divide the channels, zeros.
-    pub fn check(&self, scope: &str) -> Result<()> {
-        let fail = |m: String| Err(Error::layer(scope, m));
-        let [kh, kw] = self.kernel;
-        if [self.n, self.h, self.w, self.c_in, self.c_out, kh, kw, self.stride[0], self.stride[1], self.groups]
-            .contains(&0)
-        {
-            return fail(format!("a size is zero in {self:?}"));
-        }
-        if kh > self.h + 2 * self.pad[0] || kw > self.w + 2 * self.pad[1] {
-            return fail(format!(
-                "a {kh}x{kw} kernel does not fit a {}x{} input padded by {:?}",
-                self.h, self.w, self.pad
-            ));
-        }
-        if !self.c_in.is_multiple_of(self.groups) || !self.c_out.is_multiple_of(self.groups) {
-            return fail(format!(
-                "{} groups do not divide {} input and {} output channels",
-                self.groups, self.c_in, self.c_out
-            ));
-        }
-        Ok(())
-    }
-
-    pub(super) fn params(&self, n: usize, splits: usize) -> Vec<(&'static str, Value)> {
-        vec![
-            ("n", n.into()),
-            ("h", self.h.into()),
-            ("w", self.w.into()),
-            ("c_in", self.c_in.into()),
-            ("oh", self.oh().into()),
-            ("ow", self.ow().into()),
-            ("c_out", self.c_out.into()),
-            ("kh", self.kernel[0].into()),
-            ("kw", self.kernel[1].into()),
-            ("stride_h", self.stride[0].into()),
-            ("stride_w", self.stride[1].into()),
-            ("pad_h", self.pad[0].into()),
-            ("pad_w", self.pad[1].into()),
-            ("groups", self.groups.into()),
-            ("splits", splits.into()),
-        ]
-    }
-}
+use crate::plan::{Builder, Params, View};
 
 /// Records y = x * w for x `[n, h, w, c_in]`, y `[n, oh, ow, c_out]`.
 ///
@@ -239,35 +119,29 @@ pub static FORWARD: Kernel = Kernel {
             name: "lanes",
             file: "conv2d/conv2d.forward.lanes.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.lanes.wgsl"),
-            supports: |t, p| {
-                exchange(t, p)?;
-                multiple_of_4(p, "c_in")
-            },
-            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), wide(k)),
+            supports: exchange_fours,
+            grid: |p, k| output_tiles(p, wide(k)),
         },
         Variant {
             name: "narrow",
             file: "conv2d/conv2d.forward.narrow.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.narrow.wgsl"),
-            supports: |t, p| {
-                exchange(t, p)?;
-                multiple_of_4(p, "c_in")
-            },
-            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), narrow(k)),
+            supports: exchange_fours,
+            grid: |p, k| output_tiles(p, narrow(k)),
         },
         Variant {
             name: "lanes_any",
             file: "conv2d/conv2d.forward.lanes_any.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.lanes_any.wgsl"),
             supports: whole_input,
-            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), wide(k)),
+            grid: |p, k| output_tiles(p, wide(k)),
         },
         Variant {
             name: "narrow_any",
             file: "conv2d/conv2d.forward.narrow_any.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.narrow_any.wgsl"),
             supports: whole_input,
-            grid: |p, k| tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), narrow(k)),
+            grid: |p, k| output_tiles(p, narrow(k)),
         },
         Variant {
             name: "tiled",
@@ -297,6 +171,13 @@ pub static FORWARD: Kernel = Kernel {
             supports: matrices,
             grid: forward_tiles,
         },
+        Variant {
+            name: "coop_signs",
+            file: "conv2d/conv2d.forward.coop_signs.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.forward.coop_signs.wgsl"),
+            supports: signs,
+            grid: forward_tiles,
+        },
     ],
     twin: |io: &mut Io| {
         let (x, w) = (io.f("x"), io.f("w"));
@@ -308,7 +189,7 @@ pub static FORWARD: Kernel = Kernel {
     flop,
     cases: || {
         cases(|c, g| {
-            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.operand("w", &[g.w_len()]));
+            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
             let y = c.output("y", &[g.n, g.y_len()]);
             forward(&mut c.b, "conv2d.forward", g, x, w, y)
         })
@@ -331,28 +212,22 @@ pub static GRAD_INPUT: Kernel = Kernel {
             name: "lanes",
             file: "conv2d/conv2d.grad_input.lanes.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.lanes.wgsl"),
-            supports: |t, p| {
-                exchange(t, p)?;
-                multiple_of_4(p, "c_in")
-            },
-            grid: |p, k| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), wide(k)),
+            supports: exchange_fours,
+            grid: |p, k| input_tiles(p, wide(k)),
         },
         Variant {
             name: "narrow",
             file: "conv2d/conv2d.grad_input.narrow.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.narrow.wgsl"),
-            supports: |t, p| {
-                exchange(t, p)?;
-                multiple_of_4(p, "c_in")
-            },
-            grid: |p, k| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), narrow(k)),
+            supports: exchange_fours,
+            grid: |p, k| input_tiles(p, narrow(k)),
         },
         Variant {
             name: "few",
             file: "conv2d/conv2d.grad_input.few.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.few.wgsl"),
             supports: |_, p| pointwise(p),
-            grid: |p, _| tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), FEW),
+            grid: |p, _| input_tiles(p, FEW),
         },
         Variant {
             name: "tiled",
@@ -375,6 +250,13 @@ pub static GRAD_INPUT: Kernel = Kernel {
             supports: matrices,
             grid: grad_input_tiles,
         },
+        Variant {
+            name: "coop_signs",
+            file: "conv2d/conv2d.grad_input.coop_signs.wgsl",
+            source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop_signs.wgsl"),
+            supports: signs,
+            grid: grad_input_tiles,
+        },
     ],
     twin: |io: &mut Io| {
         let (dy, w) = (io.f("dy"), io.f("w"));
@@ -386,7 +268,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
     flop,
     cases: || {
         cases(|c, g| {
-            let (dy, w) = (c.operand("dy", &[g.n, g.y_len()]), c.operand("w", &[g.w_len()]));
+            let (dy, w) = (c.operand("dy", &[g.n, g.y_len()]), c.weights("w", &[g.w_len()]));
             let dx = c.output("dx", &[g.n, g.x_len()]);
             grad_input(&mut c.b, "conv2d.grad_input", g, dy, w, dx)
         })
@@ -409,10 +291,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             name: "texels",
             file: "conv2d/conv2d.grad_weight.texels.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_weight.texels.wgsl"),
-            supports: |t, p| {
-                exchange(t, p)?;
-                multiple_of_4(p, "c_in")
-            },
+            supports: exchange_fours,
             grid: weight_tiles,
         },
         Variant {

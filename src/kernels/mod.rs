@@ -13,12 +13,14 @@ pub mod bias;
 pub mod conv2d;
 pub mod distortion;
 pub mod dropout;
+pub mod loss;
 pub mod maxpool;
 pub mod metric;
 pub mod norm_relu;
 pub mod normal;
 pub mod optimizer;
 pub mod parameters;
+pub mod parts;
 pub mod pool;
 pub mod project;
 pub mod projections;
@@ -30,8 +32,10 @@ pub mod square_hinge;
 pub mod texels;
 pub mod winograd;
 pub mod winograd_grad;
+pub mod winograd_tiled;
+pub mod winograd_tiled_grad;
 
-pub use twin::{Budget, Io, Scalars, Values};
+pub use twin::{Budget, Io, Scalars, Terms, Values, half_step, nearest_half};
 
 use crate::error::{Error, Result};
 use crate::plan::{Access, Arg, Builder, Command, Elem, Params, Target, Value, View};
@@ -48,6 +52,13 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd_grad::GRAD_ROWS,
     &winograd_grad::ACCUMULATE,
     &winograd_grad::GRAD_WEIGHT,
+    &winograd_tiled::INPUT_NORMALISED,
+    &winograd_tiled::PRODUCTS,
+    &winograd_tiled::OUTPUT,
+    &winograd_tiled::OUTPUT_STATISTICS,
+    &winograd_tiled_grad::GRAD_OUTPUT,
+    &winograd_tiled_grad::GRAD_PRODUCTS,
+    &winograd_tiled_grad::GRAD_FILTER,
     &conv2d::fused::STATISTICS,
     &conv2d::fused::NORMALISED,
     &conv2d::fused::NORMALISED_STATISTICS,
@@ -97,8 +108,19 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] =
-    &[&winograd::FORWARD, &winograd::GRAD_INPUT, &winograd_grad::WINOGRAD, &conv2d::split_k::SPLIT_K];
+pub static CHAINS: &[&Chain] = &[
+    &winograd::FORWARD,
+    &winograd::GRAD_INPUT,
+    &winograd_grad::WINOGRAD,
+    &winograd_tiled::FORWARD,
+    &winograd_tiled::STATISTICS,
+    &winograd_tiled::NORMALISED,
+    &winograd_tiled::NORMALISED_STATISTICS,
+    &winograd_tiled::GRAD_INPUT,
+    &winograd_tiled_grad::GRAD_WEIGHT,
+    &winograd_tiled_grad::NORMALISED,
+    &conv2d::split_k::SPLIT_K,
+];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -116,7 +138,7 @@ pub fn find(name: &str) -> Result<&'static Kernel> {
 pub struct ArgSpec {
     /// Name of the WGSL variable.
     pub name: &'static str,
-    /// Element type; a shader may bind f32 as `vec4<f32>`.
+    /// Element type; a shader may bind f32 as `vec4<f32>`, and declare that it may be f16 ([`map_of`]).
     pub elem: Elem,
     /// How it is used.
     pub access: Access,
@@ -175,6 +197,18 @@ impl Variant {
     pub fn baked(&self) -> bool {
         self.source.lines().any(|l| l.ends_with(BAKED))
     }
+
+    /// The arguments that may hold 16-bit floats.
+    pub fn maps(&self) -> impl Iterator<Item = &'static str> {
+        self.source.lines().filter_map(map_of)
+    }
+}
+
+/// The argument whose elements the line declares, if it is one of an array that may hold 16-bit floats: that of
+/// `alias X = f32; // map x`, and every texture.
+pub fn map_of(line: &str) -> Option<&str> {
+    let aliased = line.starts_with("alias ").then(|| line.split_once("= f32; // map ")).flatten();
+    aliased.map(|(_, name)| name).or_else(|| texels::declared(line).first().copied())
 }
 
 /// How the line ends that declares the constants of a shader that wants them baked in.
@@ -187,6 +221,8 @@ pub struct Chain {
     pub kernel: &'static str,
     /// Its name among the kernel's variants.
     pub name: &'static str,
+    /// The arguments that may hold 16-bit floats.
+    pub maps: &'static [&'static str],
     /// Whether it can run these constants on this target; the text says why not.
     pub supports: fn(&Target, &Params) -> std::result::Result<(), &'static str>,
     /// Appends the commands: scope, constants and arguments are those of the kernel.
@@ -201,11 +237,12 @@ impl Variant {
     /// precision, all others are f32.
     ///
     /// `coop` rounds both factors of every product to f16, by 2^-10 each where the conversion truncates: 4 * 2^-11 S, and
-    /// the budget of a sum is 8 * 2^-24 S. `coop_split` keeps 22 bits of both factors and may truncate where it adds.
+    /// the budget of a sum is 8 * 2^-24 S. `coop_split` and `coop_signs` keep 22 bits of both factors and
+    /// may truncate where they add.
     pub fn error_factor(&self) -> f64 {
         match self.name {
             "coop" => 4096.0,
-            "coop_split" => 4.0,
+            "coop_split" | "coop_signs" => 4.0,
             _ => 1.0,
         }
     }
@@ -299,8 +336,7 @@ impl Kernel {
 
     /// Counted work of a command of this kernel.
     pub fn work(&self, c: &Command) -> Work {
-        let bytes =
-            c.args.iter().map(|a| a.view.len * if a.access == Access::ReadWrite { 8 } else { 4 }).sum::<usize>();
+        let bytes = c.args.iter().map(|a| a.bytes() * if a.access == Access::ReadWrite { 2 } else { 1 }).sum::<usize>();
         Work { flop: (self.flop)(&c.params), bytes: bytes as f64 }
     }
 
@@ -322,7 +358,9 @@ impl Kernel {
     ) -> Result<()> {
         let params = Params(params.to_vec());
         assert_eq!(args.len(), self.args.len(), "{}: arguments of {}", scope, self.name);
-        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params)? {
+        let is_half = |(_, view): &&(&str, View)| b.elem(*view) == Elem::F16;
+        let halves: Vec<&str> = args.iter().filter(is_half).map(|(name, _)| *name).collect();
+        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params, &halves)? {
             tuning::Choice::Chain(chain) => return (chain.record)(b, scope, &params, args),
             tuning::Choice::Variant(variant, knobs) => (variant, knobs),
         };
@@ -343,7 +381,7 @@ impl Kernel {
                     .find(|(n, _)| *n == spec.name)
                     .unwrap_or_else(|| panic!("{scope}: {} needs an argument `{}`", self.name, spec.name));
                 let view = if textures.contains(&spec.name) { texels::copy(b, scope, *view)? } else { *view };
-                Ok(Arg { name: spec.name, view, access: spec.access })
+                Ok(Arg { name: spec.name, view, elem: b.elem(view), access: spec.access })
             })
             .collect::<Result<_>>()?;
         let declared: Vec<_> = Knobs::declared(variant.source).into_iter().chain(lanes).collect();
@@ -375,6 +413,9 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
+    ("common/fifteenth.wgsl", include_str!("../../shaders/common/fifteenth.wgsl")),
+    ("common/winograd_filter.wgsl", include_str!("../../shaders/common/winograd_filter.wgsl")),
+    ("common/winograd_sums.wgsl", include_str!("../../shaders/common/winograd_sums.wgsl")),
     ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
     ("common/rotated.wgsl", include_str!("../../shaders/common/rotated.wgsl")),
     ("common/winograd_rows.wgsl", include_str!("../../shaders/common/winograd_rows.wgsl")),
@@ -394,6 +435,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
     ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
     ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),
+    ("common/add_rows.wgsl", include_str!("../../shaders/common/add_rows.wgsl")),
     ("common/normal.wgsl", include_str!("../../shaders/common/normal.wgsl")),
     ("project/kinds.wgsl", include_str!("../../shaders/project/kinds.wgsl")),
     ("project/context.wgsl", include_str!("../../shaders/project/context.wgsl")),

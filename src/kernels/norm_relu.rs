@@ -72,7 +72,8 @@ pub fn sums(b: &mut Builder, scope: &str, rows: usize, c: usize, of: &Backward) 
     let size = batchnorm::block(rows);
     let blocks = rows.div_ceil(size);
     let partial = b.transient(format!("{scope}.partial"), &[blocks, 2, c]);
-    for (elements, part) in block_windows(b, scope, rows, x, partial)? {
+    // x may have smaller elements than dy.
+    for (elements, part) in block_windows(b, scope, rows, dy, partial)? {
         let (x, dy) = (x.slice(elements.clone()), dy.slice(elements));
         let params = [("rows", (x.len / c).into()), ("c", c.into()), ("block", size.into())];
         GRAD_PARTIAL.dispatch(b, scope, &params, &[("x", x), ("dy", dy), ("table", table), ("partial", part)])?;

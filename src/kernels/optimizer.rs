@@ -78,14 +78,14 @@ pub static ADAM: Kernel = Kernel {
             file: "optimizer/optimizer.adam.naive.wgsl",
             source: include_str!("../../shaders/optimizer/optimizer.adam.naive.wgsl"),
             supports: anywhere,
-            grid: |p, _| chunk_grid(p),
+            grid: chunk_grid,
         },
         Variant {
             name: "runs",
             file: "optimizer/optimizer.adam.runs.wgsl",
             source: include_str!("../../shaders/optimizer/optimizer.adam.runs.wgsl"),
             supports: in_fours,
-            grid: |p, _| chunk_grid(p),
+            grid: chunk_grid,
         },
     ],
     twin: |io: &mut Io| {
@@ -145,14 +145,14 @@ pub static SGD: Kernel = Kernel {
             file: "optimizer/optimizer.sgd.naive.wgsl",
             source: include_str!("../../shaders/optimizer/optimizer.sgd.naive.wgsl"),
             supports: anywhere,
-            grid: |p, _| chunk_grid(p),
+            grid: chunk_grid,
         },
         Variant {
             name: "runs",
             file: "optimizer/optimizer.sgd.runs.wgsl",
             source: include_str!("../../shaders/optimizer/optimizer.sgd.runs.wgsl"),
             supports: in_fours,
-            grid: |p, _| chunk_grid(p),
+            grid: chunk_grid,
         },
     ],
     twin: |io: &mut Io| {

@@ -4,12 +4,12 @@
 use super::case::{Case, CaseBuilder, Fill};
 use super::parameters::{Arrays, Parameters, Segment, Tensor, owned};
 use super::projections::{Context, Kinds, PROJECTIONS, Projection, ROW, table, table_by, twin};
-use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
+use super::{Budget, Io, Kernel, Knobs, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Step, View};
 
 /// One workgroup per chunk of the window.
-pub(super) fn chunk_grid(p: &Params) -> [u32; 3] {
+pub(super) fn chunk_grid(p: &Params, _: &Knobs) -> [u32; 3] {
     linear_grid(p.u("chunks"))
 }
 
@@ -32,21 +32,21 @@ pub static APPLY: Kernel = Kernel {
             file: "project/project.apply.naive.wgsl",
             source: include_str!("../../shaders/project/project.apply.naive.wgsl"),
             supports: anywhere,
-            grid: |p, _| chunk_grid(p),
+            grid: chunk_grid,
         },
         Variant {
             name: "runs",
             file: "project/project.apply.runs.wgsl",
             source: include_str!("../../shaders/project/project.apply.runs.wgsl"),
             supports: anywhere,
-            grid: |p, _| chunk_grid(p),
+            grid: chunk_grid,
         },
         Variant {
             name: "wide",
             file: "project/project.apply.wide.wgsl",
             source: include_str!("../../shaders/project/project.apply.wide.wgsl"),
             supports: |target, _| if target.int64 { Ok(()) } else { Err("the adapter has no 64-bit integers") },
-            grid: |p, _| chunk_grid(p),
+            grid: chunk_grid,
         },
     ],
     twin: |io: &mut Io| {
@@ -89,7 +89,7 @@ pub static MAXIMA: Kernel = Kernel {
         file: "project/project.maxima.naive.wgsl",
         source: include_str!("../../shaders/project/project.maxima.naive.wgsl"),
         supports: anywhere,
-        grid: |p, _| chunk_grid(p),
+        grid: chunk_grid,
     }],
     twin: |io: &mut Io| {
         let mut maxima = io.f("maxima").to_vec();

@@ -26,6 +26,8 @@ pub struct ProjectionKind {
     pub exact: bool,
     /// Bit n: whether it needs draw n (see [`Context::draw`]).
     draws: u32,
+    /// Whether it leaves every weight 0 or + - one magnitude per tensor, given its parameters.
+    signs: fn([f32; 2]) -> bool,
     /// Whether two draws with these parameters can differ: noise of strength 0 is w itself.
     random: fn([f32; 2]) -> bool,
     /// The parameters from the text behind the colon; the error says what is allowed.
@@ -122,6 +124,11 @@ impl Projection {
     /// Whether it reads `quantiles`, so that the plan must compute them.
     pub fn needs_quantile(&self) -> bool {
         self.rank(1).is_some()
+    }
+
+    /// Whether it leaves every weight 0 or + - one magnitude per tensor, whatever the weights were.
+    pub fn leaves_signs(&self) -> bool {
+        (self.row().signs)([self.p0, self.p1])
     }
 
     /// Whether two draws of it differ.
@@ -282,4 +289,45 @@ fn quantile(weights: &[f32], rank: usize) -> f32 {
 
 fn number(text: &str) -> Option<f32> {
     text.trim().parse::<f32>().ok().filter(|v| v.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What says that it leaves signs leaves 0 or + - one magnitude on any weights; some of what does not leaves others.
+    #[test]
+    fn projections_that_leave_signs_leave_one_magnitude() {
+        let weights: Vec<f32> = (0..500).map(|i| ((i * 37 + i * i * 5) % 101) as f32 / 50.0 - 1.0).collect();
+        let magnitudes = |text: &str| {
+            let p = Projection::parse(text).unwrap();
+            let context = |element| Context {
+                alpha: 0.9,
+                quantile: 0.4,
+                beta_u: 0.5,
+                p: p.words(9),
+                seed: 1,
+                step: 2,
+                layer: 0,
+                first_draw: 0,
+                element,
+            };
+            let left = weights.iter().enumerate().map(|(i, w)| (p.row().twin)(*w, &context(i)).0.abs().to_bits());
+            let mut all: Vec<u32> = left.filter(|bits| *bits != 0).collect();
+            all.sort_unstable();
+            all.dedup();
+            (p.leaves_signs(), all.len())
+        };
+        for text in PROJECTIONS.iter().flat_map(|row| row.examples) {
+            let (signs, count) = magnitudes(text);
+            assert!(!signs || count == 1, "{text}: {count} magnitudes");
+        }
+        for text in ["sign", "round", "stoch", "he-sign", "power:0", "quant:1", "quant:2"] {
+            assert_eq!(magnitudes(text), (true, 1), "{text}");
+        }
+        for text in ["none", "stochm:0.5", "stochm3:0.5", "quant:3", "power:0..2"] {
+            let (signs, count) = magnitudes(text);
+            assert!(!signs && count > 1, "{text}");
+        }
+    }
 }

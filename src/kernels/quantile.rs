@@ -52,7 +52,7 @@ pub static COUNT: Kernel = Kernel {
         file: "project/project.quantile_count.naive.wgsl",
         source: include_str!("../../shaders/project/project.quantile_count.naive.wgsl"),
         supports: anywhere,
-        grid: |p, _| chunk_grid(p),
+        grid: chunk_grid,
     }],
     twin: |io: &mut Io| {
         let shift = io.params.u("shift") as u32;

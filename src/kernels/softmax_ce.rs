@@ -1,35 +1,12 @@
 //! Cross-entropy of the softmax, with its gradient and the top-1 and top-5 counts in one pass.
 
-use super::square_hinge::{cases, count};
-use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, write};
-use crate::error::Result;
-use crate::plan::{Builder, View};
+use super::loss::{ARGS, cases, count};
+use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid};
 
-/// Records the loss: L = mean over valid samples of -log softmax(o)_label, in nats. Arguments and errors as
-/// [`super::square_hinge::record`].
-///
-/// # Errors
-/// A batch that cannot be bound whole.
-#[allow(clippy::too_many_arguments)]
-pub fn record(
-    b: &mut Builder,
-    scope: &str,
-    n: usize,
-    classes: usize,
-    logits: View,
-    labels: View,
-    dlogits: View,
-    rows: View,
-) -> Result<()> {
-    let step = b.step();
-    let args = [("step", step), ("logits", logits), ("labels", labels), ("dlogits", dlogits), ("rows", rows)];
-    FORWARD_BACKWARD.dispatch(b, scope, &[("n", n.into()), ("classes", classes.into())], &args)
-}
-
-/// Loss, gradient and counts of each sample.
+/// L = mean over valid samples of -log softmax(o)_label, in nats.
 pub static FORWARD_BACKWARD: Kernel = Kernel {
     name: "softmax_ce.forward_backward",
-    args: &[STEP, read("logits"), read_u32("labels"), write("dlogits"), write("rows")],
+    args: ARGS,
     variants: &[Variant {
         name: "naive",
         file: "softmax_ce/softmax_ce.forward_backward.naive.wgsl",
@@ -65,5 +42,5 @@ pub static FORWARD_BACKWARD: Kernel = Kernel {
     },
     budget: Budget::Sum(|p| p.u("classes")),
     flop: |p| 7.0 * (p.u("n") * p.u("classes")) as f64,
-    cases: || cases(record),
+    cases: || cases(&FORWARD_BACKWARD),
 };

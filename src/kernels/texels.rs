@@ -1,4 +1,4 @@
-//! An array copied into an rgba32float texture by the transfer engine.
+//! An array copied into an rgba32float texture, or where it holds 16-bit floats an rgba16float one, by the transfer engine.
 //!
 //! lavapipe compiles a load from a storage texture to vector gathers, where a load from a storage buffer whose address
 //! differs between lanes becomes a loop over the lanes. A variant that declares an argument as
@@ -20,7 +20,7 @@ pub fn declared(source: &str) -> Vec<&str> {
 /// Whether shaders of the target can read an array from a texture; the text says why not.
 ///
 /// # Errors
-/// No rgba32float storage texture that can be read, or too small ones.
+/// No storage texture that can be read, or too small ones.
 pub fn readable(t: &Target) -> std::result::Result<(), &'static str> {
     let enough = t.limits.max_texture as usize >= TEXELS_PER_ROW;
     if enough { Ok(()) } else { Err("it needs storage textures that can be read") }
@@ -33,6 +33,7 @@ pub fn readable(t: &Target) -> std::result::Result<(), &'static str> {
 pub fn copy(b: &mut Builder, scope: &str, view: View) -> Result<View> {
     let (texels, missing) = b.texels(scope, view)?;
     if missing {
+        let elem = b.elem(view);
         b.push(Command {
             scope: scope.into(),
             kernel: COPY.name,
@@ -40,8 +41,8 @@ pub fn copy(b: &mut Builder, scope: &str, view: View) -> Result<View> {
             knobs: vec![],
             params: Params::default(),
             args: vec![
-                Arg { name: "x", view, access: Access::Read },
-                Arg { name: "y", view: texels, access: Access::Write },
+                Arg { name: "x", view, elem, access: Access::Read },
+                Arg { name: "y", view: texels, elem, access: Access::Write },
             ],
             grid: [1, 1, 1],
         })?;

@@ -57,17 +57,23 @@ impl Row {
     }
 }
 
-/// How `kernel` is computed on `target` with these constants: a forced variant or chain, else the first row of the
+/// How `kernel` is computed on `target` with these constants, where the arguments `halves` hold 16-bit floats: a forced variant or chain, else the first row of the
 /// target's own rows, then of the shipped table, that can run them, else `naive`.
 ///
 /// # Errors
 /// A forced variant that does not exist or cannot run the constants.
-pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Params) -> Result<Choice, Error> {
+pub fn choose(
+    kernel: &'static Kernel,
+    target: &Target,
+    scope: &str,
+    params: &Params,
+    halves: &[&str],
+) -> Result<Choice, Error> {
     // The last force wins, so that a command line can refine `*=naive`.
     for (name, text) in target.forced.iter().rev() {
         if name == kernel.name {
             let found = forced(kernel, text)?;
-            return match found.supports(target, params) {
+            return match found.supports(target, params, halves) {
                 Ok(()) => Ok(found),
                 Err(reason) => Err(Error::Unsupported {
                     scope: scope.into(),
@@ -78,33 +84,44 @@ pub fn choose(kernel: &'static Kernel, target: &Target, scope: &str, params: &Pa
         }
         if name == "*"
             && let Some(found) = find(kernel, text, &[])
-            && found.supports(target, params).is_ok()
+            && found.supports(target, params, halves).is_ok()
         {
             return Ok(found);
         }
     }
-    Ok(by_rows(kernel, target, params).unwrap_or(Choice::Variant(&kernel.variants[0], vec![])))
+    if let Some(found) = by_rows(kernel, target, params, halves) {
+        return Ok(found);
+    }
+    let naive = Choice::Variant(&kernel.variants[0], vec![]);
+    match naive.holds(halves) {
+        Ok(()) => Ok(naive),
+        Err(reason) => Err(Error::Unsupported {
+            scope: scope.into(),
+            variant: format!("{}=naive", kernel.name),
+            reason: reason.into(),
+        }),
+    }
 }
 
 /// The first row that can run these constants.
-fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params) -> Option<Choice> {
+fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, halves: &[&str]) -> Option<Choice> {
     let rows = target.rows.iter().chain(shipped()).filter(|r| r.matches(kernel, target, params));
     let choices = rows.filter_map(|row| {
         let knobs: Vec<(String, u32)> = row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect();
         find(kernel, &row.variant, &knobs)
     });
-    choices.into_iter().find(|found| found.supports(target, params).is_ok())
+    choices.into_iter().find(|found| found.supports(target, params, halves).is_ok())
 }
 
 /// Whether `kernel`, which does the work of several others, is to take their place: a variant of it is forced by its name,
-/// or a row is for it, and can run these constants.
+/// or a row is for it, and can run these constants. Kernels that do so may hold maps of 16-bit floats in every variant.
 ///
 /// # Errors
 /// A forced variant that does not exist.
 pub fn asked_for(kernel: &'static Kernel, target: &Target, params: &Params) -> Result<bool, Error> {
     match target.forced.iter().rev().find(|(name, _)| name == kernel.name) {
-        Some((_, text)) => Ok(forced(kernel, text)?.supports(target, params).is_ok()),
-        None => Ok(by_rows(kernel, target, params).is_some()),
+        Some((_, text)) => Ok(forced(kernel, text)?.supports(target, params, &[]).is_ok()),
+        None => Ok(by_rows(kernel, target, params, &[]).is_some()),
     }
 }
 
@@ -114,7 +131,17 @@ fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<
 }
 
 impl Choice {
-    fn supports(&self, target: &Target, params: &Params) -> Result<(), &'static str> {
+    /// Whether the arguments `halves` may hold 16-bit floats.
+    fn holds(&self, halves: &[&str]) -> Result<(), &'static str> {
+        let holds = |name: &&str| match self {
+            Choice::Variant(v, _) => v.maps().any(|map| map == *name),
+            Choice::Chain(c) => c.maps.contains(name),
+        };
+        if halves.iter().all(holds) { Ok(()) } else { Err("it does not read or write 16-bit floats") }
+    }
+
+    fn supports(&self, target: &Target, params: &Params, halves: &[&str]) -> Result<(), &'static str> {
+        self.holds(halves)?;
         match self {
             Choice::Variant(v, _) => (v.supports)(target, params),
             Choice::Chain(c) => (c.supports)(target, params),
@@ -232,7 +259,7 @@ mod tests {
     fn variant(rows: &str, params: &Params) -> &'static str {
         let rows = read(Path::new("own.toml"), rows).unwrap();
         let target = Target { rows, ..Target::baseline() };
-        match choose(super::super::find("relu.forward").unwrap(), &target, "t", params).unwrap() {
+        match choose(super::super::find("relu.forward").unwrap(), &target, "t", params, &[]).unwrap() {
             Choice::Variant(v, _) => v.name,
             Choice::Chain(c) => c.name,
         }

@@ -1,5 +1,7 @@
 //! What a twin sees: the arguments of one dispatch as f64 (or u32) arrays.
 
+use half::f16;
+
 use crate::plan::{Params, Step};
 
 /// An f64 array with, per element, the scale of its rounding error: S, the sum of the magnitudes of the terms that
@@ -39,6 +41,17 @@ impl From<Vec<f64>> for Scalars {
     }
 }
 
+/// The 16-bit float nearest to a number.
+pub fn nearest_half(v: f64) -> f64 {
+    f16::from_f64(v).to_f64()
+}
+
+/// The distance between neighbours among the 16-bit floats of a magnitude.
+pub fn half_step(magnitude: f64) -> f64 {
+    // 11 bits, and multiples of 2^-24 below 2^-14.
+    2f64.powf(magnitude.log2().floor().max(-14.0) - 10.0)
+}
+
 /// Content of an argument.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
@@ -53,12 +66,25 @@ pub struct Io<'a> {
     /// The constants.
     pub params: &'a Params,
     args: Vec<(&'static str, Values)>,
+    halves: Vec<&'static str>,
 }
 
 impl<'a> Io<'a> {
-    /// Arguments in the order of the signature.
-    pub fn new(params: &'a Params, args: Vec<(&'static str, Values)>) -> Self {
-        Io { params, args }
+    /// Arguments in the order of the signature, and which of them hold 16-bit floats.
+    pub fn new(params: &'a Params, args: Vec<(&'static str, Values)>, halves: Vec<&'static str>) -> Self {
+        Io { params, args, halves }
+    }
+
+    /// What a kernel that writes `values` to an f32 argument finds when it reads them back: themselves, or where the argument
+    /// holds 16-bit floats these, with the error of one rounding more.
+    pub fn stored(&self, name: &str, values: &Scalars) -> Scalars {
+        if !self.halves.contains(&name) {
+            return values.clone();
+        }
+        let both = values.value.iter().zip(&values.scale);
+        // A budget allows 8 u of the scale.
+        let scale = both.map(|(v, s)| s + half_step(v.abs()) * 2f64.powi(21)).collect();
+        Scalars { value: values.value.iter().map(|v| nearest_half(*v)).collect(), scale }
     }
 
     fn arg(&self, name: &str) -> &Values {
@@ -124,32 +150,62 @@ impl<'a> Io<'a> {
     }
 }
 
+/// What is known of the terms of a sum, which decides how their rounding errors add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// Of zero mean.
+    Mixed,
+    /// They may all have one sign, so that the sum grows and with it its rounding errors.
+    OneSign,
+    /// Of one sign and few different values, as of 16-bit floats of a narrow range: equal terms have equal rounding errors,
+    /// which do not average out. Half of the terms is the bound that holds in any case: |error| <= (K / 2) u S.
+    Alike,
+}
+
 /// How far a variant's output may lie from the twin's. u32 outputs are always exact.
 #[derive(Clone, Copy)]
 pub enum Budget {
     /// Same bits (of the f32 nearest to the twin's value; +0 and -0 are equal).
     Exact,
-    /// `|got - ref| <= c u S`, u = 2^-24, S the twin's scale, c = 8 for zero-mean terms and 8 + sqrt(K) for terms of
-    /// one sign; the function gives K, the number of terms, from the constants.
+    /// `|got - ref| <= c u S`, u = 2^-24, S the twin's scale, c = 8 for zero-mean terms, 8 + sqrt(K) for terms of
+    /// one sign and 8 + K / 2 for such of few values ([`Terms`]); the function gives K, the number of terms, from the constants.
     Sum(fn(&Params) -> usize),
     /// `|got - ref| <= n ulp` of the twin's scale.
     Ulps(u32),
 }
 
 impl Budget {
-    /// Largest allowed |got - ref| for an element whose twin has the scale `scale`. `one_sign`: the terms of the sum
-    /// may all have one sign, so that rounding errors do not average out.
-    pub fn tolerance(self, params: &Params, scale: f64, one_sign: bool) -> f64 {
+    /// Largest allowed |got - ref| for an element whose twin has the scale `scale`.
+    pub fn tolerance(self, params: &Params, scale: f64, sign: Terms) -> f64 {
         let u = f64::from(f32::EPSILON) / 2.0;
         // Results below the smallest normal f32 may be flushed to zero.
         let tiny = f64::from(f32::MIN_POSITIVE);
         match self {
             Budget::Exact => 0.0,
-            Budget::Sum(terms) => {
-                let c = if one_sign { 8.0 + (terms(params) as f64).sqrt() } else { 8.0 };
+            Budget::Sum(of) => {
+                let terms = of(params) as f64;
+                let c = match sign {
+                    Terms::Mixed => 8.0,
+                    Terms::OneSign => 8.0 + terms.sqrt(),
+                    Terms::Alike => 8.0 + terms / 2.0,
+                };
                 c * u * scale + tiny
             }
             Budget::Ulps(n) => f64::from(n) * 2.0 * u * scale + tiny,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_among_16_bit_floats_are_one_step_apart() {
+        for v in [1.0, 1.5, 2.0, 65_000.0, 6.2e-5, 6.0e-5, 1e-7, 0.0] {
+            let (here, step) = (nearest_half(v), half_step(v));
+            assert!((here - v).abs() <= step / 2.0, "{v}");
+            assert_eq!(nearest_half(here + step) - here, step, "{v}");
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Target, View};
 
 /// `conv2d.grad_weight` by Winograd's F(3x3, 2x2).
-pub static WINOGRAD: Chain = Chain { kernel: "conv2d.grad_weight", name: "winograd", supports, record };
+pub static WINOGRAD: Chain = Chain { kernel: "conv2d.grad_weight", name: "winograd", maps: &[], supports, record };
 
 /// Rows of outputs of an image, two at a time.
 fn bands(p: &Params) -> usize {

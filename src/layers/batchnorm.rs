@@ -101,7 +101,7 @@ impl Layer for BatchNorm {
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
         let (channels, beta) = self.channels(net, x)?;
-        let y = net.activation(format!("{}.output", self.name), x.shape);
+        let y = net.map(&self.name, x.shape);
         let (scope, rows) = (format!("{}.forward", self.name), self.rows(net, x));
         batchnorm::forward(net.b, &scope, rows, self.channels, x.view, &channels, beta, y.view)?;
         Ok(y)
@@ -112,7 +112,7 @@ impl Layer for BatchNorm {
         let (mean, var) = (net.b.view(&format!("{}.mean", self.name)), net.b.view(&format!("{}.var", self.name)));
         let gamma = self.affine(net).gamma;
         let (dgamma, dbeta) = self.gradients(net);
-        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let dx = net.gradient_map(&self.name, x.shape);
         let channels = batchnorm::Channels { mean, var, gamma, eps: self.epsilon };
         let scope = format!("{}.backward", self.name);
         batchnorm::backward(net.b, &scope, rows, c, x.view, dy, &channels, dgamma, dbeta, dx.view)?;

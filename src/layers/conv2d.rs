@@ -71,11 +71,11 @@ impl Conv2d {
         format!("{}.bias", self.name)
     }
 
-    /// Appends the forward commands with the output in `output`, through a ReLU if `relu`, which needs a bias.
-    pub(super) fn forward_to(&self, net: &mut Net, x: Tensor, output: String, relu: bool) -> Result<Tensor> {
+    /// Appends the forward commands with the output of layer `output`, through a ReLU if `relu`, which needs a bias.
+    pub(super) fn forward_to(&self, net: &mut Net, x: Tensor, output: &str, relu: bool) -> Result<Tensor> {
         let g = self.batched(net.batch);
         let w = net.parameter(&self.weight());
-        let y = net.activation(output, [g.oh(), g.ow(), g.c_out]);
+        let y = net.map(output, [g.oh(), g.ow(), g.c_out]);
         let around = fused::Around { table: x.table, moments: self.moments(net, x, y)? };
         fused::forward(net.b, &self.scope("forward"), &g, x.view, &around, w, y.view)?;
         if self.bias.is_some() {
@@ -119,7 +119,7 @@ impl Layer for Conv2d {
     }
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
-        self.forward_to(net, x, format!("{}.output", self.name), false)
+        self.forward_to(net, x, &self.name, false)
     }
 
     fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
@@ -135,7 +135,7 @@ impl Layer for Conv2d {
             return Ok(None);
         }
         let w = net.parameter(&self.weight());
-        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let dx = net.gradient_map(&self.name, x.shape);
         conv2d::grad_input(net.b, &self.scope("grad_input"), &g, dy, w, dx.view)?;
         Ok(Some(dx.view))
     }

@@ -29,7 +29,7 @@ impl Layer for Dropout {
         if net.mode != Mode::Train {
             return Ok(x);
         }
-        let y = net.activation(format!("{}.output", self.name), x.shape);
+        let y = net.map(&self.name, x.shape);
         let scope = format!("{}.forward", self.name);
         dropout::apply(net.b, &scope, net.batch, self.p, self.layer, x.view, y.view)?;
         Ok(y)
@@ -40,7 +40,7 @@ impl Layer for Dropout {
             return Ok(None);
         }
         // The mask is drawn again: the map is linear, so backward is forward applied to dy.
-        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let dx = net.gradient_map(&self.name, x.shape);
         let scope = format!("{}.backward", self.name);
         dropout::apply(net.b, &scope, net.batch, self.p, self.layer, dy, dx.view)?;
         Ok(Some(dx.view))

@@ -24,7 +24,7 @@ pub use residual::Residual;
 
 use crate::error::Result;
 use crate::kernels::parameters::{self, Parameters};
-use crate::plan::{Builder, View};
+use crate::plan::{Builder, Elem, Role, View};
 
 /// A batch of activations, `[batch, h, w, c]`.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +80,9 @@ pub struct Net<'a> {
     pub projected: View,
     /// The flat array of gradients; its part of a tensor holds `splits` partial sums.
     pub grad: Option<View>,
+    /// Layers whose output is that of the network, the logits, which are f32 always: the last, and before it as long as the
+    /// next is the identity in some mode.
+    pub last: &'a [String],
 }
 
 impl Net<'_> {
@@ -114,10 +117,19 @@ impl Net<'_> {
         self.parameters.find(name).unwrap_or_else(|| panic!("no layer declared {name}"))
     }
 
-    /// A new activation `[batch, h, w, c]`.
-    pub fn activation(&mut self, name: String, shape: [usize; 3]) -> Tensor {
+    /// The output `[batch, h, w, c]` of the forward pass of a layer, `LAYER.output`: of what the target stores
+    /// [activations](crate::plan::Target::activations) as.
+    pub fn map(&mut self, layer: &str, shape: [usize; 3]) -> Tensor {
         let [h, w, c] = shape;
-        Tensor::new(self.b.transient(name, &[self.batch, h, w, c]), shape)
+        let elem = if self.last.iter().any(|l| l == layer) { Elem::F32 } else { self.b.target.activations() };
+        let view = self.b.buffer(format!("{layer}.output"), elem, &[self.batch, h, w, c], Role::Transient);
+        Tensor::new(view, shape)
+    }
+
+    /// The gradient `[batch, h, w, c]` with respect to the input of a layer, `LAYER.grad_input`: f32.
+    pub fn gradient_map(&mut self, layer: &str, shape: [usize; 3]) -> Tensor {
+        let [h, w, c] = shape;
+        Tensor::new(self.b.transient(format!("{layer}.grad_input"), &[self.batch, h, w, c]), shape)
     }
 }
 

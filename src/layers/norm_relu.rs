@@ -83,7 +83,7 @@ impl Layer for NormRelu {
         if let Some(left) = self.left_to_reader(net, x)? {
             return Ok(left);
         }
-        let y = net.activation(format!("{}.output", self.relu.name), x.shape);
+        let y = net.map(&self.relu.name, x.shape);
         norm_relu::forward(net.b, &scope, rows, c, x.view, table, y.view)?;
         Ok(y)
     }
@@ -107,7 +107,7 @@ impl Layer for NormRelu {
             return Ok(None);
         }
         let first = self.pool.as_ref().map_or(&self.norm.name, |pool| &pool.name);
-        let dx = net.activation(format!("{first}.grad_input"), x.shape);
+        let dx = net.gradient_map(first, x.shape);
         match &self.pool {
             Some(pool) => {
                 let index = net.b.view(&pool.index());

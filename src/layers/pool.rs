@@ -38,7 +38,7 @@ impl Layer for MaxPool {
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
         let g = self.batched(net);
-        let y = net.activation(format!("{}.output", self.name), [g.oh(), g.ow(), g.c]);
+        let y = net.map(&self.name, [g.oh(), g.ow(), g.c]);
         let index = net.b.buffer(self.index(), Elem::U32, &[g.n, g.oh(), g.ow(), g.c], Role::Transient);
         maxpool::forward(net.b, &format!("{}.forward", self.name), &g, x.view, y.view, index)?;
         Ok(y)
@@ -49,7 +49,7 @@ impl Layer for MaxPool {
             return Ok(None);
         }
         let g = self.batched(net);
-        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let dx = net.gradient_map(&self.name, x.shape);
         let index = net.b.view(&self.index());
         maxpool::backward(net.b, &format!("{}.backward", self.name), &g, dy, index, dx.view)?;
         Ok(Some(dx.view))
@@ -76,7 +76,7 @@ impl Layer for AvgPool {
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
         let g = Geometry { n: net.batch, ..self.geometry };
-        let y = net.activation(format!("{}.output", self.name), [g.oh(), g.ow(), g.c]);
+        let y = net.map(&self.name, [g.oh(), g.ow(), g.c]);
         avgpool::forward(net.b, &format!("{}.forward", self.name), &g, self.include_pad, x.view, y.view)?;
         Ok(y)
     }
@@ -86,7 +86,7 @@ impl Layer for AvgPool {
             return Ok(None);
         }
         let g = Geometry { n: net.batch, ..self.geometry };
-        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let dx = net.gradient_map(&self.name, x.shape);
         avgpool::backward(net.b, &format!("{}.backward", self.name), &g, self.include_pad, dy, dx.view)?;
         Ok(Some(dx.view))
     }

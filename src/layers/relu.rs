@@ -22,7 +22,7 @@ impl Layer for Relu {
     fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
-        let y = net.activation(format!("{}.output", self.name), x.shape);
+        let y = net.map(&self.name, x.shape);
         relu::forward(net.b, &format!("{}.forward", self.name), net.batch, x.view, y.view)?;
         Ok(y)
     }
@@ -31,7 +31,7 @@ impl Layer for Relu {
         if !want_dx {
             return Ok(None);
         }
-        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let dx = net.gradient_map(&self.name, x.shape);
         relu::backward(net.b, &format!("{}.backward", self.name), net.batch, y.view, dy, dx.view)?;
         Ok(Some(dx.view))
     }

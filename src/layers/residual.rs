@@ -34,7 +34,7 @@ impl Layer for Residual {
                 format!("the body turns {:?} into {:?}; an identity skip needs equal shapes", x.shape, body.shape);
             return Err(Error::layer(&self.name, message));
         }
-        let y = net.activation(format!("{}.output", self.name), x.shape);
+        let y = net.map(&self.name, x.shape);
         add::forward(net.b, &format!("{}.forward", self.name), net.batch, x.view, body.view, y.view)?;
         Ok(y)
     }
@@ -49,7 +49,7 @@ impl Layer for Residual {
             return Ok(None);
         }
         let through = through.expect("asked for");
-        let dx = net.activation(format!("{}.grad_input", self.name), x.shape);
+        let dx = net.gradient_map(&self.name, x.shape);
         add::forward(net.b, &format!("{}.backward", self.name), net.batch, dy, through, dx.view)?;
         Ok(Some(dx.view))
     }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
-use crate::kernels::{batch, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
+use crate::kernels::{batch, loss, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
@@ -66,6 +66,8 @@ pub struct Network {
     normalised: Vec<(String, usize)>,
     /// For every linear layer's weight: height, width, channels of the map that it flattens.
     flattened: Vec<(String, [usize; 3])>,
+    /// Layers whose output is that of the network.
+    last: Vec<String>,
     /// Number of dropout layers: each has draws of its own.
     dropouts: u32,
 }
@@ -101,6 +103,7 @@ impl Network {
             optimizer: preset.optimizer.clone(),
             normalised: vec![],
             flattened: vec![],
+            last: last_layers(&shapes),
             dropouts: 0,
         };
         network.layers = network.build(preset, &shapes);
@@ -260,7 +263,8 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
-        let mut b = Builder::new("train", self.target(target)?);
+        let target = Target { signs: self.projection.leaves_signs(), ..self.target(target)? };
+        let mut b = Builder::new("train", target);
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_quantile() {
             quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
@@ -272,7 +276,8 @@ impl Network {
         self.gather(&mut b, source, INDEX, self.batch, x.view)?;
         let mode = Mode::Train;
         let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
-        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads };
+        let mut net =
+            Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads, last: &self.last };
         let all = layers::forward(&self.layers, &mut net, x)?;
         let halt = optimizer::halt(net.b);
         let dlogits = self.loss(net.b, "label", self.batch, all[all.len() - 1].view, halt)?;
@@ -294,14 +299,17 @@ impl Network {
 
     /// The target with the precision of the network.
     fn target(&self, target: &Target) -> Result<Target> {
-        if self.precision != Precision::F32 && target.class != AdapterClass::CoopMatrix {
-            return Err(Error::Invalid(format!(
-                "precision = \"{}\" needs an adapter with 16 x 16 x 16 matrices of f16 that sum in f32, and this one offers \
-                 none; use --set precision=f32 or another --device",
-                self.precision.name()
-            )));
-        }
-        Ok(Target { precision: self.precision, ..target.clone() })
+        let needs = match self.precision {
+            Precision::F16 if !target.float16 => "whose shaders can hold 16-bit floats (the feature SHADER_F16)",
+            Precision::Split if target.class != AdapterClass::CoopMatrix => {
+                "with 16 x 16 x 16 matrices of f16 that sum in f32"
+            }
+            _ => return Ok(Target { precision: self.precision, ..target.clone() }),
+        };
+        Err(Error::Invalid(format!(
+            "precision = \"{}\" needs an adapter {needs}, and this one offers none; use --set precision=f32 or another --device",
+            self.precision.name()
+        )))
     }
 
     /// Leaves the largest magnitudes of freshly written weights in `maxima`; what an update does for the next step.
@@ -347,7 +355,15 @@ impl Network {
         let x = self.images(&mut b, "input", self.batch);
         self.gather(&mut b, source, INDEX, self.batch, x.view)?;
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32 };
-        let mut net = Net { b: &mut b, batch: self.batch, mode, parameters: &self.parameters, projected, grad: None };
+        let mut net = Net {
+            b: &mut b,
+            batch: self.batch,
+            mode,
+            parameters: &self.parameters,
+            projected,
+            grad: None,
+            last: &self.last,
+        };
         layers::forward(&self.layers, &mut net, x)?;
         b.finish()
     }
@@ -370,7 +386,8 @@ impl Network {
         let x = self.images(&mut b, "test.input", batch);
         self.gather(&mut b, source, TEST_INDEX, batch, x.view)?;
         let mode = Mode::Test;
-        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
+        let mut net =
+            Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
         let all = layers::forward(&self.layers, &mut net, x)?;
         // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
         let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
@@ -388,7 +405,8 @@ impl Network {
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, ACTIVITY, batch);
         let mode = Mode::Test;
-        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None };
+        let mut net =
+            Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
         layers::forward(&self.layers, &mut net, x)?;
         b.finish()
     }
@@ -415,15 +433,22 @@ impl Network {
         let dlogits = b.transient("loss.grad_input", &[batch, self.classes]);
         let rows = b.transient("loss.rows", &[batch, 3]);
         let metrics = b.shared("metrics", Elem::F32, &[METRIC_SLOTS, metric::ROW], Role::Output);
-        let record = match self.loss {
-            Loss::SquareHinge => square_hinge::record,
-            Loss::SoftmaxCe => softmax_ce::record,
+        let kernel = match self.loss {
+            Loss::SquareHinge => &square_hinge::FORWARD_BACKWARD,
+            Loss::SoftmaxCe => &softmax_ce::FORWARD_BACKWARD,
         };
-        record(b, "loss", batch, self.classes, logits, labels, dlogits, rows)?;
+        let arrays = loss::Arrays { logits, labels, dlogits, rows };
+        loss::record(b, "loss", kernel, [batch, self.classes], &arrays)?;
         let maxima = self.parameters.arrays(b).maxima;
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
     }
+}
+
+/// The last layer, and those before it if dropout comes behind them, which testing leaves out.
+fn last_layers(shapes: &[preset::LayerShape]) -> Vec<String> {
+    let behind = shapes.iter().rev().take_while(|s| matches!(s.layer, preset::Layer::Dropout(_))).count();
+    shapes.iter().rev().take(behind + 1).map(|s| s.name.clone()).collect()
 }
 
 /// A convolution or linear layer.

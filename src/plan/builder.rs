@@ -106,7 +106,7 @@ impl Builder {
         }
         let copy = self.add(Buffer {
             name,
-            elem: Elem::F32,
+            elem: self.elem(view),
             shape: vec![view.len],
             role: Role::Transient,
             data: vec![],
@@ -131,6 +131,11 @@ impl Builder {
         self.plan.labels.push((view, name.into()));
     }
 
+    /// What the elements of the buffer of a view are.
+    pub fn elem(&self, view: View) -> Elem {
+        self.plan.buffer(view.buffer).elem
+    }
+
     /// Shape of the buffer of a view.
     pub fn shape(&self, view: View) -> &[usize] {
         &self.plan.buffer(view.buffer).shape
@@ -143,16 +148,17 @@ impl Builder {
     /// A single row that exceeds the limit, with its size.
     pub fn windows(&self, scope: &str, outer: usize, views: &[View]) -> Result<Vec<Range<usize>>> {
         let limit = self.target.limits.max_binding;
-        if views.iter().all(|v| v.len * 4 <= limit) {
+        let bytes = |v: &View| v.len * self.elem(*v).bytes();
+        if views.iter().all(|v| bytes(v) <= limit) {
             return Ok(std::iter::once(0..outer).collect());
         }
         // A window boundary must be aligned in every view: a multiple of the least common granule of the row sizes.
-        let align = self.target.limits.offset_alignment / 4;
-        let granule = views.iter().map(|v| align / gcd(v.len / outer, align)).fold(1, lcm);
-        let most = views.iter().map(|v| limit / 4 / (v.len / outer).max(1)).min().unwrap_or(outer);
+        let align = self.target.limits.offset_alignment;
+        let granule = views.iter().map(|v| align / gcd(bytes(v) / outer, align)).fold(1, lcm);
+        let most = views.iter().map(|v| limit / (bytes(v) / outer).max(1)).min().unwrap_or(outer);
         let rows = most / granule * granule;
         if rows == 0 {
-            let row = views.iter().map(|v| v.len / outer * 4).max().unwrap_or(0);
+            let row = views.iter().map(|v| bytes(v) / outer).max().unwrap_or(0);
             return Err(Error::layer(
                 scope,
                 format!(
@@ -177,15 +183,15 @@ impl Builder {
             if a.view.offset + a.view.len > b.len() {
                 return fail(format!("{:?} lies outside {} of {} elements", a.view, b.name, b.len()));
             }
-            if !b.texels && a.view.len * 4 > limits.max_binding {
+            if !b.texels && a.bytes() > limits.max_binding {
                 return fail(format!(
                     "{} binds {} bytes, the adapter's limit is {}; use a smaller batch or width",
                     b.name,
-                    a.view.len * 4,
+                    a.bytes(),
                     limits.max_binding
                 ));
             }
-            if !(a.view.offset * 4).is_multiple_of(limits.offset_alignment) {
+            if !(a.view.offset * a.elem.bytes()).is_multiple_of(limits.offset_alignment) {
                 return fail(format!("{} is bound at element {}, not aligned", b.name, a.view.offset));
             }
         }
@@ -209,13 +215,13 @@ impl Builder {
     /// A buffer larger than the adapter allows.
     pub fn finish(self) -> Result<Plan> {
         for b in &self.plan.buffers {
-            if !b.texels && b.len() * 4 > self.target.limits.max_buffer {
+            if !b.texels && b.bytes() > self.target.limits.max_buffer {
                 return Err(Error::OutOfMemory {
                     scope: format!("plan {}", self.plan.name),
                     message: format!(
                         "{} needs {} bytes, one buffer of this adapter holds {}",
                         b.name,
-                        b.len() * 4,
+                        b.bytes(),
                         self.target.limits.max_buffer
                     ),
                 });

@@ -29,7 +29,8 @@ pub fn listing(plan: &Plan) -> String {
         .iter()
         .map(|c| {
             let knobs: String = c.knobs.iter().map(|(k, v)| format!(" {k}={v}")).collect();
-            format!("{}/{}{knobs}", c.kernel, c.variant)
+            let halves: String = c.halves().iter().map(|name| format!(" {name}=f16")).collect();
+            format!("{}/{}{knobs}{halves}", c.kernel, c.variant)
         })
         .collect();
     let wide = |it: &mut dyn Iterator<Item = usize>| it.max().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Lifetimes of the transients of a plan, and the memory slots they share.
 
-use super::{Plan, Role};
+use super::{Buffer, Elem, Plan, Role};
 
 /// Where each transient of a plan lives.
 #[derive(Clone, Debug, Default)]
@@ -9,8 +9,8 @@ pub struct Allocation {
     pub slot: Vec<Option<usize>>,
     /// Size of each slot in bytes.
     pub slots: Vec<usize>,
-    /// Whether each slot is a texture.
-    pub texels: Vec<bool>,
+    /// What the elements of each slot that is a texture are; none for a buffer.
+    pub texels: Vec<Option<Elem>>,
 }
 
 impl Allocation {
@@ -34,7 +34,7 @@ pub fn lifetimes(plan: &Plan) -> Vec<Option<(usize, usize)>> {
 
 /// Assigns transients to slots: in order of first use, each takes the smallest free slot that holds it, else grows the
 /// largest free slot, else opens a new one. Whole buffers only: barriers are per buffer, so sharing an arena would
-/// serialise independent dispatches. Textures share slots with textures.
+/// serialise independent dispatches. Textures share slots with textures of their format.
 pub fn allocate(plan: &Plan) -> Allocation {
     let life = lifetimes(plan);
     let mut order: Vec<usize> =
@@ -44,7 +44,8 @@ pub fn allocate(plan: &Plan) -> Allocation {
     let mut free_after: Vec<usize> = vec![];
     for i in order {
         let (first, last) = life[i].expect("filtered");
-        let (bytes, texels) = (plan.buffers[i].bytes(), plan.buffers[i].texels);
+        let b = &plan.buffers[i];
+        let (bytes, texels) = (b.bytes(), b.texels.then_some(b.elem));
         let usable = |s: &usize| free_after[*s] < first && out.texels[*s] == texels;
         let free: Vec<usize> = (0..out.slots.len()).filter(usable).collect();
         let fits = free.iter().copied().filter(|&s| out.slots[s] >= bytes).min_by_key(|&s| out.slots[s]);
@@ -66,6 +67,6 @@ pub fn allocate(plan: &Plan) -> Allocation {
 
 /// Bytes of device memory that a plan needs.
 pub fn footprint(plan: &Plan) -> usize {
-    let kept = plan.buffers.iter().filter(|b| b.role != Role::Transient).map(|b| b.len() * 4).sum::<usize>();
+    let kept = plan.buffers.iter().filter(|b| b.role != Role::Transient).map(Buffer::bytes).sum::<usize>();
     kept + allocate(plan).bytes()
 }

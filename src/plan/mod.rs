@@ -18,13 +18,25 @@ pub use target::{AdapterClass, Limits, Precision, Target};
 
 use std::ops::Range;
 
-/// Type of the elements of a buffer. Both are four bytes wide.
+/// Type of the elements of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Elem {
     /// 32-bit float.
     F32,
+    /// 16-bit float, for maps of activations: what kernels read as f32 and round when they store it. The host sees f32.
+    F16,
     /// 32-bit unsigned integer.
     U32,
+}
+
+impl Elem {
+    /// Bytes of an element on a device.
+    pub fn bytes(self) -> usize {
+        match self {
+            Elem::F32 | Elem::U32 => 4,
+            Elem::F16 => 2,
+        }
+    }
 }
 
 /// Who writes a buffer and how long its content lives.
@@ -59,7 +71,7 @@ pub struct Buffer {
     pub role: Role,
     /// Bits of a [`Role::Constant`], empty otherwise.
     pub data: Vec<u32>,
-    /// Whether it lives in an rgba32float texture, four elements to a texel ([`Builder::texels`]).
+    /// Whether it lives in a texture, rgba32float or rgba16float, four elements to a texel ([`Builder::texels`]).
     pub texels: bool,
 }
 
@@ -76,7 +88,8 @@ impl Buffer {
 
     /// Bytes that it takes on a device: whole rows of a texture, or its elements.
     pub fn bytes(&self) -> usize {
-        if self.texels { self.texel_rows() * TEXELS_PER_ROW * 16 } else { self.len() * 4 }
+        let elements = if self.texels { self.texel_rows() * TEXELS_PER_ROW * 4 } else { self.len() };
+        elements * self.elem.bytes()
     }
 
     /// Height of the texture of `len` elements.
@@ -149,8 +162,17 @@ pub struct Arg {
     pub name: &'static str,
     /// What is bound.
     pub view: View,
+    /// What its elements are on the device: those of its buffer.
+    pub elem: Elem,
     /// How it is used.
     pub access: Access,
+}
+
+impl Arg {
+    /// Bytes of what is bound.
+    pub fn bytes(&self) -> usize {
+        self.view.len * self.elem.bytes()
+    }
 }
 
 /// A scalar of the `Params` block of a kernel.
@@ -248,6 +270,11 @@ impl Command {
     /// If there is none: a bug in the kernel's table.
     pub fn arg(&self, name: &str) -> &Arg {
         self.args.iter().find(|a| a.name == name).unwrap_or_else(|| panic!("{}: no argument `{name}`", self.scope))
+    }
+
+    /// Names of the arguments that hold 16-bit floats, for which the shader is composed.
+    pub fn halves(&self) -> Vec<&'static str> {
+        self.args.iter().filter(|a| a.elem == Elem::F16).map(|a| a.name).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Row;
+use super::{Elem, Row};
 
 /// Row of the tuning table an adapter falls into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +26,19 @@ impl AdapterClass {
     }
 }
 
-/// How convolutions and linear layers compute. Everything else is f32 always, and so are weights and sums.
+/// How convolutions and linear layers compute, and how activations are stored. Weights, gradients, sums and logits are f32
+/// always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     /// f32.
     #[default]
     F32,
-    /// Products of numbers rounded to f16, where the adapter has matrices of them and the channels allow.
+    /// Activations are stored as f16. Products of numbers rounded to f16, where the adapter has matrices of them and the
+    /// channels allow; elsewhere of f32.
     F16,
-    /// Products of sums of two numbers of f16 each, near f32; where as for [`Precision::F16`].
+    /// Products of sums of two numbers of f16 each, near f32, where the adapter has matrices of f16 and the channels allow.
+    /// Activations are f32.
     Split,
 }
 
@@ -63,7 +66,7 @@ pub struct Limits {
     pub max_workgroups: u32,
     /// Largest number of invocations in a workgroup.
     pub max_invocations: u32,
-    /// Largest width and height of an rgba32float texture that shaders read as storage; 0 if there is none.
+    /// Largest width and height of an rgba32float or rgba16float texture that shaders read as storage; 0 if there is none.
     pub max_texture: u32,
 }
 
@@ -78,8 +81,13 @@ pub struct Target {
     pub subgroup: Option<u32>,
     /// Whether shaders may use 64-bit integers.
     pub int64: bool,
-    /// What rows of the tuning table with a precision are for.
+    /// Whether shaders may hold 16-bit floats, in buffers too.
+    pub float16: bool,
+    /// What rows of the tuning table with a precision are for, and what activations are stored as.
     pub precision: Precision,
+    /// Whether every weight of a convolution or linear layer is 0 or + - the one magnitude of its layer, so that kernels may
+    /// multiply signs: a plan says so of itself whose projection leaves such.
+    pub signs: bool,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
     /// Rows of the user's own tuning table: looked at before the shipped ones.
@@ -90,6 +98,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// What maps of activations are stored as.
+    pub fn activations(&self) -> Elem {
+        if self.precision == Precision::F16 { Elem::F16 } else { Elem::F32 }
+    }
+
     /// The least that WebGPU guarantees: no subgroups, 128 MiB bindings. For plans that are only looked at and for the
     /// CPU runner.
     pub fn baseline() -> Self {
@@ -105,7 +118,9 @@ impl Target {
             },
             subgroup: None,
             int64: false,
+            float16: false,
             precision: Precision::F32,
+            signs: false,
             forced: vec![],
             rows: vec![],
             unfused: false,

@@ -47,7 +47,7 @@ fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &St
         let command = &loaded.plan.commands[i];
         for a in command.args.iter().filter(|a| a.access.writes()) {
             let b = loaded.plan.buffer(a.view.buffer);
-            if b.elem != Elem::F32 || b.role == Role::Constant {
+            if b.elem == Elem::U32 || b.role == Role::Constant {
                 continue;
             }
             let words = runner.read_buffer(&loaded, a.view.buffer.0 as usize)?;
@@ -57,9 +57,11 @@ fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &St
                     let scope = format!("{} of {}", command.scope, tensor(e));
                     return Ok(report(&scope, "the new value of a weight or of the optimiser's state".into()));
                 }
+                let end =
+                    if b.elem == Elem::F16 { "; f16 ends at 65504, use --set precision=f32 or split" } else { "" };
                 return Ok(report(
                     &command.scope,
-                    format!("`{}` of {} has {} at element {e}", a.name, command.kernel, values[e]),
+                    format!("`{}` of {} has {} at element {e}{end}", a.name, command.kernel, values[e]),
                 ));
             }
         }

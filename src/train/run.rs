@@ -403,6 +403,10 @@ impl Trainer<'_> {
     /// Tests under the first `count` distortions of the preset; none if Ctrl-C came in between.
     fn evaluate(&mut self, part: Part, count: usize, quiet: bool) -> Result<Option<Vec<Draws>>> {
         let distort = &self.distort[..count];
+        if distort.is_empty() {
+            // Nothing is compiled for no test.
+            return Ok(Some(vec![]));
+        }
         let images = Images { data: self.data.clone(), part, train: self.source };
         let e = &self.preset.eval;
         let (batch, moments) = (self.preset.eval_batch(), e.moments_batches as usize);

@@ -68,7 +68,7 @@ fn analyze_answers_everything_and_a_section_can_be_had_again_alone() {
 #[test]
 fn ctrl_c_keeps_the_sections_that_are_whole() {
     let place = Place::new();
-    place.trained("run", "--set steps=2");
+    place.given("run");
     let mut command = place.command("analyze run --only bits,budgets --draws 10000");
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let begin = Instant::now();
@@ -87,7 +87,7 @@ fn ctrl_c_keeps_the_sections_that_are_whole() {
 #[test]
 fn what_analyze_cannot_do_is_refused_with_what_it_can() {
     let place = Place::new();
-    place.trained("run", "--set steps=2");
+    place.given("run");
     for (args, words) in [
         ("run --only bit", vec!["bits"]),
         ("run --distort sgin", vec!["\"sign\""]),

@@ -5,7 +5,7 @@ use crate::Place;
 #[test]
 fn unknown_words_are_refused_with_the_nearest_valid_ones() {
     let place = Place::new();
-    place.trained("run", "--set steps=2");
+    place.given("run");
     for (command, words) in [
         ("train demo/digits --out x --set epoch=3", vec!["--set epoch=3", "\"epochs\""]),
         ("train demo/digits --out x --set lr.intial=3", vec!["\"initial\""]),

@@ -64,7 +64,7 @@ fn weights_from_elsewhere_are_tested_as_the_network_of_a_preset() {
     }
 
     // The weights of a run without what else a checkpoint holds.
-    place.trained("run", "--set steps=20");
+    place.given("run");
     place.run("distort run/checkpoint.safetensors --with none -o plain.safetensors").ok();
     let small = "--set width=0.25 --set batch=20 --set data.train=200 --set data.test=50";
     let plain = at(&format!("eval plain.safetensors --preset demo/digits {small} --json"));
@@ -78,7 +78,7 @@ fn weights_from_elsewhere_are_tested_as_the_network_of_a_preset() {
 #[test]
 fn eval_takes_chains_layers_draws_and_the_moments_of_training() {
     let place = Place::new();
-    place.trained("run", "--set steps=20");
+    place.given("run");
     let list = "sign+bitflip:0.2 except fc2 x3,conv*:sign,stuck:0.1,0.1";
     let eval = |more: &[&str]| {
         let mut command = place.command("eval run");
@@ -107,7 +107,7 @@ fn eval_takes_chains_layers_draws_and_the_moments_of_training() {
 #[test]
 fn the_table_is_on_stdout_and_messages_are_on_stderr() {
     let place = Place::new();
-    place.trained("run", "--set steps=5");
+    place.given("run");
     let ran = place.run("eval run --distort none,sign");
     assert!(ran.err.contains("adapter"), "{}", ran.err);
     let lines: Vec<&str> = ran.out.lines().collect();
@@ -121,7 +121,7 @@ fn the_table_is_on_stdout_and_messages_are_on_stderr() {
 #[test]
 fn a_reader_that_leaves_ends_nothing_in_a_panic() {
     let place = Place::new();
-    place.trained("run", "--set steps=2");
+    place.given("run");
     for args in ["eval run --distort sign", "show --shader conv2d.forward", "show --plan demo/digits", "data list"] {
         let mut command = place.command(args);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -8,7 +8,7 @@ use crate::Place;
 #[test]
 fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
     let place = Place::new();
-    place.trained("run", "--set steps=5");
+    place.given("run");
     let path = place.path("run/checkpoint.safetensors");
     let good = fs::read(&path).unwrap();
     let mut flipped = good.clone();
@@ -29,7 +29,7 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
         (b"no checkpoint at all, some text", "no safetensors file"),
     ] {
         fs::write(&path, bytes).unwrap();
-        for command in ["eval run", "eval run/checkpoint.safetensors", "train run --resume --set steps=9"] {
+        for command in ["eval run", "eval run/checkpoint.safetensors", "train run --resume --set steps=29"] {
             place.run(command).refused(&["run/checkpoint.safetensors", word]);
             assert_eq!(fs::read(&path).unwrap(), bytes, "it is left alone");
         }
@@ -63,7 +63,7 @@ fn a_full_disk_ends_the_training_and_leaves_the_checkpoint() {
     assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 3, "no temporary file stays");
     // With room again it goes on.
     place.run("train run --resume --set steps=20").ok();
-    place.trained("whole", "--set steps=20");
+    place.given("whole");
     place.assert_same("run", "whole");
     limited(&place, 1, "train demo/digits --out new --set steps=3").refused(&["new/run.json"]);
     limited(&place, 1, "distort run/checkpoint.safetensors --with sign -o out.safetensors")

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -110,6 +111,20 @@ impl Place {
         self.train(run, more).ok();
     }
 
+    /// A run of 20 steps, for tests that need one and do not ask how it came about: it is trained once for all of them.
+    fn given(&self, run: &str) {
+        static MADE: OnceLock<[Vec<u8>; 3]> = OnceLock::new();
+        let made = MADE.get_or_init(|| {
+            let place = Place::new();
+            place.trained("run", "--set steps=20");
+            FILES.map(|file| fs::read(place.path("run").join(file)).expect("a whole run"))
+        });
+        fs::create_dir(self.path(run)).expect("a new folder");
+        for (file, bytes) in FILES.iter().zip(made) {
+            fs::write(self.path(run).join(file), bytes).expect("a file in a new folder");
+        }
+    }
+
     fn tensors(&self, run: &str) -> Tensors {
         tensors(&self.path(run).join("checkpoint.safetensors"))
     }
@@ -143,11 +158,14 @@ impl Place {
 
     fn copy(&self, from: &str, to: &str) {
         fs::create_dir(self.path(to)).expect("a new folder");
-        for file in ["run.json", "log.jsonl", "checkpoint.safetensors"] {
+        for file in FILES {
             fs::copy(self.path(from).join(file), self.path(to).join(file)).expect("a whole run");
         }
     }
 }
+
+/// What a run consists of.
+const FILES: [&str; 3] = ["run.json", "log.jsonl", "checkpoint.safetensors"];
 
 /// The arguments of a small training.
 fn small(run: &str, more: &str) -> String {

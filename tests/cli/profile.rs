@@ -93,7 +93,7 @@ fn a_forward_pass_ends_before_the_loss_and_a_test_pass_projects_nothing() {
 #[test]
 fn a_run_is_profiled_with_its_own_preset_and_the_data_set_if_asked() {
     let place = Place::new();
-    place.trained("run", "--set steps=2");
+    place.given("run");
     let out = place.run("profile run --steps 1 --json --data .").ok();
     let header = &lines(&out)[0];
     assert_eq!(header["about"]["preset"], "run");

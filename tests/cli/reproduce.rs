@@ -1,5 +1,5 @@
 //! `reproduce`: the list of commands, and that it goes on where it was stopped. On the data set that is part of the program,
-//! with networks of a few channels.
+//! with networks of three layers.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 
 use crate::{Place, Ran};
 
+/// As few as have all that is measured of a network.
+const LAYERS: &str = "[{conv2d=4,kernel=3,pad=1},{maxpool=2},{batchnorm=true},{relu=true},\
+                       {conv2d=4,kernel=3,pad=1},{batchnorm=true},{relu=true},{linear=10,output=true},{batchnorm=true}]";
+
 /// The arguments of a reproduction made tiny.
 fn arguments(what: &str, out: &str, more: &str) -> String {
     format!(
-        "reproduce {what} --out {out} --set data.set=digits --set width=0.03 --set epochs=1 --set data.train=200 \
-         --set data.test=50 --set batch=20 {more}"
+        "reproduce {what} --out {out} --set data.set=digits --set width=1 --set layers={LAYERS} --set epochs=1 \
+         --set data.train=40 --set data.test=20 --set batch=10 {more}"
     )
 }
 
@@ -40,14 +44,14 @@ fn a_dry_run_prints_the_steps_with_an_estimate_and_does_nothing() {
         "--distort none,sign,round,addnorm:0.3",
         "weightproof report all/",
         "66 points",
-        "10 steps",
+        "4 steps",
     ] {
         assert!(out.contains(words), "\"{words}\" is not in {out}");
     }
     assert!(
         out.contains("What differs from the paper:")
             && out.contains("20 epochs of 500")
-            && out.contains("set here: width=0.03"),
+            && out.contains("set here: width=1"),
         "{out}"
     );
     assert!(out.lines().last().unwrap().starts_with("about ") && out.contains("images/s in training"), "{out}");
@@ -80,9 +84,9 @@ fn what_is_there_is_not_done_again_and_other_settings_are_refused() {
     fs::write(place.path("all/tr-none-nc/log.jsonl"), cut).unwrap();
     let out = tiny(&place, "merolla2016-figure1", "").ok();
     for words in [
-        "train tr-none-nc: from step 10 of 10",
+        "train tr-none-nc: from step 4 of 4",
         "train tr-none-c: finished",
-        "train tr-stochm-c: 10 steps",
+        "train tr-stochm-c: 4 steps",
         " of 33 points",
     ] {
         assert!(out.contains(words), "\"{words}\" is not in {out}");

@@ -52,7 +52,7 @@ fn resuming_a_finished_run_tests_it_again_and_changes_nothing() {
 #[test]
 fn another_preset_is_refused_and_what_differs_is_named() {
     let place = Place::new();
-    place.trained("run", "--set steps=10");
+    place.given("run");
     let before = (place.tensors("run"), place.log("run"));
     for (set, words) in [
         ("projection=sign", vec!["projection = \"sign\" (was \"stochm:0.5\")"]),

@@ -22,7 +22,7 @@ fn names(points: &[Value]) -> Vec<(&str, u64)> {
 #[test]
 fn a_sweep_keeps_its_points_and_computes_none_twice() {
     let place = Place::new();
-    place.trained("run", "--set steps=20");
+    place.given("run");
     let command = "sweep run --distort none,sign --addnorm 0.1:0.3:0.1 --power 1:0 --draws 2";
     let ran = place.run(command);
     assert!(ran.err.contains("19 points computed, 0 were there"), "{}", ran.err);
@@ -120,7 +120,7 @@ fn several_runs_at_once_give_what_each_gives_alone() {
 #[test]
 fn a_sweep_interrupted_twice_ends_with_the_bytes_of_one_in_one_go() {
     let place = Place::new();
-    place.trained("whole", "--set steps=20");
+    place.given("whole");
     place.copy("whole", "broken");
     let sweep = |run: &str| format!("sweep {run} --addnorm 0:1:0.1 --draws 4");
     place.run(&sweep("whole")).ok();
@@ -159,7 +159,7 @@ fn a_sweep_interrupted_twice_ends_with_the_bytes_of_one_in_one_go() {
 #[test]
 fn what_cannot_be_swept_is_refused_before_anything_is_computed() {
     let place = Place::new();
-    place.trained("run", "--set steps=2");
+    place.given("run");
     for (command, words) in [
         ("sweep", vec!["RUN"]),
         ("sweep gone", vec!["gone"]),

@@ -98,9 +98,9 @@ fn the_naive_variants_give_nearly_the_same_losses() {
 #[test]
 fn a_folder_that_holds_a_run_is_not_written_over() {
     let place = Place::new();
-    place.trained("run", "--set steps=2");
+    place.given("run");
     let before = fs::read(place.path("run/checkpoint.safetensors")).unwrap();
-    place.train("run", "--set steps=3").refused(&["run", "--resume", "--out"]);
+    place.train("run", "--set steps=30").refused(&["run", "--resume", "--out"]);
     assert_eq!(fs::read(place.path("run/checkpoint.safetensors")).unwrap(), before);
 }
 
@@ -188,7 +188,7 @@ fn images_that_stay_on_the_device_give_the_bits_of_uploaded_ones() {
     // Where they stay may change on the way.
     place.trained("half", "--set steps=10 --set data.resident=true");
     place.train("half", "--set steps=20 --set data.resident=false --resume").ok();
-    place.trained("whole", "--set steps=20");
+    place.given("whole");
     place.assert_same("half", "whole");
 }
 
@@ -214,4 +214,30 @@ fn tests_during_training_come_every_so_many_steps_under_any_expression() {
     assert!((tests[5]["error"].as_f64().unwrap() - mean).abs() < 1e-6, "{points} {tests:?}");
     place.run("train demo/digits --out x --set eval.distort=[\"conv9:sign\"]").refused(&["conv9", "conv1"]);
     assert!(!place.path("x").exists());
+}
+
+#[test]
+fn a_network_with_activations_of_16_bits_goes_the_whole_way() {
+    let place = Place::new();
+    let ran = place.train("half", "--set precision=f16 --set steps=10");
+    if ran.err.contains("SHADER_F16") {
+        ran.refused(&["precision = \"f16\"", "precision=f32"]);
+        return;
+    }
+    ran.ok();
+    place.trained("whole", "--set precision=f16 --set steps=20");
+    place.run("train half --resume --set steps=20").ok();
+    place.assert_same("half", "whole");
+    let losses = |run: &str| -> Vec<f64> { place.log(run).iter().filter_map(|l| l["loss"].as_f64()).collect() };
+    place.trained("f32", "--set steps=20");
+    let (rounded, exact) = (losses("whole"), losses("f32"));
+    assert!(rounded != exact && !exact.is_empty());
+    for (a, b) in rounded.iter().zip(&exact) {
+        assert!((a - b).abs() < 0.05 * b, "loss {a} with 16 bits, {b} with 32");
+    }
+    let eval: Value = serde_json::from_str(&place.run("eval whole --json --distort none,sign").ok()).unwrap();
+    assert!(eval["errors"]["sign"].is_number(), "{eval}");
+    let swept = place.run("sweep whole --addnorm 0.1:0.2:0.1 --draws 1");
+    assert!(swept.err.contains("2 points computed, 0 were there"), "{}", swept.err);
+    swept.ok();
 }

@@ -1,16 +1,21 @@
 //! What the tests of several levels share.
 #![allow(dead_code)] // each test binary uses its part
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use weightproof::gpu::{Device, Loaded, Options, Runner};
 use weightproof::plan::Plan;
 
-/// The adapter under test, for small work. No adapter is a failure, not a skip: `make test` installs one.
+/// The adapter under test, for small work: the tests of a binary share it and what it has compiled. No adapter is a
+/// failure, not a skip: `make test` installs one.
 pub fn device(checked: bool) -> Arc<Device> {
-    let device = std::env::var("WEIGHTPROOF_DEVICE").ok();
-    let options = Options { device, checked, one_thread: true, ..Options::default() };
-    Arc::new(Device::open(&options).unwrap_or_else(|e| panic!("{e}")))
+    static DEVICES: [OnceLock<Arc<Device>>; 2] = [const { OnceLock::new() }; 2];
+    let open = || {
+        let device = std::env::var("WEIGHTPROOF_DEVICE").ok();
+        let options = Options { device, checked, one_thread: true, ..Options::default() };
+        Arc::new(Device::open(&options).unwrap_or_else(|e| panic!("{e}")))
+    };
+    DEVICES[usize::from(checked)].get_or_init(open).clone()
 }
 
 /// Loads a plan with its data on a fresh runner; every transient can be read afterwards.

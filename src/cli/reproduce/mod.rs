@@ -91,7 +91,11 @@ impl Reproduce {
         let nets = self.nets(global, reproduction, &sets, &out)?;
         let steps = self.steps(global, reproduction, &nets, &out)?;
         let work: Work = steps.iter().map(|s| s.work).sum();
-        let rates = if work.is_none() { None } else { Some(estimate::rates(&global.open()?, &nets[0].preset)?) };
+        let rates = if work.is_none() {
+            None
+        } else {
+            Some(estimate::rates(&global.open_for(&nets[0].preset)?, &nets[0].preset)?)
+        };
         let mut text =
             format!("{}: {}\nscale {}, in {}\n", reproduction.name, reproduction.what, setting.name, out.display());
         text += "What differs from the paper:\n";

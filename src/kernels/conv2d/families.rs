@@ -41,6 +41,12 @@ pub(super) fn matrices(t: &Target, p: &Params) -> Result<(), &'static str> {
     tiled(t, p)
 }
 
+/// As [`matrices`], for weights that are 0 or + - one magnitude.
+pub(super) fn signs(t: &Target, p: &Params) -> Result<(), &'static str> {
+    matrices(t, p)?;
+    if t.signs { Ok(()) } else { Err("the weights are not 0 or + - one magnitude") }
+}
+
 /// As [`matrices`], for kernels of any size.
 pub(super) fn matrices_any(t: &Target, p: &Params) -> Result<(), &'static str> {
     if t.class != AdapterClass::CoopMatrix || t.subgroup != Some(32) {
@@ -63,6 +69,12 @@ pub(super) fn weight_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
 
 pub(in crate::kernels) fn multiple_of_4(p: &Params, name: &str) -> Result<(), &'static str> {
     if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
+}
+
+/// As [`exchange`], with input channels in fours.
+pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str> {
+    exchange(t, p)?;
+    multiple_of_4(p, "c_in")
 }
 
 /// As [`exchange`], for any number of input channels.
@@ -97,9 +109,19 @@ pub(super) fn knob_tile(k: &Knobs) -> [usize; 2] {
     [k.get("TILE_M") as usize, k.get("TILE_N") as usize]
 }
 
-/// Tiles of pixels x output channels.
+/// Tiles of output pixels x output channels.
+pub(super) fn output_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
+    tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), tile)
+}
+
+/// Tiles of input pixels x input channels.
+pub(super) fn input_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
+    tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), tile)
+}
+
+/// As [`output_tiles`], of the size that the knobs say.
 pub(super) fn forward_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
-    tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), knob_tile(k))
+    output_tiles(p, knob_tile(k))
 }
 
 /// Tiles of input pixels x input channels, for every class of pixels congruent modulo the strides; the first is largest.

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::families::{forward_tiles, grad_weight_tiles, matrices, matrices_any, one_group, tiled, tiled_any};
+use super::families::{forward_tiles, grad_weight_tiles, matrices, matrices_any, one_group, signs, tiled, tiled_any};
 use super::{Geometry, cases, flop, for_each_product, weights};
 use crate::error::{Error, Result};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
@@ -118,7 +118,7 @@ fn each_block(p: &Params, _: &Knobs) -> [u32; 3] {
     linear_grid(blocks(p) * p.u("c_out"))
 }
 
-fn blocks(p: &Params) -> usize {
+pub(in crate::kernels) fn blocks(p: &Params) -> usize {
     (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(BLOCK)
 }
 
@@ -128,17 +128,17 @@ fn terms(p: &Params) -> usize {
 }
 
 /// Operations of batch norm and ReLU, each element once, though every tap does them again.
-fn normalisation(p: &Params) -> f64 {
+pub(in crate::kernels) fn normalisation(p: &Params) -> f64 {
     4.0 * (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")) as f64
 }
 
 /// Operations of the moments.
-fn of_moments(p: &Params) -> f64 {
+pub(in crate::kernels) fn of_moments(p: &Params) -> f64 {
     5.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")) as f64
 }
 
 /// x as the convolution sees it, and the magnitude that its rounding errors go by.
-fn inputs(io: &Io) -> (Vec<f64>, Vec<f64>) {
+pub(in crate::kernels) fn inputs(io: &Io) -> (Vec<f64>, Vec<f64>) {
     let (x, table, c) = (io.f("x"), io.f("table"), io.params.u("c_in"));
     let parts = |(i, x): (usize, &f64)| ((x - table[i % c]) * table[c + i % c], table[2 * c + i % c]);
     let both = |(along, beta): (f64, f64)| ((along + beta).max(0.0), along.abs() + beta.abs());
@@ -158,7 +158,7 @@ fn outputs(io: &Io, x: &[f64], magnitude: &[f64]) -> Scalars {
 
 /// Mean and sum of squared distances of each block of rows of y. The errors of y count, and what a mean that is off by
 /// `slack` would add: the correction removes it up to its own rounding.
-fn moments(y: &Scalars, p: &Params) -> Scalars {
+pub(in crate::kernels) fn moments(y: &Scalars, p: &Params) -> Scalars {
     let (rows, c) = (p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"));
     let mut out = Scalars::zeros(2 * blocks(p) * c);
     for (b, ch) in (0..blocks(p)).flat_map(|b| (0..c).map(move |ch| (b, ch))) {
@@ -216,12 +216,19 @@ pub static STATISTICS: Kernel = Kernel {
             matrices,
             forward_tiles,
         ),
+        variant(
+            "coop_signs",
+            "conv2d/conv2d.forward_statistics.coop_signs.wgsl",
+            include_str!("../../../shaders/conv2d/conv2d.forward_statistics.coop_signs.wgsl"),
+            signs,
+            forward_tiles,
+        ),
     ],
     twin: |io: &mut Io| {
         let x = io.f("x").to_vec();
         let magnitude: Vec<f64> = x.iter().map(|v| v.abs()).collect();
         let y = outputs(io, &x, &magnitude);
-        io.put("partial", moments(&y, io.params));
+        io.put("partial", moments(&io.stored("y", &y), io.params));
         io.put("y", y);
     },
     budget: Budget::Sum(terms),
@@ -264,6 +271,13 @@ pub static NORMALISED: Kernel = Kernel {
             "conv2d/conv2d.forward_normalised.coop_split.wgsl",
             include_str!("../../../shaders/conv2d/conv2d.forward_normalised.coop_split.wgsl"),
             matrices,
+            forward_tiles,
+        ),
+        variant(
+            "coop_signs",
+            "conv2d/conv2d.forward_normalised.coop_signs.wgsl",
+            include_str!("../../../shaders/conv2d/conv2d.forward_normalised.coop_signs.wgsl"),
+            signs,
             forward_tiles,
         ),
     ],
@@ -310,11 +324,18 @@ pub static NORMALISED_STATISTICS: Kernel = Kernel {
             matrices,
             forward_tiles,
         ),
+        variant(
+            "coop_signs",
+            "conv2d/conv2d.forward_normalised_statistics.coop_signs.wgsl",
+            include_str!("../../../shaders/conv2d/conv2d.forward_normalised_statistics.coop_signs.wgsl"),
+            signs,
+            forward_tiles,
+        ),
     ],
     twin: |io: &mut Io| {
         let (x, magnitude) = inputs(io);
         let y = outputs(io, &x, &magnitude);
-        io.put("partial", moments(&y, io.params));
+        io.put("partial", moments(&io.stored("y", &y), io.params));
         io.put("y", y);
     },
     budget: Budget::Sum(terms),
@@ -374,8 +395,15 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
 
 /// Shapes for kernels of one group, a few: the variants share the rest with those of the plain convolutions.
 fn few_cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
-    let few =
-        ["3x3 pad 1, 8 to 36", "odd channels", "5x5 stride 2", "pad beyond the image", "tiles and a bit", "windows"];
+    let few = [
+        "3x3 pad 1, 8 to 36",
+        "odd channels",
+        "5x5 stride 2",
+        "pad beyond the image",
+        "tiles and a bit",
+        "windows",
+        "parts",
+    ];
     let taken = |c: &Case| few.iter().any(|name| c.name.starts_with(name));
     let mut all: Vec<Case> = cases(build).into_iter().filter(taken).collect();
     all.iter_mut().for_each(|c| c.every_knob = false);
@@ -418,8 +446,12 @@ fn small(c: &mut CaseBuilder, name: &str, shape: &[usize]) -> View {
     c.input(name, shape, &fill)
 }
 
+fn small_weights(c: &mut CaseBuilder, g: &Geometry) -> View {
+    if c.b.target.signs { c.weights("w", &[g.w_len()]) } else { small(c, "w", &[g.w_len()]) }
+}
+
 fn record(c: &mut CaseBuilder, g: &Geometry, normalised: bool, moments: bool) -> Result<()> {
-    let (x, w) = (small(c, "x", &[g.n, g.x_len()]), small(c, "w", &[g.w_len()]));
+    let (x, w) = (small(c, "x", &[g.n, g.x_len()]), small_weights(c, g));
     let table = normalised.then(|| small(c, "table", &[TABLE, g.c_in]));
     let y = c.output("y", &[g.n, g.y_len()]);
     let blocks = (g.n * g.oh() * g.ow()).div_ceil(BLOCK);

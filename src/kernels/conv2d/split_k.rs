@@ -11,6 +11,7 @@ use crate::plan::{Builder, Elem, Params, Role, Value, View};
 pub static SPLIT_K: Chain = Chain {
     kernel: "conv2d.forward",
     name: "split_k",
+    maps: &["x", "y"],
     supports: |_, p| {
         one_group(p)?;
         multiple_of_4(p, "c_in")?;
@@ -86,12 +87,12 @@ pub static PARTIAL: Kernel = Kernel {
     flop,
     cases: || {
         let all = cases(|c: &mut CaseBuilder, g: &Geometry| {
-            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.operand("w", &[g.w_len()]));
+            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
             let partial = c.output("partial", &[3, g.n, g.y_len()]);
             partial_sums(&mut c.b, "conv2d.forward_partial", &Params(g.params(g.n, 1)), 3, [x, w, partial])
         });
         // It knows one group, and arrays that are bound whole.
-        let unknown = ["groups", "depthwise", "windows"];
+        let unknown = ["groups", "depthwise", "windows", "parts"];
         all.into_iter().filter(|c| !unknown.iter().any(|name| c.name.contains(name))).collect()
     },
 };

@@ -1,0 +1,35 @@
+// A stride s cuts the pixels of the input into classes by their position modulo s: only every s-th tap reaches a class.
+
+// Pixels and taps of a class: tap i of a column is ky = first_y + i stride_h, the pixels are y = start_y + j stride_h.
+struct Class { start_y: u32, start_x: u32, rows: u32, columns: u32, first_y: u32, first_x: u32, taps_y: u32, taps_x: u32 }
+
+fn class_of(i: u32) -> Class {
+  let y = i / params.stride_w % params.stride_h; // a constant for stride 1
+  let x = i % params.stride_w;
+  let first_y = (y + params.pad_h) % params.stride_h;
+  let first_x = (x + params.pad_w) % params.stride_w;
+  return Class(y, x, (params.h + params.stride_h - 1u - y) / params.stride_h,
+               (params.w + params.stride_w - 1u - x) / params.stride_w, first_y, first_x,
+               (params.kh + params.stride_h - 1u - min(first_y, params.kh)) / params.stride_h,
+               (params.kw + params.stride_w - 1u - min(first_x, params.kw)) / params.stride_w);
+}
+
+// Four consecutive pixels of a class: where dy is for their first taps, and which taps are inside. Tap i lies i back.
+struct Pixels { at: vec4<u32>, mask: vec4<u32> }
+
+fn window(c: Class, p: u32) -> vec2<u32> {
+  let n = p / (c.columns * c.rows);
+  let oy = (p / c.columns % c.rows * params.stride_h + c.start_y + params.pad_h) / params.stride_h;
+  let ox = (p % c.columns * params.stride_w + c.start_x + params.pad_w) / params.stride_w;
+  let at = ((n * params.oh + oy) * params.ow + ox) * (params.c_out / 4u);
+  let mask = taps_back(oy, params.oh, c.taps_y) | (taps_back(ox, params.ow, c.taps_x) << 16u);
+  return vec2<u32>(at, select(0u, mask, n < params.n));
+}
+
+fn pixels(c: Class, first: u32) -> Pixels {
+  let p = window(c, first);
+  let q = window(c, first + 1u);
+  let r = window(c, first + 2u);
+  let s = window(c, first + 3u);
+  return Pixels(vec4<u32>(p.x, q.x, r.x, s.x), vec4<u32>(p.y, q.y, r.y, s.y));
+}
