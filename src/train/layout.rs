@@ -44,15 +44,24 @@ pub fn from_torch(
     })
 }
 
-/// Both cases are one: here the order is (pixel, c_in, c_out), there (c_out, c_in, pixel).
+/// Channels of a side of a tile of [`transpose`].
+const TILE: usize = 16;
+
+/// Both cases are one: here the order is (pixel, c_in, c_out), there (c_out, c_in, pixel). Tile by tile, because one of the two
+/// sides goes through memory in leaps whatever the order is.
 fn transpose(data: &[f32], pixels: usize, c_in: usize, c_out: usize, to_torch: bool) -> Vec<f32> {
     let mut out = vec![0.0; data.len()];
-    for p in 0..pixels {
-        for i in 0..c_in {
-            for o in 0..c_out {
-                let (here, there) = ((p * c_in + i) * c_out + o, (o * c_in + i) * pixels + p);
-                let (to, from) = if to_torch { (there, here) } else { (here, there) };
-                out[to] = data[from];
+    let tiles = |channels: usize| (0..channels).step_by(TILE).map(move |first| first..(first + TILE).min(channels));
+    for own_in in tiles(c_in) {
+        for own_out in tiles(c_out) {
+            for p in 0..pixels {
+                for i in own_in.clone() {
+                    for o in own_out.clone() {
+                        let (here, there) = ((p * c_in + i) * c_out + o, (o * c_in + i) * pixels + p);
+                        let (to, from) = if to_torch { (there, here) } else { (here, there) };
+                        out[to] = data[from];
+                    }
+                }
             }
         }
     }
@@ -98,6 +107,13 @@ mod tests {
         let at = |o: usize, i: usize, y: usize, x: usize| torch[((o * 4 + i) * 2 + y) * 3 + x];
         assert_eq!(at(3, 2, 1, 0), 73.0, "((1 * 3 + 0) * 4 + 2) * 5 + 3");
         assert_eq!(from_torch("conv1.weight", &shape, &torch, None).unwrap(), (vec![2, 3, 4, 5], data));
+
+        // More than a tile of channels, and no whole number of them.
+        let (c_in, c_out) = (TILE + 3, 2 * TILE + 1);
+        let data = ramp(4 * c_in * c_out);
+        let (shape, torch) = to_torch("conv2.weight", &[2, 2, c_in, c_out], &data, None).unwrap();
+        assert_eq!(torch[((20 * c_in + 17) * 2 + 1) * 2], data[(2 * c_in + 17) * c_out + 20]);
+        assert_eq!(from_torch("conv2.weight", &shape, &torch, None).unwrap().1, data);
 
         let (shape, torch) = to_torch("fc2.weight", &[2, 3], &ramp(6), None).unwrap();
         assert_eq!((shape.as_slice(), torch.as_slice()), (&[3, 2][..], &[0.0, 3.0, 1.0, 4.0, 2.0, 5.0][..]));
