@@ -3,6 +3,7 @@
 //! `WEIGHTPROOF_KERNEL=conv2d` selects kernels by a part of the name, `WEIGHTPROOF_DEVICE` the adapter. A driver on the CPU
 //! takes minutes to compile all shaders twice: there the shapes that a shader is compiled for are checked in one of the
 //! two modes, by turns, unless `WEIGHTPROOF_SHAPES=all`; `WEIGHTPROOF_SHAPES=shipped` leaves the checked shaders out.
+//! Maps of 16-bit floats are checked as shipped alone.
 
 mod common;
 
@@ -21,7 +22,13 @@ fn failures_of(kernel: &'static Kernel, modes: &[bool], by_turns: bool) -> Vec<S
     let mut failures = vec![];
     for &checked in modes {
         let device = common::device(checked);
-        let share = if by_turns { Share { number: usize::from(checked), of: 2 } } else { Share::WHOLE };
+        // Where a map of 16-bit floats is read and written does not differ from one of f32.
+        let halves = !checked;
+        let share = if by_turns {
+            Share { number: usize::from(checked), of: 2, halves }
+        } else {
+            Share { halves, ..Share::WHOLE }
+        };
         let mode = if checked { "checked" } else { "as shipped" };
         for r in check(&device, kernel, share, &mut twins).unwrap_or_else(|e| panic!("{}: {e}", kernel.name)) {
             eprintln!(
@@ -87,7 +94,9 @@ fn exact_cases_have_digests_to_compare_between_drivers() {
             let mut digest = Sha256::new();
             for (i, b) in loaded.plan.buffers.iter().enumerate() {
                 let words = runner.read_buffer(&loaded, i).unwrap_or_else(|e| panic!("{at}: {}: {e}", b.name));
-                words.iter().for_each(|w| digest.update(w.to_le_bytes()));
+                // WGSL leaves the sign of a zero to the compiler.
+                let is_zero = |w: u32| b.elem == Elem::F32 && w == (-0f32).to_bits();
+                words.iter().for_each(|&w| digest.update(if is_zero(w) { 0 } else { w }.to_le_bytes()));
             }
             let hex: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
             lines += &format!("{at} {hex}\n");
