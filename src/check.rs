@@ -1,7 +1,7 @@
 //! Self-test on an adapter: every command of a plan on the device against its twin.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::case::Case;
 use crate::kernels::{self, Budget, Kernel, Knobs, Terms, Values, Variant, half_step, nearest_half};
-use crate::plan::{Command, Elem, Plan, Target};
+use crate::plan::{Command, Elem, Params, Plan, Target};
 
 /// The worst element of a comparison that stayed within its budget.
 #[derive(Clone, Debug, Default)]
@@ -21,11 +21,14 @@ pub struct Worst {
     pub place: String,
 }
 
+/// The buffers that a command writes, with what its twin makes of them.
+type Written = Arc<Vec<(usize, Values)>>;
+
 /// What twins computed, by kernel, constants and operands: the variants and knobs of a kernel share their cases, and a
-/// twin in f64 takes longer than most of them.
+/// twin in f64 takes longer than most of them. Threads that check one kernel can share it.
 #[derive(Default)]
 pub struct Twins {
-    known: HashMap<[u8; 32], Vec<(usize, Values)>>,
+    known: Mutex<HashMap<[u8; 32], Written>>,
     /// Whether it remembers more than the last command: cases are small, the buffers of a network are not.
     keeps: bool,
 }
@@ -36,8 +39,8 @@ impl Twins {
         Twins { keeps: true, ..Twins::default() }
     }
 
-    /// The buffers that command `index` writes, with what its twin makes of `held`: the words of each of its buffers.
-    fn run(&mut self, cpu: &mut cpu::Runner, index: usize, held: &[Option<Vec<u32>>]) -> &[(usize, Values)] {
+    /// What command `index` makes of `held`: the words of each of its buffers.
+    fn run(&self, cpu: &mut cpu::Runner, index: usize, held: &[Option<Vec<u32>>]) -> Written {
         let c = &cpu.plan.commands[index];
         let words = |b: usize| held[b].as_deref().expect("the operands of a command are held");
         let mut key = Sha256::new();
@@ -53,10 +56,12 @@ impl Twins {
             }
         }
         let args = c.args.clone();
+        // Held while the twin computes: who else asks wants the same.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.keeps {
-            self.known.clear();
+            known.clear();
         }
-        self.known.entry(key.finalize().into()).or_insert_with(|| {
+        let compute = || {
             for b in args.iter().map(|a| a.view.buffer.0 as usize) {
                 cpu.write_words(b, words(b));
             }
@@ -64,8 +69,9 @@ impl Twins {
             let written = args.iter().filter(|a| a.access.writes()).map(|a| a.view.buffer.0 as usize);
             let mut written: Vec<usize> = written.collect();
             written.dedup();
-            written.into_iter().map(|b| (b, cpu.values(b).clone())).collect()
-        })
+            Arc::new(written.into_iter().map(|b| (b, cpu.values(b).clone())).collect())
+        };
+        known.entry(key.finalize().into()).or_insert_with(compute).clone()
     }
 }
 
@@ -79,16 +85,10 @@ impl Twins {
 /// # Errors
 /// The first element beyond its budget or outside its view, with its scope; what the device reports.
 pub fn compare(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool) -> Result<Worst> {
-    compare_commands(runner, loaded, exact, one_sign, &mut Twins::default())
+    compare_commands(runner, loaded, exact, one_sign, &Twins::default())
 }
 
-fn compare_commands(
-    runner: &mut Runner,
-    loaded: &Loaded,
-    exact: bool,
-    one_sign: bool,
-    memo: &mut Twins,
-) -> Result<Worst> {
+fn compare_commands(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool, memo: &Twins) -> Result<Worst> {
     let plan = &loaded.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
     let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
@@ -102,7 +102,7 @@ fn compare_commands(
         }
         runner.run_commands(loaded, i..i + 1)?;
         let budget = if exact { Budget::Exact } else { kernels::find(c.kernel)?.budget };
-        for (b, want) in memo.run(&mut cpu, i, &held) {
+        for (b, want) in memo.run(&mut cpu, i, &held).iter() {
             let got = runner.read_buffer(loaded, *b)?;
             let before = held[*b].replace(got.clone()).expect("read before the command");
             compare_buffer(c, *b, &before, &got, want, budget, one_sign, &mut worst)?;
@@ -188,7 +188,7 @@ fn compare_result(
     kernel: &'static Kernel,
     case: &Case,
     halves: &[&str],
-    memo: &mut Twins,
+    memo: &Twins,
 ) -> Result<Worst> {
     let mut target = Target::baseline();
     target.forced = vec![("*".into(), "naive".into())];
@@ -225,7 +225,7 @@ pub struct Report {
     pub kernel: &'static str,
     /// Variant.
     pub variant: &'static str,
-    /// Cases that ran; the others cannot run on this adapter.
+    /// Cases that ran in f32; the others cannot run on this adapter, or are in another share.
     pub cases: usize,
     /// The worst share of a budget among them.
     pub worst: Worst,
@@ -233,46 +233,41 @@ pub struct Report {
     pub failures: Vec<String>,
 }
 
-/// Which of the shapes that shaders are compiled for a check covers: a driver on the CPU takes minutes to compile them all.
+/// Which of the shapes of a kernel's cases a check covers: a driver on the CPU takes minutes to compile shaders for them all.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
-    /// The number of this share.
-    pub number: usize,
-    /// Of so many, each of which covers other shapes; what is not compiled by shape, and naive, is in each.
+    /// So many shares cover every shape.
     pub of: usize,
-    /// Whether it covers maps of 16-bit floats, all of them.
-    pub halves: bool,
+    /// The one that is covered with maps of 32-bit floats.
+    pub singles: usize,
+    /// The one that is covered with maps of 16-bit floats, if any.
+    pub halves: Option<usize>,
 }
 
 impl Share {
     /// Everything.
-    pub const WHOLE: Share = Share { number: 0, of: 1, halves: true };
+    pub const WHOLE: Share = Share { of: 1, singles: 0, halves: Some(0) };
 }
 
-/// What the cases of a kernel share.
-struct Checker<'a> {
-    memo: &'a mut Twins,
-    /// The shapes that shaders were to be compiled for so far, numbered.
-    shapes: HashMap<String, usize>,
-    share: Share,
-}
-
-impl Checker<'_> {
-    /// Whether the share covers what a plan has compiled for its shape.
-    fn covers(&mut self, plan: &Plan) -> bool {
-        if plan.commands.iter().any(|c| !c.halves().is_empty()) {
-            return self.share.halves;
-        }
-        let by_shape = |c: &&Command| {
-            let variant = kernels::find(c.kernel).ok().and_then(|k| k.variant(c.variant));
-            variant.is_some_and(Variant::baked)
-        };
-        let compiled = plan.commands.iter().filter(by_shape);
-        let key: String =
-            compiled.map(|c| format!("{} {} {:?} {:?};", c.kernel, c.variant, c.knobs, c.params)).collect();
-        let next = self.shapes.len();
-        key.is_empty() || *self.shapes.entry(key).or_insert(next) % self.share.of == self.share.number
+impl Share {
+    /// Whether it covers a shape in a way.
+    fn covers(self, shape: usize, way: &Way) -> bool {
+        let wanted = if way.halves.is_empty() { Some(self.singles) } else { self.halves };
+        wanted == Some(shape % self.of)
     }
+}
+
+/// The number of each case's shape: cases of one shape share shaders.
+fn shapes(kernel: &'static Kernel, cases: &[Case], target: &Target) -> Result<Vec<usize>> {
+    let target = Target { forced: vec![(kernel.name.into(), "naive".into())], ..target.clone() };
+    let mut known = HashMap::new();
+    let mut number = |case: &Case| {
+        let plan = case.build(&target)?.plan;
+        let shape: Vec<&Params> = plan.commands.iter().map(|c| &c.params).collect();
+        let next = known.len();
+        Ok(*known.entry(format!("{shape:?}")).or_insert(next))
+    };
+    cases.iter().map(&mut number).collect()
 }
 
 /// Runs the cases of every variant of a kernel: against the twin, and once more in one submit, which must give the same
@@ -280,10 +275,10 @@ impl Checker<'_> {
 ///
 /// # Errors
 /// What the device reports; a case that cannot be planned.
-pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins: &mut Twins) -> Result<Vec<Report>> {
+pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins: &Twins) -> Result<Vec<Report>> {
     let cases = (kernel.cases)();
     let mut reports = vec![];
-    let mut checker = Checker { memo: twins, shapes: HashMap::new(), share };
+    let shapes = shapes(kernel, &cases, &device.target)?;
     let chains = kernel.chains().map(|c| (c.name, None, c.maps.to_vec()));
     // A variant can read any texture as 16-bit floats; maps are what the plainest one takes for such.
     let known: Vec<&str> = kernel.variants[0].maps().collect();
@@ -292,19 +287,21 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins:
     for (variant, source, maps) in variants.chain(chains) {
         let mut runner = Runner::new(device.clone());
         let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
-        for case in &cases {
+        for (case, shape) in cases.iter().zip(&shapes) {
             let knobs = match source {
                 Some(source) if case.every_knob => Knobs::combinations(source),
                 _ => vec![Knobs::default()],
             };
-            let mut run =
-                |way: &Way| run_case(&mut runner, kernel, source.is_none(), case, way, &mut report, &mut checker);
+            let mut run = |shape: usize, way: &Way| match share.covers(shape, way) {
+                true => run_case(&mut runner, kernel, source.is_none(), case, way, &mut report, twins),
+                false => Ok(false),
+            };
             let mut ran = false;
-            for knobs in &knobs {
-                ran |= run(&Way { knobs, halves: &[] })?;
+            for (i, knobs) in knobs.iter().enumerate() {
+                ran |= run(shape + i, &Way { knobs, halves: &[] })?;
             }
-            if share.halves && device.target.float16 && !maps.is_empty() {
-                ran |= run(&Way { knobs: &Knobs::default(), halves: &maps })?;
+            if share.halves.is_some() && device.target.float16 && !maps.is_empty() {
+                run(*shape, &Way { knobs: &Knobs::default(), halves: &maps })?;
             }
             report.cases += usize::from(ran);
         }
@@ -320,7 +317,7 @@ struct Way<'a> {
     halves: &'a [&'static str],
 }
 
-/// Runs one case of the variant or chain of a report in a way; false if it cannot run on this adapter or is in another share.
+/// Runs one case of the variant or chain of a report in a way; false if it cannot run on this adapter.
 fn run_case(
     runner: &mut Runner,
     kernel: &'static Kernel,
@@ -328,7 +325,7 @@ fn run_case(
     case: &Case,
     way: &Way,
     report: &mut Report,
-    checker: &mut Checker<'_>,
+    memo: &Twins,
 ) -> Result<bool> {
     let settings: Vec<String> = way.knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut target = runner.device.target.clone();
@@ -337,10 +334,6 @@ fn run_case(
         Err(Error::Unsupported { .. }) => return Ok(false),
         other => other?,
     };
-    if report.variant != "naive" && !checker.covers(&built.plan) {
-        return Ok(false);
-    }
-    let memo = &mut *checker.memo;
     let halves: String = way.halves.iter().map(|name| format!(" {name}=f16")).collect();
     let at = format!("\"{}\" {}{halves}", case.name, settings.join(" "));
     runner.clear();

@@ -45,7 +45,7 @@ impl Check {
         print(&format!("{}\n{:<30} {:<10} cases  worst error / budget\n", device.info, "kernel", "variant"))?;
         let mut failed = 0;
         for kernel in chosen {
-            for r in check(&device, kernel, Share::WHOLE, &mut Twins::of_cases())? {
+            for r in check(&device, kernel, Share::WHOLE, &Twins::of_cases())? {
                 let verdict = if r.cases == 0 { "cannot run here".into() } else { format!("{:.2}", r.worst.share) };
                 print(&format!("{:<30} {:<10} {:>5}  {verdict}\n", r.kernel, r.variant, r.cases))?;
                 for failure in &r.failures {
