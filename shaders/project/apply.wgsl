@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   for (var i = lane; i < padded; i += SIZE) {
     let counter = vec4<u32>(chunk.start / 4u + i, layer, step.step_lo, step.step_hi);
     draw(&c, params.draws, counter, key);
-    let p = project(params.kinds, projection.kind, weight[at + i], c);
+    let p = project(projection.kind, weight[at + i], c);
     let e = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u);
     projected[at + i] = select(vec4<f32>(0.0), p, e < vec4<u32>(size));
   }

@@ -38,9 +38,13 @@ pub struct Settings<'a> {
     pub params: Option<&'a Params>,
 }
 
+/// How a line ends that is there for one kind of projection: then comes the number.
+const KIND: &str = " // kind ";
+
 /// Replaces `// include PATH` lines by the named pieces (each once; `// include PATH for OTHER` in the place of another), the values of knobs by those given, and in
 /// `alias X = f32; // map x` and in the declarations of textures the type where x holds 16-bit floats. Given constants, a `params` block that is marked `// baked`
-/// becomes one of their values.
+/// becomes one of their values, and where `kinds` is among them, lines that end in `// kind N` are left empty unless bit N
+/// is set.
 ///
 /// # Errors
 /// An unknown include, a knob or map that the file does not declare, a value that it does not allow, a constant without a
@@ -69,7 +73,8 @@ pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed
         out.origin.push((file.into(), 1));
     }
     let mut seen = vec![];
-    append(file, source, knobs, &mut seen, &mut out)?;
+    let kinds = params.and_then(|p| p.0.iter().find(|(name, _)| *name == "kinds")).map(|(_, v)| v.bits());
+    append(file, source, knobs, kinds, &mut seen, &mut out)?;
     if let Some(params) = params {
         bake(file, params, &mut out)?;
     }
@@ -102,10 +107,15 @@ fn append(
     file: &str,
     source: &str,
     knobs: &[(String, u32)],
+    kinds: Option<u32>,
     seen: &mut Vec<String>,
     out: &mut Composed,
 ) -> Result<(), String> {
-    for (i, line) in source.lines().enumerate() {
+    for (i, mut line) in source.lines().enumerate() {
+        if let Some((rest, kind)) = line.split_once(KIND) {
+            let kind: u32 = kind.parse().map_err(|_| format!("{file}:{}: kind `{kind}` is no number", i + 1))?;
+            line = if kinds.is_none_or(|kinds| kinds >> kind & 1 == 1) { rest } else { "" };
+        }
         if let Some(path) = line.trim().strip_prefix("// include ") {
             let (path, instead) = path.split_once(" for ").map_or((path, None), |(path, other)| (path, Some(other)));
             let Some((_, piece)) = COMMON.iter().chain(PARTS).find(|(p, _)| *p == path) else {
@@ -119,7 +129,7 @@ fn append(
                     }
                     seen.push(other.into());
                 }
-                append(path, piece, &[], seen, out)?;
+                append(path, piece, &[], kinds, seen, out)?;
             }
             continue;
         }

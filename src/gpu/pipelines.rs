@@ -1,5 +1,6 @@
 //! From a kernel's variant to a compute pipeline.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +9,7 @@ use rayon::prelude::*;
 use super::adapter::Device;
 use super::compose::{Settings, compose};
 use super::memory;
-use super::reflect::{Reflected, reflect};
+use super::reflect::{self, Reflected};
 use crate::error::{Error, Result};
 use crate::kernels;
 use crate::plan::{Access, Command};
@@ -78,7 +79,8 @@ fn build(device: &Device, c: &Command) -> Result<Pipeline> {
     let broken = |text: String| Error::Shaders(vec![text]);
     let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params) };
     let composed = compose(v.file, v.source, &settings).map_err(broken)?;
-    let reflected = reflect(k, v, &composed).map_err(broken)?;
+    let module = reflect::parse(&composed).map_err(broken)?;
+    let reflected = reflect::signature(k, v, &composed, &module).map_err(broken)?;
     let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
     let entry =
         |binding, ty| wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None };
@@ -100,10 +102,8 @@ fn build(device: &Device, c: &Command) -> Result<Pipeline> {
     entries.extend(reflected.params_binding.map(|b| entry(b, buffer(wgpu::BufferBindingType::Uniform))));
     let d = &device.device;
     let built = device.scoped(&format!("pipeline {}", key(c)?), || {
-        let desc = wgpu::ShaderModuleDescriptor {
-            label: Some(v.file),
-            source: wgpu::ShaderSource::Wgsl(composed.text.as_str().into()),
-        };
+        let desc =
+            wgpu::ShaderModuleDescriptor { label: Some(v.file), source: wgpu::ShaderSource::Naga(Cow::Owned(module)) };
         let module = if device.checked {
             d.create_shader_module(desc)
         } else {
@@ -130,6 +130,11 @@ fn build(device: &Device, c: &Command) -> Result<Pipeline> {
             cache: device.cache.as_ref().map(|c| &c.cache),
         });
         (pipeline, layout)
+    });
+    // wgpu validates the module, but only the text tells where it went wrong.
+    let built = built.map_err(|e| match reflect::reflect(k, v, &composed) {
+        Err(text) => broken(text),
+        Ok(_) => e,
     })?;
     Ok(Pipeline { pipeline: built.0, layout: built.1, reflected })
 }

@@ -1,12 +1,12 @@
 //! What a composed shader binds, read from naga's module: bindings by name, fields of `Params` by name.
 
-use naga::{AddressSpace, Scalar, ScalarKind, StorageAccess, TypeInner};
+use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 use super::compose::Composed;
 use crate::kernels::{ArgSpec, Kernel, Variant, texels};
 use crate::plan::{Access, Elem, Params, Value};
 
-/// A shader that parsed, validated and matches its kernel's signature.
+/// A shader that matches its kernel's signature.
 #[derive(Clone, Debug)]
 pub struct Reflected {
     /// Binding number of each argument, in the order of the signature.
@@ -48,23 +48,52 @@ impl Reflected {
     }
 }
 
-/// Parses and validates a composed shader and checks it against the kernel: the bound names, their types and access,
-/// one entry point `main`.
+/// Parses and validates a composed shader and checks it against the kernel.
 ///
 /// # Errors
 /// naga's message at the original file and line, or every mismatch.
 pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<Reflected, String> {
-    let file = variant.file;
-    let module = naga::front::wgsl::parse_str(&shader.text).map_err(|e| {
+    let module = parse(shader)?;
+    validate(&module, shader)?;
+    signature(kernel, variant, shader, &module)
+}
+
+/// The module of a composed shader, not validated.
+///
+/// # Errors
+/// naga's message at the original file and line.
+pub(super) fn parse(shader: &Composed) -> Result<Module, String> {
+    naga::front::wgsl::parse_str(&shader.text).map_err(|e| {
         let line = e.location(&shader.text).map_or(0, |l| l.line_number as usize);
         format!("{}: {}\n{}", shader.place(line), e.message(), e.emit_to_string(&shader.text))
-    })?;
+    })
+}
+
+/// Validates the module of a composed shader.
+///
+/// # Errors
+/// naga's message at the original file and line.
+pub(super) fn validate(module: &Module, shader: &Composed) -> Result<(), String> {
     let mut validator =
         naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
-    validator.validate(&module).map_err(|e| {
+    validator.validate(module).map(|_| ()).map_err(|e| {
         let line = e.location(&shader.text).map_or(0, |l| l.line_number as usize);
         format!("{}: {}", shader.place(line), e.emit_to_string(&shader.text))
-    })?;
+    })
+}
+
+/// Checks the module of a composed shader against the kernel: the bound names, their types and access, one entry point
+/// `main`.
+///
+/// # Errors
+/// Every mismatch.
+pub(super) fn signature(
+    kernel: &Kernel,
+    variant: &Variant,
+    shader: &Composed,
+    module: &Module,
+) -> Result<Reflected, String> {
+    let file = variant.file;
     let [entry] = module.entry_points.as_slice() else {
         return Err(format!("{file}: {} entry points, there must be one", module.entry_points.len()));
     };

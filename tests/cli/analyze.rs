@@ -91,7 +91,7 @@ fn what_analyze_cannot_do_is_refused_with_what_it_can() {
     for (args, words) in [
         ("run --only bit", vec!["bits"]),
         ("run --distort sgin", vec!["\"sign\""]),
-        ("run --distort conv9:sign", vec!["\"conv9\"", "conv1, conv2, fc1, fc2"]),
+        ("run --distort conv9:sign", vec!["\"conv9\"", "conv1, fc1"]),
         ("run --layers conv9", vec!["\"conv1\""]),
         ("run --only filters --filters 99", vec!["filter 99", "conv1"]),
         ("run --bound 15", vec!["15%", "+2"]),

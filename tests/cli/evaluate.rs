@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::{Place, Ran};
+use crate::{Place, Ran, SMALL};
 
 #[test]
 fn eval_prints_one_json_object_and_the_same_numbers_each_time() {
@@ -66,12 +66,11 @@ fn weights_from_elsewhere_are_tested_as_the_network_of_a_preset() {
     // The weights of a run without what else a checkpoint holds.
     place.given("run");
     place.run("distort run/checkpoint.safetensors --with none -o plain.safetensors").ok();
-    let small = "--set width=0.25 --set batch=20 --set data.train=200 --set data.test=50";
-    let plain = at(&format!("eval plain.safetensors --preset demo/digits {small} --json"));
+    let plain = at(&format!("eval plain.safetensors --preset demo/digits {SMALL} --json"));
     let run = at("eval run --json");
     assert_eq!((&plain["errors"], &plain["losses"]), (&run["errors"], &run["losses"]));
     place.run("eval plain.safetensors").refused(&["plain.safetensors", "--preset"]);
-    place.run("eval plain.safetensors --preset demo/digits").refused(&["conv1.weight", "shape", "nothing is loaded"]);
+    place.run("eval plain.safetensors --preset demo/digits").refused(&["fc1.weight", "shape", "nothing is loaded"]);
     place.run("eval run --preset demo/digits").refused(&["run", "leave --preset out"]);
 }
 
@@ -79,14 +78,14 @@ fn weights_from_elsewhere_are_tested_as_the_network_of_a_preset() {
 fn eval_takes_chains_layers_draws_and_the_moments_of_training() {
     let place = Place::new();
     place.given("run");
-    let list = "sign+bitflip:0.2 except fc2 x3,conv*:sign,stuck:0.1,0.1";
+    let list = "sign+bitflip:0.2 except fc1 x3,conv*:sign,stuck:0.1,0.1";
     let eval = |more: &[&str]| {
         let mut command = place.command("eval run");
         Ran::of(command.args(["--distort", list]).args(more).output().unwrap()).ok()
     };
     let object: Value = serde_json::from_str(&eval(&["--json"])).unwrap();
     let names: Vec<&String> = object["errors"].as_object().unwrap().keys().collect();
-    assert_eq!(names, ["sign+bitflip:0.2 except fc2 x3", "conv*:sign", "stuck:0.1,0.1"]);
+    assert_eq!(names, ["sign+bitflip:0.2 except fc1 x3", "conv*:sign", "stuck:0.1,0.1"]);
     // Single draws have no spread; of several the error is the mean.
     let draws = object["draws"].as_object().unwrap();
     assert_eq!(draws.keys().collect::<Vec<_>>(), names[..1]);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{Place, Ran};
+use crate::{Place, Ran, SMALL};
 
 /// The points of a run, with the file's bytes.
 fn points(place: &Place, run: &str) -> (Vec<Value>, String) {
@@ -110,7 +110,7 @@ fn several_runs_at_once_give_what_each_gives_alone() {
     // Weights without a training state need a preset.
     place.run("distort a/checkpoint.safetensors --with none -o plain.safetensors").ok();
     place.run("sweep plain.safetensors --distort none").refused(&["--preset"]);
-    let preset = "--preset demo/digits --set width=0.25 --set batch=20 --set data.train=200 --images 50";
+    let preset = format!("--preset demo/digits {SMALL}");
     let out = place.run(&format!("sweep plain.safetensors --distort none --json {preset}")).ok();
     let plain: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&plain["run"], &plain["step"], &plain["loss"]), (&"plain".into(), &0.into(), &beside["loss"]));
