@@ -76,29 +76,23 @@ fn every_command_of_the_step_is_measured_and_the_files_can_be_read() {
 }
 
 #[test]
-fn a_forward_pass_ends_before_the_loss_and_a_test_pass_projects_nothing() {
-    let place = Place::new();
-    let scopes = |args: &str| -> Vec<String> {
-        let out = place.run(&format!("profile demo/digits {SMALL} --json {args}")).ok();
-        lines(&out).iter().filter_map(|l| l.get("scope")?.as_str().map(str::to_owned)).collect()
-    };
-    let forward = scopes("--pass forward --projection sign");
-    assert_eq!(forward[0], "project");
-    assert!(forward.iter().all(|s| !s.starts_with("loss") && !s.contains("grad") && s != "update"), "{forward:?}");
-    assert!(forward.iter().any(|s| s == "fc2.forward"));
-    let eval = scopes("--pass eval");
-    assert!(eval.iter().all(|s| s != "project") && eval.iter().any(|s| s == "loss"), "{eval:?}");
-}
-
-#[test]
-fn a_run_is_profiled_with_its_own_preset_and_the_data_set_if_asked() {
+fn a_forward_pass_of_a_run_ends_before_the_loss_and_a_test_pass_projects_nothing() {
     let place = Place::new();
     place.given("run");
-    let out = place.run("profile run --steps 1 --json --data .").ok();
-    let header = &lines(&out)[0];
-    assert_eq!(header["about"]["preset"], "run");
-    assert_eq!(header["about"]["batch"], 20);
-    assert_eq!(header["about"]["images"], "digits");
+    let profile = |args: &str| lines(&place.run(&format!("profile {args} --steps 2 --json")).ok());
+    let scopes = |lines: &[Value]| -> Vec<String> {
+        lines.iter().filter_map(|l| l.get("scope")?.as_str().map(str::to_owned)).collect()
+    };
+    // A run, with its own preset, on its data set.
+    let forward = profile("run --pass forward --projection sign --data .");
+    let about = &forward[0]["about"];
+    assert_eq!((&about["preset"], &about["batch"], &about["images"]), (&"run".into(), &20.into(), &"digits".into()));
+    let forward = scopes(&forward);
+    assert_eq!(forward[0], "project");
+    assert!(forward.iter().all(|s| !s.starts_with("loss") && !s.contains("grad") && s != "update"), "{forward:?}");
+    assert!(forward.iter().any(|s| s == "fc1.forward"));
+    let eval = scopes(&profile("run --pass eval"));
+    assert!(eval.iter().all(|s| s != "project") && eval.iter().any(|s| s == "loss"), "{eval:?}");
 }
 
 #[test]
