@@ -247,9 +247,7 @@ pub struct Share {
 impl Share {
     /// Everything.
     pub const WHOLE: Share = Share { of: 1, singles: 0, halves: Some(0) };
-}
 
-impl Share {
     /// Whether it covers a shape in a way.
     fn covers(self, shape: usize, way: &Way) -> bool {
         let wanted = if way.halves.is_empty() { Some(self.singles) } else { self.halves };

@@ -203,6 +203,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_kinds_that_cannot_come_are_empty_and_every_line_keeps_its_place() {
+        let source = "// include common/grid.wgsl // kind 3\nlet a = 1; // kind 0\nlet b = 2; // kind 31\nlet c = 3;\n";
+        let of = |kinds: Option<u32>| {
+            let params = kinds.map(|kinds| Params(vec![("kinds", kinds.into())]));
+            compose("t.wgsl", source, &Settings { params: params.as_ref(), ..Settings::default() }).unwrap()
+        };
+        let all = of(None);
+        assert!(all.text.contains("fn linear_workgroup") && all.text.ends_with("let a = 1;\nlet b = 2;\nlet c = 3;\n"));
+        let some = of(Some(1 << 31));
+        assert_eq!(some.text.split('\n').collect::<Vec<_>>(), ["", "", "let b = 2;", "let c = 3;", ""]);
+        assert_eq!(some.place(3), "t.wgsl:3");
+        let e = compose("t.wgsl", "x // kind one\n", &Settings::default()).unwrap_err();
+        assert!(e.contains("t.wgsl:1") && e.contains("one"), "{e}");
+    }
+
+    #[test]
     fn constants_that_are_missing_or_not_finite_cannot_be_baked_in() {
         let missing = compose("t.wgsl", SOURCE, &with(&Params(vec![("n", 5u32.into())]))).unwrap_err();
         assert!(missing.contains("t.wgsl") && missing.contains("Params.a"), "{missing}");

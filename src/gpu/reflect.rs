@@ -73,7 +73,7 @@ pub(super) fn parse(shader: &Composed) -> Result<Module, String> {
 ///
 /// # Errors
 /// naga's message at the original file and line.
-pub(super) fn validate(module: &Module, shader: &Composed) -> Result<(), String> {
+fn validate(module: &Module, shader: &Composed) -> Result<(), String> {
     let mut validator =
         naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
     validator.validate(module).map(|_| ()).map_err(|e| {

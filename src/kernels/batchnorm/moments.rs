@@ -29,7 +29,7 @@ pub fn statistics(b: &mut Builder, scope: &str, rows: usize, c: usize, x: View, 
 }
 
 /// Records mean and variance of each channel from the moments of blocks of `size` rows, `[blocks, 2, c]`, as
-/// [`PARTIAL`] or a [convolution](super::conv2d::fused) left them.
+/// [`PARTIAL`] or a [convolution](crate::kernels::conv2d::fused) left them.
 ///
 /// # Errors
 /// Views of other lengths.
