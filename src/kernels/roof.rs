@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::plan::{AdapterClass, Builder, Params, Target, View};
 
 /// Steps of a chain per round, see `shaders/roof/roof.fma.naive.wgsl`.
-const STEPS: usize = 16;
+const STEPS: usize = 8;
 
 /// Elements that a workgroup of `roof.fma` variant `wide` owns; lengths must be multiples of it.
 pub const WIDE: usize = 768;
@@ -16,7 +16,7 @@ pub const WIDE: usize = 768;
 /// Elements that a workgroup of `roof.matrix` variant `coop` owns: four results of 16 x 16.
 pub const MATRICES: usize = 1024;
 
-/// y = x after `rounds` times 16 steps x -> a x + b.
+/// y = x after `rounds` times 8 steps x -> a x + b.
 pub static FMA: Kernel = Kernel {
     name: "roof.fma",
     args: &[read("x"), write("y")],
@@ -175,7 +175,7 @@ fn coop(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     if p.u("len").is_multiple_of(MATRICES) { Ok(()) } else { Err("the length is no multiple of 1024") }
 }
 
-/// Records y = x after `rounds` times 16 steps x -> a x + b.
+/// Records y = x after `rounds` times 8 steps x -> a x + b.
 ///
 /// # Errors
 /// A view that cannot be bound.
