@@ -233,6 +233,20 @@ fn three_steps_with_biases_agree_with_an_independent_implementation() {
     }
 }
 
+/// Loads a training step and all that it reads the first time.
+fn first_step(runner: &mut Runner, network: &Network, target: &Target) -> Loaded {
+    let loaded = runner.load(network.train_plan(target).unwrap(), true).unwrap();
+    let (images, labels, _) = small_inputs(&small::network("sign"));
+    runner.write("input", bytemuck::cast_slice(&images)).unwrap();
+    runner.write("label", &labels).unwrap();
+    runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
+    runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
+    let maxima = runner.load(network.maxima_plan(target).unwrap(), false).unwrap();
+    runner.run(&maxima, &step_block(0)).unwrap();
+    runner.write("step", &step_block(0).words()).unwrap();
+    loaded
+}
+
 /// A network with fused convolutions of every kind, as its single layers train.
 #[test]
 fn fused_convolutions_train_as_the_single_layers_do() {
@@ -241,15 +255,7 @@ fn fused_convolutions_train_as_the_single_layers_do() {
     let prepared = |change: fn(Target) -> Target| {
         let mut runner = Runner::new(device.clone());
         let target = change(device.target.clone());
-        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
-        let (images, labels, _) = small_inputs(&small::network("sign"));
-        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
-        runner.write("label", &labels).unwrap();
-        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
-        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
-        let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
-        runner.run(&maxima, &step_block(0)).unwrap();
-        runner.write("step", &step_block(0).words()).unwrap();
+        let loaded = first_step(&mut runner, &network, &target);
         (runner, loaded, target)
     };
     let (mut fused, loaded, target) = prepared(as_gpu);
@@ -299,15 +305,7 @@ fn convolutions_by_winograd_on_a_gpu_train_as_the_direct_ones_do() {
     let step = |rows: &[Row]| {
         let mut runner = Runner::new(device.clone());
         let target = Target { rows: rows.to_vec(), ..as_gpu(device.target.clone()) };
-        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
-        let (images, labels, _) = small_inputs(&small::network("sign"));
-        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
-        runner.write("label", &labels).unwrap();
-        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
-        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
-        let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
-        runner.run(&maxima, &step_block(0)).unwrap();
-        runner.write("step", &step_block(0).words()).unwrap();
+        let loaded = first_step(&mut runner, &network, &target);
         runner.run_commands(&loaded, 0..loaded.plan.commands.len()).unwrap();
         let grad = runner.read_buffer(&loaded, loaded.plan.find("grad").unwrap().0 as usize).unwrap();
         (loaded.plan, grad, runner.read("metrics", 4).unwrap())

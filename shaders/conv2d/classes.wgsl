@@ -1,4 +1,5 @@
 // A stride s cuts the pixels of the input into classes by their position modulo s: only every s-th tap reaches a class.
+// The file around it binds dy and w.
 
 // Pixels and taps of a class: tap i of a column is ky = first_y + i stride_h, the pixels are y = start_y + j stride_h.
 struct Class { start_y: u32, start_x: u32, rows: u32, columns: u32, first_y: u32, first_x: u32, taps_y: u32, taps_x: u32 }
@@ -32,4 +33,30 @@ fn pixels(c: Class, first: u32) -> Pixels {
   let r = window(c, first + 2u);
   let s = window(c, first + 3u);
   return Pixels(vec4<u32>(p.x, q.x, r.x, s.x), vec4<u32>(p.y, q.y, r.y, s.y));
+}
+
+// Four output channels of one tap for four pixels; a column holds one pixel.
+fn fetch_dy(c: Class, p: Pixels, k: u32) -> mat4x4<f32> {
+  let depth = params.c_out / 4u;
+  let tap = k / depth;
+  let i = tap / max(c.taps_x, 1u);
+  let j = tap % max(c.taps_x, 1u);
+  let inside = tap_inside(p.mask, i, j) & vec4<bool>(i < c.taps_y);
+  let at = select(vec4<u32>(0u), p.at - (i * params.ow + j) * depth + k % depth, inside);
+  return mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
+                     select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
+}
+
+// Four input channels for four output channels of one tap; a column holds one of the former.
+fn fetch_w(c: Class, column: u32, k: u32) -> mat4x4<f32> {
+  let depth = params.c_out / 4u;
+  let tap = k / depth;
+  let ky = c.first_y + tap / max(c.taps_x, 1u) * params.stride_h;
+  let kx = c.first_x + tap % max(c.taps_x, 1u) * params.stride_w;
+  let inside = column * 4u < params.c_in && ky < params.kh;
+  let at = select(0u, ((ky * params.kw + kx) * params.c_in + column * 4u) * depth + k % depth, inside);
+  let step = select(0u, depth, inside);
+  let zero = vec4<f32>(0.0);
+  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
+                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
 }

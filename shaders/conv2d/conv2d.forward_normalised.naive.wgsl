@@ -4,6 +4,7 @@
 // One invocation owns one output. Grid: ceil(n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl).
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include conv2d/output_of_pixel.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
@@ -11,6 +12,11 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> table: array<f32>;
 @group(0) @binding(3) var<storage, read> w: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<Y>;
+
+fn input(at: u32, ci: u32) -> f32 {
+  let z = fma(f32(x[at + ci]) - table[ci], table[params.c_in + ci], table[2u * params.c_in + ci]);
+  return select(z, 0.0, z < 0.0);
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -21,23 +27,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   }
   let co = i % params.c_out;
   let pixel = i / params.c_out;
-  let ox = pixel % params.ow;
-  let oy = pixel / params.ow % params.oh;
-  let n = pixel / (params.ow * params.oh);
-  var sum = 0.0;
-  for (var ky = 0u; ky < params.kh; ky++) {
-    let iy = oy * params.stride_h + ky - params.pad_h; // wraps far above h where it is negative
-    if iy >= params.h { continue; }
-    for (var kx = 0u; kx < params.kw; kx++) {
-      let ix = ox * params.stride_w + kx - params.pad_w;
-      if ix >= params.w { continue; }
-      let from_x = ((n * params.h + iy) * params.w + ix) * params.c_in;
-      let from_w = (ky * params.kw + kx) * params.c_in * params.c_out + co;
-      for (var ci = 0u; ci < params.c_in; ci++) {
-        let z = fma(f32(x[from_x + ci]) - table[ci], table[params.c_in + ci], table[2u * params.c_in + ci]);
-        sum = fma(select(z, 0.0, z < 0.0), w[from_w + ci * params.c_out], sum);
-      }
-    }
-  }
-  y[i] = Y(sum);
+  y[i] = Y(output(pixel, co));
 }

@@ -33,17 +33,6 @@ fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<f32> {
                                select(zero, vec4<f32>(x[at.z]), inside.z), select(zero, vec4<f32>(x[at.w]), inside.w)));
 }
 
-// Four output channels for four channels of one tap; a column holds one of the latter.
-fn fetch_w(column: u32, k: u32, end: u32) -> mat4x4<f32> {
-  let columns = params.c_out / 4u;
-  let inside = column < columns && k * 4u < end;
-  let at = select(0u, k * 4u * columns + column, inside);
-  let step = select(0u, columns, inside);
-  let zero = vec4<f32>(0.0);
-  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
-}
-
 // Stores a block in a stage: `column` counts words, `k` blocks.
 fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
   let at = base + k * 4u * SPAN + (column ^ (k * 2u));

@@ -22,32 +22,6 @@ const THREADS: u32 = TILE_M * TILE_N / 64u;
 const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the pixels, then the input channels
 var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
 
-// Four output channels of one tap for four pixels; a column holds one channel.
-fn fetch_dy(c: Class, p: Pixels, k: u32) -> mat4x4<f32> {
-  let depth = params.c_out / 4u;
-  let tap = k / depth;
-  let i = tap / max(c.taps_x, 1u);
-  let j = tap % max(c.taps_x, 1u);
-  let inside = tap_inside(p.mask, i, j) & vec4<bool>(i < c.taps_y);
-  let at = select(vec4<u32>(0u), p.at - (i * params.ow + j) * depth + k % depth, inside);
-  return transpose(mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
-                               select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w)));
-}
-
-// Four input channels for four output channels of one tap; a column holds one of the latter.
-fn fetch_w(c: Class, column: u32, k: u32) -> mat4x4<f32> {
-  let depth = params.c_out / 4u;
-  let tap = k / depth;
-  let ky = c.first_y + tap / max(c.taps_x, 1u) * params.stride_h;
-  let kx = c.first_x + tap % max(c.taps_x, 1u) * params.stride_w;
-  let inside = column * 4u < params.c_in && ky < params.kh;
-  let at = select(0u, ((ky * params.kw + kx) * params.c_in + column * 4u) * depth + k % depth, inside);
-  let step = select(0u, depth, inside);
-  let zero = vec4<f32>(0.0);
-  return transpose(mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                               select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside)));
-}
-
 // Stores a block in a stage: `column` counts words, `k` blocks.
 fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
   let at = base + k * 4u * SPAN + (column ^ (k * 2u));
@@ -94,12 +68,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var a: mat4x4<f32>;
   var b: mat4x4<f32>;
   if of_dy {
-    a = fetch_dy(c, own, k_own);
+    a = transpose(fetch_dy(c, own, k_own));
   } else {
-    a = fetch_w(c, tile_n + column - TILE_M / 4u, k_own);
+    a = transpose(fetch_w(c, tile_n + column - TILE_M / 4u, k_own));
   }
   if second < TILE_N {
-    b = fetch_w(c, tile_n + column_second, k_own);
+    b = transpose(fetch_w(c, tile_n + column_second, k_own));
   }
   for (var s = 0u; s * 16u < count_k; s++) {
     let base = s % BUFFERS * (16u * SPAN);
@@ -113,12 +87,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     workgroupBarrier();
     if (s + 1u) * 16u < count_k {
       if of_dy {
-        a = fetch_dy(c, own, s * 4u + 4u + k_own);
+        a = transpose(fetch_dy(c, own, s * 4u + 4u + k_own));
       } else {
-        a = fetch_w(c, tile_n + column - TILE_M / 4u, s * 4u + 4u + k_own);
+        a = transpose(fetch_w(c, tile_n + column - TILE_M / 4u, s * 4u + 4u + k_own));
       }
       if second < TILE_N {
-        b = fetch_w(c, tile_n + column_second, s * 4u + 4u + k_own);
+        b = transpose(fetch_w(c, tile_n + column_second, s * 4u + 4u + k_own));
       }
     }
     for (var k = 0u; k < 4u; k++) {

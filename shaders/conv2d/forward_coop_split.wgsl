@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let count_k = params.kh * params.kw * params.c_in;
   if has_left { left_block = fetch_x(own, left_k); }
   if has_more { more_block = fetch_x(more, left_k); }
-  right_block = fetch_w(tile_n + right_word, right_k);
+  right_block = fetch_w(tile_n + right_word, right_k, count_k);
   begin(lane);
   for (var s = 0u; s < count_k; s += STAGE) {
     let next = (s + STAGE) / 4u;
@@ -76,7 +76,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     if s + STAGE < count_k {
       if has_left { left_block = fetch_x(own, next + left_k); }
       if has_more { more_block = fetch_x(more, next + left_k); }
-      right_block = fetch_w(tile_n + right_word, next + right_k);
+      right_block = fetch_w(tile_n + right_word, next + right_k, count_k);
     }
     for (var k = 0u; k < STAGE; k += MATRIX) {
       let b0 = coopLoadT<coop_mat16x16<f16, B>>(&right[k * RIGHT + strip / 4u], RIGHT);

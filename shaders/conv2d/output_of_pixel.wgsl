@@ -1,4 +1,4 @@
-// What conv2d.forward_statistics.naive and conv2d.forward_normalised_statistics.naive share: an output. The file around it binds w
+// What conv2d.forward_normalised.naive and the naive variants that leave statistics share: an output. The file around it binds w
 // and gives `input`: the element of channel ci behind element `at` of x.
 fn output(pixel: u32, co: u32) -> f32 {
   let ox = pixel % params.ow;

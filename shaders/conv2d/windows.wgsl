@@ -1,4 +1,5 @@
-// The windows of a convolution of kernels up to 16 x 16 (common/taps.wgsl), four at a time, in fours of channels.
+// The windows of a convolution of kernels up to 16 x 16 (common/taps.wgsl) and its weights, four at a time, in fours of
+// channels. The file around it binds w.
 // include common/taps.wgsl
 
 // Four consecutive pixels: where their windows begin in x, and which taps are inside.
@@ -19,4 +20,15 @@ fn pixels(first: u32) -> Pixels {
   let c = window(first + 2u);
   let d = window(first + 3u);
   return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
+}
+
+// Four output channels for four channels of one tap, before term `end` of (ky, kx, ci); a column holds one of the latter.
+fn fetch_w(column: u32, k: u32, end: u32) -> mat4x4<f32> {
+  let columns = params.c_out / 4u;
+  let inside = column < columns && k * 4u < end;
+  let at = select(0u, k * 4u * columns + column, inside);
+  let step = select(0u, columns, inside);
+  let zero = vec4<f32>(0.0);
+  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
+                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
 }

@@ -1,5 +1,6 @@
-// The entry point of project.apply where the invocations of a workgroup take the fours of its chunk in turn. The file around it binds the
-// arrays, and may have put common/mul_wide.wgsl in the place of common/mul_hi_lo.wgsl.
+// The entry point of project.apply. The file around it binds the arrays, says which of the fours of a chunk are those of an
+// invocation (`fours_of`: the first, the end and the step), and may have put common/mul_wide.wgsl in the place of
+// common/mul_hi_lo.wgsl.
 // include common/grid.wgsl
 // include common/step.wgsl
 // include common/parameters.wgsl
@@ -29,7 +30,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let size = min(CHUNK, segment.len - chunk.start);
   let padded = (size + 63u) / 64u * 16u; // in fours
   let at = (segment.offset + chunk.start - params.base) / 4u;
-  for (var i = lane; i < padded; i += SIZE) {
+  let own = fours_of(lane, padded);
+  for (var i = own.x; i < own.y; i += own.z) {
     let counter = vec4<u32>(chunk.start / 4u + i, layer, step.step_lo, step.step_hi);
     draw(&c, params.draws, counter, key);
     let p = project(projection.kind, weight[at + i], c);

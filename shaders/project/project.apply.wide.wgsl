@@ -13,3 +13,7 @@ const SIZE: u32 = 256u; // knob 64 128 256
 @group(0) @binding(6) var<storage, read> quantiles: array<f32>;
 @group(0) @binding(7) var<storage, read> weight: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> projected: array<vec4<f32>>;
+
+fn fours_of(lane: u32, padded: u32) -> vec3<u32> {
+  return vec3<u32>(lane, padded, SIZE);
+}

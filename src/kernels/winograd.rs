@@ -57,17 +57,7 @@ pub(super) struct Shape {
 
 impl Shape {
     pub fn from(p: &Params) -> Self {
-        Shape {
-            n: p.u("n"),
-            h: p.u("h"),
-            w: p.u("w"),
-            c_in: p.u("c_in"),
-            oh: p.u("oh"),
-            ow: p.u("ow"),
-            c_out: p.u("c_out"),
-            pad: [p.u("pad_h"), p.u("pad_w")],
-            flip: p.u("flip") != 0,
-        }
+        Shape { pad: [p.u("pad_h"), p.u("pad_w")], flip: p.u("flip") != 0, ..Shape::of_forward(p) }
     }
 
     /// The convolution of `conv2d.forward` with these constants, padded by 1.
