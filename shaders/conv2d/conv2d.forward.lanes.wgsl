@@ -1,23 +1,21 @@
-// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 or 16 lanes (software Vulkan), operands in
+// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in
 // textures. Eight lanes own 32 output pixels x 32 output channels (common/exchange.wgsl): 8 loads, each a vector gather, feed 128
 // four-wide products.
-// Grid: x = ceil(c_out / 32), y and z = ceil(pixels / (4 LANES)) in rows of at most 32,768.
+// Grid: x = ceil(c_out / 32), y and z = ceil(pixels / 32) in rows of at most 32,768.
 // include common/exchange.wgsl
 // include conv2d/read_taps.wgsl
 // include conv2d/put_outputs.wgsl
 // include conv2d/put_rows.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
-  let tile = ((wid.z * count.y + wid.y) * (LANES / 8u) + id / 8u) * 32u;
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 32u;
   let column = wid.x * 8u + lane;
   let own = min(column, params.c_out / 4u - 1u);
   let p0 = origin(params, tile + lane);
@@ -37,10 +35,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let w1 = weight(ky, kx, c + 1u, own);
     let w2 = weight(ky, kx, c + 2u, own);
     let w3 = weight(ky, kx, c + 3u, own);
-    accumulate(&acc0, load(p0, ky, kx, c), w0, w1, w2, w3, id);
-    accumulate(&acc1, load(p1, ky, kx, c), w0, w1, w2, w3, id);
-    accumulate(&acc2, load(p2, ky, kx, c), w0, w1, w2, w3, id);
-    accumulate(&acc3, load(p3, ky, kx, c), w0, w1, w2, w3, id);
+    accumulate(&acc0, load(p0, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate(&acc1, load(p1, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate(&acc2, load(p2, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate(&acc3, load(p3, ky, kx, c), w0, w1, w2, w3, lane);
     c += 4u;
     let tap_done = c >= params.c_in;
     c = select(c, 0u, tap_done);

@@ -1,21 +1,19 @@
 // As lanes, for few output channels: eight lanes own 64 output pixels x 16 output channels.
-// Grid: x = ceil(c_out / 16), y and z = ceil(pixels / (8 LANES)) in rows of at most 32,768.
+// Grid: x = ceil(c_out / 16), y and z = ceil(pixels / 64) in rows of at most 32,768.
 // include common/exchange.wgsl
 // include conv2d/read_taps.wgsl
 // include conv2d/put_outputs.wgsl
 // include conv2d/put_row_pairs.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
-  let tile = ((wid.z * count.y + wid.y) * (LANES / 8u) + id / 8u) * 64u;
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 64u;
   let column = wid.x * 4u + lane % 4u;
   let own = min(column, params.c_out / 4u - 1u);
   let p0 = origin(params, tile + lane);
@@ -39,10 +37,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let w1 = weight(ky, kx, c + 1u, own);
     let w2 = weight(ky, kx, c + 2u, own);
     let w3 = weight(ky, kx, c + 3u, own);
-    accumulate_pair(&acc0, load(p0, ky, kx, c), load(p1, ky, kx, c), w0, w1, w2, w3, id);
-    accumulate_pair(&acc1, load(p2, ky, kx, c), load(p3, ky, kx, c), w0, w1, w2, w3, id);
-    accumulate_pair(&acc2, load(p4, ky, kx, c), load(p5, ky, kx, c), w0, w1, w2, w3, id);
-    accumulate_pair(&acc3, load(p6, ky, kx, c), load(p7, ky, kx, c), w0, w1, w2, w3, id);
+    accumulate_pair(&acc0, load(p0, ky, kx, c), load(p1, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc1, load(p2, ky, kx, c), load(p3, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc2, load(p4, ky, kx, c), load(p5, ky, kx, c), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc3, load(p6, ky, kx, c), load(p7, ky, kx, c), w0, w1, w2, w3, lane);
     c += 4u;
     let tap_done = c >= params.c_in;
     c = select(c, 0u, tap_done);

@@ -4,18 +4,16 @@
 // include conv2d/read_runs.wgsl
 // include conv2d/put_outputs.wgsl
 // include conv2d/put_row_pairs.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
-  let tile = ((wid.z * count.y + wid.y) * (LANES / 8u) + id / 8u) * 64u;
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 64u;
   let column = wid.x * 4u + lane % 4u;
   let own = min(column, params.c_out / 4u - 1u);
   let p0 = origin(params, tile + lane);
@@ -39,10 +37,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let w1 = weight(ky, 4u * t + 1u, own);
     let w2 = weight(ky, 4u * t + 2u, own);
     let w3 = weight(ky, 4u * t + 3u, own);
-    accumulate_pair(&acc0, load(p0, ky, t), load(p1, ky, t), w0, w1, w2, w3, id);
-    accumulate_pair(&acc1, load(p2, ky, t), load(p3, ky, t), w0, w1, w2, w3, id);
-    accumulate_pair(&acc2, load(p4, ky, t), load(p5, ky, t), w0, w1, w2, w3, id);
-    accumulate_pair(&acc3, load(p6, ky, t), load(p7, ky, t), w0, w1, w2, w3, id);
+    accumulate_pair(&acc0, load(p0, ky, t), load(p1, ky, t), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc1, load(p2, ky, t), load(p3, ky, t), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc2, load(p4, ky, t), load(p5, ky, t), w0, w1, w2, w3, lane);
+    accumulate_pair(&acc3, load(p6, ky, t), load(p7, ky, t), w0, w1, w2, w3, lane);
     t += 1u;
     let row_done = t >= steps;
     t = select(t, 0u, row_done);

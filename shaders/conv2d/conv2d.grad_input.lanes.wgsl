@@ -1,21 +1,19 @@
-// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 or 16 lanes (software Vulkan), operands in
+// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in
 // textures. Eight lanes own 32 input pixels x 32 input channels (common/exchange.wgsl).
-// Grid: x = ceil(c_in / 32), y and z = ceil(pixels / (4 LANES)) in rows of at most 32,768.
+// Grid: x = ceil(c_in / 32), y and z = ceil(pixels / 32) in rows of at most 32,768.
 // include common/exchange.wgsl
 // include common/texels.wgsl
 // include conv2d/grad_input_pixels.wgsl
 // include conv2d/put_rows.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
-  let tile = ((wid.z * count.y + wid.y) * (LANES / 8u) + id / 8u) * 32u;
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 32u;
   let column = wid.x * 8u + lane;
   let own = min(column, params.c_in / 4u - 1u) * 4u;
   let depth = params.c_out / 4u;
@@ -36,10 +34,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let at = ((ky * params.kw + kx) * params.c_in + own) * depth + c / 4u;
     let t = transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
                                   textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
-    accumulate(&acc0, load(p0, ky, kx, c), t[0], t[1], t[2], t[3], id);
-    accumulate(&acc1, load(p1, ky, kx, c), t[0], t[1], t[2], t[3], id);
-    accumulate(&acc2, load(p2, ky, kx, c), t[0], t[1], t[2], t[3], id);
-    accumulate(&acc3, load(p3, ky, kx, c), t[0], t[1], t[2], t[3], id);
+    accumulate(&acc0, load(p0, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate(&acc1, load(p1, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate(&acc2, load(p2, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate(&acc3, load(p3, ky, kx, c), t[0], t[1], t[2], t[3], lane);
     c += 4u;
     let tap_done = c >= params.c_out;
     c = select(c, 0u, tap_done);

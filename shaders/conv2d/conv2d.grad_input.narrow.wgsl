@@ -1,20 +1,18 @@
 // As lanes, for few input channels: eight lanes own 64 input pixels x 16 input channels.
-// Grid: x = ceil(c_in / 16), y and z = ceil(pixels / (8 LANES)) in rows of at most 32,768.
+// Grid: x = ceil(c_in / 16), y and z = ceil(pixels / 64) in rows of at most 32,768.
 // include common/exchange.wgsl
 // include common/texels.wgsl
 // include conv2d/grad_input_pixels.wgsl
 // include conv2d/put_row_pairs.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
-  let tile = ((wid.z * count.y + wid.y) * (LANES / 8u) + id / 8u) * 64u;
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 64u;
   let column = wid.x * 4u + lane % 4u;
   let own = min(column, params.c_in / 4u - 1u) * 4u;
   let depth = params.c_out / 4u;
@@ -39,10 +37,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let at = ((ky * params.kw + kx) * params.c_in + own) * depth + c / 4u;
     let t = transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
                                   textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
-    accumulate_pair(&acc0, load(p0, ky, kx, c), load(p1, ky, kx, c), t[0], t[1], t[2], t[3], id);
-    accumulate_pair(&acc1, load(p2, ky, kx, c), load(p3, ky, kx, c), t[0], t[1], t[2], t[3], id);
-    accumulate_pair(&acc2, load(p4, ky, kx, c), load(p5, ky, kx, c), t[0], t[1], t[2], t[3], id);
-    accumulate_pair(&acc3, load(p6, ky, kx, c), load(p7, ky, kx, c), t[0], t[1], t[2], t[3], id);
+    accumulate_pair(&acc0, load(p0, ky, kx, c), load(p1, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate_pair(&acc1, load(p2, ky, kx, c), load(p3, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate_pair(&acc2, load(p4, ky, kx, c), load(p5, ky, kx, c), t[0], t[1], t[2], t[3], lane);
+    accumulate_pair(&acc3, load(p6, ky, kx, c), load(p7, ky, kx, c), t[0], t[1], t[2], t[3], lane);
     c += 4u;
     let tap_done = c >= params.c_out;
     c = select(c, 0u, tap_done);

@@ -1,12 +1,11 @@
 // As naive, for one group, c_in and c_out multiples of 4, on software Vulkan: eight lanes of a subgroup own 32 rows (of the kh kw c_in
 // rows of the weights) x 32 output channels of one split. Per output pixel a lane loads four channels of one tap and four
 // gradients, both in texels, so that a load is a vector gather; two pixels at a time.
-// Grid: x = ceil(kh kw c_in / (4 LANES)), y = ceil(c_out / 32), z = splits.
+// Grid: x = ceil(kh kw c_in / 32), y = ceil(c_out / 32), z = splits.
 // include common/texels.wgsl
 // include common/rotated.wgsl
 // include common/conv2d.wgsl
 // include common/walk.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
@@ -30,12 +29,11 @@ fn input(r: Rows, p: Pixel) -> vec4<f32> {
   return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at, inside))), inside);
 }
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   let rows = params.kh * params.kw * params.c_in / 4u;
   let quads = params.c_out / 4u;
-  let tile = (wid.x * (LANES / 8u) + id / 8u) * 8u;
+  let tile = wid.x * 8u;
   let column = wid.y * 8u + lane;
   let own = min(column, quads - 1u);
   let r = weight_rows(tile + lane);
@@ -52,7 +50,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
     let b = input(r, at);
     let f = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 1u) * quads + own, both))), both);
     at = next(params, at);
-    products(&acc, id, a, e, b, f);
+    products(&acc, lane, a, e, b, f);
   }
   if column < quads {
     let to = wid.z * rows * 4u * quads + column;

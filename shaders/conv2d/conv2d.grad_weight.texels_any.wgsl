@@ -1,11 +1,10 @@
 // As conv2d.grad_weight.texels, for any number of input channels: the inputs come from a buffer, one by one, because four rows
 // that follow each other may belong to several taps. For first layers.
-// Grid: x = ceil(kh kw c_in / (4 LANES)), y = ceil(c_out / 32), z = splits.
+// Grid: x = ceil(kh kw c_in / 32), y = ceil(c_out / 32), z = splits.
 // include common/texels.wgsl
 // include common/rotated.wgsl
 // include common/conv2d.wgsl
 // include common/walk.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<X>;
@@ -31,12 +30,11 @@ fn input(r: Rows, p: Pixel) -> vec4<f32> {
   return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   let rows = params.kh * params.kw * params.c_in;
   let quads = params.c_out / 4u;
-  let tile = (wid.x * (LANES / 8u) + id / 8u) * 8u;
+  let tile = wid.x * 8u;
   let column = wid.y * 8u + lane;
   let own = min(column, quads - 1u);
   let r = weight_rows(tile + lane);
@@ -53,7 +51,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
     let b = input(r, at);
     let f = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 1u) * quads + own, both))), both);
     at = next(params, at);
-    products(&acc, id, a, e, b, f);
+    products(&acc, lane, a, e, b, f);
   }
   if column < quads {
     let to = wid.z * rows * quads + column;

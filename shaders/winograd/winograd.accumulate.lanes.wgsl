@@ -2,11 +2,10 @@
 // Horizontally it is Winograd's F(3, 2): four products for two columns and three kx, where naive has six. The transformed
 // columns are made on the fly from values that it has loaded anyway; the input's carry over from one tile to the next.
 // Both operands in texels: every load is 128 bytes in a row, next to the one before.
-// Grid: x = 4 ceil(c_in / 32) 8 / LANES, the rows fastest; y = ceil(c_out / 32), z = splits.
+// Grid: x = 4 ceil(c_in / 32), the rows fastest; y = ceil(c_out / 32), z = splits.
 // include common/texels.wgsl
 // include common/rotated.wgsl
 // include common/winograd_rows.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var left: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var right: texture_storage_2d<rgba32float, read>;
@@ -20,10 +19,9 @@ fn store(to: u32, plane: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: v
   m[to + 2u * plane] = middle + s3;
 }
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) id: u32) {
-  let lane = id % 8u;
-  let panel = wid.x * (LANES / 8u) + id / 8u;
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+  let panel = wid.x;
   let columns = width(params);
   let left_step = (columns + 2u) * 8u;
   let right_step = columns * 8u;
@@ -48,10 +46,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
       let e1 = textureLoad(right, texel(j + 8u));
       let e2 = textureLoad(right, texel(j + 16u));
       let e3 = textureLoad(right, texel(j + 24u));
-      products(&acc0, id, d0 - d2, e0, d2 - d4, e2);
-      products(&acc1, id, d1 + d2, e0 + e1, d3 + d4, e2 + e3);
-      products(&acc2, id, d2 - d1, e0 - e1, d4 - d3, e2 - e3);
-      products(&acc3, id, d3 - d1, e1, d5 - d3, e3);
+      products(&acc0, lane, d0 - d2, e0, d2 - d4, e2);
+      products(&acc1, lane, d1 + d2, e0 + e1, d3 + d4, e2 + e3);
+      products(&acc2, lane, d2 - d1, e0 - e1, d4 - d3, e2 - e3);
+      products(&acc3, lane, d3 - d1, e1, d5 - d3, e3);
       d0 = d4;
       d1 = d5;
       i += 32u;

@@ -1,19 +1,17 @@
 // As naive, for c_out a multiple of 4, on software Vulkan: dy in texels, eight lanes own the four rows of one band
 // and panel and walk along the columns without a division.
-// Grid: x, y = bands in rows, z = ceil(c_out / (4 LANES)).
+// Grid: x, y = bands in rows, z = ceil(c_out / 32).
 // include common/grid.wgsl
 // include common/texels.wgsl
 // include common/winograd_rows.wgsl
-const LANES: u32 = 8u; // subgroup 8 16
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> t: array<vec4<f32>>;
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) id: u32) {
-  let lane = id % 8u;
-  let panel = wid.z * (LANES / 8u) + id / 8u;
+        @builtin(local_invocation_index) lane: u32) {
+  let panel = wid.z;
   let band = linear_workgroup(wid, count);
   let depth = params.c_out / 4u;
   if band >= bands(params) || panel * 8u >= depth {

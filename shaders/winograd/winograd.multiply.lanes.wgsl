@@ -1,13 +1,12 @@
 // As naive, on subgroups of 8 lanes (software Vulkan), operands in textures. A subgroup owns 32 tiles x 16 columns: 4096
 // elements of y. Lane l loads rows l, l + 8, l + 16, l + 24 of v and columns l and l + 8 of u, four channels at a time;
 // v then travels through the lanes: after the shuffle by `lane ^ d` lane l holds row l ^ d, so that 8 shuffles meet all
-// pairs of a row and a column, and each is one vector permute. Of the 24 products of a tile one after the other is
-// summed over the channels, then added to the outputs with its factors: nothing but y is written.
+// pairs of a row and a column, and each is one vector permute. The 24 products of a tile are made one after the other; six
+// of them, a row, go through sums of four columns before the two rows of outputs get them: half the work, and half the
+// memory, of adding each to eight outputs. Nothing but y is written.
 // Grid: x = ceil(c_out / 16), y = ceil(tiles / 32).
 // include common/texels.wgsl
 // include common/winograd.wgsl
-// include winograd/leave_outputs.wgsl
-const LANES: u32 = 8u;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var v: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
@@ -16,6 +15,17 @@ const LANES: u32 = 8u;
 // Element d: row lane ^ d, columns lane and lane + 8. Named by constants throughout: one variable index would keep the
 // whole in memory instead of registers.
 alias Rows = array<vec2<f32>, 8>;
+
+// The sums over a row of products: four columns of outputs.
+alias Columns = array<Rows, 4>;
+
+// The outputs of a tile: row by row.
+alias Outputs = array<Rows, 8>;
+
+fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, sum: vec2<f32>) -> vec2<f32> {
+  return vec2<f32>(fma(x.w, w0.w, fma(x.z, w0.z, fma(x.y, w0.y, fma(x.x, w0.x, sum.x)))),
+                   fma(x.w, w1.w, fma(x.z, w1.z, fma(x.y, w1.y, fma(x.x, w1.x, sum.y)))));
+}
 
 // Four channels of eight rows, one of them in this lane, times two columns.
 fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, lane: u32) {
@@ -29,72 +39,146 @@ fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f3
   (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w0, w1, (*acc)[7]);
 }
 
-// Adds one of the 24 products to the eight outputs, with their factors.
-fn add(y: ptr<function, Outputs>, upper: vec4<f32>, lower: vec4<f32>, m: ptr<function, Rows>) {
-  (*y)[0][0] = fma(vec2<f32>(upper.x), (*m)[0], (*y)[0][0]);
-  (*y)[1][0] = fma(vec2<f32>(upper.y), (*m)[0], (*y)[1][0]);
-  (*y)[2][0] = fma(vec2<f32>(upper.z), (*m)[0], (*y)[2][0]);
-  (*y)[3][0] = fma(vec2<f32>(upper.w), (*m)[0], (*y)[3][0]);
-  (*y)[4][0] = fma(vec2<f32>(lower.x), (*m)[0], (*y)[4][0]);
-  (*y)[5][0] = fma(vec2<f32>(lower.y), (*m)[0], (*y)[5][0]);
-  (*y)[6][0] = fma(vec2<f32>(lower.z), (*m)[0], (*y)[6][0]);
-  (*y)[7][0] = fma(vec2<f32>(lower.w), (*m)[0], (*y)[7][0]);
-  (*y)[0][1] = fma(vec2<f32>(upper.x), (*m)[1], (*y)[0][1]);
-  (*y)[1][1] = fma(vec2<f32>(upper.y), (*m)[1], (*y)[1][1]);
-  (*y)[2][1] = fma(vec2<f32>(upper.z), (*m)[1], (*y)[2][1]);
-  (*y)[3][1] = fma(vec2<f32>(upper.w), (*m)[1], (*y)[3][1]);
-  (*y)[4][1] = fma(vec2<f32>(lower.x), (*m)[1], (*y)[4][1]);
-  (*y)[5][1] = fma(vec2<f32>(lower.y), (*m)[1], (*y)[5][1]);
-  (*y)[6][1] = fma(vec2<f32>(lower.z), (*m)[1], (*y)[6][1]);
-  (*y)[7][1] = fma(vec2<f32>(lower.w), (*m)[1], (*y)[7][1]);
-  (*y)[0][2] = fma(vec2<f32>(upper.x), (*m)[2], (*y)[0][2]);
-  (*y)[1][2] = fma(vec2<f32>(upper.y), (*m)[2], (*y)[1][2]);
-  (*y)[2][2] = fma(vec2<f32>(upper.z), (*m)[2], (*y)[2][2]);
-  (*y)[3][2] = fma(vec2<f32>(upper.w), (*m)[2], (*y)[3][2]);
-  (*y)[4][2] = fma(vec2<f32>(lower.x), (*m)[2], (*y)[4][2]);
-  (*y)[5][2] = fma(vec2<f32>(lower.y), (*m)[2], (*y)[5][2]);
-  (*y)[6][2] = fma(vec2<f32>(lower.z), (*m)[2], (*y)[6][2]);
-  (*y)[7][2] = fma(vec2<f32>(lower.w), (*m)[2], (*y)[7][2]);
-  (*y)[0][3] = fma(vec2<f32>(upper.x), (*m)[3], (*y)[0][3]);
-  (*y)[1][3] = fma(vec2<f32>(upper.y), (*m)[3], (*y)[1][3]);
-  (*y)[2][3] = fma(vec2<f32>(upper.z), (*m)[3], (*y)[2][3]);
-  (*y)[3][3] = fma(vec2<f32>(upper.w), (*m)[3], (*y)[3][3]);
-  (*y)[4][3] = fma(vec2<f32>(lower.x), (*m)[3], (*y)[4][3]);
-  (*y)[5][3] = fma(vec2<f32>(lower.y), (*m)[3], (*y)[5][3]);
-  (*y)[6][3] = fma(vec2<f32>(lower.z), (*m)[3], (*y)[6][3]);
-  (*y)[7][3] = fma(vec2<f32>(lower.w), (*m)[3], (*y)[7][3]);
-  (*y)[0][4] = fma(vec2<f32>(upper.x), (*m)[4], (*y)[0][4]);
-  (*y)[1][4] = fma(vec2<f32>(upper.y), (*m)[4], (*y)[1][4]);
-  (*y)[2][4] = fma(vec2<f32>(upper.z), (*m)[4], (*y)[2][4]);
-  (*y)[3][4] = fma(vec2<f32>(upper.w), (*m)[4], (*y)[3][4]);
-  (*y)[4][4] = fma(vec2<f32>(lower.x), (*m)[4], (*y)[4][4]);
-  (*y)[5][4] = fma(vec2<f32>(lower.y), (*m)[4], (*y)[5][4]);
-  (*y)[6][4] = fma(vec2<f32>(lower.z), (*m)[4], (*y)[6][4]);
-  (*y)[7][4] = fma(vec2<f32>(lower.w), (*m)[4], (*y)[7][4]);
-  (*y)[0][5] = fma(vec2<f32>(upper.x), (*m)[5], (*y)[0][5]);
-  (*y)[1][5] = fma(vec2<f32>(upper.y), (*m)[5], (*y)[1][5]);
-  (*y)[2][5] = fma(vec2<f32>(upper.z), (*m)[5], (*y)[2][5]);
-  (*y)[3][5] = fma(vec2<f32>(upper.w), (*m)[5], (*y)[3][5]);
-  (*y)[4][5] = fma(vec2<f32>(lower.x), (*m)[5], (*y)[4][5]);
-  (*y)[5][5] = fma(vec2<f32>(lower.y), (*m)[5], (*y)[5][5]);
-  (*y)[6][5] = fma(vec2<f32>(lower.z), (*m)[5], (*y)[6][5]);
-  (*y)[7][5] = fma(vec2<f32>(lower.w), (*m)[5], (*y)[7][5]);
-  (*y)[0][6] = fma(vec2<f32>(upper.x), (*m)[6], (*y)[0][6]);
-  (*y)[1][6] = fma(vec2<f32>(upper.y), (*m)[6], (*y)[1][6]);
-  (*y)[2][6] = fma(vec2<f32>(upper.z), (*m)[6], (*y)[2][6]);
-  (*y)[3][6] = fma(vec2<f32>(upper.w), (*m)[6], (*y)[3][6]);
-  (*y)[4][6] = fma(vec2<f32>(lower.x), (*m)[6], (*y)[4][6]);
-  (*y)[5][6] = fma(vec2<f32>(lower.y), (*m)[6], (*y)[5][6]);
-  (*y)[6][6] = fma(vec2<f32>(lower.z), (*m)[6], (*y)[6][6]);
-  (*y)[7][6] = fma(vec2<f32>(lower.w), (*m)[6], (*y)[7][6]);
-  (*y)[0][7] = fma(vec2<f32>(upper.x), (*m)[7], (*y)[0][7]);
-  (*y)[1][7] = fma(vec2<f32>(upper.y), (*m)[7], (*y)[1][7]);
-  (*y)[2][7] = fma(vec2<f32>(upper.z), (*m)[7], (*y)[2][7]);
-  (*y)[3][7] = fma(vec2<f32>(upper.w), (*m)[7], (*y)[3][7]);
-  (*y)[4][7] = fma(vec2<f32>(lower.x), (*m)[7], (*y)[4][7]);
-  (*y)[5][7] = fma(vec2<f32>(lower.y), (*m)[7], (*y)[5][7]);
-  (*y)[6][7] = fma(vec2<f32>(lower.z), (*m)[7], (*y)[6][7]);
-  (*y)[7][7] = fma(vec2<f32>(lower.w), (*m)[7], (*y)[7][7]);
+// Adds one of the six products of a row to the four columns, with their factors.
+fn add(z: ptr<function, Columns>, factors: vec4<f32>, m: ptr<function, Rows>) {
+  (*z)[0][0] = fma(vec2<f32>(factors.x), (*m)[0], (*z)[0][0]);
+  (*z)[1][0] = fma(vec2<f32>(factors.y), (*m)[0], (*z)[1][0]);
+  (*z)[2][0] = fma(vec2<f32>(factors.z), (*m)[0], (*z)[2][0]);
+  (*z)[3][0] = fma(vec2<f32>(factors.w), (*m)[0], (*z)[3][0]);
+  (*z)[0][1] = fma(vec2<f32>(factors.x), (*m)[1], (*z)[0][1]);
+  (*z)[1][1] = fma(vec2<f32>(factors.y), (*m)[1], (*z)[1][1]);
+  (*z)[2][1] = fma(vec2<f32>(factors.z), (*m)[1], (*z)[2][1]);
+  (*z)[3][1] = fma(vec2<f32>(factors.w), (*m)[1], (*z)[3][1]);
+  (*z)[0][2] = fma(vec2<f32>(factors.x), (*m)[2], (*z)[0][2]);
+  (*z)[1][2] = fma(vec2<f32>(factors.y), (*m)[2], (*z)[1][2]);
+  (*z)[2][2] = fma(vec2<f32>(factors.z), (*m)[2], (*z)[2][2]);
+  (*z)[3][2] = fma(vec2<f32>(factors.w), (*m)[2], (*z)[3][2]);
+  (*z)[0][3] = fma(vec2<f32>(factors.x), (*m)[3], (*z)[0][3]);
+  (*z)[1][3] = fma(vec2<f32>(factors.y), (*m)[3], (*z)[1][3]);
+  (*z)[2][3] = fma(vec2<f32>(factors.z), (*m)[3], (*z)[2][3]);
+  (*z)[3][3] = fma(vec2<f32>(factors.w), (*m)[3], (*z)[3][3]);
+  (*z)[0][4] = fma(vec2<f32>(factors.x), (*m)[4], (*z)[0][4]);
+  (*z)[1][4] = fma(vec2<f32>(factors.y), (*m)[4], (*z)[1][4]);
+  (*z)[2][4] = fma(vec2<f32>(factors.z), (*m)[4], (*z)[2][4]);
+  (*z)[3][4] = fma(vec2<f32>(factors.w), (*m)[4], (*z)[3][4]);
+  (*z)[0][5] = fma(vec2<f32>(factors.x), (*m)[5], (*z)[0][5]);
+  (*z)[1][5] = fma(vec2<f32>(factors.y), (*m)[5], (*z)[1][5]);
+  (*z)[2][5] = fma(vec2<f32>(factors.z), (*m)[5], (*z)[2][5]);
+  (*z)[3][5] = fma(vec2<f32>(factors.w), (*m)[5], (*z)[3][5]);
+  (*z)[0][6] = fma(vec2<f32>(factors.x), (*m)[6], (*z)[0][6]);
+  (*z)[1][6] = fma(vec2<f32>(factors.y), (*m)[6], (*z)[1][6]);
+  (*z)[2][6] = fma(vec2<f32>(factors.z), (*m)[6], (*z)[2][6]);
+  (*z)[3][6] = fma(vec2<f32>(factors.w), (*m)[6], (*z)[3][6]);
+  (*z)[0][7] = fma(vec2<f32>(factors.x), (*m)[7], (*z)[0][7]);
+  (*z)[1][7] = fma(vec2<f32>(factors.y), (*m)[7], (*z)[1][7]);
+  (*z)[2][7] = fma(vec2<f32>(factors.z), (*m)[7], (*z)[2][7]);
+  (*z)[3][7] = fma(vec2<f32>(factors.w), (*m)[7], (*z)[3][7]);
+}
+
+// Adds a row of sums to both rows of outputs, with their factors.
+fn fold(y: ptr<function, Outputs>, factors: vec2<f32>, z: ptr<function, Columns>) {
+  (*y)[0][0] = fma(vec2<f32>(factors.x), (*z)[0][0], (*y)[0][0]);
+  (*y)[1][0] = fma(vec2<f32>(factors.x), (*z)[1][0], (*y)[1][0]);
+  (*y)[2][0] = fma(vec2<f32>(factors.x), (*z)[2][0], (*y)[2][0]);
+  (*y)[3][0] = fma(vec2<f32>(factors.x), (*z)[3][0], (*y)[3][0]);
+  (*y)[4][0] = fma(vec2<f32>(factors.y), (*z)[0][0], (*y)[4][0]);
+  (*y)[5][0] = fma(vec2<f32>(factors.y), (*z)[1][0], (*y)[5][0]);
+  (*y)[6][0] = fma(vec2<f32>(factors.y), (*z)[2][0], (*y)[6][0]);
+  (*y)[7][0] = fma(vec2<f32>(factors.y), (*z)[3][0], (*y)[7][0]);
+  (*y)[0][1] = fma(vec2<f32>(factors.x), (*z)[0][1], (*y)[0][1]);
+  (*y)[1][1] = fma(vec2<f32>(factors.x), (*z)[1][1], (*y)[1][1]);
+  (*y)[2][1] = fma(vec2<f32>(factors.x), (*z)[2][1], (*y)[2][1]);
+  (*y)[3][1] = fma(vec2<f32>(factors.x), (*z)[3][1], (*y)[3][1]);
+  (*y)[4][1] = fma(vec2<f32>(factors.y), (*z)[0][1], (*y)[4][1]);
+  (*y)[5][1] = fma(vec2<f32>(factors.y), (*z)[1][1], (*y)[5][1]);
+  (*y)[6][1] = fma(vec2<f32>(factors.y), (*z)[2][1], (*y)[6][1]);
+  (*y)[7][1] = fma(vec2<f32>(factors.y), (*z)[3][1], (*y)[7][1]);
+  (*y)[0][2] = fma(vec2<f32>(factors.x), (*z)[0][2], (*y)[0][2]);
+  (*y)[1][2] = fma(vec2<f32>(factors.x), (*z)[1][2], (*y)[1][2]);
+  (*y)[2][2] = fma(vec2<f32>(factors.x), (*z)[2][2], (*y)[2][2]);
+  (*y)[3][2] = fma(vec2<f32>(factors.x), (*z)[3][2], (*y)[3][2]);
+  (*y)[4][2] = fma(vec2<f32>(factors.y), (*z)[0][2], (*y)[4][2]);
+  (*y)[5][2] = fma(vec2<f32>(factors.y), (*z)[1][2], (*y)[5][2]);
+  (*y)[6][2] = fma(vec2<f32>(factors.y), (*z)[2][2], (*y)[6][2]);
+  (*y)[7][2] = fma(vec2<f32>(factors.y), (*z)[3][2], (*y)[7][2]);
+  (*y)[0][3] = fma(vec2<f32>(factors.x), (*z)[0][3], (*y)[0][3]);
+  (*y)[1][3] = fma(vec2<f32>(factors.x), (*z)[1][3], (*y)[1][3]);
+  (*y)[2][3] = fma(vec2<f32>(factors.x), (*z)[2][3], (*y)[2][3]);
+  (*y)[3][3] = fma(vec2<f32>(factors.x), (*z)[3][3], (*y)[3][3]);
+  (*y)[4][3] = fma(vec2<f32>(factors.y), (*z)[0][3], (*y)[4][3]);
+  (*y)[5][3] = fma(vec2<f32>(factors.y), (*z)[1][3], (*y)[5][3]);
+  (*y)[6][3] = fma(vec2<f32>(factors.y), (*z)[2][3], (*y)[6][3]);
+  (*y)[7][3] = fma(vec2<f32>(factors.y), (*z)[3][3], (*y)[7][3]);
+  (*y)[0][4] = fma(vec2<f32>(factors.x), (*z)[0][4], (*y)[0][4]);
+  (*y)[1][4] = fma(vec2<f32>(factors.x), (*z)[1][4], (*y)[1][4]);
+  (*y)[2][4] = fma(vec2<f32>(factors.x), (*z)[2][4], (*y)[2][4]);
+  (*y)[3][4] = fma(vec2<f32>(factors.x), (*z)[3][4], (*y)[3][4]);
+  (*y)[4][4] = fma(vec2<f32>(factors.y), (*z)[0][4], (*y)[4][4]);
+  (*y)[5][4] = fma(vec2<f32>(factors.y), (*z)[1][4], (*y)[5][4]);
+  (*y)[6][4] = fma(vec2<f32>(factors.y), (*z)[2][4], (*y)[6][4]);
+  (*y)[7][4] = fma(vec2<f32>(factors.y), (*z)[3][4], (*y)[7][4]);
+  (*y)[0][5] = fma(vec2<f32>(factors.x), (*z)[0][5], (*y)[0][5]);
+  (*y)[1][5] = fma(vec2<f32>(factors.x), (*z)[1][5], (*y)[1][5]);
+  (*y)[2][5] = fma(vec2<f32>(factors.x), (*z)[2][5], (*y)[2][5]);
+  (*y)[3][5] = fma(vec2<f32>(factors.x), (*z)[3][5], (*y)[3][5]);
+  (*y)[4][5] = fma(vec2<f32>(factors.y), (*z)[0][5], (*y)[4][5]);
+  (*y)[5][5] = fma(vec2<f32>(factors.y), (*z)[1][5], (*y)[5][5]);
+  (*y)[6][5] = fma(vec2<f32>(factors.y), (*z)[2][5], (*y)[6][5]);
+  (*y)[7][5] = fma(vec2<f32>(factors.y), (*z)[3][5], (*y)[7][5]);
+  (*y)[0][6] = fma(vec2<f32>(factors.x), (*z)[0][6], (*y)[0][6]);
+  (*y)[1][6] = fma(vec2<f32>(factors.x), (*z)[1][6], (*y)[1][6]);
+  (*y)[2][6] = fma(vec2<f32>(factors.x), (*z)[2][6], (*y)[2][6]);
+  (*y)[3][6] = fma(vec2<f32>(factors.x), (*z)[3][6], (*y)[3][6]);
+  (*y)[4][6] = fma(vec2<f32>(factors.y), (*z)[0][6], (*y)[4][6]);
+  (*y)[5][6] = fma(vec2<f32>(factors.y), (*z)[1][6], (*y)[5][6]);
+  (*y)[6][6] = fma(vec2<f32>(factors.y), (*z)[2][6], (*y)[6][6]);
+  (*y)[7][6] = fma(vec2<f32>(factors.y), (*z)[3][6], (*y)[7][6]);
+  (*y)[0][7] = fma(vec2<f32>(factors.x), (*z)[0][7], (*y)[0][7]);
+  (*y)[1][7] = fma(vec2<f32>(factors.x), (*z)[1][7], (*y)[1][7]);
+  (*y)[2][7] = fma(vec2<f32>(factors.x), (*z)[2][7], (*y)[2][7]);
+  (*y)[3][7] = fma(vec2<f32>(factors.x), (*z)[3][7], (*y)[3][7]);
+  (*y)[4][7] = fma(vec2<f32>(factors.y), (*z)[0][7], (*y)[4][7]);
+  (*y)[5][7] = fma(vec2<f32>(factors.y), (*z)[1][7], (*y)[5][7]);
+  (*y)[6][7] = fma(vec2<f32>(factors.y), (*z)[2][7], (*y)[6][7]);
+  (*y)[7][7] = fma(vec2<f32>(factors.y), (*z)[3][7], (*y)[7][7]);
+}
+
+// Where the outputs of a tile lie: the element of y of its first pixel and column 0; and which of its eight pixels there
+// are, a bit for each. Divisions by a shape that is no constant are slow: a lane makes them for its own tiles, and the
+// others get them by shuffle.
+fn outputs_of(tile: u32) -> vec2<u32> {
+  let p = place(params, tile);
+  let at = ((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.c_out;
+  let row = (1u << min(params.ow - p.x * 4u, 4u)) - 1u;
+  let both = row | select(0u, row << 4u, p.y * 2u + 1u < params.oh);
+  return vec2<u32>(at, select(0u, both, tile < tiles(params)));
+}
+
+var<private> hidden: u32;
+
+// Two columns of one output pixel.
+fn write(at: u32, left: u32, right: u32, value: vec2<f32>) {
+  // Division is rounded correctly on a CPU; see `fifteenth` for why the divisor is hidden: wid.z is 0.
+  let fifteen = f32(15u + hidden);
+  if left != 0u { y[at] = value.x / fifteen; }
+  if right != 0u { y[at + 8u] = value.y / fifteen; }
+}
+
+// The eight outputs of a tile, upper row first.
+fn put(to: vec2<u32>, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>,
+       e: vec2<f32>, f: vec2<f32>, g: vec2<f32>, h: vec2<f32>) {
+  let left = select(0u, to.y, column < params.c_out);
+  let right = select(0u, to.y, column + 8u < params.c_out);
+  let upper = to.x + column;
+  let lower = upper + params.ow * params.c_out;
+  write(upper, left & 1u, right & 1u, a);
+  write(upper + params.c_out, left & 2u, right & 2u, b);
+  write(upper + 2u * params.c_out, left & 4u, right & 4u, c);
+  write(upper + 3u * params.c_out, left & 8u, right & 8u, d);
+  write(lower, left & 16u, right & 16u, e);
+  write(lower + params.c_out, left & 32u, right & 32u, f);
+  write(lower + 2u * params.c_out, left & 64u, right & 64u, g);
+  write(lower + 3u * params.c_out, left & 128u, right & 128u, h);
 }
 
 fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
@@ -117,7 +201,7 @@ fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
       (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7], (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
 }
 
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   // wid.z is 0: lavapipe compiles a loop anew whose bound is a uniform alone.
   let quads = params.c_in / 4u + wid.z;
@@ -125,28 +209,38 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   var y1: Outputs;
   var y2: Outputs;
   var y3: Outputs;
-  for (var f = 0u; f < 24u; f++) {
-    let from_v = (wid.y * 24u + f) * quads * 32u + lane;
-    let from_u = (wid.x * 24u + f) * quads * 16u + lane;
-    var m0 = Rows();
-    var m1 = Rows();
-    var m2 = Rows();
-    var m3 = Rows();
-    for (var q = 0u; q < quads; q++) {
-      let w0 = textureLoad(u, texel(from_u + q * 16u));
-      let w1 = textureLoad(u, texel(from_u + q * 16u + 8u));
-      accumulate(&m0, textureLoad(v, texel(from_v + q * 32u)), w0, w1, lane);
-      accumulate(&m1, textureLoad(v, texel(from_v + q * 32u + 8u)), w0, w1, lane);
-      accumulate(&m2, textureLoad(v, texel(from_v + q * 32u + 16u)), w0, w1, lane);
-      accumulate(&m3, textureLoad(v, texel(from_v + q * 32u + 24u)), w0, w1, lane);
+  for (var row = 0u; row < 4u; row++) {
+    var z0 = Columns();
+    var z1 = Columns();
+    var z2 = Columns();
+    var z3 = Columns();
+    for (var column = 0u; column < 6u; column++) {
+      let f = row * 6u + column;
+      let from_v = (wid.y * 24u + f) * quads * 32u + lane;
+      let from_u = (wid.x * 24u + f) * quads * 16u + lane;
+      var m0 = Rows();
+      var m1 = Rows();
+      var m2 = Rows();
+      var m3 = Rows();
+      for (var q = 0u; q < quads; q++) {
+        let w0 = textureLoad(u, texel(from_u + q * 16u));
+        let w1 = textureLoad(u, texel(from_u + q * 16u + 8u));
+        accumulate(&m0, textureLoad(v, texel(from_v + q * 32u)), w0, w1, lane);
+        accumulate(&m1, textureLoad(v, texel(from_v + q * 32u + 8u)), w0, w1, lane);
+        accumulate(&m2, textureLoad(v, texel(from_v + q * 32u + 16u)), w0, w1, lane);
+        accumulate(&m3, textureLoad(v, texel(from_v + q * 32u + 24u)), w0, w1, lane);
+      }
+      let factors = output_columns(column);
+      add(&z0, factors, &m0);
+      add(&z1, factors, &m1);
+      add(&z2, factors, &m2);
+      add(&z3, factors, &m3);
     }
-    let rows = output_rows(f / 6u);
-    let upper = rows.x * output_columns(f % 6u);
-    let lower = rows.y * output_columns(f % 6u);
-    add(&y0, upper, lower, &m0);
-    add(&y1, upper, lower, &m1);
-    add(&y2, upper, lower, &m2);
-    add(&y3, upper, lower, &m3);
+    let factors = output_rows(row);
+    fold(&y0, factors, &z0);
+    fold(&y1, factors, &z1);
+    fold(&y2, factors, &z2);
+    fold(&y3, factors, &z3);
   }
   hidden = wid.z;
   let tile = wid.y * 32u;

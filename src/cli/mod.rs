@@ -182,8 +182,6 @@ impl Command {
 /// Runs the command line of this process; returns its exit code.
 pub fn main() -> ExitCode {
     let begun = Instant::now();
-    // SAFETY: the program begins here, with one thread.
-    unsafe { crate::gpu::lavapipe::widen_vectors() };
     let cli = Cli::parse();
     let level = match (cli.global.quiet, cli.global.verbose) {
         (true, _) => "error",

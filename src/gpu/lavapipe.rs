@@ -1,23 +1,7 @@
-//! What lavapipe, Mesa's software driver, reads from the environment when it is loaded: how wide its vectors are and how
-//! many threads it has. What a user has set stays.
+//! What lavapipe, Mesa's software driver, reads from the environment when it is loaded: how many threads it has. What a
+//! user has set stays.
 
 use std::sync::OnceLock;
-
-/// The bits of its vectors.
-const VECTOR_BITS: &str = "LP_NATIVE_VECTOR_WIDTH";
-
-/// Has lavapipe compile for vectors of 512 bits where the processor has them: it stops at 256 by itself, and a matrix
-/// product gains a half to two thirds.
-///
-/// # Safety
-/// To be called while the process has one thread: it changes the environment.
-pub unsafe fn widen_vectors() {
-    #[cfg(target_arch = "x86_64")]
-    if std::env::var_os(VECTOR_BITS).is_none() && std::arch::is_x86_feature_detected!("avx512f") {
-        // SAFETY: no other thread reads the environment, as the caller asserts.
-        unsafe { std::env::set_var(VECTOR_BITS, "512") };
-    }
-}
 
 /// The threads of its pool; 0: there is no pool.
 const POOL: &str = "LP_NUM_THREADS";

@@ -4,7 +4,7 @@ mod adapter;
 mod cache;
 pub mod compose;
 mod halves;
-pub mod lavapipe;
+mod lavapipe;
 mod memory;
 mod pipelines;
 pub mod profile;

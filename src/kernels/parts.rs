@@ -42,7 +42,6 @@ pub static PARTS: &[(&str, &str)] = &[
     ("conv2d/weights_signs.wgsl", include_str!("../../shaders/conv2d/weights_signs.wgsl")),
     ("conv2d/grad_input_coop_split.wgsl", include_str!("../../shaders/conv2d/grad_input_coop_split.wgsl")),
     ("conv2d/blockwise.wgsl", include_str!("../../shaders/conv2d/blockwise.wgsl")),
-    ("winograd/leave_outputs.wgsl", include_str!("../../shaders/winograd/leave_outputs.wgsl")),
     ("winograd/expand_weights.wgsl", include_str!("../../shaders/winograd/expand_weights.wgsl")),
     ("winograd/expand_input.wgsl", include_str!("../../shaders/winograd/expand_input.wgsl")),
     ("winograd/expand_input_blocks.wgsl", include_str!("../../shaders/winograd/expand_input_blocks.wgsl")),

@@ -369,25 +369,12 @@ pub static MULTIPLY: Kernel = Kernel {
             file: "winograd/winograd.multiply.lanes.wgsl",
             source: include_str!("../../shaders/winograd/winograd.multiply.lanes.wgsl"),
             supports: |t, p| {
-                texels(t, p)?;
-                if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
+                conv2d::octets(t)?;
+                texels(t, p)
             },
             grid: |p, _| {
                 let s = Shape::from(p);
                 [s.c_out.div_ceil(COLUMNS) as u32, s.blocks() as u32, 1]
-            },
-        },
-        Variant {
-            name: "lanes16",
-            file: "winograd/winograd.multiply.lanes16.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.multiply.lanes16.wgsl"),
-            supports: |t, p| {
-                texels(t, p)?;
-                if t.subgroup == Some(16) { Ok(()) } else { Err("it needs subgroups of 16 lanes") }
-            },
-            grid: |p, _| {
-                let s = Shape::from(p);
-                [s.c_out.div_ceil(2 * COLUMNS) as u32, s.blocks() as u32, 1]
             },
         },
     ],

@@ -7,7 +7,7 @@
 
 use super::case::{Case, CaseBuilder};
 use super::conv2d::{self, Geometry};
-use super::{Budget, Chain, Io, Kernel, Knobs, Scalars, Variant, anywhere, linear_grid, read, write};
+use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Target, View};
 
@@ -67,7 +67,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     Ok(())
 }
 
-/// The `lanes` and `texels` variants need texels of four channels, the former subgroups of eight or sixteen lanes.
+/// The `lanes` and `texels` variants need texels of four channels, the former subgroups of eight lanes.
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     conv2d::octets(t)?;
     texels(t, p)
@@ -96,9 +96,9 @@ fn record(b: &mut Builder, scope: &str, p: &Params, args: &[(&'static str, View)
 }
 
 /// Grid of eight lanes per band and panel.
-fn by_band(p: &Params, k: &Knobs, channels: usize) -> [u32; 3] {
+fn by_band(p: &Params, channels: usize) -> [u32; 3] {
     let [x, y, _] = linear_grid(bands(p));
-    [x, y, channels.div_ceil(4 * k.get("LANES") as usize) as u32]
+    [x, y, channels.div_ceil(32) as u32]
 }
 
 /// Calls `f(index in t, its channel, columns of t, image, first row of the patch or tile, transformed row)` for a
@@ -132,7 +132,7 @@ pub static INPUT_ROWS: Kernel = Kernel {
             file: "winograd/winograd.input_rows.texels.wgsl",
             source: include_str!("../../shaders/winograd/winograd.input_rows.texels.wgsl"),
             supports: texels,
-            grid: |p, k| by_band(p, k, p.u("c_in")),
+            grid: |p, _| by_band(p, p.u("c_in")),
         },
     ],
     twin: |io: &mut Io| {
@@ -182,7 +182,7 @@ pub static GRAD_ROWS: Kernel = Kernel {
             file: "winograd/winograd.grad_rows.texels.wgsl",
             source: include_str!("../../shaders/winograd/winograd.grad_rows.texels.wgsl"),
             supports: texels,
-            grid: |p, k| by_band(p, k, p.u("c_out")),
+            grid: |p, _| by_band(p, p.u("c_out")),
         },
     ],
     twin: |io: &mut Io| {
@@ -228,12 +228,8 @@ pub static ACCUMULATE: Kernel = Kernel {
             file: "winograd/winograd.accumulate.lanes.wgsl",
             source: include_str!("../../shaders/winograd/winograd.accumulate.lanes.wgsl"),
             supports: lanes,
-            grid: |p, k| {
-                [
-                    p.u("c_in").div_ceil(32) as u32 * 32 / k.get("LANES"),
-                    p.u("c_out").div_ceil(32) as u32,
-                    p.u("splits") as u32,
-                ]
+            grid: |p, _| {
+                [4 * p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
             },
         },
     ],

@@ -3,7 +3,7 @@
 use crate::kernels::{Knobs, texels};
 use crate::plan::{AdapterClass, Params, Target};
 
-/// The `lanes` family needs one group, four-wide outputs and subgroups of eight or sixteen lanes.
+/// The `lanes` family needs one group, four-wide outputs and subgroups of eight lanes.
 pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
     octets(t)?;
     one_group(p)?;
@@ -11,7 +11,7 @@ pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
 }
 
 pub(in crate::kernels) fn octets(t: &Target) -> Result<(), &'static str> {
-    if matches!(t.subgroup, Some(8 | 16)) { Ok(()) } else { Err("it needs subgroups of 8 or 16 lanes") }
+    if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
 }
 
 /// As [`lanes`], with operands in textures.
@@ -62,9 +62,9 @@ pub(in crate::kernels) fn one_group(p: &Params) -> Result<(), &'static str> {
 }
 
 /// Grid of 32 x 32 tiles of the weights, rows in x.
-pub(super) fn weight_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
+pub(super) fn weight_tiles(p: &Params, _: &Knobs) -> [u32; 3] {
     let rows = p.u("kh") * p.u("kw") * p.u("c_in");
-    [rows.div_ceil(4 * k.get("LANES") as usize) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
+    [rows.div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
 }
 
 pub(in crate::kernels) fn multiple_of_4(p: &Params, name: &str) -> Result<(), &'static str> {
@@ -94,15 +94,11 @@ pub(super) fn pointwise(p: &Params) -> Result<(), &'static str> {
 /// Rows and columns of the outputs of a workgroup of the `few` family.
 pub(super) const FEW: [usize; 2] = [8, 8];
 
-/// Rows and columns of the outputs of a subgroup, which has a tile for each eight lanes.
-pub(super) fn wide(k: &Knobs) -> [usize; 2] {
-    [4 * k.get("LANES") as usize, 32]
-}
+/// Rows and columns of the outputs of a subgroup.
+pub(super) const WIDE: [usize; 2] = [32, 32];
 
-/// As [`wide`], for few columns.
-pub(super) fn narrow(k: &Knobs) -> [usize; 2] {
-    [8 * k.get("LANES") as usize, 16]
-}
+/// As [`WIDE`], for few columns.
+pub(super) const NARROW: [usize; 2] = [64, 16];
 
 /// The tile that the knobs say.
 pub(super) fn knob_tile(k: &Knobs) -> [usize; 2] {
