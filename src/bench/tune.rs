@@ -230,6 +230,7 @@ impl SiteBench<'_> {
             kernel: self.kernel.name.into(),
             class: Some(self.device.target.class.name().into()),
             precision: (self.network.precision != Precision::F32).then(|| self.network.precision.name().into()),
+            mesa: self.device.target.mesa.map(|version| [version, version]),
             variant: best.variant.clone(),
             knobs: best.knobs.clone(),
             shapes: BTreeMap::new(),
@@ -311,9 +312,10 @@ fn rows(shapes: &[Params], best: &[Option<Row>]) -> Vec<Row> {
     shapes.iter().zip(best).filter_map(|(p, row)| Some(within(row.as_ref()?, &[p]))).collect()
 }
 
-/// A table with new rows put before the rows of an old one; old rows of the same kernel, class and shapes go.
+/// A table with new rows put before the rows of an old one; old rows of the same kernel, class, precision, driver and shapes go.
 pub fn merge(new: &[Row], old: &[Row]) -> Vec<Row> {
-    let replaced = |o: &Row| new.iter().any(|n| (&n.kernel, &n.class, &n.shapes) == (&o.kernel, &o.class, &o.shapes));
+    let holds_where = |r: &Row| (r.kernel.clone(), r.class.clone(), r.precision.clone(), r.mesa, r.shapes.clone());
+    let replaced = |o: &Row| new.iter().any(|n| holds_where(n) == holds_where(o));
     new.iter().chain(old.iter().filter(|o| !replaced(o))).cloned().collect()
 }
 

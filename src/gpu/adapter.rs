@@ -210,6 +210,7 @@ impl Device {
                 max_invocations: limits.max_compute_invocations_per_workgroup,
                 max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
             },
+            mesa: mesa(&raw.driver_info),
             subgroup: fixed.then_some(raw.subgroup_max_size),
             int64: features.contains(wgpu::Features::SHADER_INT64),
             float16: features.contains(wgpu::Features::SHADER_F16),
@@ -269,6 +270,15 @@ fn convert(scope: &str, e: wgpu::Error) -> Error {
     }
 }
 
+/// The version of Mesa, major.minor, in what a driver says of itself: `Mesa 25.0.7-2 (LLVM 19.1.7)`.
+fn mesa(driver_info: &str) -> Option<f64> {
+    let (_, version) = driver_info.split_once("Mesa ")?;
+    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(version.len());
+    let (major, rest) = version[..end].split_once('.')?;
+    let minor = rest.split('.').next()?;
+    format!("{major}.{minor}").parse().ok()
+}
+
 fn has_matrices(adapter: &wgpu::Adapter) -> bool {
     use wgpu::CooperativeScalarType as T;
     let needed = wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
@@ -277,4 +287,22 @@ fn has_matrices(adapter: &wgpu::Adapter) -> bool {
         .iter()
         .any(|p| (p.m_size, p.n_size, p.k_size) == (16, 16, 16) && p.ab_type == T::F16 && p.cr_type == T::F32);
     offered && adapter.features().contains(needed)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_of_mesa_is_read_from_what_its_drivers_say() {
+        for (text, version) in [
+            ("Mesa 22.3.6 (LLVM 15.0.6)", Some(22.3)),
+            ("Mesa 25.0.7-2+deb13u1 (LLVM 19.1.7)", Some(25.0)),
+            ("Mesa 26.2.0-devel (git-1a2b3c4d5e)", Some(26.2)),
+            ("560.35.03", None),
+            ("SwiftShader driver", None),
+            ("Mesa DRI", None),
+            ("", None),
+        ] {
+            assert_eq!(super::mesa(text), version, "{text}");
+        }
+    }
 }

@@ -53,6 +53,7 @@ impl Row {
         self.kernel == kernel.name
             && self.class.as_deref().is_none_or(|c| c == target.class.name())
             && self.precision.as_deref().is_none_or(|p| p == target.precision.name())
+            && self.mesa.is_none_or(|[low, high]| target.mesa.is_some_and(|version| (low..=high).contains(&version)))
             && self.shapes.iter().all(within)
     }
 }
@@ -218,6 +219,9 @@ pub fn check(rows: &[Row]) -> Vec<String> {
         if row.precision.as_deref().is_some_and(|p| !["f32", "f16", "split"].contains(&p)) {
             bad.push(format!("{at}: unknown precision {:?}", row.precision));
         }
+        if row.mesa.is_some_and(|[low, high]| low.is_nan() || high.is_nan() || low > high) {
+            bad.push(format!("{at}: `mesa` is no range of versions; write mesa = [22.0, 24.3], or [25.0, inf]"));
+        }
         let known: Vec<&str> =
             (kernel.cases)().first().and_then(|c| c.build(&Target::baseline()).ok()).map_or_else(Vec::new, |built| {
                 let of_kernel = built.plan.commands.iter().find(|c| c.kernel == kernel.name);
@@ -275,11 +279,28 @@ mod tests {
     }
 
     #[test]
+    fn a_row_for_some_versions_of_mesa_holds_in_them_alone() {
+        let params = Params(vec![("len", 64u32.into())]);
+        let rows = "[[row]]\nkernel = \"relu.forward\"\nvariant = \"naive\"\nmesa = [22.0, 24.3]\n";
+        let rows = read(Path::new("own.toml"), rows).unwrap();
+        for (mesa, name) in [(Some(22.3), "naive"), (Some(24.3), "naive"), (Some(25.0), "vec4"), (None, "vec4")] {
+            let target = Target { rows: rows.clone(), mesa, ..Target::baseline() };
+            let chosen = choose(super::super::find("relu.forward").unwrap(), &target, "t", &params, &[]).unwrap();
+            let chosen = match chosen {
+                Choice::Variant(v, _) => v.name,
+                Choice::Chain(c) => c.name,
+            };
+            assert_eq!(chosen, name, "{mesa:?}");
+        }
+    }
+
+    #[test]
     fn a_row_is_written_as_it_is_read() {
         let row = Row {
             kernel: "relu.forward".into(),
             class: Some("software".into()),
             precision: Some("f32".into()),
+            mesa: Some([25.0, f64::INFINITY]),
             variant: "vec4".into(),
             shapes: [("len".to_owned(), [1, 5])].into(),
             knobs: [("A".to_owned(), 2), ("B".to_owned(), 4)].into(),
@@ -294,6 +315,8 @@ mod tests {
         let two = "[[row]]\nkernel = \"relu.forward\"\nvariant = \"vec4\"\n[[row]]\nkernel = \"relu.forward\"\nvariant = \"x\"\n";
         let e = read(two);
         assert!(e.starts_with("own.toml: line 4") && e.contains("unknown variant"), "{e}");
+        let e = read("[[row]]\nkernel = \"relu.forward\"\nvariant = \"vec4\"\nmesa = [25.0, 22.0]\n");
+        assert!(e.contains("mesa = [22.0, 24.3]"), "{e}");
         let e = read("[[row]]\nkernel = relu\n");
         assert!(e.contains("own.toml") && e.contains("line 2"), "{e}");
     }

@@ -14,6 +14,9 @@ pub struct Row {
     pub class: Option<String>,
     /// Precision that it is for; absent: every precision.
     pub precision: Option<String>,
+    /// Inclusive range of versions of Mesa's driver in which the row holds, as major.minor: `mesa = [22.0, 24.3]`; `[25.0, inf]`
+    /// is open upwards. Absent: every driver, Mesa's or not.
+    pub mesa: Option<[f64; 2]>,
     /// Variant name.
     pub variant: String,
     /// Inclusive ranges of the kernel's constants in which the row holds: `where = { c_in = [32, 4096] }`.
@@ -37,6 +40,9 @@ impl Row {
         }
         if let Some(precision) = &self.precision {
             out += &format!("precision = {precision:?}\n");
+        }
+        if let Some([low, high]) = self.mesa {
+            out += &format!("mesa = [{low:?}, {high:?}]\n");
         }
         out += &format!("variant = {:?}\n", self.variant);
         if !self.shapes.is_empty() {

@@ -77,6 +77,8 @@ pub struct Target {
     pub class: AdapterClass,
     /// Limits.
     pub limits: Limits,
+    /// Version of Mesa as major.minor, 25.0 for 25.0.7, if the driver is Mesa's.
+    pub mesa: Option<f64>,
     /// Subgroup size if the adapter has subgroup operations of one fixed size.
     pub subgroup: Option<u32>,
     /// Whether shaders may use 64-bit integers.
@@ -116,6 +118,7 @@ impl Target {
                 max_invocations: 256,
                 max_texture: 8192,
             },
+            mesa: None,
             subgroup: None,
             int64: false,
             float16: false,
