@@ -5,11 +5,14 @@
 //! rest as shipped, the former with maps of 16-bit floats besides. `WEIGHTPROOF_SHAPES=all` asks for every shape in every
 //! way, `WEIGHTPROOF_SHAPES=shipped` for the shaders as shipped alone. Maps of 16-bit floats are checked as shipped alone:
 //! where they are read and written does not differ from those of 32 bits.
+//!
+//! `WEIGHTPROOF_RAN` names a file to which a line is added for every variant that ran: kernel, variant, number of cases.
 
 mod common;
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -32,6 +35,7 @@ impl Unit {
         let mode = if self.checked { "checked" } else { "as shipped" };
         let mut naive = 0;
         let mut failures = vec![];
+        let mut ran = String::new();
         let reports = check(&common::device(self.checked), self.kernel, self.share, &self.twins);
         for r in reports.unwrap_or_else(|e| panic!("{}: {e}", self.kernel.name)) {
             eprintln!(
@@ -39,7 +43,15 @@ impl Unit {
                 r.kernel, r.variant, r.cases, r.worst.share
             );
             failures.extend(r.failures.iter().map(|f| format!("{} {} {mode} {f}", r.kernel, r.variant)));
+            if r.cases > 0 {
+                ran += &format!("{} {} {}\n", r.kernel, r.variant, r.cases);
+            }
             naive += if r.variant == "naive" { r.cases } else { 0 };
+        }
+        if let Some(path) = std::env::var_os("WEIGHTPROOF_RAN") {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+            let written = file.and_then(|mut file| file.write_all(ran.as_bytes()));
+            written.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
         (naive, failures)
     }
