@@ -25,8 +25,6 @@
 // u: [ceil(c_out / 16), 24, c_in / 4, 16, 4], from the weights. What lies beyond the last tile or column is zero.
 // Of the 24 places the column counts fastest.
 
-// include common/fifteenth.wgsl
-
 // Of the convolution that is computed: x [n, h, w, c_in], y [n, oh, ow, c_out], stride 1, pads above and to the left.
 // `flip`: the weights, [3, 3, c_out, c_in] then, are turned by 180 degrees: the gradient with respect to an input.
 struct Params {

@@ -59,7 +59,7 @@ fn squares_of(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f3
 
 fn leave(acc: ptr<function, RegisterTile>, tile_m: u32, tile_n: u32, lane: u32) {
   let block = owned_block(lane, COLUMNS / 2u);
-  write_tile(acc, params.n * params.oh * params.ow, tile_m, tile_n, block);
+  write_tile(acc, tile_m, tile_n, block);
   // Rows beyond the last are zeros: they multiplied zeros.
   add_up(block, lane, sum_of((*acc)[0], (*acc)[1], (*acc)[2], (*acc)[3]),
          sum_of((*acc)[8], (*acc)[9], (*acc)[10], (*acc)[11]), sum_of((*acc)[4], (*acc)[5], (*acc)[6], (*acc)[7]),

@@ -3,13 +3,40 @@
 // Grid: ceil(tiles in whole blocks of 32 * c_in / 4 / 128), rows of equal length beyond 65,535.
 // include common/grid.wgsl
 // include common/texels.wgsl
-// include winograd/expand_input.wgsl
+// include common/winograd.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
 
-fn input_at(i: u32, quad: u32) -> vec4<f32> {
-  return textureLoad(x, texel(i));
+fn pixel(p: Place, row: u32, column: u32, quad: u32) -> vec4<f32> {
+  let y = p.y * 2u + row - params.pad_h;
+  let x_ = p.x * 4u + column - params.pad_w;
+  let inside = p.n < params.n && y < params.h && x_ < params.w;
+  let at = ((p.n * params.h + y) * params.w + x_) * (params.c_in / 4u) + quad;
+  return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at, inside))), inside);
+}
+
+// B^T times a column of the patch.
+struct Four { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32> }
+
+fn column(p: Place, x: u32, quad: u32) -> Four {
+  let a = pixel(p, 0u, x, quad);
+  let b = pixel(p, 1u, x, quad);
+  let c = pixel(p, 2u, x, quad);
+  let d = pixel(p, 3u, x, quad);
+  return Four(a - c, b + c, c - b, b - d);
+}
+
+// One row of places: six columns times C.
+fn put_row(at: u32, row: u32, d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>, d4: vec4<f32>, d5: vec4<f32>) {
+  let step = params.c_in / 4u * 32u;
+  let to = at + row * 6u * step;
+  v[to] = d0 + 1.5 * (d3 - d1) - 2.0 * d2 + d4;
+  v[to + step] = d4 + 2.5 * d3 + 0.5 * d2 - d1;
+  v[to + 2u * step] = d4 + 0.5 * d3 - 2.5 * d2 + d1;
+  v[to + 3u * step] = d4 - d2 + 2.0 * (d3 - d1);
+  v[to + 4u * step] = d4 - d2 - 0.5 * (d3 - d1);
+  v[to + 5u * step] = d1 + 1.5 * (d4 - d2) - 2.0 * d3 + d5;
 }
 
 @compute @workgroup_size(128)
@@ -18,7 +45,20 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let i = linear_workgroup(wid, count) * 128u + local;
   let quads = params.c_in / 4u;
   let block = i / (quads * 32u);
-  if block < (tiles(params) + 31u) / 32u {
-    expand(block * 32u + i % 32u, i / 32u % quads);
+  if block >= (tiles(params) + 31u) / 32u {
+    return;
   }
+  let quad = i / 32u % quads;
+  let p = place(params, block * 32u + i % 32u);
+  let c0 = column(p, 0u, quad);
+  let c1 = column(p, 1u, quad);
+  let c2 = column(p, 2u, quad);
+  let c3 = column(p, 3u, quad);
+  let c4 = column(p, 4u, quad);
+  let c5 = column(p, 5u, quad);
+  let at = (block * 24u * quads + quad) * 32u + i % 32u;
+  put_row(at, 0u, c0.a, c1.a, c2.a, c3.a, c4.a, c5.a);
+  put_row(at, 1u, c0.b, c1.b, c2.b, c3.b, c4.b, c5.b);
+  put_row(at, 2u, c0.c, c1.c, c2.c, c3.c, c4.c, c5.c);
+  put_row(at, 3u, c0.d, c1.d, c2.d, c3.d, c4.d, c5.d);
 }

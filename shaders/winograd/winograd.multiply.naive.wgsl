@@ -8,6 +8,13 @@
 @group(0) @binding(2) var<storage, read> u: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
+// sum / 15; a multiple of 15 gives an integer, on devices too whose division is not rounded correctly. `fifteen` must not be
+// known to the compiler: some turn a chain of operations with constants into one, and its rounding is another.
+fn fifteenth(sum: f32, fifteen: f32) -> f32 {
+  let near = sum / fifteen;
+  return near + fma(-near, fifteen, sum) / fifteen;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) local: u32) {

@@ -3,10 +3,30 @@
 // Grid: ceil(elements of u / 64), rows of equal length beyond 65,535.
 // include common/grid.wgsl
 // include common/winograd.wgsl
-// include common/winograd_filter.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read_write> u: array<f32>;
+
+// Row i of G and of H.
+fn filter_rows(i: u32) -> vec3<f32> {
+  switch i {
+    case 0u: { return vec3<f32>(1.0, 0.0, 0.0); }
+    case 1u: { return vec3<f32>(0.5, 0.5, 0.5); }
+    case 2u: { return vec3<f32>(0.5, -0.5, 0.5); }
+    default: { return vec3<f32>(0.0, 0.0, 1.0); }
+  }
+}
+
+fn filter_columns(j: u32) -> vec3<f32> {
+  switch j {
+    case 0u: { return vec3<f32>(15.0, 0.0, 0.0); }
+    case 1u: { return vec3<f32>(5.0, 5.0, 5.0); }
+    case 2u: { return vec3<f32>(-5.0, 5.0, -5.0); }
+    case 3u: { return vec3<f32>(-16.0, -8.0, -4.0); }
+    case 4u: { return vec3<f32>(1.0, -2.0, 4.0); }
+    default: { return vec3<f32>(0.0, 0.0, 15.0); }
+  }
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,

@@ -1,10 +1,74 @@
-// As naive, for c_in and c_out multiples of 4, from a texture (winograd/expand_weights.wgsl, which says the grid).
+// As naive, for c_in and c_out multiples of 4, from a texture. An invocation makes four columns of four channels: it
+// loads their 4 x 4 weights of each tap and stores 24 x 4 texels.
+// Grid: ceil(c_in / 4 * columns in whole blocks of 16 / 4 / 64), rows of equal length beyond 65,535.
+// include common/grid.wgsl
 // include common/texels.wgsl
-// include winograd/expand_weights.wgsl
+// include common/winograd.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
 
-fn weight(i: u32) -> vec4<f32> {
-  return textureLoad(w, texel(i));
+// The weights of a tap: column c of the matrix holds four channels of output column c.
+fn block(ky: u32, kx: u32, k: u32, column: u32) -> mat4x4<f32> {
+  if params.flip != 0u {
+    let at = (((2u - ky) * 3u + 2u - kx) * params.c_out + column) * params.c_in + k;
+    let row = params.c_in / 4u;
+    return mat4x4<f32>(textureLoad(w, texel(at / 4u)), textureLoad(w, texel(at / 4u + row)),
+                       textureLoad(w, texel(at / 4u + 2u * row)), textureLoad(w, texel(at / 4u + 3u * row)));
+  }
+  let at = ((ky * 3u + kx) * params.c_in + k) * params.c_out + column;
+  let row = params.c_out / 4u;
+  return transpose(mat4x4<f32>(textureLoad(w, texel(at / 4u)), textureLoad(w, texel(at / 4u + row)),
+                               textureLoad(w, texel(at / 4u + 2u * row)), textureLoad(w, texel(at / 4u + 3u * row))));
+}
+
+// G times three rows.
+struct Four { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }
+
+fn expand(a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) -> Four {
+  let outer = a + c;
+  return Four(a, 0.5 * (outer + b), 0.5 * (outer - b), c);
+}
+
+fn put(at: u32, place: u32, m: mat4x4<f32>) {
+  let to = at + place * (params.c_in / 4u * 16u);
+  u[to] = m[0];
+  u[to + 1u] = m[1];
+  u[to + 2u] = m[2];
+  u[to + 3u] = m[3];
+}
+
+// One row of places: three columns times H^T.
+fn put_row(at: u32, row: u32, a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) {
+  let outer = 5.0 * (a + c);
+  put(at, row * 6u, 15.0 * a);
+  put(at, row * 6u + 1u, outer + 5.0 * b);
+  put(at, row * 6u + 2u, 5.0 * b - outer);
+  put(at, row * 6u + 3u, -16.0 * a - 8.0 * b - 4.0 * c);
+  put(at, row * 6u + 4u, a - 2.0 * b + 4.0 * c);
+  put(at, row * 6u + 5u, 15.0 * c);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) local: u32) {
+  let i = linear_workgroup(wid, count) * 64u + local;
+  let quads = params.c_in / 4u;
+  let block_of = i / (quads * 4u);
+  if block_of >= (params.c_out + 15u) / 16u {
+    return;
+  }
+  let k = i / 4u % quads * 4u;
+  let column = block_of * 16u + i % 4u * 4u;
+  // Columns beyond the last: zeros, made from the first.
+  let own = select(0u, column, column < params.c_out);
+  let keep = select(0.0, 1.0, column < params.c_out);
+  let left = expand(keep * block(0u, 0u, k, own), keep * block(1u, 0u, k, own), keep * block(2u, 0u, k, own));
+  let middle = expand(keep * block(0u, 1u, k, own), keep * block(1u, 1u, k, own), keep * block(2u, 1u, k, own));
+  let right = expand(keep * block(0u, 2u, k, own), keep * block(1u, 2u, k, own), keep * block(2u, 2u, k, own));
+  let at = (block_of * 24u * quads + i / 4u % quads) * 16u + i % 4u * 4u;
+  put_row(at, 0u, left.a, middle.a, right.a);
+  put_row(at, 1u, left.b, middle.b, right.b);
+  put_row(at, 2u, left.c, middle.c, right.c);
+  put_row(at, 3u, left.d, middle.d, right.d);
 }

@@ -32,8 +32,6 @@ pub mod square_hinge;
 pub mod texels;
 pub mod winograd;
 pub mod winograd_grad;
-pub mod winograd_tiled;
-pub mod winograd_tiled_grad;
 
 pub use twin::{Budget, Io, Scalars, Terms, Values, half_step, nearest_half};
 
@@ -52,13 +50,6 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd_grad::GRAD_ROWS,
     &winograd_grad::ACCUMULATE,
     &winograd_grad::GRAD_WEIGHT,
-    &winograd_tiled::INPUT_NORMALISED,
-    &winograd_tiled::PRODUCTS,
-    &winograd_tiled::OUTPUT,
-    &winograd_tiled::OUTPUT_STATISTICS,
-    &winograd_tiled_grad::GRAD_OUTPUT,
-    &winograd_tiled_grad::GRAD_PRODUCTS,
-    &winograd_tiled_grad::GRAD_FILTER,
     &conv2d::fused::STATISTICS,
     &conv2d::fused::NORMALISED,
     &conv2d::fused::NORMALISED_STATISTICS,
@@ -108,19 +99,8 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Every chain.
-pub static CHAINS: &[&Chain] = &[
-    &winograd::FORWARD,
-    &winograd::GRAD_INPUT,
-    &winograd_grad::WINOGRAD,
-    &winograd_tiled::FORWARD,
-    &winograd_tiled::STATISTICS,
-    &winograd_tiled::NORMALISED,
-    &winograd_tiled::NORMALISED_STATISTICS,
-    &winograd_tiled::GRAD_INPUT,
-    &winograd_tiled_grad::GRAD_WEIGHT,
-    &winograd_tiled_grad::NORMALISED,
-    &conv2d::split_k::SPLIT_K,
-];
+pub static CHAINS: &[&Chain] =
+    &[&winograd::FORWARD, &winograd::GRAD_INPUT, &winograd_grad::WINOGRAD, &conv2d::split_k::SPLIT_K];
 
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
@@ -413,9 +393,6 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
     ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
     ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
-    ("common/fifteenth.wgsl", include_str!("../../shaders/common/fifteenth.wgsl")),
-    ("common/winograd_filter.wgsl", include_str!("../../shaders/common/winograd_filter.wgsl")),
-    ("common/winograd_sums.wgsl", include_str!("../../shaders/common/winograd_sums.wgsl")),
     ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
     ("common/rotated.wgsl", include_str!("../../shaders/common/rotated.wgsl")),
     ("common/winograd_rows.wgsl", include_str!("../../shaders/common/winograd_rows.wgsl")),

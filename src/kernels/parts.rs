@@ -29,7 +29,6 @@ pub static PARTS: &[(&str, &str)] = &[
     ("conv2d/leave_tile_statistics.wgsl", include_str!("../../shaders/conv2d/leave_tile_statistics.wgsl")),
     ("conv2d/leave_matrices.wgsl", include_str!("../../shaders/conv2d/leave_matrices.wgsl")),
     ("conv2d/leave_matrices_statistics.wgsl", include_str!("../../shaders/conv2d/leave_matrices_statistics.wgsl")),
-    ("conv2d/multiply_tiles.wgsl", include_str!("../../shaders/conv2d/multiply_tiles.wgsl")),
     ("conv2d/forward_tiled.wgsl", include_str!("../../shaders/conv2d/forward_tiled.wgsl")),
     ("conv2d/forward_first.wgsl", include_str!("../../shaders/conv2d/forward_first.wgsl")),
     ("conv2d/forward_coop.wgsl", include_str!("../../shaders/conv2d/forward_coop.wgsl")),
@@ -42,10 +41,4 @@ pub static PARTS: &[(&str, &str)] = &[
     ("conv2d/weights_signs.wgsl", include_str!("../../shaders/conv2d/weights_signs.wgsl")),
     ("conv2d/grad_input_coop_split.wgsl", include_str!("../../shaders/conv2d/grad_input_coop_split.wgsl")),
     ("conv2d/blockwise.wgsl", include_str!("../../shaders/conv2d/blockwise.wgsl")),
-    ("winograd/expand_weights.wgsl", include_str!("../../shaders/winograd/expand_weights.wgsl")),
-    ("winograd/expand_input.wgsl", include_str!("../../shaders/winograd/expand_input.wgsl")),
-    ("winograd/expand_input_blocks.wgsl", include_str!("../../shaders/winograd/expand_input_blocks.wgsl")),
-    ("winograd/input_elements.wgsl", include_str!("../../shaders/winograd/input_elements.wgsl")),
-    ("winograd/output_elements.wgsl", include_str!("../../shaders/winograd/output_elements.wgsl")),
-    ("winograd/output_tile.wgsl", include_str!("../../shaders/winograd/output_tile.wgsl")),
 ];

@@ -4,16 +4,16 @@
 //! much for the budget of a convolution. `shaders/common/winograd.wgsl` has the matrices and the layouts.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::{Budget, Chain, Io, Kernel, Knobs, Scalars, Variant, anywhere, conv2d, linear_grid, read, texels, write};
+use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, conv2d, linear_grid, read, texels, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Limits, Params, Role, Target, Value, View};
 
 /// Tiles of a block of v, columns of a block of u.
-pub(super) const TILES: usize = 32;
-pub(super) const COLUMNS: usize = 16;
+const TILES: usize = 32;
+const COLUMNS: usize = 16;
 
 /// Places of a transformed patch.
-pub(super) const PLACES: usize = 24;
+const PLACES: usize = 24;
 
 /// Channels of a convolution, at least.
 const LEAST: usize = 32;
@@ -23,10 +23,10 @@ const LEAST: usize = 32;
 const PART: usize = 6 << 20;
 
 // The matrices of `shaders/common/winograd.wgsl`, along y and along x.
-pub(super) const INPUT_Y: [[f64; 4]; 4] = [[1., 0., -1., 0.], [0., 1., 1., 0.], [0., -1., 1., 0.], [0., 1., 0., -1.]];
-pub(super) const FILTER_Y: [[f64; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0., 0., 1.]];
-pub(super) const OUTPUT_Y: [[f64; 4]; 2] = [[1., 1., 1., 0.], [0., 1., -1., -1.]];
-pub(super) const INPUT_X: [[f64; 6]; 6] = [
+const INPUT_Y: [[f64; 4]; 4] = [[1., 0., -1., 0.], [0., 1., 1., 0.], [0., -1., 1., 0.], [0., 1., 0., -1.]];
+const FILTER_Y: [[f64; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0., 0., 1.]];
+const OUTPUT_Y: [[f64; 4]; 2] = [[1., 1., 1., 0.], [0., 1., -1., -1.]];
+const INPUT_X: [[f64; 6]; 6] = [
     [1., -1.5, -2., 1.5, 1., 0.],
     [0., -1., 0.5, 2.5, 1., 0.],
     [0., 1., -2.5, 0.5, 1., 0.],
@@ -34,34 +34,34 @@ pub(super) const INPUT_X: [[f64; 6]; 6] = [
     [0., 0.5, -1., -0.5, 1., 0.],
     [0., 1., -1.5, -2., 1.5, 1.],
 ];
-pub(super) const FILTER_X: [[f64; 3]; 6] =
+const FILTER_X: [[f64; 3]; 6] =
     [[15., 0., 0.], [5., 5., 5.], [-5., 5., -5.], [-16., -8., -4.], [1., -2., 4.], [0., 0., 15.]];
-pub(super) const OUTPUT_X: [[f64; 6]; 4] =
+const OUTPUT_X: [[f64; 6]; 4] =
     [[1., 1., 1., 1., 1., 0.], [0., 1., -1., 0.5, -2., 0.], [0., 1., 1., 0.25, 4., 0.], [0., 1., -1., 0.125, -8., 1.]];
 
 /// A convolution of 3x3 filters with stride 1, by the arrays it reads and writes: for the gradient with respect to the
 /// input, x is dy and y is dx.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    pub n: usize,
-    pub h: usize,
-    pub w: usize,
-    pub c_in: usize,
-    pub oh: usize,
-    pub ow: usize,
-    pub c_out: usize,
-    pub pad: [usize; 2],
+struct Shape {
+    n: usize,
+    h: usize,
+    w: usize,
+    c_in: usize,
+    oh: usize,
+    ow: usize,
+    c_out: usize,
+    pad: [usize; 2],
     /// Whether the weights are `[3, 3, c_out, c_in]` and turned by 180 degrees.
-    pub flip: bool,
+    flip: bool,
 }
 
 impl Shape {
-    pub fn from(p: &Params) -> Self {
+    fn from(p: &Params) -> Self {
         Shape { pad: [p.u("pad_h"), p.u("pad_w")], flip: p.u("flip") != 0, ..Shape::of_forward(p) }
     }
 
     /// The convolution of `conv2d.forward` with these constants, padded by 1.
-    pub fn of_forward(p: &Params) -> Self {
+    fn of_forward(p: &Params) -> Self {
         Shape {
             n: p.u("n"),
             h: p.u("h"),
@@ -76,12 +76,12 @@ impl Shape {
     }
 
     /// The convolution that `conv2d.grad_input` with these constants is.
-    pub fn of_grad_input(p: &Params) -> Self {
+    fn of_grad_input(p: &Params) -> Self {
         let of = Shape::of_forward(p);
         Shape { h: of.oh, w: of.ow, c_in: of.c_out, oh: of.h, ow: of.w, c_out: of.c_in, flip: true, ..of }
     }
 
-    pub fn params(&self) -> Vec<(&'static str, Value)> {
+    fn params(&self) -> Vec<(&'static str, Value)> {
         vec![
             ("n", self.n.into()),
             ("h", self.h.into()),
@@ -97,38 +97,36 @@ impl Shape {
     }
 
     /// Tiles of one image in y and x.
-    pub fn tiles(&self) -> [usize; 2] {
+    fn tiles(&self) -> [usize; 2] {
         [self.oh.div_ceil(2), self.ow.div_ceil(4)]
     }
 
     /// Blocks of tiles.
-    pub fn blocks(&self) -> usize {
+    fn blocks(&self) -> usize {
         (self.n * self.tiles()[0] * self.tiles()[1]).div_ceil(TILES)
     }
 
-    pub fn v_len(&self) -> usize {
+    fn v_len(&self) -> usize {
         self.blocks() * PLACES * self.c_in * TILES
     }
 
-    pub fn u_len(&self) -> usize {
+    fn u_len(&self) -> usize {
         self.c_out.div_ceil(COLUMNS) * PLACES * self.c_in * COLUMNS
     }
 
     /// Position in v or u (`width` rows to a block) of a place, a channel and a row.
-    pub fn at(&self, width: usize, place: usize, k: usize, row: usize) -> usize {
+    fn at(&self, width: usize, place: usize, k: usize, row: usize) -> usize {
         (((row / width * PLACES + place) * (self.c_in / 4) + k / 4) * width + row % width) * 4 + k % 4
     }
 
-    /// Images that are transformed at a time: so few that [`PART`] elements of the longest array, which has `longest` for the
-    /// whole batch, are enough, and can be bound; equal parts of the batch where that is possible, so that they share their
-    /// pipelines; multiples of `granule`; and every part begins aligned.
-    pub fn images(&self, limits: &Limits, longest: usize, granule: usize) -> usize {
+    /// Images whose transformed input is made at a time: so few that [`PART`] elements are enough for it, and can be bound;
+    /// equal parts of the batch where that is possible, so that they share their pipelines; and every part begins aligned.
+    fn images(&self, limits: &Limits) -> usize {
         let begins = |images: usize| {
             let starts = [self.h * self.w * self.c_in, self.oh * self.ow * self.c_out];
-            let aligned = |row: &usize| (images * row * 4).is_multiple_of(limits.offset_alignment);
-            images.is_multiple_of(granule) && starts.iter().all(aligned)
+            starts.iter().all(|row| (images * row * 4).is_multiple_of(limits.offset_alignment))
         };
-        let most = (PART.min(limits.max_binding / 4) / (longest / self.n)).max(1);
+        let most = (PART.min(limits.max_binding / 4) / (self.v_len() / self.n)).max(1);
         let fits = |images: &usize| *images <= most && (*images == self.n || begins(*images));
         let even = (1..=self.n).rev().filter(|i| self.n.is_multiple_of(*i)).find(fits);
         match even {
@@ -159,17 +157,6 @@ pub static GRAD_INPUT: Chain = Chain {
 };
 
 fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    fits(p)?;
-    // With fewer the rounding of the transforms does not average out.
-    if p.u("c_in") < LEAST || p.u("c_out") < LEAST {
-        return Err("it needs 32 channels or more");
-    }
-    lanes(t, p)?;
-    bindable(t, p)
-}
-
-/// Whether the convolution is one for this algorithm.
-pub(super) fn fits(p: &Params) -> std::result::Result<(), &'static str> {
     if [p.u("kh"), p.u("kw"), p.u("stride_h"), p.u("stride_w")] != [3, 3, 1, 1] {
         return Err("it is for 3x3 filters with stride 1");
     }
@@ -179,11 +166,13 @@ pub(super) fn fits(p: &Params) -> std::result::Result<(), &'static str> {
     }
     conv2d::one_group(p)?;
     conv2d::multiple_of_4(p, "c_in")?;
-    conv2d::multiple_of_4(p, "c_out")
-}
-
-/// Whether one image, transformed, can be bound: the least that is made at a time.
-fn bindable(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
+    conv2d::multiple_of_4(p, "c_out")?;
+    // With fewer the rounding of the transforms does not average out.
+    if p.u("c_in") < LEAST || p.u("c_out") < LEAST {
+        return Err("it needs 32 channels or more");
+    }
+    lanes(t, p)?;
+    // One image at a time is the least that can be bound.
     let patches = p.u("h").max(p.u("oh")).div_ceil(2) * p.u("w").max(p.u("ow")).div_ceil(4);
     let bytes = 4 * PLACES * p.u("c_in").max(p.u("c_out")) * patches.next_multiple_of(TILES);
     if bytes > t.limits.max_binding { Err("the transformed image exceeds the binding limit") } else { Ok(()) }
@@ -199,7 +188,7 @@ fn texels(t: &Target, _: &Params) -> std::result::Result<(), &'static str> {
 }
 
 /// The argument of a chain's kernel called `name`.
-pub(super) fn arg(args: &[(&'static str, View)], name: &str) -> View {
+fn arg(args: &[(&'static str, View)], name: &str) -> View {
     args.iter().find(|(n, _)| *n == name).expect("an argument of the kernel").1
 }
 
@@ -207,7 +196,7 @@ pub(super) fn arg(args: &[(&'static str, View)], name: &str) -> View {
 fn record(b: &mut Builder, scope: &str, shape: &Shape, x: View, w: View, y: View) -> Result<()> {
     let u = transient(b, &format!("{scope}.u"), shape.u_len());
     WEIGHTS.dispatch(b, scope, &shape.params(), &[("w", w), ("u", u)])?;
-    let images = shape.images(&b.target.limits, shape.v_len(), 1);
+    let images = shape.images(&b.target.limits);
     for start in (0..shape.n).step_by(images) {
         let part = start..(start + images).min(shape.n);
         let shape_of = Shape { n: part.len(), ..*shape };
@@ -220,7 +209,7 @@ fn record(b: &mut Builder, scope: &str, shape: &Shape, x: View, w: View, y: View
 }
 
 /// A transient whose name is `base`, or `base` with a number if that is taken.
-pub(super) fn transient(b: &mut Builder, base: &str, len: usize) -> View {
+fn transient(b: &mut Builder, base: &str, len: usize) -> View {
     let name = (2..).map(|i| format!("{base}{i}"));
     let name = std::iter::once(base.to_owned()).chain(name).find(|n| !b.has(n)).expect("numbers do not end");
     b.buffer(name, Elem::F32, &[len], Role::Transient)
@@ -246,13 +235,6 @@ pub static WEIGHTS: Kernel = Kernel {
                 texels(t, p)?;
                 conv2d::multiple_of_4(p, "c_out")
             },
-            grid: |p, _| linear_grid((Shape::from(p).u_len() / (PLACES * 16)).div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "winograd/winograd.weights.vec4.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.weights.vec4.wgsl"),
-            supports: |_, p| conv2d::multiple_of_4(p, "c_out"),
             grid: |p, _| linear_grid((Shape::from(p).u_len() / (PLACES * 16)).div_ceil(64)),
         },
     ],
@@ -301,17 +283,25 @@ pub static INPUT_TRANSFORM: Kernel = Kernel {
             supports: texels,
             grid: |p, _| linear_grid((Shape::from(p).v_len() / (PLACES * 4)).div_ceil(128)),
         },
-        Variant {
-            name: "vec4",
-            file: "winograd/winograd.input.vec4.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.input.vec4.wgsl"),
-            supports: anywhere,
-            grid: blocks_of_channels,
-        },
     ],
     twin: |io: &mut Io| {
         let s = Shape::from(io.params);
-        let v = transformed(&s, &Scalars::from(io.f("x").to_vec()), io.len("v"));
+        let x = io.f("x");
+        let [rows, columns] = s.tiles();
+        let mut v = Scalars::zeros(io.len("v"));
+        for tile in 0..s.n * rows * columns {
+            let (n, ty, tx) = (tile / (rows * columns), tile / columns % rows, tile % columns);
+            for (dy, dx) in (0..4).flat_map(|y| (0..6).map(move |x| (y, x))) {
+                let (iy, ix) = ((2 * ty + dy).wrapping_sub(s.pad[0]), (4 * tx + dx).wrapping_sub(s.pad[1]));
+                if iy >= s.h || ix >= s.w {
+                    continue;
+                }
+                for (place, k) in (0..PLACES).flat_map(|f| (0..s.c_in).map(move |k| (f, k))) {
+                    let factor = INPUT_Y[place / 6][dy] * INPUT_X[place % 6][dx];
+                    v.add(s.at(TILES, place, k, tile), factor * x[((n * s.h + iy) * s.w + ix) * s.c_in + k]);
+                }
+            }
+        }
         io.put("v", v);
     },
     budget: Budget::Sum(|_| 4),
@@ -323,34 +313,6 @@ pub static INPUT_TRANSFORM: Kernel = Kernel {
         })
     },
 };
-
-/// A workgroup for every 16 channels of a block of tiles.
-pub(super) fn blocks_of_channels(p: &Params, _: &Knobs) -> [u32; 3] {
-    let s = Shape::from(p);
-    linear_grid(s.c_in.div_ceil(16) * s.blocks())
-}
-
-/// v = B^T d C of an input with these magnitudes.
-pub(super) fn transformed(s: &Shape, x: &Scalars, len: usize) -> Scalars {
-    let [rows, columns] = s.tiles();
-    let mut v = Scalars::zeros(len);
-    for tile in 0..s.n * rows * columns {
-        let (n, ty, tx) = (tile / (rows * columns), tile / columns % rows, tile % columns);
-        for (dy, dx) in (0..4).flat_map(|y| (0..6).map(move |x| (y, x))) {
-            let (iy, ix) = ((2 * ty + dy).wrapping_sub(s.pad[0]), (4 * tx + dx).wrapping_sub(s.pad[1]));
-            if iy >= s.h || ix >= s.w {
-                continue;
-            }
-            for (place, k) in (0..PLACES).flat_map(|f| (0..s.c_in).map(move |k| (f, k))) {
-                let factor = INPUT_Y[place / 6][dy] * INPUT_X[place % 6][dx];
-                let (to, from) = (s.at(TILES, place, k, tile), ((n * s.h + iy) * s.w + ix) * s.c_in + k);
-                v.value[to] += factor * x.value[from];
-                v.scale[to] += factor.abs() * x.scale[from];
-            }
-        }
-    }
-    v
-}
 
 /// y = A^T (v * u) A.
 pub static MULTIPLY: Kernel = Kernel {
@@ -399,32 +361,26 @@ pub static MULTIPLY: Kernel = Kernel {
         io.put("y", y);
     },
     budget: Budget::Sum(|p| PLACES * p.u("c_in")),
-    flop,
+    // That of the direct form, for the whole chain.
+    flop: |p| 18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")) as f64 * p.u("c_in") as f64,
     cases: || {
         cases(|c, s| {
             let v = c.operand("v", &[s.v_len()]);
-            let u = fifteenfold(c, "u", s.u_len());
+            let u = match c.is_exact() {
+                // As the transform makes them: multiples of 15, which the division leaves exact.
+                true => {
+                    let fifteenfold = Fill::Integers(4).values("u", s.u_len()).iter().map(|u| 15.0 * u).collect();
+                    c.input("u", &[s.u_len()], &Fill::Values(fifteenfold))
+                }
+                false => c.operand("u", &[s.u_len()]),
+            };
             let y = c.output("y", &[s.n * s.oh * s.ow * s.c_out]);
             MULTIPLY.dispatch(&mut c.b, "winograd.multiply", &s.params(), &[("v", v), ("u", u), ("y", y)])
         })
     },
 };
 
-/// Operations of the direct form: those of the whole chain, by the account of its products.
-pub(super) fn flop(p: &Params) -> f64 {
-    18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")) as f64 * p.u("c_in") as f64
-}
-
-/// An operand; where the case is exact as the transforms make it: multiples of 15, which the division leaves exact.
-pub(super) fn fifteenfold(c: &mut CaseBuilder, name: &str, len: usize) -> View {
-    if !c.is_exact() {
-        return c.operand(name, &[len]);
-    }
-    let values = Fill::Integers(4).values(name, len).iter().map(|v| 15.0 * v).collect();
-    c.input(name, &[len], &Fill::Values(values))
-}
-
-pub(super) fn cases(build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> Vec<Case> {
+fn cases(build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> Vec<Case> {
     let base = Shape { n: 2, h: 6, w: 5, c_in: 8, oh: 6, ow: 5, c_out: 12, pad: [1, 1], flip: false };
     let shapes = [
         ("8 to 12", base),
@@ -434,12 +390,12 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> Vec<Ca
         ("no pad", Shape { oh: 4, ow: 3, pad: [0, 0], ..base }),
         ("pad 2", Shape { h: 2, w: 1, oh: 4, ow: 3, pad: [2, 2], flip: true, ..base }),
     ];
-    shapes.into_iter().flat_map(|(name, s)| both(name, s, build)).collect()
-}
-
-/// A shape with integers and with other numbers.
-pub(super) fn both(name: &str, s: Shape, build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> [Case; 2] {
-    [Case::exact(format!("{name}, integers"), move |c| build(c, &s)), Case::new(name, move |c| build(c, &s))]
+    let mut all = vec![];
+    for (name, s) in shapes {
+        all.push(Case::exact(format!("{name}, integers"), move |c| build(c, &s)));
+        all.push(Case::new(name, move |c| build(c, &s)));
+    }
+    all
 }
 
 #[cfg(test)]
@@ -468,17 +424,15 @@ mod tests {
     fn parts_of_a_batch_are_even_small_and_aligned() {
         let s = Shape { n: 50, h: 32, w: 32, c_in: 128, oh: 32, ow: 32, c_out: 128, pad: [1, 1], flip: false };
         let limits = Target::baseline().limits;
-        let images = |s: &Shape, granule| s.images(&limits, s.v_len(), granule);
-        assert_eq!(images(&s, 1), 10);
+        assert_eq!(s.images(&limits), 10);
         let small = Shape { h: 8, w: 8, oh: 8, ow: 8, ..s };
-        assert_eq!(images(&small, 1), 50);
+        assert_eq!(small.images(&limits), 50);
         // 13 images fit and divide the batch, but only even numbers of them begin aligned.
         let odd = Shape { n: 26, h: 18, w: 14, c_in: 448, oh: 18, ow: 14, c_out: 8, ..s };
-        assert_eq!(images(&odd, 1), 14);
+        assert_eq!(odd.images(&limits), 14);
         // A batch that has no aligned part stays whole.
-        assert_eq!(images(&Shape { n: 3, h: 3, w: 3, oh: 3, ow: 3, c_in: 4, c_out: 4, ..s }, 1), 3);
-        assert_eq!((images(&s, 4), images(&small, 4)), (16, 50), "multiples, or the whole batch");
+        assert_eq!(Shape { n: 3, h: 3, w: 3, oh: 3, ow: 3, c_in: 4, c_out: 4, ..s }.images(&limits), 3);
         let narrow = Limits { max_binding: 4 << 20, ..limits };
-        assert_eq!(s.images(&narrow, s.v_len(), 1), 2, "no more than can be bound");
+        assert_eq!(s.images(&narrow), 2, "no more than can be bound");
     }
 }

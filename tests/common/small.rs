@@ -2,9 +2,6 @@
 //! hinge, ADAM, on images of 8x8x3 in batches of 4.
 #![allow(dead_code)] // each test binary uses its part
 
-use std::path::Path;
-
-use weightproof::kernels::tuning;
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::plan::Row;
@@ -83,12 +80,12 @@ pub fn normalised() -> Network {
     parse(&format!("{head}layers = [{layers}"))
 }
 
-/// Convolutions before and after batch norms, with the 128 channels that are enough for Winograd's algorithm.
+/// Convolutions with the 64 channels from which software drivers take Winograd's algorithm.
 pub fn by_winograd() -> Network {
     let layers = r#"
-  { conv2d = 128, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
-  { conv2d = 128, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
-  { conv2d = 128, kernel = 3, pad = 1 }, { maxpool = 2 }, { batchnorm = true }, { relu = true },
+  { conv2d = 64, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+  { conv2d = 64, kernel = 3, pad = 1 }, { batchnorm = true }, { relu = true },
+  { conv2d = 64, kernel = 3, pad = 1 }, { maxpool = 2 }, { batchnorm = true }, { relu = true },
   { linear = 10, output = true }, { batchnorm = true },
 ]
 "#;
@@ -96,14 +93,15 @@ pub fn by_winograd() -> Network {
     parse(&format!("{head}layers = [{layers}"))
 }
 
-/// The rows that `shaders/README.md` gives to choose Winograd's algorithm on a GPU.
-pub fn winograd_rows() -> Vec<Row> {
-    let readme = include_str!("../../shaders/README.md");
-    let (_, rest) = readme.split_once("```toml\n").expect("the documentation has a table");
-    let (text, _) = rest.split_once("```").expect("the table ends");
-    let rows = tuning::read(Path::new("shaders/README.md"), text).unwrap_or_else(|e| panic!("{e}"));
-    assert!(rows.len() == 7 && rows.iter().all(|r| r.variant == "winograd_tiled"), "{text}");
-    rows
+/// Rows that keep convolutions on software drivers to the direct form.
+pub fn direct_rows() -> Vec<Row> {
+    let rows = [("forward", "lanes"), ("grad_input", "lanes"), ("grad_weight", "texels")];
+    let row = |(pass, variant): (&str, &str)| Row {
+        kernel: format!("conv2d.{pass}"),
+        variant: variant.into(),
+        ..Row::default()
+    };
+    rows.map(row).into()
 }
 
 /// Bytes a binding may have so that [`wide`] is cut.

@@ -118,7 +118,7 @@ fn each_block(p: &Params, _: &Knobs) -> [u32; 3] {
     linear_grid(blocks(p) * p.u("c_out"))
 }
 
-pub(in crate::kernels) fn blocks(p: &Params) -> usize {
+fn blocks(p: &Params) -> usize {
     (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(BLOCK)
 }
 
@@ -128,17 +128,17 @@ fn terms(p: &Params) -> usize {
 }
 
 /// Operations of batch norm and ReLU, each element once, though every tap does them again.
-pub(in crate::kernels) fn normalisation(p: &Params) -> f64 {
+fn normalisation(p: &Params) -> f64 {
     4.0 * (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")) as f64
 }
 
 /// Operations of the moments.
-pub(in crate::kernels) fn of_moments(p: &Params) -> f64 {
+fn of_moments(p: &Params) -> f64 {
     5.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")) as f64
 }
 
 /// x as the convolution sees it, and the magnitude that its rounding errors go by.
-pub(in crate::kernels) fn inputs(io: &Io) -> (Vec<f64>, Vec<f64>) {
+fn inputs(io: &Io) -> (Vec<f64>, Vec<f64>) {
     let (x, table, c) = (io.f("x"), io.f("table"), io.params.u("c_in"));
     let parts = |(i, x): (usize, &f64)| ((x - table[i % c]) * table[c + i % c], table[2 * c + i % c]);
     let both = |(along, beta): (f64, f64)| ((along + beta).max(0.0), along.abs() + beta.abs());
@@ -158,7 +158,7 @@ fn outputs(io: &Io, x: &[f64], magnitude: &[f64]) -> Scalars {
 
 /// Mean and sum of squared distances of each block of rows of y. The errors of y count, and what a mean that is off by
 /// `slack` would add: the correction removes it up to its own rounding.
-pub(in crate::kernels) fn moments(y: &Scalars, p: &Params) -> Scalars {
+fn moments(y: &Scalars, p: &Params) -> Scalars {
     let (rows, c) = (p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"));
     let mut out = Scalars::zeros(2 * blocks(p) * c);
     for (b, ch) in (0..blocks(p)).flat_map(|b| (0..c).map(move |ch| (b, ch))) {
@@ -395,15 +395,8 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
 
 /// Shapes for kernels of one group, a few: the variants share the rest with those of the plain convolutions.
 fn few_cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
-    let few = [
-        "3x3 pad 1, 8 to 36",
-        "odd channels",
-        "5x5 stride 2",
-        "pad beyond the image",
-        "tiles and a bit",
-        "windows",
-        "parts",
-    ];
+    let few =
+        ["3x3 pad 1, 8 to 36", "odd channels", "5x5 stride 2", "pad beyond the image", "tiles and a bit", "windows"];
     let taken = |c: &Case| few.iter().any(|name| c.name.starts_with(name));
     let mut all: Vec<Case> = cases(build).into_iter().filter(taken).collect();
     all.iter_mut().for_each(|c| c.every_knob = false);
