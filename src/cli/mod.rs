@@ -230,8 +230,13 @@ fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
 
 /// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.
 fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// As [`print`], of what need not be text.
+fn print_bytes(bytes: &[u8]) -> Result<()> {
     use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(bytes) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("stdout", e)),
         _ => Ok(()),
     }

@@ -11,10 +11,10 @@ pub mod profile;
 pub mod reflect;
 pub mod roofs;
 mod runner;
-pub mod spirv;
 #[cfg(feature = "driver-statistics")]
 pub mod statistics;
 mod transfer;
+pub mod translate;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
 pub use runner::{AHEAD, HostTime, Loaded, Runner};

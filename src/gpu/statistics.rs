@@ -7,7 +7,7 @@ use ash::{khr, vk};
 
 use super::compose::{Settings, compose};
 use super::reflect::reflect;
-use super::spirv;
+use super::translate::spirv;
 use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Variant};
 use crate::plan::Access;
