@@ -8,6 +8,7 @@ pub mod lavapipe;
 mod memory;
 mod pipelines;
 pub mod profile;
+mod quiet;
 pub mod reflect;
 pub mod roofs;
 mod runner;
@@ -17,5 +18,6 @@ mod transfer;
 pub mod translate;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
+pub use quiet::log_file;
 pub use runner::{AHEAD, HostTime, Loaded, Runner};
 pub use transfer::Readback;
