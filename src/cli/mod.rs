@@ -15,6 +15,7 @@ mod train;
 mod tune;
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,7 +25,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::error::{Error, Result, suggest};
 use crate::files;
-use crate::gpu::{Device, Options};
+use crate::gpu::{self, Device, Options};
 use crate::kernels::KERNELS;
 use crate::model::preset::{Preset, totals};
 
@@ -189,8 +190,7 @@ pub fn main() -> ExitCode {
         (false, 1) => "info,weightproof=debug",
         (false, _) => "debug",
     };
-    let env = env_logger::Env::default().default_filter_or(level);
-    env_logger::Builder::from_env(env).format_timestamp(None).format_target(false).init();
+    logger(level).init();
     let global = &cli.global;
     match cli.command.run(global, begun) {
         Ok(code) => code,
@@ -199,6 +199,21 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes log lines of this level and above to a stderr of its own, since drivers are kept from the common one while
+/// they open a device.
+fn logger(level: &str) -> env_logger::Builder {
+    let mut logger = env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level));
+    logger.format_timestamp(None).format_target(false);
+    if let Some(file) = gpu::log_file() {
+        logger.target(env_logger::Target::Pipe(Box::new(file)));
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        if std::io::stderr().is_terminal() && !plain && std::env::var_os("RUST_LOG_STYLE").is_none() {
+            logger.write_style(env_logger::WriteStyle::Always);
+        }
+    }
+    logger
 }
 
 /// Set by Ctrl-C.
@@ -228,8 +243,13 @@ fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
 
 /// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.
 fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// As [`print`], of what need not be text.
+fn print_bytes(bytes: &[u8]) -> Result<()> {
     use std::io::Write;
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(bytes) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("stdout", e)),
         _ => Ok(()),
     }

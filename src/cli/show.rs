@@ -1,19 +1,20 @@
 //! `weightproof show`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::check::unknown_images;
-use super::{Global, print};
+use super::{Global, print, print_bytes};
 use crate::error::{Error, Result, suggest};
 use crate::files;
 use crate::gpu;
-use crate::gpu::{compose, spirv};
+use crate::gpu::compose;
+use crate::gpu::translate::{self, Language, spirv};
 use crate::kernels::projections::PROJECTIONS;
-use crate::kernels::{self, KERNELS, Variant, Work};
+use crate::kernels::{self, KERNELS, Work};
 use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
@@ -54,14 +55,20 @@ pub struct Show {
     #[command(flatten)]
     what: What,
     /// With --shader: the SPIR-V that a Vulkan driver gets, for `spirv-dis`, instead of the WGSL
-    #[arg(long, requires = "shader")]
+    #[arg(long, requires = "shader", group = "translated")]
     spirv: bool,
-    /// With --spirv: the file to write (stdout if not given)
-    #[arg(short, long, value_name = "FILE", requires = "spirv")]
+    /// With --shader: the text that Metal gets (Metal Shading Language 2.3) instead of the WGSL
+    #[arg(long, requires = "shader", group = "translated")]
+    msl: bool,
+    /// With --shader: the text that DX12 gets (HLSL, shader model 6.2) instead of the WGSL
+    #[arg(long, requires = "shader", group = "translated")]
+    hlsl: bool,
+    /// With --spirv, --msl or --hlsl: the file to write (stdout if not given)
+    #[arg(short, long, value_name = "FILE", requires = "translated")]
     out: Option<PathBuf>,
     /// With --shader: registers, spills and what else the Vulkan driver of the adapter tells of its code
     #[cfg(feature = "driver-statistics")]
-    #[arg(long, requires = "shader", conflicts_with = "spirv")]
+    #[arg(long, requires = "shader", conflicts_with = "translated")]
     statistics: bool,
     /// Change a key of the preset, e.g. --set width=0.125
     #[arg(long, value_name = "KEY=VALUE")]
@@ -134,7 +141,12 @@ impl Show {
             Error::Invalid(format!("kernel {kernel} has no variant \"{variant}\".{near}"))
         })?;
         if self.spirv {
-            return self.spirv(v);
+            let bytes: Vec<u8> = spirv::words(v)?.iter().flat_map(|w| w.to_le_bytes()).collect();
+            if self.out.is_none() && std::io::stdout().is_terminal() {
+                let message = "--spirv gives bytes: write them to a file with -o FILE, or pipe them to spirv-dis";
+                return Err(Error::Invalid(message.into()));
+            }
+            return self.write(&bytes);
         }
         #[cfg(feature = "driver-statistics")]
         if self.statistics {
@@ -144,20 +156,21 @@ impl Show {
             }
             return Ok(());
         }
-        let composed =
-            compose::compose(v.file, v.source, &compose::Settings::default()).map_err(|e| Error::Shaders(vec![e]))?;
-        print(&composed.text)
+        let broken = |e| Error::Shaders(vec![e]);
+        let composed = compose::compose(v.file, v.source, &compose::Settings::default()).map_err(broken)?;
+        let language = match (self.msl, self.hlsl) {
+            (true, _) => Language::Msl(2, 3),
+            (_, true) => Language::Hlsl(6, 2),
+            _ => return print(&composed.text),
+        };
+        let text = translate::text(&composed, language, None, false).map_err(broken)?;
+        self.write(text.as_bytes())
     }
 
-    fn spirv(&self, v: &Variant) -> Result<()> {
-        let bytes: Vec<u8> = spirv::words(v)?.iter().flat_map(|w| w.to_le_bytes()).collect();
+    fn write(&self, bytes: &[u8]) -> Result<()> {
         match &self.out {
-            Some(path) => files::replace(path, |w| w.write_all(&bytes)),
-            None if std::io::stdout().is_terminal() => {
-                let message = "--spirv gives bytes: write them to a file with -o FILE, or pipe them to spirv-dis";
-                Err(Error::Invalid(message.into()))
-            }
-            None => std::io::stdout().write_all(&bytes).map_err(|e| Error::io("stdout", e)),
+            Some(path) => files::replace(path, |w| w.write_all(bytes)),
+            None => print_bytes(bytes),
         }
     }
 }

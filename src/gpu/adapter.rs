@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::cache::Cache;
 use super::pipelines::Built;
+use super::quiet::quietly;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{AdapterClass, Limits, Precision, Row, Target};
 
@@ -82,8 +83,7 @@ fn instance() -> wgpu::Instance {
 }
 
 fn adapters() -> Vec<(DeviceInfo, wgpu::Adapter)> {
-    let instance = instance();
-    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    let found = quietly(|| pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY)));
     let usable = found
         .into_iter()
         .filter(|a| a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS));
@@ -164,14 +164,15 @@ impl Device {
             false => wgpu::ExperimentalFeatures::disabled(),
         };
         let limits = adapter.limits();
-        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+        let description = wgpu::DeviceDescriptor {
             label: Some("weightproof"),
             required_features: features,
             experimental_features: experimental,
             required_limits: limits.clone(),
             ..Default::default()
-        }))
-        .map_err(|e| Error::NoAdapter(format!("{info} refused: {e}")))?;
+        };
+        let opened = quietly(|| pollster::block_on(adapter.request_device(&description)));
+        let (device, queue) = opened.map_err(|e| Error::NoAdapter(format!("{info} refused: {e}")))?;
         let pending = Arc::new(Mutex::new(Pending::default()));
         let sink = pending.clone();
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| {

@@ -8,14 +8,16 @@ mod lavapipe;
 mod memory;
 mod pipelines;
 pub mod profile;
+mod quiet;
 pub mod reflect;
 pub mod roofs;
 mod runner;
-pub mod spirv;
 #[cfg(feature = "driver-statistics")]
 pub mod statistics;
 mod transfer;
+pub mod translate;
 
 pub use adapter::{Device, DeviceInfo, Options, list};
+pub use quiet::log_file;
 pub use runner::{AHEAD, HostTime, Loaded, Runner};
 pub use transfer::Readback;

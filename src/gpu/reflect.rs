@@ -1,5 +1,6 @@
 //! What a composed shader binds, read from naga's module: bindings by name, fields of `Params` by name.
 
+use naga::valid::{Capabilities, ModuleInfo};
 use naga::{AddressSpace, Module, Scalar, ScalarKind, StorageAccess, TypeInner};
 
 use super::compose::Composed;
@@ -54,7 +55,7 @@ impl Reflected {
 /// naga's message at the original file and line, or every mismatch.
 pub fn reflect(kernel: &Kernel, variant: &Variant, shader: &Composed) -> Result<Reflected, String> {
     let module = parse(shader)?;
-    validate(&module, shader)?;
+    validate(&module, shader, Capabilities::all())?;
     signature(kernel, variant, shader, &module)
 }
 
@@ -69,14 +70,13 @@ pub(super) fn parse(shader: &Composed) -> Result<Module, String> {
     })
 }
 
-/// Validates the module of a composed shader.
+/// Validates the module of a composed shader; it may use what `capabilities` say.
 ///
 /// # Errors
 /// naga's message at the original file and line.
-fn validate(module: &Module, shader: &Composed) -> Result<(), String> {
-    let mut validator =
-        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
-    validator.validate(module).map(|_| ()).map_err(|e| {
+pub(super) fn validate(module: &Module, shader: &Composed, capabilities: Capabilities) -> Result<ModuleInfo, String> {
+    let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities);
+    validator.validate(module).map_err(|e| {
         let line = e.location(&shader.text).map_or(0, |l| l.line_number as usize);
         format!("{}: {}", shader.place(line), e.emit_to_string(&shader.text))
     })

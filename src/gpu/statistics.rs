@@ -6,8 +6,9 @@ use std::ffi::{CStr, c_char};
 use ash::{khr, vk};
 
 use super::compose::{Settings, compose};
+use super::quiet::quietly;
 use super::reflect::reflect;
-use super::spirv;
+use super::translate::spirv;
 use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Variant};
 use crate::plan::Access;
@@ -53,7 +54,7 @@ pub fn statistics(adapter: &str, kernel: &Kernel, variant: &Variant) -> Result<V
         let application = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_3);
         let info = vk::InstanceCreateInfo::default().application_info(&application);
         let instance = entry.create_instance(&info, None).map_err(device)?;
-        let result = on_instance(&instance, adapter, &bindings, &words);
+        let result = quietly(|| on_instance(&instance, adapter, &bindings, &words));
         instance.destroy_instance(None);
         result
     }

@@ -1,6 +1,6 @@
 //! `show`, `data list`, `--help`.
 
-use crate::Place;
+use crate::{Place, Ran, small};
 
 #[test]
 fn show_prints_what_it_is_asked_for() {
@@ -48,4 +48,40 @@ fn a_shader_can_be_had_as_spirv() {
     assert_eq!(bytes[..4], 0x0723_0203u32.to_le_bytes());
     place.run("show --shader relu.forward=vec4 --spirv -o gone/relu.spv").refused(&["gone/relu.spv"]);
     place.run("show --preset --spirv").refused(&["--shader"]);
+}
+
+#[test]
+fn a_shader_can_be_had_as_metal_and_dx12_get_it() {
+    let place = Place::new();
+    let msl = place.run("show --shader relu.forward=vec4 --msl").ok();
+    assert!(msl.contains("kernel void main_(") && msl.contains("[[buffer(0)]]"), "{msl}");
+    let hlsl = place.run("show --shader relu.forward=vec4 --hlsl").ok();
+    assert!(hlsl.contains("void main(") && hlsl.contains("register(t0)"), "{hlsl}");
+    place.run("show --shader relu.forward=vec4 --hlsl -o relu.hlsl").ok();
+    assert_eq!(std::fs::read_to_string(place.path("relu.hlsl")).unwrap(), hlsl);
+    let matrices = "roof/roof.matrix.coop.wgsl: HLSL has no matrices";
+    place.run("show --shader roof.matrix=coop --hlsl").refused(&[matrices, "DX12"]);
+    place.run("show --shader relu.forward --msl --hlsl").refused(&["--hlsl"]);
+    place.run("show --preset --msl").refused(&["--shader"]);
+}
+
+/// What drivers and their loader print by themselves is kept from the terminal: Mesa's layer complains of windows, which
+/// nobody opens, where there is no `XDG_RUNTIME_DIR`.
+#[test]
+fn nothing_is_said_on_stderr_but_by_the_program() {
+    let place = Place::new();
+    for args in ["show --devices", "show --plan demo/digits", "check relu.forward", &small("run", "--set steps=2")] {
+        let output = place.command(args).env_remove("XDG_RUNTIME_DIR").output().expect("the program starts");
+        let ran = Ran::of(output);
+        let own = |line: &str| line.starts_with("[INFO ] ") || line.starts_with("[WARN ] ");
+        assert!(ran.err.lines().all(own), "{args}: {}", ran.err);
+        assert!(!ran.ok().is_empty(), "{args}");
+    }
+    // With a driver of Mesa before 23, -v shows the complaint; with any driver it shows more of the program's own words.
+    let output = place.command("check relu.forward -v").env_remove("XDG_RUNTIME_DIR").output();
+    let ran = Ran::of(output.expect("the program starts"));
+    assert!(ran.err.contains("[INFO ] adapter: "), "{}", ran.err);
+    if ran.out.contains("llvmpipe Mesa 22.") {
+        assert!(ran.err.contains("XDG_RUNTIME_DIR"), "{}", ran.err);
+    }
 }

@@ -3,8 +3,9 @@
 
 use naga::back::spv;
 
-use super::compose::{Settings, compose};
 use crate::error::{Error, Result};
+use crate::gpu::compose::{Settings, compose};
+use crate::gpu::reflect;
 use crate::kernels::Variant;
 
 /// The words of the module of a variant with the default knobs, without bounds checks and bounds of loops.
@@ -12,12 +13,10 @@ use crate::kernels::Variant;
 /// # Errors
 /// A shader that does not compose, parse, validate or translate.
 pub fn words(variant: &Variant) -> Result<Vec<u32>> {
-    let broken = |message: String| Error::Shaders(vec![format!("{}: {message}", variant.file)]);
+    let broken = |message: String| Error::Shaders(vec![message]);
     let composed = compose(variant.file, variant.source, &Settings::default()).map_err(broken)?;
-    let module = naga::front::wgsl::parse_str(&composed.text).map_err(|e| broken(e.emit_to_string(&composed.text)))?;
-    let mut validator =
-        naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
-    let info = validator.validate(&module).map_err(|e| broken(e.emit_to_string(&composed.text)))?;
+    let module = reflect::parse(&composed).map_err(broken)?;
+    let info = reflect::validate(&module, &composed, naga::valid::Capabilities::all()).map_err(broken)?;
     let unchecked = naga::proc::BoundsCheckPolicy::Unchecked;
     let options = spv::Options {
         lang_version: (1, 3),
@@ -34,5 +33,5 @@ pub fn words(variant: &Variant) -> Result<Vec<u32>> {
         ..Default::default()
     };
     let entry = spv::PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point: "main".into() };
-    spv::write_vec(&module, &info, &options, Some(&entry)).map_err(|e| broken(e.to_string()))
+    spv::write_vec(&module, &info, &options, Some(&entry)).map_err(|e| broken(format!("{}: {e}", variant.file)))
 }
