@@ -336,7 +336,7 @@ mod tests {
     fn a_chain_is_timed_whole_against_the_direct_form() {
         let preset = Preset::load("merolla2016/cifar10/tr-stochm-c", &["batch=8".to_owned()]).unwrap();
         let network = Network::new(&preset, [32, 32, 3], 10).unwrap();
-        let mut target = Target { class: AdapterClass::Discrete, ..Target::baseline() };
+        let mut target = Target { class: AdapterClass::Gpu, ..Target::baseline() };
         let way = |variant: &str| Way { variant: variant.into(), knobs: BTreeMap::new() };
         let kernels_of = |target: &Target, kernel: &str, variant: &str| -> Vec<Vec<&str>> {
             let kernel = kernels::find(kernel).unwrap();
