@@ -287,7 +287,7 @@ pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins:
         let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
         for (case, shape) in cases.iter().zip(&shapes) {
             let knobs = match source {
-                Some(source) if case.every_knob => Knobs::combinations(source),
+                Some(source) if case.every_knob => Knobs::combinations(&Knobs::declared(source)),
                 _ => vec![Knobs::default()],
             };
             let mut run = |shape: usize, way: &Way| match share.covers(shape, way) {

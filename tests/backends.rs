@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use weightproof::error::Error;
 use weightproof::gpu::compose::{Settings, compose};
 use weightproof::gpu::translate::{Language, text};
-use weightproof::kernels::{KERNELS, Kernel, Knobs, Variant};
-use weightproof::plan::{AdapterClass, Command, Limits, Target};
+use weightproof::kernels::{Constant, KERNELS, Kernel, Knobs, Variant};
+use weightproof::plan::{AdapterClass, Command, Limits, Matrices, Target};
 
 /// An adapter as its driver would tell of it, and the language that its backend is given.
 struct World {
@@ -20,7 +20,7 @@ struct World {
 /// Adapters of Metal and DX12, from the least to the most that they offer.
 fn worlds() -> Vec<World> {
     let limits = Limits { max_invocations: 1024, max_texture: 16_384, ..Target::baseline().limits };
-    let gpu = Target { class: AdapterClass::Discrete, limits, ..Target::baseline() };
+    let gpu = Target { class: AdapterClass::Gpu, limits, ..Target::baseline() };
     let all = Target { int64: true, float16: true, ..gpu.clone() };
     let lanes = |lanes: u32| Target { subgroup: Some(lanes), ..all.clone() };
     let world = |name, language, target| World { name, language, target };
@@ -63,9 +63,9 @@ fn never_written(wgsl: &str, language: Language) -> Option<&'static str> {
 #[test]
 fn every_variant_is_written_for_metal_and_dx12_with_every_combination_of_knobs() {
     let wrong = |(kernel, variant): (&Kernel, &Variant)| {
-        let subgroup = Knobs::subgroup(variant.source);
-        let sizes = subgroup.iter().flat_map(|(name, _, sizes)| sizes.iter().map(|s| vec![(name.clone(), *s)]));
-        let knobs = Knobs::combinations(variant.source).into_iter().map(|k| k.0).chain(sizes).map(|k| (k, vec![]));
+        let combinations = |of: &[Constant]| Knobs::combinations(of).into_iter().map(|k| k.0).collect::<Vec<_>>();
+        let (declared, facts) = (combinations(&Knobs::declared(variant.source)), combinations(&Knobs::facts(variant.source)));
+        let knobs = declared.iter().flat_map(|d| facts.iter().map(move |f| [&d[..], f].concat())).map(|k| (k, vec![]));
         let mut bad = vec![];
         for (knobs, halves) in knobs.chain(halves(variant).into_iter().map(|h| (vec![], h))) {
             let settings = Settings { knobs: &knobs, halves: &halves, params: None };
@@ -112,8 +112,8 @@ fn commands(kernel: &Kernel, variant: &Variant, target: &Target) -> Vec<Command>
 /// The same adapter with all that a driver of Vulkan could add to it.
 fn with_everything(world: &World) -> Target {
     let mut target = Target { int64: true, float16: true, ..world.target.clone() };
-    if target.class == AdapterClass::Discrete {
-        target.class = AdapterClass::CoopMatrix;
+    if target.class == AdapterClass::Gpu {
+        target.matrices = Some(Matrices { size: 16, scalars: false });
     }
     if let Language::Hlsl(5, _) = world.language {
         target.subgroup = Some(32);

@@ -35,7 +35,7 @@ fn device(network: &Network) -> Option<Arc<Device>> {
 type Change = fn(&Target) -> Target;
 
 fn as_gpu(target: &Target) -> Target {
-    Target { class: AdapterClass::Discrete, ..target.clone() }
+    Target { class: AdapterClass::Gpu, ..target.clone() }
 }
 
 fn unfused(target: &Target) -> Target {

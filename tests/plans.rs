@@ -13,7 +13,7 @@ use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::philox::philox4x32;
 use weightproof::plan::{
-    Access, AdapterClass, Arg, Buffer, Builder, Command, Elem, Limits, Params, Plan, Role, Target, View, listing,
+    Access, AdapterClass, Arg, Buffer, Builder, Command, Elem, Limits, Matrices, Params, Plan, Role, Target, View, listing,
     memory,
 };
 
@@ -207,24 +207,26 @@ fn the_listing_of_a_training_step_is_as_it_was() {
     golden("small_windows", &plan(&small::wide(), windowed()));
     golden("cifar_vgg_baseline", &plan(&cifar_vgg(), Target::baseline()));
     golden("cifar_vgg_lavapipe", &plan(&cifar_vgg(), lavapipe()));
-    golden("cifar_vgg_discrete", &plan(&cifar_vgg(), discrete()));
+    golden("cifar_vgg_gpu", &plan(&cifar_vgg(), gpu()));
 }
 
 /// A GPU without matrices of f16.
-fn discrete() -> Target {
-    Target { class: AdapterClass::Discrete, ..Target::baseline() }
+fn gpu() -> Target {
+    Target { class: AdapterClass::Gpu, ..Target::baseline() }
 }
 
 /// A GPU with matrices of f16.
-fn gpu() -> Target {
-    Target { class: AdapterClass::CoopMatrix, subgroup: Some(32), float16: true, ..Target::baseline() }
+fn with_matrices() -> Target {
+    let limits = Limits { max_workgroup_memory: 48 << 10, ..Target::baseline().limits };
+    let matrices = Some(Matrices { size: 16, scalars: false });
+    Target { limits, matrices, subgroup: Some(32), float16: true, ..gpu() }
 }
 
 #[test]
 fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_that_have_it() {
     for (precision, matrices) in [("f32", "tiled"), ("f16", "coop"), ("split", "coop_split")] {
         let network = cifar_vgg_in(precision);
-        let plan = network.train_plan(&gpu()).unwrap_or_else(|e| panic!("{e}"));
+        let plan = network.train_plan(&with_matrices()).unwrap_or_else(|e| panic!("{e}"));
         let parts = ["conv2d.forward_partial", "conv2d.sum_partials"];
         let is_pass = |c: &&Command| c.kernel.starts_with("conv2d.") && !parts.contains(&c.kernel);
         let convolutions: Vec<&Command> = plan.commands.iter().filter(is_pass).collect();
@@ -270,9 +272,9 @@ fn signs_are_multiplied_where_the_projection_of_training_leaves_nothing_else() {
         let network = Network::new(&preset, [32, 32, 3], 10).unwrap_or_else(|e| panic!("{e}"));
         let with_signs = |plan: &Plan| plan.commands.iter().filter(|c| c.variant == "coop_signs").count();
         // Forward and backward through five convolutions and the first linear layer, whose forward pass is in parts.
-        let train = network.train_plan(&gpu()).unwrap_or_else(|e| panic!("{e}"));
+        let train = network.train_plan(&with_matrices()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(with_signs(&train), if signs { 5 + 6 } else { 0 }, "{projection}");
-        let test = network.test_plan(&gpu(), 100).unwrap_or_else(|e| panic!("{e}"));
+        let test = network.test_plan(&with_matrices(), 100).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(with_signs(&test), 0, "{projection}");
     }
 }
@@ -282,7 +284,7 @@ fn signs_are_multiplied_where_the_projection_of_training_leaves_nothing_else() {
 #[test]
 fn maps_of_f16_take_half_of_the_bytes_and_everything_else_is_as_it_was() {
     let with = |target: Target| Target { float16: true, ..target };
-    for target in [gpu(), with(discrete()), with(lavapipe())] {
+    for target in [with_matrices(), with(gpu()), with(lavapipe())] {
         // Separate layers: their maps are the same ones in both precisions.
         let target = Target { unfused: true, ..target };
         let plan = |precision| cifar_vgg_in(precision).train_plan(&target).unwrap_or_else(|e| panic!("{e}"));
@@ -324,7 +326,7 @@ fn fusable(plan: &Plan) -> BTreeMap<&str, Vec<&str>> {
 #[test]
 fn convolutions_take_over_what_batch_norms_around_them_leave_to_them() {
     let network = small::normalised();
-    let plan = network.train_plan(&discrete()).expect("it fits");
+    let plan = network.train_plan(&gpu()).expect("it fits");
     let kernels = fusable(&plan);
     let of = |scope: &str| kernels.get(scope).map_or(&[][..], |k| k.as_slice());
     for (layer, forward) in [
@@ -355,7 +357,7 @@ fn convolutions_take_over_what_batch_norms_around_them_leave_to_them() {
         assert_eq!(of(&format!("{norm}.statistics")), statistics, "{norm}");
         assert_eq!(of(&format!("{norm}.forward")), forward, "{norm}");
     }
-    for target in [lavapipe(), Target { unfused: true, ..discrete() }] {
+    for target in [lavapipe(), Target { unfused: true, ..gpu() }] {
         let plan = network.train_plan(&target).expect("it fits");
         let taken = |c: &&Command| c.kernel.ends_with("normalised") || c.kernel.ends_with("statistics");
         assert_eq!(plan.commands.iter().find(taken).map(|c| &c.scope), None, "{:?}", target.class);
@@ -376,7 +378,7 @@ fn fused_convolutions_save_what_the_maps_around_a_batch_norm_take() {
     // As lavapipe without textures: the kernels of a GPU but for the convolutions.
     let mut single = Target::baseline();
     single.limits.max_texture = 0;
-    let [fused, apart] = [discrete(), single].map(|t| network.train_plan(&t).unwrap_or_else(|e| panic!("{e}")));
+    let [fused, apart] = [gpu(), single].map(|t| network.train_plan(&t).unwrap_or_else(|e| panic!("{e}")));
     let map = |rows: usize, c: usize| 4.0 * (rows * c) as f64;
     let maps = [(51_200, 128), (12_800, 128), (12_800, 256), (3200, 256), (3200, 512)];
     let normalised: f64 = maps.iter().map(|&(rows, c)| 2.0 * map(rows, c)).sum();
@@ -433,8 +435,8 @@ fn every_plan_is_sound_on_every_target() {
     for (network, targets) in [
         (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::wide(), vec![lavapipe(), windowed()]),
-        (small::normalised(), vec![lavapipe(), unfused(), discrete(), gpu()]),
-        (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), discrete(), narrow]),
+        (small::normalised(), vec![lavapipe(), unfused(), gpu(), with_matrices()]),
+        (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),
     ] {
         for target in targets {
             for plan in [

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 use weightproof::error::Error;
-use weightproof::gpu::compose::{Settings, compose};
+use weightproof::gpu::compose::{Include, Settings, compose};
 use weightproof::gpu::reflect::{Reflected, reflect};
 use weightproof::kernels::parts::PARTS;
-use weightproof::kernels::{COMMON, KERNELS, Kernel, Knobs, Variant, texels, tuning};
-use weightproof::plan::{AdapterClass, Target};
+use weightproof::kernels::{COMMON, KERNELS, Kernel, Knobs, Variant, matrices, texels, tuning};
+use weightproof::plan::{AdapterClass, Limits, Matrices, Target};
 
 fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)], halves: &[&str]) -> Result<Reflected, String> {
     let composed = compose(variant.file, variant.source, &Settings { knobs, halves, params: None })?;
@@ -53,28 +53,27 @@ fn every_variant_composes_validates_and_binds_by_name() {
     for kernel in KERNELS {
         for variant in kernel.variants {
             bad.extend(halves(variant).iter().filter_map(|halves| load(kernel, variant, &[], halves).err()));
-            let subgroup = Knobs::subgroup(variant.source);
-            for (name, default, allowed) in Knobs::declared(variant.source).iter().chain(&subgroup) {
-                if !allowed.contains(default) {
+            for (name, default, allowed) in Knobs::constants(variant.source) {
+                if !allowed.contains(&default) {
                     bad.push(format!("{}: the default {default} of {name} is not among {allowed:?}", variant.file));
                 }
             }
             // The knobs that are chosen, not found, are in the test below.
-            if let Some((name, _, allowed)) = subgroup {
-                bad.extend(allowed.iter().filter_map(|v| load(kernel, variant, &[(name.clone(), *v)], &[]).err()));
-            }
+            let facts = Knobs::combinations(&Knobs::facts(variant.source));
+            bad.extend(facts.iter().filter_map(|facts| load(kernel, variant, &facts.0, &[]).err()));
         }
     }
     assert!(bad.is_empty(), "{} errors:\n{}", bad.len(), bad.join("\n"));
 }
 
 /// The back end of wgpu's Vulkan side refuses some of what the validator accepts, above all around matrices, and panics
-/// over it: every variant must pass it with every value of every knob, whether or not an adapter here can run it.
+/// over it: every variant must pass it with every value of every knob, whatever the sizes of subgroups and matrices, whether
+/// or not an adapter here can run it.
 #[test]
-fn every_variant_becomes_spirv_with_every_combination_of_knobs() {
+fn every_variant_becomes_spirv_with_every_combination_of_knobs_and_facts() {
     let all = KERNELS.iter().flat_map(|kernel| kernel.variants.iter().map(|variant| (kernel.name, variant)));
     all.collect::<Vec<_>>().into_par_iter().for_each(|(kernel, variant)| {
-        let knobs = Knobs::combinations(variant.source);
+        let knobs = Knobs::combinations(&Knobs::constants(variant.source));
         let mixed = halves(variant).into_iter().skip(1).map(|halves| (Knobs::default(), halves));
         for (knobs, halves) in knobs.into_iter().map(|k| (k, vec![])).chain(mixed) {
             let at = format!("{kernel} {} {knobs:?} f16 {halves:?}", variant.name);
@@ -87,8 +86,20 @@ fn every_variant_becomes_spirv_with_every_combination_of_knobs() {
             let options = naga::back::spv::Options { lang_version: (1, 6), ..Default::default() };
             let words = naga::back::spv::write_vec(&module, &info, &options, None);
             assert!(words.unwrap_or_else(|e| panic!("{at}: {e}")).len() > 100, "{at}");
+            if let Some(counted) = matrices::workgroup(variant, &Knobs::full(variant.source, &knobs.0)) {
+                assert_eq!(counted, workgroup(&module), "{at}: invocations and bytes of a workgroup");
+            }
         }
     });
+}
+
+/// Invocations of a workgroup, and bytes of its memory.
+fn workgroup(module: &naga::Module) -> (u32, usize) {
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).expect("a valid module");
+    let shared = module.global_variables.iter().filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup);
+    let bytes = shared.map(|(_, v)| layouter[v.ty].size as usize).sum();
+    (module.entry_points[0].workgroup_size.iter().product(), bytes)
 }
 
 #[test]
@@ -120,8 +131,8 @@ fn every_common_piece_parses_on_its_own_and_binds_nothing() {
 #[test]
 fn every_part_is_of_some_variant_and_leaves_bindings_and_knobs_to_it() {
     let texts = KERNELS.iter().flat_map(|k| k.variants).map(|v| v.source).chain(PARTS.iter().map(|(_, text)| *text));
-    let included: BTreeSet<&str> =
-        texts.flat_map(str::lines).filter_map(|l| l.trim().strip_prefix("// include ")).collect();
+    let includes = texts.flat_map(str::lines).filter_map(|l| Include::of(l).unwrap_or_else(|e| panic!("{e}")));
+    let included: BTreeSet<&str> = includes.flat_map(Include::paths).collect();
     for (path, text) in PARTS {
         assert!(included.contains(path), "nothing includes {path}");
         let code = text.lines().map(|l| l.split("//").next().unwrap_or_default());
@@ -152,7 +163,9 @@ fn wrong_constants(kernel: &Kernel, variant: &Variant) -> BTreeSet<String> {
     let mut bad = BTreeSet::new();
     // Software adapters with subgroups of 8 and of 16, and a GPU with matrix units: each variant can run on one.
     let software = |lanes| Target { subgroup: Some(lanes), int64: true, ..Target::baseline() };
-    let gpu = Target { class: AdapterClass::CoopMatrix, subgroup: Some(32), int64: true, ..Target::baseline() };
+    let limits = Limits { max_workgroup_memory: 48 << 10, ..Target::baseline().limits };
+    let matrices = Some(Matrices { size: 16, scalars: false });
+    let gpu = Target { class: AdapterClass::Gpu, matrices, limits, ..software(32) };
     let targets = [software(8), software(16), gpu];
     let mut ran = 0;
     for case in (kernel.cases)() {

@@ -70,7 +70,7 @@ fn unfused(target: Target) -> Target {
 
 /// With the variants for GPUs, and what convolutions do there for batch norms.
 fn as_gpu(target: Target) -> Target {
-    Target { class: AdapterClass::Discrete, ..target }
+    Target { class: AdapterClass::Gpu, ..target }
 }
 
 /// As [`loaded`], for a target made from the adapter's.

@@ -1,5 +1,6 @@
 // A stride s cuts the pixels of the input into classes by their position modulo s: only every s-th tap reaches a class.
 // The file around it binds dy and w.
+// include common/taps.wgsl
 
 // Pixels and taps of a class: tap i of a column is ky = first_y + i stride_h, the pixels are y = start_y + j stride_h.
 struct Class { start_y: u32, start_x: u32, rows: u32, columns: u32, first_y: u32, first_x: u32, taps_y: u32, taps_x: u32 }

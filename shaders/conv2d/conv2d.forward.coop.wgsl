@@ -1,20 +1,22 @@
 // As tiled, by matrices of f16 with sums in f32 (precision "f16"): w, and x where it is no map of f16 already, are rounded to
-// f16 on their way to workgroup memory; y is rounded where it is one. Needs 16 x 16 x 16 matrices and subgroups of 32.
-// A workgroup owns TILE_M pixels x TILE_N output channels, a subgroup TILE_M / 2 x 32 of them, in 2 x 2 or 4 x 2 matrices.
+// f16 on their way to workgroup memory; y is rounded where it is one. Matrices are 16 x 16 x 16 or 8 x 8 x 8, subgroups of 8 to
+// 64 invocations, as the adapter has them.
+// A workgroup owns TILE_M pixels x TILE_N output channels, a subgroup TILE_M / 2 x 32 of them.
 // Stages of 32 (ky, kx, ci) pass through workgroup memory; the next stage is loaded into registers before the products of
-// this one. Rows are 16 bytes longer than their content, so that eight rows of a matrix lie in different banks.
+// this one. Rows are 16 bytes longer than their content, so that eight rows of a matrix lie in different banks. Bounds of loops
+// over matrices and blocks are constants: a driver unrolls them, and keeps the arrays in registers.
 // Matrix operations want every invocation: tiles that reach beyond the pixels or channels multiply zeros, results leave
 // through workgroup memory, and only the copies out of it ask what is inside. There is no early return.
-// 64 x 64: 19 KiB of workgroup memory, so a multiprocessor with 228 KiB holds a dozen; every matrix that is read serves two
-// products. With 128 rows the right operand serves four, at half the number of workgroups.
+// 64 x 64: 19 KiB of workgroup memory, so a multiprocessor with 228 KiB holds a dozen; every matrix of 16 x 16 that is read
+// serves two products. With 128 rows the right operand serves four, at half the number of workgroups.
 // Grid: as tiled.
 enable f16;
 enable wgpu_cooperative_matrix;
 // include common/conv2d.wgsl
-// include common/taps.wgsl
 // include conv2d/inputs_plain.wgsl
 // include conv2d/leave_matrices.wgsl
-// include conv2d/forward_coop.wgsl
+// include conv2d/in_one_part.wgsl
+// include conv2d/forward_matrices.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
@@ -24,3 +26,6 @@ alias Y = f32; // map y
 
 const TILE_M: u32 = 64u; // knob 64 128
 const TILE_N: u32 = 64u; // knob 64 128
+const MATRIX: u32 = 16u; // matrix 8 16
+const LANES: u32 = 32u; // subgroup 8 16 32 64
+const SCALARS: bool = false; // scalars

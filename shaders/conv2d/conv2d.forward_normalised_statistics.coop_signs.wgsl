@@ -5,11 +5,11 @@ enable f16;
 enable wgpu_cooperative_matrix;
 // include common/split.wgsl
 // include common/conv2d.wgsl
-// include common/taps.wgsl
 // include conv2d/inputs_normalised.wgsl
 // include conv2d/leave_matrices_statistics.wgsl
 // include conv2d/weights_signs.wgsl
-// include conv2d/forward_coop_split.wgsl
+// include conv2d/in_two_parts.wgsl
+// include conv2d/forward_matrices.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
@@ -21,3 +21,6 @@ alias Y = f32; // map y
 
 const TILE_M: u32 = 64u; // knob 64 128
 const TILE_N: u32 = 64u; // knob 64
+const MATRIX: u32 = 16u; // matrix 8 16
+const LANES: u32 = 32u; // subgroup 8 16 32 64
+const SCALARS: bool = false; // scalars

@@ -4,9 +4,10 @@ enable f16;
 enable wgpu_cooperative_matrix;
 // include common/split.wgsl
 // include common/conv2d.wgsl
-// include common/gradient_scale.wgsl
 // include conv2d/inputs_plain.wgsl
-// include conv2d/grad_weight_coop_split.wgsl
+// include conv2d/weights_any.wgsl
+// include conv2d/in_two_parts.wgsl
+// include conv2d/grad_weight_matrices.wgsl
 alias X = f32; // map x
 @group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<f32>>;
@@ -15,3 +16,6 @@ alias X = f32; // map x
 
 const TILE_M: u32 = 64u; // knob 64 128
 const TILE_N: u32 = 64u; // knob 64
+const MATRIX: u32 = 16u; // matrix 8 16
+const LANES: u32 = 32u; // subgroup 8 16 32 64
+const SCALARS: bool = false; // scalars

@@ -1,16 +1,45 @@
-// Operands rounded to f16, on their way into left and right of the file around it, which says what the left one is fetched as: Input.
+// Operands rounded to f16, on their way into left and right of the file around it, which says what the left one is fetched as
+// (Input), and their products.
+const LEFT_PARTS: u32 = 1u;
+const RIGHT_PARTS: u32 = 1u;
+
 fn put_left(row: u32, word: u32, block: mat4x4<Input>) {
   let at = row * LEFT + word;
-  left[at] = vec4<f16>(block[0]);
-  left[at + LEFT] = vec4<f16>(block[1]);
-  left[at + 2u * LEFT] = vec4<f16>(block[2]);
-  left[at + 3u * LEFT] = vec4<f16>(block[3]);
+  set_left(at, vec4<f16>(block[0]));
+  set_left(at + LEFT, vec4<f16>(block[1]));
+  set_left(at + 2u * LEFT, vec4<f16>(block[2]));
+  set_left(at + 3u * LEFT, vec4<f16>(block[3]));
 }
 
 fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
   let at = row * RIGHT + word;
-  right[at] = vec4<f16>(block[0]);
-  right[at + RIGHT] = vec4<f16>(block[1]);
-  right[at + 2u * RIGHT] = vec4<f16>(block[2]);
-  right[at + 3u * RIGHT] = vec4<f16>(block[3]);
+  set_right(at, vec4<f16>(block[0]));
+  set_right(at + RIGHT, vec4<f16>(block[1]));
+  set_right(at + 2u * RIGHT, vec4<f16>(block[2]));
+  set_right(at + 3u * RIGHT, vec4<f16>(block[3]));
+}
+
+// Adds the products of a stage to the sums of a subgroup.
+fn multiply(sums: ptr<function, Sums>, row: u32, column: u32) {
+  for (var k = 0u; k < STAGE; k += MATRIX) {
+    var b: array<RightMatrix, ACROSS>;
+    for (var j = 0u; j < ACROSS; j++) {
+      b[j] = right_matrix(0u, k, column + j * MATRIX);
+    }
+    for (var i = 0u; i < DOWN; i++) {
+      let a = left_matrix(0u, row + i * MATRIX, k);
+      for (var j = 0u; j < ACROSS; j++) {
+        (*sums)[i * ACROSS + j] = coopMultiplyAdd(a, b[j], (*sums)[i * ACROSS + j]);
+      }
+    }
+  }
+}
+
+// What conv2d/weights_signs.wgsl has to do besides; here nothing.
+fn begin(lane: u32) {}
+
+fn publish() {}
+
+fn magnitude() -> f32 {
+  return 1.0;
 }

@@ -1,33 +1,33 @@
 // The outputs of a workgroup of the cooperative family are in y; the moments of each block of 64 rows of them go to `partial`,
 // as batchnorm.partial leaves them (conv2d/leave_tile_statistics.wgsl). Each invocation reads back what it wrote itself
-// in `copy_out`, from the cache: matrices have no elements that it could name. Eight invocations share a column; their sums
+// in `copy_out`, from the cache: matrices have no elements that it could name. SHARE invocations share a column; their sums
 // are added in order. Call `leave` in uniform control flow, after the last use of `result`.
 // The file around it binds `partial`: [ceil(pixels / 64), 2, c_out].
 const COLUMNS: u32 = TILE_N / 4u;
 const BLOCKS: u32 = TILE_M / 64u; // blocks of rows in the tile
 const SHARE: u32 = THREADS / COLUMNS; // invocations of a column
+const EACH: u32 = 2u * MATRIX / SHARE; // rows that each copied at a time
 
-// Row number i of the sixteen (two bands) or 32 that an invocation copied: bands one after the other, in each of them half of
-// the rows from the lower half of the tile, half from the upper.
+// Row of the tile, number i of the TILE_M / SHARE that an invocation copied: matrices one below the other, of each of them
+// EACH rows, from the lower half of the tile and then from the upper.
 fn copied(i: u32, lane: u32) -> u32 {
-  let row = i % 4u * SHARE + lane / COLUMNS;
-  return row / MATRIX * (TILE_M / 2u) + i / 4u * MATRIX + row % MATRIX;
+  return tile_row(i / EACH, i % EACH * SHARE + lane / COLUMNS);
 }
 
-// Adds up one number per invocation and half of the tile within each block: the sum of block b stands in row 8 b of `result`.
+// Adds up one number per invocation and half of the tile within each block: the sum of block b stands in row SHARE b of `result`.
 fn add_up(lane: u32, low: vec4<f32>, high: vec4<f32>) {
   let to = lane / COLUMNS * RESULT + lane % COLUMNS;
   workgroupBarrier();
-  result[to] = low;
-  result[to + SHARE * RESULT] = high;
+  set_result(to, low);
+  set_result(to + SHARE * RESULT, high);
   workgroupBarrier();
   if lane < BLOCKS * COLUMNS {
     let first = total(lane);
-    var sum = result[first];
+    var sum = get_result(first);
     for (var i = 1u; i < 2u * SHARE / BLOCKS; i++) {
-      sum += result[first + i * RESULT];
+      sum += get_result(first + i * RESULT);
     }
-    result[first] = sum;
+    set_result(first, sum);
   }
   workgroupBarrier();
 }
@@ -49,7 +49,7 @@ fn leave(tile_m: u32, tile_n: u32, lane: u32) {
   let column = tile_n + lane % COLUMNS;
   var low = vec4<f32>(0.0);
   var high = vec4<f32>(0.0);
-  for (var i = 0u; i < TILE_M / 8u; i++) {
+  for (var i = 0u; i < TILE_M / SHARE; i++) {
     let row = copied(i, lane);
     if tile_m + row < pixels && column < columns {
       let v = vec4<f32>(y[(tile_m + row) * columns + column]);
@@ -58,16 +58,16 @@ fn leave(tile_m: u32, tile_n: u32, lane: u32) {
   }
   add_up(lane, low, high);
   let last = (BLOCKS - 1u) * (SHARE * RESULT);
-  let mean_low = result[lane % COLUMNS] / max(rows_from(tile_m), 1.0);
-  let mean_high = result[last + lane % COLUMNS] / max(rows_from(tile_m + (BLOCKS - 1u) * 64u), 1.0);
+  let mean_low = get_result(lane % COLUMNS) / max(rows_from(tile_m), 1.0);
+  let mean_high = get_result(last + lane % COLUMNS) / max(rows_from(tile_m + (BLOCKS - 1u) * 64u), 1.0);
   let own = tile_m + lane / COLUMNS * 64u; // the block whose moments this invocation writes, if any
   let count = max(rows_from(own), 1.0);
-  let mean = result[total(lane % (BLOCKS * COLUMNS))] / count;
+  let mean = get_result(total(lane % (BLOCKS * COLUMNS))) / count;
   var off_low = vec4<f32>(0.0);
   var off_high = vec4<f32>(0.0);
   var squares_low = vec4<f32>(0.0);
   var squares_high = vec4<f32>(0.0);
-  for (var i = 0u; i < TILE_M / 8u; i++) {
+  for (var i = 0u; i < TILE_M / SHARE; i++) {
     let row = copied(i, lane);
     if tile_m + row < pixels && column < columns {
       let v = vec4<f32>(y[(tile_m + row) * columns + column]);
@@ -83,10 +83,10 @@ fn leave(tile_m: u32, tile_n: u32, lane: u32) {
     }
   }
   add_up(lane, off_low, off_high);
-  let off = result[total(lane % (BLOCKS * COLUMNS))];
+  let off = get_result(total(lane % (BLOCKS * COLUMNS)));
   add_up(lane, squares_low, squares_high);
   if lane < BLOCKS * COLUMNS && column < columns && own < pixels {
-    let squares = result[total(lane)] - off * off / count;
+    let squares = get_result(total(lane)) - off * off / count;
     let to = own / 64u * 2u * columns + column;
     partial[to] = mean + off / count;
     partial[to + columns] = max(squares, vec4<f32>(0.0));

@@ -1,10 +1,42 @@
-// A tile of TILE_M x TILE_N results, the knobs of the file around it, by matrices of 16 x 16 x 16. The subgroups of a workgroup
-// lie in two rows: each owns TILE_M / 2 x 32 results in 2 x 2 or 4 x 2 matrices. They leave through `result`, [row][column]: a row
-// of matrices of the upper half of the tile, then one of the lower.
-const MATRIX: u32 = 16u; // rows and columns of a matrix
-const LANES: u32 = 32u; // invocations of a subgroup
-const STAGE: u32 = 2u * MATRIX; // terms of the sum at a time
-const THREADS: u32 = TILE_N / MATRIX * LANES;
-const TALL: bool = TILE_M == 8u * MATRIX; // four matrices per subgroup and column instead of two
-const RESULT: u32 = TILE_N / 4u + 1u; // words of four in a row of `result`
-var<workgroup> result: array<vec4<f32>, 2u * MATRIX * RESULT>;
+// A tile of TILE_M x TILE_N results, the knobs of the file around it, by matrices of MATRIX x MATRIX x MATRIX and subgroups of
+// LANES invocations, whatever the adapter has. The subgroups of a workgroup lie in two rows: each owns TILE_M / 2 x 32
+// results, in DOWN x ACROSS matrices. They leave through `result`, [row][column]: a row of matrices of the upper half of the
+// tile, then one of the lower. Operands come in stages; the file around it gives `left_matrix`, `right_matrix`, and how many
+// fours a stage of them takes, and in how many parts each is multiplied.
+// include common/matrices_8.wgsl if MATRIX == 8 else common/matrices_16.wgsl
+// include conv2d/matrices_in_scalars.wgsl if SCALARS else conv2d/matrices_in_fours.wgsl
+const STAGE: u32 = 32u; // terms of the sum at a time
+const THREADS: u32 = TILE_N / 16u * LANES; // two subgroups for every 32 columns
+const DOWN: u32 = TILE_M / 2u / MATRIX;
+const ACROSS: u32 = 32u / MATRIX;
+alias Sums = array<SumMatrix, DOWN * ACROSS>;
+const RESULT: u32 = TILE_N / 4u + 1u; // fours in a row of `result`
+const RESULT_FOURS: u32 = max(2u * MATRIX, LANES / 2u) * RESULT; // as many rows as conv2d/leave_matrices_statistics.wgsl needs
+
+// How many blocks of 4 x 4 an invocation fetches of an operand with this many rows or columns: the last of them may not exist.
+const LEFT_EACH: u32 = (TILE_M * STAGE / 16u + THREADS - 1u) / THREADS;
+const RIGHT_EACH: u32 = (TILE_N * STAGE / 16u + THREADS - 1u) / THREADS;
+
+// First row and column of a subgroup in the tile.
+fn first_row(subgroup: u32) -> u32 {
+  return subgroup % 2u * (TILE_M / 2u);
+}
+
+fn first_column(subgroup: u32) -> u32 {
+  return subgroup / 2u * 32u;
+}
+
+// The row of the tile that lies in row `row` of `result` when the matrices number i from above leave.
+fn tile_row(i: u32, row: u32) -> u32 {
+  return row / MATRIX * (TILE_M / 2u) + i * MATRIX + row % MATRIX;
+}
+
+// Stores the matrices number i from above. naga wants what coopStoreT takes in names of their own.
+fn store(sums: ptr<function, Sums>, i: u32, subgroup: u32) {
+  let stride = FOUR * RESULT;
+  for (var j = 0u; j < ACROSS; j++) {
+    let sum = (*sums)[i * ACROSS + j];
+    let to = FOUR * (subgroup % 2u * MATRIX * RESULT + (first_column(subgroup) + j * MATRIX) / 4u);
+    coopStoreT(sum, &result[to], stride);
+  }
+}

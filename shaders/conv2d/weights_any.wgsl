@@ -1,4 +1,4 @@
-// Weights of any values, for conv2d/*_coop_split.wgsl: in two parts (common/split.wgsl), so that a product takes three.
+// A right operand of any values, for conv2d/in_two_parts.wgsl: in two parts (common/split.wgsl), so that a product takes three.
 const SIGNS: bool = false;
 
 fn staged(v: vec4<f32>) -> vec4<f16> {

@@ -1,4 +1,4 @@
-// Weights that are 0 or + - one magnitude, for conv2d/*_coop_split.wgsl: their signs are exact in f16 and have no second part,
+// Weights that are 0 or + - one magnitude, for conv2d/in_two_parts.wgsl: their signs are exact in f16 and have no second part,
 // so that a product takes two, and the magnitude multiplies the sums, rounded once. It is the largest |w| that the
 // workgroup staged; where that is 0 all sums are. By bits, so that NaN, which is larger than every number, gets through.
 const SIGNS: bool = true;

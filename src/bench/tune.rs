@@ -365,7 +365,7 @@ mod tests {
             assert!(by_winograd.len() == 5 && by_winograd.iter().all(|k| k == chain), "{kernel}: {by_winograd:?}");
         }
         // On a GPU, where convolutions take over the work of batch norms.
-        let gpu = Target { class: AdapterClass::Discrete, ..Target::baseline() };
+        let gpu = Target { class: AdapterClass::Gpu, ..Target::baseline() };
         for (kernel, sites) in [("conv2d.forward_normalised", 3), ("conv2d.grad_weight_normalised", 5)] {
             let direct = kernels_of(&gpu, kernel, "tiled");
             assert!(direct.len() >= sites && direct.iter().all(|k| *k == [kernel]), "{kernel}: {direct:?}");

@@ -7,7 +7,7 @@ use super::cache::Cache;
 use super::pipelines::Built;
 use super::quiet::quietly;
 use crate::error::{Error, Result, suggest};
-use crate::plan::{AdapterClass, Limits, Precision, Row, Target};
+use crate::plan::{AdapterClass, Limits, Matrices, Precision, Row, Target};
 
 /// What an adapter says of itself.
 #[derive(Clone, Debug)]
@@ -153,13 +153,13 @@ impl Device {
             | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES
             | wgpu::Features::PIPELINE_CACHE;
         let mut features = adapter.features() & wanted;
-        let matrices = has_matrices(&adapter);
-        if matrices {
+        let matrices = matrices(&adapter);
+        if matrices.is_some() {
             features |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
         }
         // SAFETY: experimental means that the API may change and that drivers may be wrong; the kernels that use it are
         // checked against their twins on the adapter at hand.
-        let experimental = match matrices {
+        let experimental = match matrices.is_some() {
             true => unsafe { wgpu::ExperimentalFeatures::enabled() },
             false => wgpu::ExperimentalFeatures::disabled(),
         };
@@ -197,10 +197,8 @@ impl Device {
         let target = Target {
             class: if raw.device_type == wgpu::DeviceType::Cpu {
                 AdapterClass::Software
-            } else if matrices {
-                AdapterClass::CoopMatrix
             } else {
-                AdapterClass::Discrete
+                AdapterClass::Gpu
             },
             limits: Limits {
                 max_binding: limits.max_storage_buffer_binding_size as usize,
@@ -209,10 +207,12 @@ impl Device {
                 offset_alignment: (limits.min_storage_buffer_offset_alignment as usize).max(256),
                 max_workgroups: limits.max_compute_workgroups_per_dimension,
                 max_invocations: limits.max_compute_invocations_per_workgroup,
+                max_workgroup_memory: limits.max_compute_workgroup_storage_size as usize,
                 max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
             },
             mesa: mesa(&raw.driver_info),
             subgroup: fixed.then_some(raw.subgroup_max_size),
+            matrices,
             int64: features.contains(wgpu::Features::SHADER_INT64),
             float16: features.contains(wgpu::Features::SHADER_F16),
             precision: Precision::F32,
@@ -280,18 +280,46 @@ fn mesa(driver_info: &str) -> Option<f64> {
     format!("{major}.{minor}").parse().ok()
 }
 
-fn has_matrices(adapter: &wgpu::Adapter) -> bool {
-    use wgpu::CooperativeScalarType as T;
+/// The matrices of f16 with sums in f32 that the adapter offers: the larger ones, where it has two sizes.
+fn matrices(adapter: &wgpu::Adapter) -> Option<Matrices> {
     let needed = wgpu::Features::SHADER_F16 | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
-    let offered = adapter
-        .cooperative_matrix_properties()
-        .iter()
-        .any(|p| (p.m_size, p.n_size, p.k_size) == (16, 16, 16) && p.ab_type == T::F16 && p.cr_type == T::F32);
-    offered && adapter.features().contains(needed)
+    let size = size_of_matrices(&adapter.cooperative_matrix_properties())?;
+    let scalars = adapter.get_info().backend == wgpu::Backend::Metal;
+    adapter.features().contains(needed).then_some(Matrices { size, scalars })
+}
+
+fn size_of_matrices(offered: &[wgpu::CooperativeMatrixProperties]) -> Option<u32> {
+    use wgpu::CooperativeScalarType as T;
+    let offers = |size: &u32| {
+        let is = |p: &wgpu::CooperativeMatrixProperties| (p.m_size, p.n_size, p.k_size) == (*size, *size, *size);
+        offered.iter().any(|p| is(p) && p.ab_type == T::F16 && p.cr_type == T::F32)
+    };
+    [16, 8].into_iter().find(offers)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn matrices_are_those_of_f16_with_sums_in_f32_and_the_larger_of_two_sizes() {
+        use wgpu::CooperativeScalarType::{F16, F32};
+        let of = |[m_size, n_size, k_size]: [u32; 3], ab_type, cr_type| wgpu::CooperativeMatrixProperties {
+            m_size,
+            n_size,
+            k_size,
+            ab_type,
+            cr_type,
+            saturating_accumulation: false,
+        };
+        let small = of([8; 3], F16, F32);
+        let large = of([16; 3], F16, F32);
+        let others = [of([8; 3], F32, F32), of([16; 3], F16, F16), of([16, 8, 16], F16, F32)];
+        assert_eq!(size_of_matrices(&others), None);
+        assert_eq!(size_of_matrices(&[others[0], small, others[1]]), Some(8));
+        assert_eq!(size_of_matrices(&[small, large]), Some(16));
+    }
+
     #[test]
     fn the_version_of_mesa_is_read_from_what_its_drivers_say() {
         for (text, version) in [
@@ -303,7 +331,7 @@ mod tests {
             ("Mesa DRI", None),
             ("", None),
         ] {
-            assert_eq!(super::mesa(text), version, "{text}");
+            assert_eq!(mesa(text), version, "{text}");
         }
     }
 }

@@ -41,17 +41,72 @@ pub struct Settings<'a> {
 /// How a line ends that is there for one kind of projection: then comes the number.
 const KIND: &str = " // kind ";
 
-/// Replaces `// include PATH` lines by the named pieces (each once; `// include PATH for OTHER` in the place of another), the values of knobs by those given, and in
-/// `alias X = f32; // map x` and in the declarations of textures the type where x holds 16-bit floats. Given constants, a `params` block that is marked `// baked`
+/// A line that takes in a piece.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Include<'a> {
+    /// `// include PATH`.
+    Always(&'a str),
+    /// `// include PATH for OTHER`: in the place of another piece.
+    Instead(&'a str, &'a str),
+    /// `// include PATH if NAME else OTHER`, `// include PATH if NAME == VALUE else OTHER`: one of two, by a constant of the file
+    /// that is composed, a knob or a fact of the adapter.
+    Either(&'a str, Condition<'a>, &'a str),
+}
+
+/// What decides between two pieces.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Condition<'a> {
+    name: &'a str,
+    /// The value that chooses the first piece; none: any but 0, which is how `false` is given.
+    equals: Option<u32>,
+}
+
+impl<'a> Include<'a> {
+    /// What a line includes, if it is such a line.
+    ///
+    /// # Errors
+    /// A condition that cannot be read.
+    pub fn of(line: &'a str) -> Result<Option<Include<'a>>, String> {
+        let Some(text) = line.trim().strip_prefix("// include ") else { return Ok(None) };
+        if let Some((path, other)) = text.split_once(" for ") {
+            return Ok(Some(Include::Instead(path, other)));
+        }
+        let Some((path, rest)) = text.split_once(" if ") else { return Ok(Some(Include::Always(text))) };
+        let how = || format!("`{text}` is not `PATH if NAME else PATH` or `PATH if NAME == VALUE else PATH`");
+        let (condition, other) = rest.split_once(" else ").ok_or_else(how)?;
+        let (name, equals) = match condition.split_once(" == ") {
+            Some((name, value)) => (name, Some(value.parse().map_err(|_| how())?)),
+            None => (condition, None),
+        };
+        let word = |text: &str| !text.is_empty() && !text.contains(char::is_whitespace);
+        if ![path, name, other].into_iter().all(word) {
+            return Err(how());
+        }
+        Ok(Some(Include::Either(path, Condition { name, equals }, other)))
+    }
+
+    /// Every path that it names.
+    pub fn paths(self) -> impl Iterator<Item = &'a str> {
+        let (path, other) = match self {
+            Include::Always(path) => (path, None),
+            Include::Instead(path, other) | Include::Either(path, _, other) => (path, Some(other)),
+        };
+        std::iter::once(path).chain(other)
+    }
+}
+
+/// Replaces `// include PATH` lines by the named pieces (each once; the other forms: [`Include`]), the values of knobs by those given, and in
+/// `alias X = f32; // map x` and in the declarations of textures the type where x holds 16-bit floats. A directive (`enable f16;`) that an earlier
+/// line gave is left out. Given constants, a `params` block that is marked `// baked`
 /// becomes one of their values, and where `kinds` is among them, lines that end in `// kind N` are left empty unless bit N
 /// is set.
 ///
 /// # Errors
 /// An unknown include, a knob or map that the file does not declare, a value that it does not allow, a constant without a
-/// value; with file and line.
+/// value, a condition of a name that is none; with file and line.
 pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed, String> {
     let Settings { knobs, halves, params } = *settings;
-    let declared: Vec<_> = Knobs::declared(source).into_iter().chain(Knobs::subgroup(source)).collect();
+    let declared = Knobs::constants(source);
     for (name, value) in knobs {
         match declared.iter().find(|(n, ..)| n == name) {
             None => return Err(format!("{file}: no knob `{name}` is declared")),
@@ -72,9 +127,11 @@ pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed
         out.text.push_str("enable f16;\n");
         out.origin.push((file.into(), 1));
     }
-    let mut seen = vec![];
+    let set = |name: &str| knobs.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
+    let constants = declared.into_iter().map(|(name, default, allowed)| (set(&name).unwrap_or(default), name, allowed));
+    let constants = constants.collect();
     let kinds = params.and_then(|p| p.0.iter().find(|(name, _)| *name == "kinds")).map(|(_, v)| v.bits());
-    append(file, source, knobs, kinds, &mut seen, &mut out)?;
+    Composer { constants, kinds, seen: vec![], out: &mut out }.append(file, source, knobs)?;
     if let Some(params) = params {
         bake(file, params, &mut out)?;
     }
@@ -103,51 +160,96 @@ fn bake(file: &str, params: &Params, out: &mut Composed) -> Result<(), String> {
     Ok(())
 }
 
-fn append(
-    file: &str,
-    source: &str,
-    knobs: &[(String, u32)],
+/// What the pieces of a shader have in common while they are put together.
+struct Composer<'a> {
+    /// Every constant of the file that is composed: its value, its name, what it may be.
+    constants: Vec<(u32, String, Vec<u32>)>,
     kinds: Option<u32>,
-    seen: &mut Vec<String>,
-    out: &mut Composed,
-) -> Result<(), String> {
-    for (i, mut line) in source.lines().enumerate() {
-        if let Some((rest, kind)) = line.split_once(KIND) {
-            let kind: u32 = kind.parse().map_err(|_| format!("{file}:{}: kind `{kind}` is no number", i + 1))?;
-            line = if kinds.is_none_or(|kinds| kinds >> kind & 1 == 1) { rest } else { "" };
-        }
-        if let Some(path) = line.trim().strip_prefix("// include ") {
-            let (path, instead) = path.split_once(" for ").map_or((path, None), |(path, other)| (path, Some(other)));
-            let Some((_, piece)) = COMMON.iter().chain(PARTS).find(|(p, _)| *p == path) else {
-                return Err(format!("{file}:{}: unknown include `{path}`", i + 1));
-            };
-            if !seen.iter().any(|s| s == path) {
-                seen.push(path.into());
-                if let Some(other) = instead {
-                    if seen.iter().any(|s| s == other) {
-                        return Err(format!("{file}:{}: `{other}` is included already", i + 1));
-                    }
-                    seen.push(other.into());
-                }
-                append(path, piece, &[], kinds, seen, out)?;
+    /// What is taken in already, or must not be.
+    seen: Vec<String>,
+    out: &'a mut Composed,
+}
+
+impl Composer<'_> {
+    fn append(&mut self, file: &str, source: &str, knobs: &[(String, u32)]) -> Result<(), String> {
+        for (i, mut line) in source.lines().enumerate() {
+            let at = |what: String| format!("{file}:{}: {what}", i + 1);
+            if let Some((rest, kind)) = line.split_once(KIND) {
+                let kind: u32 = kind.parse().map_err(|_| at(format!("kind `{kind}` is no number")))?;
+                line = if self.kinds.is_none_or(|kinds| kinds >> kind & 1 == 1) { rest } else { "" };
             }
-            continue;
+            if let Some(include) = Include::of(line).map_err(at)? {
+                if let Some((path, piece)) = self.chosen(include).map_err(at)? {
+                    self.append(path, piece, &[])?;
+                }
+                continue;
+            }
+            if line.starts_with("enable ") && self.out.text.lines().any(|l| l == line) {
+                line = "";
+            }
+            let text = match map_of(line) {
+                Some(name) if self.out.halves.iter().any(|h| h == name) => {
+                    line.replacen("= f32;", "= f16;", 1).replacen("rgba32float", "rgba16float", 1)
+                }
+                _ => with_knob(line, knobs),
+            };
+            self.out.text.push_str(&text);
+            self.out.text.push('\n');
+            self.out.origin.push((file.into(), i + 1));
         }
-        if map_of(line).is_some_and(|name| out.halves.iter().any(|h| h == name)) {
-            out.text.push_str(&line.replacen("= f32;", "= f16;", 1).replacen("rgba32float", "rgba16float", 1));
-            out.text.push('\n');
-            out.origin.push((file.into(), i + 1));
-            continue;
-        }
-        let knob = Knobs::declared(line).into_iter().chain(Knobs::subgroup(line)).next();
-        match knob.and_then(|(name, ..)| knobs.iter().find(|(n, _)| *n == name)) {
-            Some((name, value)) => out.text.push_str(&format!("const {name}: u32 = {value}u;")),
-            None => out.text.push_str(line),
-        }
-        out.text.push('\n');
-        out.origin.push((file.into(), i + 1));
+        Ok(())
     }
-    Ok(())
+
+    /// Path and text of the piece that an include takes in; none if it is in already.
+    fn chosen<'p>(&mut self, include: Include<'p>) -> Result<Option<(&'p str, &'static str)>, String> {
+        let text = |path: &str| COMMON.iter().chain(PARTS).find(|(p, _)| *p == path).map(|(_, text)| *text);
+        if let Some(path) = include.paths().find(|path| text(path).is_none()) {
+            return Err(format!("unknown include `{path}`"));
+        }
+        let path = match include {
+            Include::Always(path) | Include::Instead(path, _) => path,
+            Include::Either(path, condition, other) => {
+                if self.holds(condition)? {
+                    path
+                } else {
+                    other
+                }
+            }
+        };
+        if self.seen.iter().any(|s| s == path) {
+            return Ok(None);
+        }
+        self.seen.push(path.into());
+        if let Include::Instead(_, other) = include {
+            if self.seen.iter().any(|s| s == other) {
+                return Err(format!("`{other}` is included already"));
+            }
+            self.seen.push(other.into());
+        }
+        Ok(text(path).map(|text| (path, text)))
+    }
+
+    fn holds(&self, condition: Condition) -> Result<bool, String> {
+        let Condition { name, equals } = condition;
+        let Some((value, _, allowed)) = self.constants.iter().find(|(_, n, _)| n == name) else {
+            return Err(format!("`if {name}`: the file that is composed declares no such knob or fact"));
+        };
+        match equals {
+            None => Ok(*value != 0),
+            Some(wanted) if allowed.contains(&wanted) => Ok(*value == wanted),
+            Some(wanted) => Err(format!("`if {name} == {wanted}`: it may be one of {allowed:?}")),
+        }
+    }
+}
+
+/// A line, with the value of the knob that it declares.
+fn with_knob(line: &str, knobs: &[(String, u32)]) -> String {
+    let constant = Knobs::constants(line).into_iter().next();
+    match constant.and_then(|(name, ..)| knobs.iter().find(|(n, _)| *n == name)) {
+        Some((name, value)) if line.contains(": bool") => format!("const {name}: bool = {};", *value != 0),
+        Some((name, value)) => format!("const {name}: u32 = {value}u;"),
+        None => line.into(),
+    }
 }
 
 #[cfg(test)]
@@ -200,6 +302,54 @@ mod tests {
         assert!(text.contains("u64(a)") && text.matches("fn mul_hi_lo").count() == 1, "{text}");
         let late = "// include common/philox.wgsl\n// include common/mul_wide.wgsl for common/mul_hi_lo.wgsl\n";
         assert!(compose("t.wgsl", late, &Settings::default()).unwrap_err().contains("t.wgsl:2"));
+    }
+
+    #[test]
+    fn a_piece_is_chosen_by_a_knob_or_a_fact_of_the_adapter_in_pieces_too() {
+        let source = "const WIDE: bool = false; // knob\nconst MATRIX: u32 = 16u; // matrix 8 16\n\
+            // include common/mul_wide.wgsl if WIDE else common/mul_hi_lo.wgsl\n\
+            // include common/matrices_8.wgsl if MATRIX == 8 else common/matrices_16.wgsl\nlet last = 1;\n";
+        let with = |knobs: &[(&str, u32)]| {
+            let knobs: Vec<_> = knobs.iter().map(|(n, v)| ((*n).to_owned(), *v)).collect();
+            compose("t.wgsl", source, &Settings { knobs: &knobs, ..Settings::default() }).unwrap()
+        };
+        let plain = with(&[]);
+        assert!(plain.text.contains("WIDE: bool = false;") && !plain.text.contains("u64"), "{}", plain.text);
+        assert!(plain.text.contains("coop_mat16x16") && !plain.text.contains("coop_mat8x8"), "{}", plain.text);
+        let other = with(&[("WIDE", 1), ("MATRIX", 8)]);
+        assert!(other.text.contains("WIDE: bool = true;") && other.text.contains("u64"), "{}", other.text);
+        assert!(other.text.contains("coop_mat8x8") && !other.text.contains("coop_mat16x16"), "{}", other.text);
+        assert_eq!(other.place(other.text.lines().count()), "t.wgsl:5");
+        // The piece of a piece, by the constants of the file around both: one line of each, its two pieces, one directive each.
+        let tile = "enable f16;\nconst MATRIX: u32 = 16u; // matrix 8 16\nconst SCALARS: bool = false; // scalars\n\
+            // include conv2d/matrix_tile.wgsl\n";
+        for (scalars, array) in [(0, "array<vec4<f16>"), (1, "array<f16")] {
+            let knobs = [("SCALARS".to_owned(), scalars), ("MATRIX".to_owned(), 8)];
+            let text = compose("t.wgsl", tile, &Settings { knobs: &knobs, ..Settings::default() }).unwrap().text;
+            assert!(text.contains("coop_mat8x8") && text.contains(&format!("left: {array}")), "{text}");
+            assert_eq!(text.matches("enable f16;").count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn conditions_that_mean_nothing_are_errors_with_file_and_line() {
+        let e = |include: &str| {
+            let source = format!("const SIZE: u32 = 8u; // knob 8 16\n// include {include}\n");
+            compose("t.wgsl", &source, &Settings::default()).unwrap_err()
+        };
+        let [a, b] = ["common/grid.wgsl", "common/taps.wgsl"];
+        let cases = [
+            (format!("{a} if WIDE else {b}"), "`if WIDE`"),
+            (format!("{a} if SIZE == 9 else {b}"), "[8, 16]"),
+            (format!("{a} if SIZE == x else {b}"), "is not `PATH if"),
+            (format!("{a} if SIZE"), "is not `PATH if"),
+            (format!("{a} if SIZE and SIZE else {b}"), "is not `PATH if"),
+            (format!("{a} if SIZE else nowhere.wgsl"), "unknown include `nowhere.wgsl`"),
+        ];
+        for (include, what) in cases {
+            let e = e(&include);
+            assert!(e.starts_with("t.wgsl:2: ") && e.contains(what), "{include}: {e}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::profile::{Timer, cpu};
 use super::runner::Runner;
 use crate::error::Result;
 use crate::kernels::case::Fill;
-use crate::kernels::{self, roof};
+use crate::kernels::{self, matrices, roof};
 use crate::plan::{AdapterClass, Builder, Elem, Role};
 
 /// How long each roof is measured. The best repetition counts, and a GPU needs a while to raise its clock.
@@ -29,7 +29,7 @@ pub struct Roofs {
     pub f32_flop: f64,
     /// The same per second of CPU time, of drivers on the CPU, where the system tells.
     pub f32_flop_cpu: Option<f64>,
-    /// Operations of 16x16x16 matrix products in registers, f16 operands, f32 sums, where the adapter has them.
+    /// Operations of products of cooperative matrices in registers, f16 operands, f32 sums, where the adapter has them.
     pub matrix_flop: Option<f64>,
     /// Bytes that a copy command reads and writes.
     pub copy_command: f64,
@@ -60,18 +60,20 @@ pub fn measure(device: &Arc<Device>) -> Result<Roofs> {
         let (x, y) = (b.buffer("x", Elem::F32, &[len], Role::State), b.transient("y", &[len]));
         roof::fma(b, "fma", rounds, 0.5, 1.0, x, y)
     })?;
-    let fixed = device.target.subgroup == Some(32);
-    let matrix_flop = match device.target.class == AdapterClass::CoopMatrix && fixed {
-        true => Some(
+    let matrix_flop = match device.target.matrices {
+        Some(m) if matrices::offered(&device.target).is_ok() => Some(
             rate(device, &mut timer, |b, rounds| {
-                let left = b.buffer("a", Elem::F32, &[2, 16, 16], Role::State);
-                let right = b.buffer("b", Elem::F32, &[4, 16, 16], Role::State);
-                let c = b.transient("c", &[4096, 16, 16]);
-                roof::matrix(b, "matrix", rounds, left, right, c)
+                let size = m.size as usize;
+                let left = b.buffer("a", Elem::F32, &[2, size, size], Role::State);
+                let right = b.buffer("b", Elem::F32, &[4, size, size], Role::State);
+                let c = b.transient("c", &[roof::MATRICES * if software { 16 } else { 1024 }, size, size]);
+                // No row chooses it on a driver on the CPU, where a precision may still ask for its like.
+                b.target.forced.push((roof::MATRIX.name.into(), "coop".into()));
+                roof::matrix(b, "matrix", size, rounds, left, right, c)
             })?
             .0,
         ),
-        false => None,
+        _ => None,
     };
     let (copy_command, copy_kernel) = copies(device, &mut timer)?;
     Ok(Roofs {

@@ -168,7 +168,7 @@ pub static FORWARD: Kernel = Kernel {
             name: "coop_split",
             file: "conv2d/conv2d.forward.coop_split.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.coop_split.wgsl"),
-            supports: matrices,
+            supports: split,
             grid: forward_tiles,
         },
         Variant {
@@ -247,7 +247,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
             name: "coop_split",
             file: "conv2d/conv2d.grad_input.coop_split.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop_split.wgsl"),
-            supports: matrices,
+            supports: split,
             grid: grad_input_tiles,
         },
         Variant {
@@ -339,7 +339,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             name: "coop_split",
             file: "conv2d/conv2d.grad_weight.coop_split.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.grad_weight.coop_split.wgsl"),
-            supports: matrices_any,
+            supports: split_any,
             grid: grad_weight_tiles,
         },
     ],

@@ -14,6 +14,7 @@ pub mod conv2d;
 pub mod distortion;
 pub mod dropout;
 pub mod loss;
+pub mod matrices;
 pub mod maxpool;
 pub mod metric;
 pub mod norm_relu;
@@ -233,38 +234,86 @@ pub fn anywhere(_: &Target, _: &Params) -> std::result::Result<(), &'static str>
     Ok(())
 }
 
-/// Values of the tunable constants of a shader: `const NAME: u32 = 4u; // knob 2 4 8`.
+/// Values of the tunable constants of a shader: `const NAME: u32 = 4u; // knob 2 4 8`, `const NAME: bool = false; // knob` (0 or 1).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Knobs(pub Vec<(String, u32)>);
 
+/// Name of a constant, its default, the values that it may take.
+pub type Constant = (String, u32, Vec<u32>);
+
+/// What a target says about a constant that is no knob, if it says anything.
+type Fact = fn(&Target) -> Option<u32>;
+
+/// How lines end whose constant is a fact of the adapter.
+const FACTS: [(&str, Fact); 3] = [
+    ("// subgroup", |t| t.subgroup),
+    ("// matrix", |t| t.matrices.map(|m| m.size)),
+    ("// scalars", |t| t.matrices.map(|m| m.scalars.into())),
+];
+
 impl Knobs {
-    /// The defaults and allowed values that a shader file declares: `(name, default, allowed)`.
-    pub fn declared(source: &str) -> Vec<(String, u32, Vec<u32>)> {
+    /// The knobs that a shader file declares.
+    pub fn declared(source: &str) -> Vec<Constant> {
         source.lines().filter_map(|line| Self::constant(line, "// knob")).collect()
     }
 
-    /// The constant that must be the adapter's subgroup size, and the sizes that it may have, if a shader file declares
-    /// one: `const LANES: u32 = 8u; // subgroup 8 16`. It is set with the knobs, and is none: nobody chooses it.
-    pub fn subgroup(source: &str) -> Option<(String, u32, Vec<u32>)> {
-        source.lines().find_map(|line| Self::constant(line, "// subgroup"))
+    /// The constants of a shader file that are facts of the adapter: `const LANES: u32 = 8u; // subgroup 8 16` is the size of its
+    /// subgroups, `const MATRIX: u32 = 16u; // matrix 8 16` that of its matrices, and `const SCALARS: bool = false; // scalars` says
+    /// how these are loaded. They are set with the knobs, and are none: nobody chooses them.
+    pub fn facts(source: &str) -> Vec<Constant> {
+        source.lines().filter_map(Self::fact).map(|(constant, _)| constant).collect()
     }
 
-    fn constant(line: &str, marker: &str) -> Option<(String, u32, Vec<u32>)> {
+    fn fact(line: &str) -> Option<(Constant, Fact)> {
+        FACTS.iter().find_map(|(marker, fact)| Some((Self::constant(line, marker)?, *fact)))
+    }
+
+    /// What a target makes of the facts that a shader file declares, where that differs from their defaults.
+    pub fn of_target(source: &str, target: &Target) -> Vec<(String, u32)> {
+        let of = |((name, default, allowed), fact): (Constant, Fact)| {
+            let value = fact(target).filter(|v| *v != default && allowed.contains(v))?;
+            Some((name, value))
+        };
+        source.lines().filter_map(Self::fact).filter_map(of).collect()
+    }
+
+    /// Knobs and facts.
+    pub fn constants(source: &str) -> Vec<Constant> {
+        Self::declared(source).into_iter().chain(Self::facts(source)).collect()
+    }
+
+    fn constant(line: &str, marker: &str) -> Option<Constant> {
         let (code, allowed) = line.split_once(marker)?;
         let (name, value) = code.trim().strip_prefix("const ")?.split_once(':')?;
-        let value = value.split_once('=')?.1.trim().trim_end_matches(';').trim_end_matches('u');
-        let allowed = allowed.split_whitespace().map(|v| v.parse().ok()).collect::<Option<Vec<u32>>>()?;
-        Some((name.trim().to_owned(), value.parse().ok()?, allowed))
+        let value = match value.split_once('=')?.1.trim().trim_end_matches(';') {
+            "false" => 0,
+            "true" => 1,
+            number => number.trim_end_matches('u').parse().ok()?,
+        };
+        let allowed = match allowed.trim() {
+            "" => vec![0, 1],
+            values => values.split_whitespace().map(|v| v.parse().ok()).collect::<Option<_>>()?,
+        };
+        Some((name.trim().to_owned(), value, allowed))
     }
 
-    /// Every combination of the allowed values that a shader file declares.
-    pub fn combinations(source: &str) -> Vec<Knobs> {
+    /// Every combination of the values that these constants may take.
+    pub fn combinations(constants: &[Constant]) -> Vec<Knobs> {
         let mut all = vec![Knobs::default()];
-        for (name, _, allowed) in Self::declared(source) {
+        for (name, _, allowed) in constants {
             let with = |k: &Knobs, v: u32| Knobs(k.0.iter().cloned().chain([(name.clone(), v)]).collect());
             all = all.iter().flat_map(|k| allowed.iter().map(move |&v| (k, v))).map(|(k, v)| with(k, v)).collect();
         }
         all
+    }
+
+    /// The values of all constants of a shader file, where `set` names those that differ from their defaults.
+    pub fn full(source: &str, set: &[(String, u32)]) -> Knobs {
+        let value = |(name, default, _): Constant| {
+            let set = set.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
+            (name, set.unwrap_or(default))
+        };
+        Knobs(Self::constants(source).into_iter().map(value).collect())
     }
 
     /// Value of a knob.
@@ -344,13 +393,7 @@ impl Kernel {
             tuning::Choice::Chain(chain) => return (chain.record)(b, scope, &params, args),
             tuning::Choice::Variant(variant, knobs) => (variant, knobs),
         };
-        let lanes = Knobs::subgroup(variant.source);
-        let knobs: Vec<(String, u32)> = match (&lanes, b.target.subgroup) {
-            (Some((name, default, allowed)), Some(size)) if size != *default && allowed.contains(&size) => {
-                knobs.into_iter().chain([(name.clone(), size)]).collect()
-            }
-            _ => knobs,
-        };
+        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(variant.source, &b.target)).collect();
         let textures = texels::declared(variant.source);
         let args = self
             .args
@@ -364,17 +407,7 @@ impl Kernel {
                 Ok(Arg { name: spec.name, view, elem: b.elem(view), access: spec.access })
             })
             .collect::<Result<_>>()?;
-        let declared: Vec<_> = Knobs::declared(variant.source).into_iter().chain(lanes).collect();
-        let full = Knobs(
-            declared
-                .iter()
-                .map(|(name, default, _)| {
-                    let set = knobs.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
-                    (name.clone(), set.unwrap_or(*default))
-                })
-                .collect(),
-        );
-        let grid = (variant.grid)(&params, &full);
+        let grid = (variant.grid)(&params, &Knobs::full(variant.source, &knobs));
         b.push(Command { scope: scope.into(), kernel: self.name, variant: variant.name, knobs, params, args, grid })
     }
 }
@@ -401,6 +434,8 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
     ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),
     ("common/gradient_scale.wgsl", include_str!("../../shaders/common/gradient_scale.wgsl")),
+    ("common/matrices_8.wgsl", include_str!("../../shaders/common/matrices_8.wgsl")),
+    ("common/matrices_16.wgsl", include_str!("../../shaders/common/matrices_16.wgsl")),
     ("common/split.wgsl", include_str!("../../shaders/common/split.wgsl")),
     ("common/split_k.wgsl", include_str!("../../shaders/common/split_k.wgsl")),
     ("common/register_tile.wgsl", include_str!("../../shaders/common/register_tile.wgsl")),

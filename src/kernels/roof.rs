@@ -3,9 +3,9 @@
 //! `check` proves that what is measured is what was meant.
 
 use super::case::{Case, Fill};
-use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, read, write};
+use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, matrices, read, write};
 use crate::error::Result;
-use crate::plan::{AdapterClass, Builder, Params, Target, View};
+use crate::plan::{Builder, Params, Target, View};
 
 /// Steps of a chain per round, see `shaders/roof/roof.fma.naive.wgsl`.
 const STEPS: usize = 8;
@@ -13,8 +13,8 @@ const STEPS: usize = 8;
 /// Elements that a workgroup of `roof.fma` variant `wide` owns; lengths must be multiples of it.
 pub const WIDE: usize = 768;
 
-/// Elements that a workgroup of `roof.matrix` variant `coop` owns: four results of 16 x 16.
-pub const MATRICES: usize = 1024;
+/// Results that a workgroup of `roof.matrix` variant `coop` owns: eight in each of four subgroups.
+pub const MATRICES: usize = 32;
 
 /// y = x after `rounds` times 8 steps x -> a x + b.
 pub static FMA: Kernel = Kernel {
@@ -119,7 +119,7 @@ pub static DISPATCH: Kernel = Kernel {
     },
 };
 
-/// C = rounds (A0 + A1) (B0 + B1 + B2 + B3), 16 x 16 each, `len / 256` times.
+/// C_ij = rounds A_i B_j for two A and four B of `size` x `size`, over and over until `len` elements are full.
 pub static MATRIX: Kernel = Kernel {
     name: "roof.matrix",
     args: &[read("a"), read("b"), write("c")],
@@ -136,43 +136,41 @@ pub static MATRIX: Kernel = Kernel {
             file: "roof/roof.matrix.coop.wgsl",
             source: include_str!("../../shaders/roof/roof.matrix.coop.wgsl"),
             supports: coop,
-            grid: |p, _| linear_grid(p.u("len") / MATRICES),
+            grid: |p, _| linear_grid(p.u("len") / (MATRICES * p.u("size") * p.u("size"))),
         },
     ],
     twin: |io: &mut Io| {
         let (a, b, rounds) = (io.f("a"), io.f("b"), io.params.u("rounds") as f64);
-        let sum = |m: &[f64], i: usize| (0..m.len() / 256).map(|t| m[t * 256 + i]).sum::<f64>();
-        let left: Vec<f64> = (0..256).map(|i| sum(a, i)).collect();
-        let right: Vec<f64> = (0..256).map(|i| sum(b, i)).collect();
-        let one: Vec<f64> = (0..256)
-            .map(|i| rounds * (0..16).map(|k| left[i / 16 * 16 + k] * right[k * 16 + i % 16]).sum::<f64>())
-            .collect();
-        let c: Vec<f64> = (0..io.len("c")).map(|i| one[i % 256]).collect();
+        let size = io.params.u("size");
+        let element = |i: usize| {
+            let (row, column, pair) = (i / size % size, i % size, i / (size * size) % 8);
+            let (left, right) = ((pair / 4 * size + row) * size, pair % 4 * size * size + column);
+            rounds * (0..size).map(|k| a[left + k] * b[right + k * size]).sum::<f64>()
+        };
+        let c: Vec<f64> = (0..io.len("c")).map(element).collect();
         io.put("c", c);
     },
     budget: Budget::Exact,
-    // Eight products of 16 x 16 x 16 per result and round.
-    flop: |p| (p.u("len") / 256 * p.u("rounds")) as f64 * 8.0 * 2.0 * 4096.0,
+    flop: |p| (p.u("len") * p.u("rounds") * p.u("size")) as f64 * 2.0,
     cases: || {
-        let case = |name: &str, len: usize, rounds: usize| {
-            Case::exact(name, move |c| {
-                let (a, b) = (c.operand("a", &[2, 16, 16]), c.operand("b", &[4, 16, 16]));
-                let out = c.output("c", &[len / 256, 16, 16]);
-                matrix(&mut c.b, "roof.matrix", rounds, a, b, out)
+        let case = |size: usize, workgroups: usize, rounds: usize| {
+            Case::exact(format!("{size} x {size}, {rounds} rounds"), move |c| {
+                let (a, b) = (c.operand("a", &[2, size, size]), c.operand("b", &[4, size, size]));
+                let out = c.output("c", &[workgroups * MATRICES, size, size]);
+                matrix(&mut c.b, "roof.matrix", size, rounds, a, b, out)
             })
         };
-        vec![case("four results", MATRICES, 1), case("rounds", 2 * MATRICES, 5)]
+        vec![case(16, 1, 1), case(16, 2, 5), case(8, 1, 1), case(8, 2, 5)]
     },
 };
 
 fn coop(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    if t.class != AdapterClass::CoopMatrix {
-        return Err("the adapter has no 16x16x16 cooperative matrices");
+    matrices::offered(t)?;
+    if t.matrices.is_none_or(|m| m.size as usize != p.u("size")) {
+        return Err("the adapter's matrices are of another size");
     }
-    if t.subgroup != Some(32) {
-        return Err("the adapter's subgroups do not have 32 invocations");
-    }
-    if p.u("len").is_multiple_of(MATRICES) { Ok(()) } else { Err("the length is no multiple of 1024") }
+    let whole = p.u("len").is_multiple_of(MATRICES * p.u("size") * p.u("size"));
+    if whole { Ok(()) } else { Err("the length is no multiple of the results of a workgroup") }
 }
 
 /// Records y = x after `rounds` times 8 steps x -> a x + b.
@@ -200,11 +198,11 @@ pub fn dispatch(b: &mut Builder, scope: &str, y: View) -> Result<()> {
     DISPATCH.dispatch(b, scope, &[], &[("y", y)])
 }
 
-/// Records c = rounds (A0 + A1) (B0 + B1 + B2 + B3) for the two matrices of `left` and the four of `right`.
+/// Records c_ij = rounds A_i B_j for the two matrices of `left` and the four of `right`, `size` x `size` each.
 ///
 /// # Errors
 /// A view that cannot be bound.
-pub fn matrix(b: &mut Builder, scope: &str, rounds: usize, left: View, right: View, c: View) -> Result<()> {
-    let params = [("len", c.len.into()), ("rounds", rounds.into())];
+pub fn matrix(b: &mut Builder, scope: &str, size: usize, rounds: usize, left: View, right: View, c: View) -> Result<()> {
+    let params = [("len", c.len.into()), ("rounds", rounds.into()), ("size", size.into())];
     MATRIX.dispatch(b, scope, &params, &[("a", left), ("b", right), ("c", c)])
 }

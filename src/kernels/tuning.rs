@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Chain, Kernel, Knobs, Variant};
+use super::{Chain, Kernel, Knobs, Variant, matrices};
 use crate::error::Error;
-use crate::plan::{Params, Target, Value};
+use crate::plan::{AdapterClass, Params, Target, Value};
 
 /// The shipped table.
 pub const TABLE: &str = include_str!("../../shaders/tuning.toml");
@@ -144,7 +144,10 @@ impl Choice {
     fn supports(&self, target: &Target, params: &Params, halves: &[&str]) -> Result<(), &'static str> {
         self.holds(halves)?;
         match self {
-            Choice::Variant(v, _) => (v.supports)(target, params),
+            Choice::Variant(v, knobs) => {
+                (v.supports)(target, params)?;
+                matrices::fits(v, target, knobs)
+            }
             Choice::Chain(c) => (c.supports)(target, params),
         }
     }
@@ -213,8 +216,19 @@ pub fn check(rows: &[Row]) -> Vec<String> {
             bad.push(format!("{at}: unknown kernel"));
             continue;
         };
-        if row.class.as_deref().is_some_and(|c| !["software", "coop_matrix", "discrete"].contains(&c)) {
-            bad.push(format!("{at}: unknown class {:?}", row.class));
+        match row.class.as_deref() {
+            // They were, once.
+            Some("coop_matrix") => bad.push(format!(
+                "{at}: there is no class \"coop_matrix\" any more; write class = \"gpu\", or none at all for a variant \
+                 that needs matrices"
+            )),
+            Some("discrete") => {
+                bad.push(format!("{at}: there is no class \"discrete\" any more; write class = \"gpu\""));
+            }
+            Some(c) if AdapterClass::ALL.iter().all(|known| known.name() != c) => {
+                bad.push(format!("{at}: unknown class \"{c}\"; it may be software or gpu"));
+            }
+            _ => {}
         }
         if row.precision.as_deref().is_some_and(|p| !["f32", "f16", "split"].contains(&p)) {
             bad.push(format!("{at}: unknown precision {:?}", row.precision));

@@ -6,11 +6,11 @@ use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::projections::{self, Kinds, Projection};
-use crate::kernels::{batch, loss, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
+use crate::kernels::{batch, loss, matrices, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
-use crate::plan::{AdapterClass, Builder, Elem, Plan, Precision, Role, Target, View};
+use crate::plan::{Builder, Elem, Plan, Precision, Role, Target, View};
 
 /// Rows of the metrics buffer: the steps between two reads by the host.
 const METRIC_SLOTS: usize = 256;
@@ -301,8 +301,8 @@ impl Network {
     fn target(&self, target: &Target) -> Result<Target> {
         let needs = match self.precision {
             Precision::F16 if !target.float16 => "whose shaders can hold 16-bit floats (the feature SHADER_F16)",
-            Precision::Split if target.class != AdapterClass::CoopMatrix => {
-                "with 16 x 16 x 16 matrices of f16 that sum in f32"
+            Precision::Split if matrices::added(target).is_err() => {
+                "with matrices of f16, 8 x 8 x 8 or 16 x 16 x 16, that sum in f32 and can be added"
             }
             _ => return Ok(Target { precision: self.precision, ..target.clone() }),
         };

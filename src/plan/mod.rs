@@ -14,7 +14,7 @@ mod target;
 pub use builder::Builder;
 pub use row::Row;
 pub use step::Step;
-pub use target::{AdapterClass, Limits, Precision, Target};
+pub use target::{AdapterClass, Limits, Matrices, Precision, Target};
 
 use std::ops::Range;
 

@@ -4,24 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{Elem, Row};
 
-/// Row of the tuning table an adapter falls into.
+/// What rows of the tuning table with a class are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdapterClass {
     /// A driver that runs on the CPU (lavapipe, SwiftShader, WARP).
     Software,
-    /// A GPU with 16x16x16 f16 cooperative matrices.
-    CoopMatrix,
-    /// Any other GPU.
-    Discrete,
+    /// A GPU.
+    Gpu,
 }
 
 impl AdapterClass {
+    /// Every class.
+    pub const ALL: [AdapterClass; 2] = [AdapterClass::Software, AdapterClass::Gpu];
+
     /// The name used in `shaders/tuning.toml`.
     pub fn name(self) -> &'static str {
         match self {
             AdapterClass::Software => "software",
-            AdapterClass::CoopMatrix => "coop_matrix",
-            AdapterClass::Discrete => "discrete",
+            AdapterClass::Gpu => "gpu",
         }
     }
 }
@@ -66,8 +66,20 @@ pub struct Limits {
     pub max_workgroups: u32,
     /// Largest number of invocations in a workgroup.
     pub max_invocations: u32,
+    /// Largest memory of a workgroup, bytes.
+    pub max_workgroup_memory: usize,
     /// Largest width and height of an rgba32float or rgba16float texture that shaders read as storage; 0 if there is none.
     pub max_texture: u32,
+}
+
+/// Cooperative matrices: products of matrices of f16 by a subgroup, with sums in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Matrices {
+    /// Their rows and columns, and the terms of a product: 8 or 16.
+    pub size: u32,
+    /// Whether they are loaded from arrays of scalars alone and can be neither added nor scaled: those of the Metal Shading
+    /// Language, as naga writes them.
+    pub scalars: bool,
 }
 
 /// The adapter that a plan is built for.
@@ -81,6 +93,8 @@ pub struct Target {
     pub mesa: Option<f64>,
     /// Subgroup size if the adapter has subgroup operations of one fixed size.
     pub subgroup: Option<u32>,
+    /// Cooperative matrices, if the adapter has them.
+    pub matrices: Option<Matrices>,
     /// Whether shaders may use 64-bit integers.
     pub int64: bool,
     /// Whether shaders may hold 16-bit floats, in buffers too.
@@ -116,10 +130,12 @@ impl Target {
                 offset_alignment: 256,
                 max_workgroups: 65_535,
                 max_invocations: 256,
+                max_workgroup_memory: 16 << 10,
                 max_texture: 8192,
             },
             mesa: None,
             subgroup: None,
+            matrices: None,
             int64: false,
             float16: false,
             precision: Precision::F32,

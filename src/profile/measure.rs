@@ -248,7 +248,7 @@ pub fn measure(
     let mut timer = Timer::new(device.clone());
     let commands = session.loaded.plan.commands.len();
     let mut samples: Vec<Sample> =
-        session.loaded.plan.commands.iter().map(|c| sample(c, &target)).collect::<Result<_>>()?;
+        session.loaded.plan.commands.iter().map(sample).collect::<Result<_>>()?;
     timer.spans(&mut session.runner, &session.loaded, 0..commands)?;
     for _ in 0..steps {
         session.next_block()?;
@@ -275,14 +275,14 @@ pub fn measure(
 }
 
 /// What is known of a command before it runs.
-fn sample(c: &Command, target: &Target) -> Result<Sample> {
+fn sample(c: &Command) -> Result<Sample> {
     let kernel = kernels::find(c.kernel)?;
     let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
     Ok(Sample {
         scope: c.scope.clone(),
         kernel: c.kernel.into(),
         variant: format!("{}{knobs}", c.variant),
-        matrix: target.class == AdapterClass::CoopMatrix && c.variant.starts_with("coop"),
+        matrix: c.variant.starts_with("coop"),
         work: kernel.work(c),
         spans: vec![],
         cpu: vec![],

@@ -11,7 +11,7 @@ use naga::valid::Capabilities;
 
 use super::compose::Composed;
 use super::reflect;
-use crate::plan::{AdapterClass, Target};
+use crate::plan::Target;
 
 /// A language of shaders, `(major, minor)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ fn allowed(target: &Target) -> Capabilities {
     all.set(Capabilities::SHADER_INT64, target.int64);
     all.set(Capabilities::SHADER_FLOAT16, target.float16);
     all.set(Capabilities::SUBGROUP, target.subgroup.is_some());
-    all.set(Capabilities::COOPERATIVE_MATRIX, target.class == AdapterClass::CoopMatrix);
+    all.set(Capabilities::COOPERATIVE_MATRIX, target.matrices.is_some());
     all
 }
 

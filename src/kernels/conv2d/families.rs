@@ -1,7 +1,7 @@
 //! What each family of variants needs of a target and a shape, and how it cuts the outputs into workgroups.
 
-use crate::kernels::{Knobs, texels};
-use crate::plan::{AdapterClass, Params, Target};
+use crate::kernels::{Knobs, matrices, texels};
+use crate::plan::{Params, Target};
 
 /// The `lanes` family needs one group, four-wide outputs and subgroups of eight lanes.
 pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
@@ -35,26 +35,36 @@ pub(super) fn tiled_any(_: &Target, p: &Params) -> Result<(), &'static str> {
     multiple_of_4(p, "c_out")
 }
 
-/// The `coop` family needs what `tiled` does, and matrices.
+/// `coop` needs what `tiled` does, and matrices.
 pub(super) fn matrices(t: &Target, p: &Params) -> Result<(), &'static str> {
     matrices_any(t, p)?;
     tiled(t, p)
 }
 
-/// As [`matrices`], for weights that are 0 or + - one magnitude.
+/// `coop_split` adds matrices besides.
+pub(super) fn split(t: &Target, p: &Params) -> Result<(), &'static str> {
+    split_any(t, p)?;
+    tiled(t, p)
+}
+
+/// As [`split`], for weights that are 0 or + - one magnitude.
 pub(super) fn signs(t: &Target, p: &Params) -> Result<(), &'static str> {
-    matrices(t, p)?;
+    split(t, p)?;
     if t.signs { Ok(()) } else { Err("the weights are not 0 or + - one magnitude") }
 }
 
 /// As [`matrices`], for kernels of any size.
 pub(super) fn matrices_any(t: &Target, p: &Params) -> Result<(), &'static str> {
-    if t.class != AdapterClass::CoopMatrix || t.subgroup != Some(32) {
-        return Err("it needs 16 x 16 x 16 matrices of f16 with sums in f32, and subgroups of 32 lanes");
-    }
+    matrices::offered(t)?;
     one_group(p)?;
     multiple_of_4(p, "c_in")?;
     multiple_of_4(p, "c_out")
+}
+
+/// As [`split`], for kernels of any size.
+pub(super) fn split_any(t: &Target, p: &Params) -> Result<(), &'static str> {
+    matrices::added(t)?;
+    matrices_any(t, p)
 }
 
 pub(in crate::kernels) fn one_group(p: &Params) -> Result<(), &'static str> {

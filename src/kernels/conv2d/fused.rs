@@ -7,7 +7,9 @@
 
 use std::ops::Range;
 
-use super::families::{forward_tiles, grad_weight_tiles, matrices, matrices_any, one_group, signs, tiled, tiled_any};
+use super::families::{
+    forward_tiles, grad_weight_tiles, matrices, matrices_any, one_group, signs, split, split_any, tiled, tiled_any,
+};
 use super::{Geometry, cases, flop, for_each_product, weights};
 use crate::error::{Error, Result};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
@@ -213,7 +215,7 @@ pub static STATISTICS: Kernel = Kernel {
             "coop_split",
             "conv2d/conv2d.forward_statistics.coop_split.wgsl",
             include_str!("../../../shaders/conv2d/conv2d.forward_statistics.coop_split.wgsl"),
-            matrices,
+            split,
             forward_tiles,
         ),
         variant(
@@ -270,7 +272,7 @@ pub static NORMALISED: Kernel = Kernel {
             "coop_split",
             "conv2d/conv2d.forward_normalised.coop_split.wgsl",
             include_str!("../../../shaders/conv2d/conv2d.forward_normalised.coop_split.wgsl"),
-            matrices,
+            split,
             forward_tiles,
         ),
         variant(
@@ -321,7 +323,7 @@ pub static NORMALISED_STATISTICS: Kernel = Kernel {
             "coop_split",
             "conv2d/conv2d.forward_normalised_statistics.coop_split.wgsl",
             include_str!("../../../shaders/conv2d/conv2d.forward_normalised_statistics.coop_split.wgsl"),
-            matrices,
+            split,
             forward_tiles,
         ),
         variant(
@@ -373,7 +375,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             "coop_split",
             "conv2d/conv2d.grad_weight_normalised.coop_split.wgsl",
             include_str!("../../../shaders/conv2d/conv2d.grad_weight_normalised.coop_split.wgsl"),
-            matrices_any,
+            split_any,
             grad_weight_tiles,
         ),
     ],
