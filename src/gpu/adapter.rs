@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::cache::Cache;
+use super::facts;
 use super::pipelines::Built;
 use super::quiet::quietly;
 use crate::error::{Error, Result, suggest};
@@ -188,12 +189,8 @@ impl Device {
             }
         });
         let raw = adapter.get_info();
-        let readable = [wgpu::TextureFormat::Rgba32Float, wgpu::TextureFormat::Rgba16Float].iter().all(|format| {
-            let format = adapter.get_texture_format_features(*format);
-            format.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING)
-                && format.flags.contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_ONLY)
-        });
-        let fixed = features.contains(wgpu::Features::SUBGROUP) && raw.subgroup_min_size == raw.subgroup_max_size;
+        let has_subgroups = features.contains(wgpu::Features::SUBGROUP);
+        let subgroup = facts::subgroup(raw.backend, &raw.name, raw.subgroup_min_size, raw.subgroup_max_size);
         let target = Target {
             class: if raw.device_type == wgpu::DeviceType::Cpu {
                 AdapterClass::Software
@@ -209,9 +206,9 @@ impl Device {
                 offset_alignment: (limits.min_storage_buffer_offset_alignment as usize).max(256),
                 max_workgroups: limits.max_compute_workgroups_per_dimension,
                 max_invocations: limits.max_compute_invocations_per_workgroup,
-                max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
+                max_texture: if facts::readable_textures(&adapter) { limits.max_texture_dimension_2d } else { 0 },
             },
-            subgroup: fixed.then_some(raw.subgroup_max_size),
+            subgroup: subgroup.filter(|_| has_subgroups),
             int64: features.contains(wgpu::Features::SHADER_INT64),
             float16: features.contains(wgpu::Features::SHADER_F16),
             precision: Precision::F32,
