@@ -13,8 +13,8 @@ use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::philox::philox4x32;
 use weightproof::plan::{
-    Access, AdapterClass, Arg, Buffer, Builder, Command, Elem, Limits, Matrices, Params, Plan, Role, Target, View, listing,
-    memory,
+    Access, AdapterClass, Arg, Buffer, Builder, Command, Elem, Limits, Matrices, Params, Plan, Role, Target, View,
+    listing, memory,
 };
 
 /// Compares `text` with `tests/golden/NAME.txt`; `make bless` rewrites the file. A golden changes only with its reason in

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::cache::Cache;
+use super::facts;
 use super::pipelines::Built;
 use super::quiet::quietly;
 use crate::error::{Error, Result, suggest};
@@ -188,18 +189,10 @@ impl Device {
             }
         });
         let raw = adapter.get_info();
-        let readable = [wgpu::TextureFormat::Rgba32Float, wgpu::TextureFormat::Rgba16Float].iter().all(|format| {
-            let format = adapter.get_texture_format_features(*format);
-            format.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING)
-                && format.flags.contains(wgpu::TextureFormatFeatureFlags::STORAGE_READ_ONLY)
-        });
-        let fixed = features.contains(wgpu::Features::SUBGROUP) && raw.subgroup_min_size == raw.subgroup_max_size;
+        let has_subgroups = features.contains(wgpu::Features::SUBGROUP);
+        let subgroup = facts::subgroup(raw.backend, &raw.name, raw.subgroup_min_size, raw.subgroup_max_size);
         let target = Target {
-            class: if raw.device_type == wgpu::DeviceType::Cpu {
-                AdapterClass::Software
-            } else {
-                AdapterClass::Gpu
-            },
+            class: if raw.device_type == wgpu::DeviceType::Cpu { AdapterClass::Software } else { AdapterClass::Gpu },
             limits: Limits {
                 max_binding: limits.max_storage_buffer_binding_size as usize,
                 max_buffer: limits.max_buffer_size as usize,
@@ -208,10 +201,10 @@ impl Device {
                 max_workgroups: limits.max_compute_workgroups_per_dimension,
                 max_invocations: limits.max_compute_invocations_per_workgroup,
                 max_workgroup_memory: limits.max_compute_workgroup_storage_size as usize,
-                max_texture: if readable { limits.max_texture_dimension_2d } else { 0 },
+                max_texture: if facts::readable_textures(&adapter) { limits.max_texture_dimension_2d } else { 0 },
             },
             mesa: mesa(&raw.driver_info),
-            subgroup: fixed.then_some(raw.subgroup_max_size),
+            subgroup: subgroup.filter(|_| has_subgroups),
             matrices,
             int64: features.contains(wgpu::Features::SHADER_INT64),
             float16: features.contains(wgpu::Features::SHADER_F16),

@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 pub mod compose;
+mod facts;
 mod halves;
 mod lavapipe;
 mod memory;
