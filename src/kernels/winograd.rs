@@ -132,7 +132,7 @@ impl Shape {
         let fits = |images: &usize| *images <= most && (*images == self.n || begins(*images));
         let even = (1..=self.n).rev().filter(|i| self.n.is_multiple_of(*i)).find(fits);
         match even {
-            Some(images) if 2 * images >= most.min(self.n) => images,
+            Some(images) if 2 * images >= most => images,
             even => (1..=self.n).rev().find(fits).or(even).unwrap_or(self.n),
         }
     }
