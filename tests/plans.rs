@@ -396,7 +396,7 @@ fn direct() -> Target {
 }
 
 /// It counts the operations of the direct form. Its transformed maps, each written and read once, are in the account of bytes, and
-/// in the memory of the plan, where only those of one part of the batch live at a time.
+/// in the memory of the plan, where those of a forward pass are of one part of the batch.
 #[test]
 fn convolutions_by_winograd_show_their_work_and_memory() {
     let network = cifar_vgg();
@@ -423,8 +423,8 @@ fn convolutions_by_winograd_show_their_work_and_memory() {
     let largest = plan.buffers.iter().filter(|b| b.name.contains("conv2.forward.")).map(|b| 4 * b.len()).max();
     assert!((12 << 20..=24 << 20).contains(&largest.expect("there are")), "{largest:?}");
     let extra = memory::footprint(&plan) - memory::footprint(&direct);
-    // Most of it for conv6, whose transformed weights, maps and sums of gradients take 25, 20 and 25 MB.
-    assert!((64 << 20..128 << 20).contains(&extra), "{extra}");
+    // Most of it for the gradient of conv2, whose rows of inputs and of gradients take 56 and 52 MB, in textures once more.
+    assert!((208 << 20..288 << 20).contains(&extra), "{extra}");
 }
 
 #[test]

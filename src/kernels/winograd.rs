@@ -126,11 +126,13 @@ impl Shape {
             let starts = [self.h * self.w * self.c_in, self.oh * self.ow * self.c_out];
             starts.iter().all(|row| (images * row * 4).is_multiple_of(limits.offset_alignment))
         };
-        let most = (PART.min(limits.max_binding / 4) / (self.v_len() / self.n)).max(1);
+        // Of whole blocks of tiles.
+        let enough = |images: &usize| Shape { n: *images, ..*self }.v_len() <= PART.min(limits.max_binding / 4);
+        let most = (1..=self.n).rev().find(enough).unwrap_or(1);
         let fits = |images: &usize| *images <= most && (*images == self.n || begins(*images));
         let even = (1..=self.n).rev().filter(|i| self.n.is_multiple_of(*i)).find(fits);
         match even {
-            Some(images) if 2 * images >= most.min(self.n) => images,
+            Some(images) if 2 * images >= most => images,
             even => (1..=self.n).rev().find(fits).or(even).unwrap_or(self.n),
         }
     }
@@ -172,10 +174,12 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
         return Err("it needs 32 channels or more");
     }
     lanes(t, p)?;
-    // One image at a time is the least that can be bound.
-    let patches = p.u("h").max(p.u("oh")).div_ceil(2) * p.u("w").max(p.u("ow")).div_ceil(4);
-    let bytes = 4 * PLACES * p.u("c_in").max(p.u("c_out")) * patches.next_multiple_of(TILES);
-    if bytes > t.limits.max_binding { Err("the transformed image exceeds the binding limit") } else { Ok(()) }
+    // One image at a time is the least that can be bound, and the weights are bound whole.
+    let bound = [Shape::of_forward(p), Shape::of_grad_input(p)].map(|s| Shape { n: 1, ..s }.v_len().max(s.u_len()));
+    if bound.iter().any(|len| len * 4 > t.limits.max_binding) {
+        return Err("a transformed image or the transformed weights exceed the binding limit");
+    }
+    Ok(())
 }
 
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
@@ -401,6 +405,7 @@ fn cases(build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> Vec<Case> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::conv2d::Geometry;
 
     #[test]
     fn the_matrices_make_a_convolution() {
@@ -429,10 +434,35 @@ mod tests {
         assert_eq!(small.images(&limits), 50);
         // 13 images fit and divide the batch, but only even numbers of them begin aligned.
         let odd = Shape { n: 26, h: 18, w: 14, c_in: 448, oh: 18, ow: 14, c_out: 8, ..s };
-        assert_eq!(odd.images(&limits), 14);
+        assert_eq!(odd.images(&limits), 16);
         // A batch that has no aligned part stays whole.
         assert_eq!(Shape { n: 3, h: 3, w: 3, oh: 3, ow: 3, c_in: 4, c_out: 4, ..s }.images(&limits), 3);
         let narrow = Limits { max_binding: 4 << 20, ..limits };
         assert_eq!(s.images(&narrow), 2, "no more than can be bound");
+        // On average 1.5 blocks of 32 tiles to six images, which take two.
+        let blocks = Shape { n: 12, h: 8, w: 8, c_in: 64, oh: 8, ow: 8, c_out: 32, ..s };
+        assert_eq!(blocks.images(&Limits { max_binding: 300 << 10, ..limits }), 4);
+    }
+
+    #[test]
+    fn transformed_weights_that_cannot_be_bound_are_left_to_the_direct_form() {
+        let target = Target { subgroup: Some(8), ..Target::baseline() };
+        let of = |c: usize| {
+            let base = Geometry {
+                n: 1,
+                h: 4,
+                w: 4,
+                c_in: c,
+                c_out: c,
+                kernel: [3, 3],
+                stride: [1, 1],
+                pad: [1, 1],
+                groups: 1,
+            };
+            supports(&target, &Params(base.params(1, 1)))
+        };
+        // 96 MiB, and 150 MiB, where the weights themselves take 56 MiB.
+        assert_eq!(of(1024), Ok(()));
+        assert!(of(1280).is_err());
     }
 }
