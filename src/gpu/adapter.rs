@@ -194,11 +194,7 @@ impl Device {
         });
         let fixed = features.contains(wgpu::Features::SUBGROUP) && raw.subgroup_min_size == raw.subgroup_max_size;
         let target = Target {
-            class: if raw.device_type == wgpu::DeviceType::Cpu {
-                AdapterClass::Software
-            } else {
-                AdapterClass::Gpu
-            },
+            class: if raw.device_type == wgpu::DeviceType::Cpu { AdapterClass::Software } else { AdapterClass::Gpu },
             limits: Limits {
                 max_binding: limits.max_storage_buffer_binding_size as usize,
                 max_buffer: limits.max_buffer_size as usize,

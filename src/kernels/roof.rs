@@ -202,7 +202,15 @@ pub fn dispatch(b: &mut Builder, scope: &str, y: View) -> Result<()> {
 ///
 /// # Errors
 /// A view that cannot be bound.
-pub fn matrix(b: &mut Builder, scope: &str, size: usize, rounds: usize, left: View, right: View, c: View) -> Result<()> {
+pub fn matrix(
+    b: &mut Builder,
+    scope: &str,
+    size: usize,
+    rounds: usize,
+    left: View,
+    right: View,
+    c: View,
+) -> Result<()> {
     let params = [("len", c.len.into()), ("rounds", rounds.into()), ("size", size.into())];
     MATRIX.dispatch(b, scope, &params, &[("a", left), ("b", right), ("c", c)])
 }

@@ -247,8 +247,7 @@ pub fn measure(
     let step = undisturbed(&mut session, steps)?;
     let mut timer = Timer::new(device.clone());
     let commands = session.loaded.plan.commands.len();
-    let mut samples: Vec<Sample> =
-        session.loaded.plan.commands.iter().map(sample).collect::<Result<_>>()?;
+    let mut samples: Vec<Sample> = session.loaded.plan.commands.iter().map(sample).collect::<Result<_>>()?;
     timer.spans(&mut session.runner, &session.loaded, 0..commands)?;
     for _ in 0..steps {
         session.next_block()?;
