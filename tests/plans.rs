@@ -254,6 +254,42 @@ fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_that_ha
     }
 }
 
+/// On a driver on the CPU: a precision that is asked for takes its matrices, of any size, and f32 its own kernels. In the Metal
+/// Shading Language matrices cannot be added, so there is no "split"; and a workgroup that is too large is not taken.
+#[test]
+fn matrices_are_for_the_precision_that_is_asked_for_on_drivers_on_the_cpu_too() {
+    let of = |size, scalars| Target {
+        matrices: Some(Matrices { size, scalars }),
+        float16: true,
+        limits: Limits { max_workgroup_memory: 32 << 10, ..lavapipe().limits },
+        ..lavapipe()
+    };
+    let coop = |precision: &str, target: &Target| {
+        let plan = cifar_vgg_in(precision).train_plan(target).unwrap_or_else(|e| panic!("{e}"));
+        plan.commands.iter().filter(|c| c.variant.starts_with("coop")).map(|c| c.knobs.clone()).collect::<Vec<_>>()
+    };
+    let plain = listing::listing(&cifar_vgg_in("f32").train_plan(&lavapipe()).expect("it fits"));
+    for size in [8, 16] {
+        let target = of(size, false);
+        assert_eq!(listing::listing(&cifar_vgg_in("f32").train_plan(&target).expect("it fits")), plain);
+        for precision in ["f16", "split"] {
+            let all = coop(precision, &target);
+            // Seven layers of eight, three passes; the last layer has ten classes.
+            assert_eq!(all.len(), 6 * 3, "{precision}");
+            let fact = |name: &str, value: u32| (name.to_owned(), value);
+            let want: Vec<_> = (size == 8).then(|| fact("MATRIX", 8)).into_iter().chain([fact("LANES", 8)]).collect();
+            assert!(all.iter().all(|knobs| *knobs == want), "{precision}: {all:?}");
+        }
+    }
+    let metal = Target { class: AdapterClass::Gpu, subgroup: Some(32), ..of(8, true) };
+    assert!(coop("f16", &metal).iter().all(|knobs| knobs.contains(&("SCALARS".into(), 1))));
+    assert!(!coop("f16", &metal).is_empty());
+    let refused = cifar_vgg_in("split").train_plan(&metal).expect_err("matrices that cannot be added").to_string();
+    assert!(refused.contains("can be added"), "{refused}");
+    let small = Target { limits: Limits { max_invocations: 16, ..lavapipe().limits }, ..of(8, false) };
+    assert_eq!(coop("f16", &small).len(), 0);
+}
+
 fn cifar_vgg_in(precision: &str) -> Network {
     let set = format!("precision={precision}");
     let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &[set]).unwrap_or_else(|e| panic!("{e}"));

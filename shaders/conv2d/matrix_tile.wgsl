@@ -13,9 +13,15 @@ alias Sums = array<SumMatrix, DOWN * ACROSS>;
 const RESULT: u32 = TILE_N / 4u + 1u; // fours in a row of `result`
 const RESULT_FOURS: u32 = max(2u * MATRIX, LANES / 2u) * RESULT; // as many rows as conv2d/leave_matrices_statistics.wgsl needs
 
-// How many blocks of 4 x 4 an invocation fetches of an operand with this many rows or columns: the last of them may not exist.
+// How many blocks of 4 x 4 an invocation fetches of an operand: the last of them may not exist.
 const LEFT_EACH: u32 = (TILE_M * STAGE / 16u + THREADS - 1u) / THREADS;
 const RIGHT_EACH: u32 = (TILE_N * STAGE / 16u + THREADS - 1u) / THREADS;
+
+// Such a number as the bound of a loop. Subgroups of 8 are those of drivers on the CPU, which take seconds to compile the loop
+// when they unroll it: there it is no constant for them. No grid has 2^24 columns.
+fn bound(each: u32, wid: vec3<u32>) -> u32 {
+  return each + select(0u, wid.x >> 24u, LANES == 8u);
+}
 
 // First row and column of a subgroup in the tile.
 fn first_row(subgroup: u32) -> u32 {

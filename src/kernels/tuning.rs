@@ -217,10 +217,10 @@ pub fn check(rows: &[Row]) -> Vec<String> {
             continue;
         };
         match row.class.as_deref() {
-            // They were, once.
+            // What tables said once.
             Some("coop_matrix") => bad.push(format!(
-                "{at}: there is no class \"coop_matrix\" any more; write class = \"gpu\", or none at all for a variant \
-                 that needs matrices"
+                "{at}: there is no class \"coop_matrix\" any more; write class = \"gpu\", or no class and a precision for a \
+                 variant that multiplies matrices, which is taken wherever the adapter has them"
             )),
             Some("discrete") => {
                 bad.push(format!("{at}: there is no class \"discrete\" any more; write class = \"gpu\""));
@@ -321,6 +321,20 @@ mod tests {
             measured: "1.5 us \"here\"".into(),
         };
         assert_eq!(parse(&(row.to_toml() + &Row::default().to_toml())).unwrap()[0], row);
+    }
+
+    #[test]
+    fn classes_of_former_tables_are_errors_that_say_what_to_write() {
+        let of = |class: &str| {
+            let text = format!("[[row]]\nkernel = \"relu.forward\"\nclass = \"{class}\"\nvariant = \"vec4\"\n");
+            read(Path::new("own.toml"), &text).map(|rows| rows.len()).map_err(|e| e.to_string())
+        };
+        assert_eq!((of("software"), of("gpu")), (Ok(1), Ok(1)));
+        for class in ["coop_matrix", "discrete"] {
+            let e = of(class).unwrap_err();
+            assert!(e.contains("own.toml: line 1") && e.contains(class) && e.contains("class = \"gpu\""), "{e}");
+        }
+        assert!(of("cpu").unwrap_err().contains("may be software or gpu"));
     }
 
     #[test]
