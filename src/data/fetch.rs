@@ -11,6 +11,7 @@ use super::download::download;
 use super::files::sha256;
 use super::{info, verify};
 use crate::error::{Error, Result};
+use crate::files::Lock;
 
 pub use super::download::Download;
 
@@ -74,7 +75,7 @@ pub fn spec(name: &str) -> Result<Spec> {
 /// target, which is renamed when all checksums agree. A progress bar is on stderr unless `quiet` or no terminal.
 ///
 /// # Errors
-/// See [`Download`]; an archive that is damaged, larger than promised, or would write outside its folder; a full disk.
+/// See [`Download`]; another process that fetches the set; an archive that is damaged, larger than promised, or would write outside its folder; a full disk.
 /// The target is then as it was before.
 pub fn fetch(spec: &Spec, dest: &Path, quiet: bool) -> Result<PathBuf> {
     let target = dest.join(&spec.folder);
@@ -83,6 +84,7 @@ pub fn fetch(spec: &Spec, dest: &Path, quiet: bool) -> Result<PathBuf> {
         return Ok(target);
     }
     fs::create_dir_all(dest).map_err(|e| Error::io(dest, e))?;
+    let _lock = Lock::take(&dest.join(format!(".{}.lock", spec.folder)), &target)?;
     let staging = Staging::new(dest.join(format!(".{}.part", spec.folder)))?;
     let staged = staging.0.join(&spec.folder);
     fs::create_dir(&staged).map_err(|e| Error::io(&staged, e))?;

@@ -23,7 +23,7 @@ impl Lock {
     pub fn take(path: &Path, what: &Path) -> Result<Lock> {
         Lock::take_by(path, |file| match file.try_lock() {
             Ok(()) => Ok(()),
-            Err(TryLockError::Error(e)) => unsupported(path, e),
+            Err(TryLockError::Error(e)) => without_locks(path, e),
             Err(TryLockError::WouldBlock) => {
                 let holder = fs::read_to_string(path).unwrap_or_default();
                 let holder = holder.trim();
@@ -34,12 +34,15 @@ impl Lock {
         })
     }
 
-    /// Takes the lock at `path`; waits while another holds it.
+    /// Takes the lock of a file that is read, changed and replaced: that of its name with `.lock` behind. Waits while
+    /// another holds it.
     ///
     /// # Errors
     /// A file that cannot be made.
-    pub fn wait(path: &Path) -> Result<Lock> {
-        Lock::take_by(path, |file| file.lock().or_else(|e| unsupported(path, e)))
+    pub fn wait_for(file: &Path) -> Result<Lock> {
+        let mut path = file.as_os_str().to_owned();
+        path.push(".lock");
+        Lock::take_by(path.as_ref(), |lock| lock_file(lock, path.as_ref()))
     }
 
     fn take_by(path: &Path, lock: impl Fn(&File) -> Result<()>) -> Result<Lock> {
@@ -74,8 +77,19 @@ impl Drop for Lock {
     }
 }
 
-/// A file system without locks is no reason not to work on it.
-fn unsupported(path: &Path, e: io::Error) -> Result<()> {
+/// Locks the file at `path`, open as `file`; waits while another has it locked.
+///
+/// # Errors
+/// What the disk reports.
+pub fn lock_file(file: &File, path: &Path) -> Result<()> {
+    file.lock().or_else(|e| without_locks(path, e))
+}
+
+/// What becomes of an error of locking: a file system without locks is no reason not to work on it.
+///
+/// # Errors
+/// Another error than that.
+pub fn without_locks(path: &Path, e: io::Error) -> Result<()> {
     #[cfg(unix)]
     let has_none = e.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error());
     #[cfg(not(unix))]
@@ -124,13 +138,13 @@ mod tests {
     #[test]
     fn no_two_hold_a_lock_at_once() {
         let dir = tempfile::tempdir().unwrap();
-        let (lock, number) = (dir.path().join("lock"), dir.path().join("number"));
+        let number = dir.path().join("number");
         fs::write(&number, "0").unwrap();
         std::thread::scope(|threads| {
             for _ in 0..8 {
                 threads.spawn(|| {
                     for _ in 0..25 {
-                        let _held = Lock::wait(&lock).unwrap();
+                        let _held = Lock::wait_for(&number).unwrap();
                         let n: u32 = fs::read_to_string(&number).unwrap().parse().unwrap();
                         fs::write(&number, (n + 1).to_string()).unwrap();
                     }
@@ -138,5 +152,6 @@ mod tests {
             }
         });
         assert_eq!(fs::read_to_string(&number).unwrap(), "200");
+        assert!(cfg!(windows) || fs::read_dir(dir.path()).unwrap().count() == 1, "no lock stays");
     }
 }

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use lock::Lock;
+pub use lock::{Lock, lock_file, without_locks};
 pub use target::is_stdout;
 use target::Target;
 
