@@ -52,7 +52,9 @@ impl Train {
             (_, false) => None,
         };
         let preset = match &saved {
-            Some(saved) if by_folder => Preset::from_toml(saved.checkpoint.text(checkpoint::key::PRESET)?)?.with(&sets)?,
+            Some(saved) if by_folder => {
+                Preset::from_toml(saved.checkpoint.text(checkpoint::key::PRESET)?)?.with(&sets)?
+            }
             _ => Preset::load(&self.preset, &sets)?,
         };
         let device = global.open_for(&preset)?;

@@ -97,7 +97,10 @@ pub fn without_locks(path: &Path, e: io::Error) -> Result<()> {
     if e.kind() != io::ErrorKind::Unsupported && !has_none {
         return Err(Error::io(path, e));
     }
-    log::warn!("{}: this file system has no locks ({e}): see to it that one process at a time writes here", path.display());
+    log::warn!(
+        "{}: this file system has no locks ({e}): see to it that one process at a time writes here",
+        path.display()
+    );
     Ok(())
 }
 

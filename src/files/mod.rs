@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use lock::{Lock, lock_file, without_locks};
-pub use target::is_stdout;
 use target::Target;
+pub use target::is_stdout;
 
 use crate::error::{Error, Result};
 

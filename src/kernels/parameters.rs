@@ -399,6 +399,19 @@ mod tests {
     }
 
     #[test]
+    fn tables_that_draws_or_offsets_cannot_count_are_refused() {
+        let mut p = table();
+        p.check().unwrap();
+        for i in 0..MOST_TENSORS {
+            p.push(Tensor::new(format!("t{i}"), &[1]));
+        }
+        assert_eq!(p.check().unwrap_err().to_string(), "65539 tensors are more than 65536");
+        let mut p = Parameters::default();
+        p.push(Tensor::new("large", &[1 << 16, 1 << 16]));
+        assert_eq!(p.check().unwrap_err().to_string(), "4294967296 elements are more than 2^32 - 1");
+    }
+
+    #[test]
     fn offsets_are_aligned_and_tensors_do_not_overlap() {
         let p = table();
         for pair in p.tensors.windows(2) {

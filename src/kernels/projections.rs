@@ -111,8 +111,7 @@ impl Projection {
             return Err(Error::Invalid(format!("there is no projection \"{name}\".{near}")));
         };
         let row = &PROJECTIONS[kind];
-        let [p0, p1] = (row.parse)(parameter)
-            .map_err(|m| {
+        let [p0, p1] = (row.parse)(parameter).map_err(|m| {
             let beyond = beyond_f32(parameter);
             Error::Invalid(format!("projection \"{text}\": {m}{beyond}; written {}", row.syntax))
         })?;
@@ -311,14 +310,28 @@ mod tests {
     #[test]
     fn a_parameter_that_is_0_or_infinite_in_f32_alone_is_refused() {
         for text in [
-            "addnorm:1e-50", "addnorm:1e-40", "addnorm:1e39", "power:1e-50", "power:0..1e-46", "power:0..1e300",
-            "bitflip:1e-50", "stuck:1e-60,0", "stuck:0,1e-60", "drift:1e-50,10", "drift:0.1,1e39", "prune:1e-50",
-            "multunif:1e-50", "stochm:1e-40", "stochm3:1e-50,quantile",
+            "addnorm:1e-50",
+            "addnorm:1e-40",
+            "addnorm:1e39",
+            "power:1e-50",
+            "power:0..1e-46",
+            "power:0..1e300",
+            "bitflip:1e-50",
+            "stuck:1e-60,0",
+            "stuck:0,1e-60",
+            "drift:1e-50,10",
+            "drift:0.1,1e39",
+            "prune:1e-50",
+            "multunif:1e-50",
+            "stochm:1e-40",
+            "stochm3:1e-50,quantile",
         ] {
             let e = Projection::parse(text).unwrap_err().to_string();
             assert!(e.contains(text) && e.contains("32 bits hold"), "{e}");
         }
-        for (text, want) in [("addnorm:0", 0.0), ("addnorm:-0.0", 0.0), ("addnorm:1.2e-38", 1.2e-38), ("addnorm:3e38", 3e38)] {
+        for (text, want) in
+            [("addnorm:0", 0.0), ("addnorm:-0.0", 0.0), ("addnorm:1.2e-38", 1.2e-38), ("addnorm:3e38", 3e38)]
+        {
             assert_eq!(Projection::parse(text).unwrap().p0, want, "{text}");
         }
         let e = Projection::parse("addnorm:x").unwrap_err().to_string();

@@ -128,7 +128,8 @@ impl Network {
             t.clip = (factor * f64::from(t.init_std)) as f32;
             if factor.is_finite() && !t.clip.is_normal() {
                 let what = if t.clip < 1.0 { "0" } else { "infinity" };
-                let message = format!("clip.factor {factor:e} gives the clip bound {what} in 32 bits; give another factor");
+                let message =
+                    format!("clip.factor {factor:e} gives the clip bound {what} in 32 bits; give another factor");
                 return Err(Error::layer(&t.name, message));
             }
             t.decay = decay;

@@ -8,8 +8,8 @@ mod html;
 mod page;
 mod paper;
 mod read;
-mod shell;
 mod sheet;
+mod shell;
 mod stats;
 #[cfg(test)]
 mod tests;

@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn what_is_quoted_is_split_into_the_same_words() {
-        let words = ["", "a b", "it's", "''", "\\", "*", "~", "a\nb", "$(x)`y`", "layers=[{relu=true}]", "\"", "é#!&;|<>"];
+        let words =
+            ["", "a b", "it's", "''", "\\", "*", "~", "a\nb", "$(x)`y`", "layers=[{relu=true}]", "\"", "é#!&;|<>"];
         let line: Vec<String> = words.iter().map(|w| quote(w)).collect();
         assert_eq!(split(&format!(" {}  end ", line.join(" "))), [&words[..], &["end"]].concat());
         assert_eq!(split("train it's --data d"), ["train", "it's", "--data", "d"], "it was never quoted");

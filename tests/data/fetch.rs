@@ -98,6 +98,19 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_set_that_another_process_fetches_is_left_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = Spec { folder: "set".into(), downloads: vec![], files: vec![("x".into(), "0".into())], unpacked: 0 };
+    let lock = weightproof::files::Lock::take(&dir.path().join(".set.lock"), dir.path()).unwrap();
+    let e = fetch(&spec, dir.path(), true).unwrap_err().to_string();
+    assert!(e.contains(&format!("process {} on ", std::process::id())) && e.contains("is writing here"), "{e}");
+    drop(lock);
+    let e = fetch(&spec, dir.path(), true).unwrap_err().to_string();
+    assert!(!e.contains("is writing here"), "{e}");
+    assert_eq!(names(dir.path()), [""; 0], "no lock stays");
+}
+
+#[test]
 fn a_cut_download_continues_where_it_stopped() {
     let a = random_bytes(50_000, 1);
     let body = archive(&[("set/a.bin", &a), ("set/readme.html", b"hello")]);

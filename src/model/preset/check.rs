@@ -35,7 +35,11 @@ struct Number(f64);
 impl std::fmt::Display for Number {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let x = self.0;
-        if x == 0.0 || !x.is_finite() || (1e-6..1e12).contains(&x.abs()) { write!(f, "{x}") } else { write!(f, "{x:e}") }
+        if x == 0.0 || !x.is_finite() || (1e-6..1e12).contains(&x.abs()) {
+            write!(f, "{x}")
+        } else {
+            write!(f, "{x:e}")
+        }
     }
 }
 
@@ -51,7 +55,8 @@ fn schedule(key: &str, initial: f64, pairs: &[(u64, f64)]) -> Check {
     let mut product = initial;
     for (step, times) in pairs {
         product *= times;
-        let must = format!("from step {step} on the product is {}, and 32 bits hold 1.2e-38 to 3.4e38", Number(product));
+        let must =
+            format!("from step {step} on the product is {}, and 32 bits hold 1.2e-38 to 3.4e38", Number(product));
         require(is_held(product), key, shown(), &must)?;
     }
     Ok(())

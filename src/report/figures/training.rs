@@ -5,8 +5,8 @@ use super::{Figure, Section, distinct};
 use crate::figure::axes::{Axes, Axis};
 use crate::figure::{Drawing, Style};
 use crate::report::commands::Commands;
-use crate::report::quote;
 use crate::report::paper;
+use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
 
