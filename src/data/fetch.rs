@@ -11,7 +11,7 @@ use super::download::download;
 use super::files::sha256;
 use super::{info, verify};
 use crate::error::{Error, Result};
-use crate::files::Lock;
+use crate::files::{self, Lock};
 
 pub use super::download::Download;
 
@@ -152,14 +152,15 @@ fn check(folder: &Path, files: &[(String, String)]) -> Result<()> {
 }
 
 /// Moves the finished folder to its place. If there is one already (which lacks a file, or has a damaged one) its files
-/// are replaced one by one, so that what a user keeps beside them stays.
+/// are replaced one by one, so that what a user keeps beside them stays, and links to other places are followed.
 fn install(staged: &Path, target: &Path) -> Result<()> {
     if !target.exists() {
         return rename(staged, target);
     }
     for entry in fs::read_dir(staged).map_err(|e| Error::io(staged, e))? {
         let entry = entry.map_err(|e| Error::io(staged, e))?;
-        rename(&entry.path(), &target.join(entry.file_name()))?;
+        let mut from = File::open(entry.path()).map_err(|e| Error::io(entry.path(), e))?;
+        files::replace(&target.join(entry.file_name()), |w| io::copy(&mut from, w).map(drop))?;
     }
     Ok(())
 }

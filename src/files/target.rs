@@ -1,7 +1,7 @@
 //! What a path to write to leads to.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Links behind one another, at most; more are a circle.
@@ -32,7 +32,7 @@ impl Target {
         #[cfg(unix)]
         if let Some(stdout) = stdout_at(&found) {
             // What was printed before comes first.
-            io::stdout().flush()?;
+            io::Write::flush(&mut io::stdout())?;
             return Ok(Target::Stream(stdout));
         }
         if !found.is_file() {

@@ -224,6 +224,13 @@ fn a_damaged_folder_is_repaired_and_other_files_in_it_stay() {
     let set = dest.path().join("set");
     fs::create_dir(&set).unwrap();
     fs::write(set.join("one.gz"), "damaged").unwrap();
+    // A file may lie on another disk.
+    let elsewhere = tempfile::tempdir().unwrap();
+    #[cfg(unix)]
+    {
+        fs::rename(set.join("one.gz"), elsewhere.path().join("real")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("real"), set.join("one.gz")).unwrap();
+    }
     fs::write(set.join("notes.txt"), "mine").unwrap();
     let download = |name: &str| Download { url: format!("{address}/{name}"), sha256: sum(&bytes), bytes: 700 };
     let spec = Spec {
@@ -237,6 +244,9 @@ fn a_damaged_folder_is_repaired_and_other_files_in_it_stay() {
     assert_eq!(names(dest.path()), ["set"]);
     assert_eq!(names(&set), ["notes.txt", "one.gz", "two.gz"]);
     assert_eq!(fs::read(set.join("one.gz")).unwrap(), bytes);
+    if cfg!(unix) {
+        assert_eq!(fs::read(elsewhere.path().join("real")).unwrap(), bytes);
+    }
 }
 
 #[test]

