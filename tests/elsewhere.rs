@@ -27,7 +27,7 @@ fn preset_path() -> String {
 
 fn opened(file: &Path, sets: &[&str]) -> Result<Subject, String> {
     let sets: Vec<String> = sets.iter().map(|s| s.to_string()).collect();
-    subject::open(file, Some(&preset_path()), &sets, None).map_err(|e| e.to_string())
+    subject::open(file, Some(preset_path().as_ref()), &sets, None).map_err(|e| e.to_string())
 }
 
 /// Logits of six test images and the error over all, under a projection of the weights, with the moments that the file
@@ -164,7 +164,7 @@ fn names_that_differ_are_matched_by_the_table_of_the_preset_or_by_order() {
     let with = |table: &str| {
         let preset = dir.path().join("named.toml");
         fs::write(&preset, format!("extends = '{}'\n[names]\n{table}", preset_path())).unwrap();
-        subject::open(&path, preset.to_str(), &[], None).map_err(|e| e.to_string())
+        subject::open(&path, Some(preset.as_path()), &[], None).map_err(|e| e.to_string())
     };
     let table = "\"body.10\" = 'conv1'\nnorm = 'bn1'\n\"body.9.weight\" = 'conv2.weight'\n";
     assert!(with(table).is_err_and(|e| e.contains("body.9.bias: the network has no such tensor")));

@@ -3,6 +3,7 @@
 //! Each prints a JSON object per line with `images_per_s` and `gflops`; the probe of the software driver prints a line of
 //! text per variant. Nothing of them is part of this program: they are run where their files and programs are.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -29,7 +30,7 @@ pub struct Peer {
     /// What it is called in the table.
     pub name: &'static str,
     program: PathBuf,
-    args: Vec<String>,
+    args: Vec<OsString>,
     env: Vec<(&'static str, &'static str)>,
     what: Output,
 }
@@ -75,7 +76,8 @@ impl Places {
     /// The peers that can be run, and for each that cannot a sentence that says what it lacks.
     pub fn peers(&self, work: &Workload) -> (Vec<Peer>, Vec<String>) {
         let (mut found, mut missing) = (vec![], vec![]);
-        let common = || vec!["--width".into(), work.width.to_string(), "--batch".into(), work.batch.to_string()];
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        let common = || words(&["--width", &work.width.to_string(), "--batch", &work.batch.to_string()]);
         for (name, module, script, install) in [
             ("PyTorch", "torch", "torch_step.py", "pip install torch"),
             ("tinygrad", "tinygrad", "tinygrad_step.py", "pip install tinygrad==0.14.0 dawn-python==0.3.0"),
@@ -93,13 +95,13 @@ impl Places {
             } else if !imports(python, module) {
                 missing.push(format!("{name}: {} cannot import {module} ({install})", python.display()));
             } else {
-                let mut args = vec![path.to_string_lossy().into_owned()];
+                let mut args = vec![path.into_os_string()];
                 args.extend(common());
                 let mut env = vec![];
                 if module == "torch" {
                     let threads = work.threads.to_string();
-                    args.extend(["--net", &work.net, "--modes", &self.modes, "--threads", &threads].map(String::from));
-                    args.extend(["--repeat", "3"].map(String::from));
+                    args.extend(words(&["--net", &work.net, "--modes", &self.modes, "--threads", &threads]));
+                    args.extend(words(&["--repeat", "3"]));
                 } else {
                     env.push(("DEV", "WEBGPU"));
                 }
@@ -109,7 +111,7 @@ impl Places {
         match &self.burn {
             Some(program) if program.is_file() => {
                 let mut args = common();
-                args.extend(["--warmup", "4", "--steps", "5", "--backend", "wgpu"].map(String::from));
+                args.extend(words(&["--warmup", "4", "--steps", "5", "--backend", "wgpu"]));
                 let env = vec![("CUBECL_AUTOTUNE_LEVEL", "minimal")];
                 found.push(Peer { name: "Burn wgpu", program: absolute(program), args, env, what: Output::Step });
             }
@@ -122,7 +124,7 @@ impl Places {
             Some(program) if program.is_file() => found.push(Peer {
                 name: "lavapipe-probe",
                 program: absolute(program),
-                args: ["gemm", "xor"].map(String::from).to_vec(),
+                args: words(&["gemm", "xor"]),
                 env: vec![],
                 what: Output::Probe,
             }),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 
-use super::{Global, INTERRUPTED, catch_ctrl_c, print};
+use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::data::Part;
 use crate::error::{Error, Result, suggest};
 use crate::eval::analysis::{self, Analysis, Bound, Family, Specimen, Trials, table, weighted};
@@ -116,7 +116,7 @@ pub struct Analyze {
     data: Option<PathBuf>,
     /// The preset of weights from elsewhere
     #[arg(long, value_name = "P")]
-    preset: Option<String>,
+    preset: Option<PathBuf>,
     /// Change a key of the preset
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -163,7 +163,8 @@ impl Analyze {
         log::info!("analysis: {}", out.display());
         let missing: Vec<String> = asked.sections[done..].iter().map(|s| s.name()).collect();
         if !missing.is_empty() {
-            eprintln!("stopped; the sections above are whole, the others can be had with --only {}", missing.join(","));
+            let missing = missing.join(",");
+            say(&format!("stopped; the sections above are whole, the others can be had with --only {missing}"));
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! `weightproof bench`.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::check::unknown_images;
-use super::{Global, print};
+use super::{Global, line, print};
 use crate::bench::compare::{self, Ratio};
 use crate::bench::measure::{self, Step};
 use crate::bench::peers::{Places, Workload, absolute};
@@ -30,7 +31,7 @@ pub struct Bench {
     kernel: Option<String>,
     /// Whole training steps of PRESET, on random images
     #[arg(long, value_name = "PRESET")]
-    preset: Option<String>,
+    preset: Option<PathBuf>,
     /// With --preset: every dispatch of the step instead, grouped by kernel and shape
     #[arg(long, requires = "preset")]
     kernels: bool,
@@ -128,11 +129,11 @@ impl Bench {
         let (preset, network) = self.open(name, global)?;
         let device = global.open_for(&preset)?;
         let changed: String = self.set.iter().map(|s| format!(" {s}")).collect();
-        let step = Step { name: format!("{name}{changed}"), network, seed: preset.seed, steps };
+        let step = Step { name: format!("{}{changed}", name.display()), network, seed: preset.seed, steps };
         if self.kernels { step.dispatches(&device) } else { Ok(vec![step.whole(&device)?]) }
     }
 
-    fn open(&self, name: &str, global: &Global) -> Result<(Preset, Arc<Network>)> {
+    fn open(&self, name: &Path, global: &Global) -> Result<(Preset, Arc<Network>)> {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         let preset = Preset::load(name, &sets)?;
@@ -144,7 +145,7 @@ impl Bench {
     /// This program and another build of it, by turns.
     fn against_program(&self, other: &Path) -> Result<ExitCode> {
         let (own, other) = (own()?, &absolute(other));
-        let args = without(std::env::args().skip(1), &["--vs", "--rounds"]);
+        let args = without(std::env::args_os().skip(1), &["--vs", "--rounds"]);
         let (mut here, mut there) = (vec![], vec![]);
         for round in 1..=self.rounds {
             log::info!("round {round} of {}", self.rounds);
@@ -166,7 +167,7 @@ impl Bench {
     }
 
     fn against_peers(&self, scripts: &Path, global: &Global) -> Result<ExitCode> {
-        let name = self.preset.as_deref().unwrap_or_default();
+        let name = self.preset.as_deref().unwrap_or(Path::new(""));
         let (preset, _) = self.open(name, global)?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let work = Workload { net: self.net.clone(), width: preset.width, batch: preset.batch, threads };
@@ -183,7 +184,7 @@ impl Bench {
         }
         let own = own()?;
         let taken = ["--peers", "--python", "--modes", "--net", "--burn", "--probe", "--rounds"];
-        let args = without(std::env::args().skip(1), &taken);
+        let args = without(std::env::args_os().skip(1), &taken);
         // `(what is compared, our values, theirs)`, a value of each round.
         let mut pairs: Vec<(String, Vec<f64>, Vec<f64>)> = vec![];
         for round in 1..=self.rounds {
@@ -200,7 +201,7 @@ impl Bench {
                 };
                 let mut args = args.clone();
                 let probe = figures.iter().any(|f| f.probe);
-                args.extend(probe.then(|| "--kernels".to_owned()));
+                args.extend(probe.then(|| "--kernels".into()));
                 let ours = child(&own, &args)?;
                 for figure in &figures {
                     for e in &ours {
@@ -285,26 +286,26 @@ fn own() -> Result<PathBuf> {
 }
 
 /// Runs `bench --json` in another process.
-fn child(program: &Path, args: &[String]) -> Result<Vec<Entry>> {
+fn child(program: &Path, args: &[OsString]) -> Result<Vec<Entry>> {
     let mut command = Command::new(program);
     command.args(args).args(["--json", "--quiet"]).stdin(Stdio::null()).stderr(Stdio::inherit());
     let ran = command.output().map_err(|e| Error::io(program, e))?;
     if !ran.status.success() {
-        let message = format!("`{} {}` failed ({})", program.display(), args.join(" "), ran.status);
+        let message = format!("`{} {}` failed ({})", program.display(), line(args), ran.status);
         return Err(Error::Invalid(message));
     }
     bench::parse(&String::from_utf8_lossy(&ran.stdout)).map_err(|e| Error::format(program, e))
 }
 
 /// The arguments without some options and their values, and without those of the output.
-fn without(args: impl Iterator<Item = String>, options: &[&str]) -> Vec<String> {
+fn without(mut args: impl Iterator<Item = OsString>, options: &[&str]) -> Vec<OsString> {
     let mut out = vec![];
-    let mut args = args.peekable();
     while let Some(arg) = args.next() {
-        if options.contains(&arg.as_str()) {
+        let text = arg.to_string_lossy();
+        if options.contains(&text.as_ref()) {
             args.next();
-        } else if !options.iter().any(|o| arg.strip_prefix(o).is_some_and(|rest| rest.starts_with('=')))
-            && !["--json", "--quiet", "-q", "--verbose", "-v", "-vv"].contains(&arg.as_str())
+        } else if !options.iter().any(|o| text.strip_prefix(o).is_some_and(|rest| rest.starts_with('=')))
+            && !["--json", "--quiet", "-q", "--verbose", "-v", "-vv"].contains(&text.as_ref())
         {
             out.push(arg);
         }
@@ -318,7 +319,7 @@ mod tests {
 
     #[test]
     fn options_are_taken_out_with_their_values() {
-        let args = "bench --preset p --vs x --rounds=5 --set a=b -q --json --steps 3".split(' ').map(String::from);
-        assert_eq!(without(args, &["--vs", "--rounds"]).join(" "), "bench --preset p --set a=b --steps 3");
+        let args = "bench --preset p --vs x --rounds=5 --set a=b -q --json --steps 3".split(' ').map(Into::into);
+        assert_eq!(without(args, &["--vs", "--rounds"]).join(" ".as_ref()), "bench --preset p --set a=b --steps 3");
     }
 }

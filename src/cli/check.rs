@@ -1,10 +1,11 @@
 //! `weightproof check`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Global, print};
+use super::{Global, print, say};
 use crate::check::{Share, Twins, check, compare};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
@@ -22,7 +23,7 @@ pub struct Check {
     /// Run one training step of PRESET, every command against its twin, and name the first that differs. Twins are slow:
     /// width 0.125 and batch 4 unless --set says otherwise
     #[arg(long, value_name = "PRESET", conflicts_with = "kernel")]
-    bisect: Option<String>,
+    bisect: Option<PathBuf>,
     /// Change a key of the preset
     #[arg(long, value_name = "KEY=VALUE", requires = "bisect")]
     set: Vec<String>,
@@ -55,9 +56,9 @@ impl Check {
             }
         }
         if failed > 0 {
-            eprintln!(
+            say(&format!(
                 "error: {failed} case(s) failed: results on this adapter cannot be trusted; try --variant KERNEL=naive"
-            );
+            ));
             return Ok(ExitCode::FAILURE);
         }
         print("every case within its budget\n")?;
@@ -66,7 +67,7 @@ impl Check {
 }
 
 /// One training step, command by command, on made-up images.
-fn bisect(preset: &str, sets: &[String], global: &Global) -> Result<ExitCode> {
+fn bisect(preset: &Path, sets: &[String], global: &Global) -> Result<ExitCode> {
     let small = ["width=0.125", "batch=4"].map(String::from);
     let seed = global.seed.map(|s| format!("seed={s}"));
     let sets: Vec<String> = small.into_iter().chain(sets.iter().cloned()).chain(seed).collect();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Global, print};
+use super::{Global, print_beside};
 use crate::error::{Error, Result};
 use crate::eval::distort;
 use crate::gpu::Runner;
@@ -14,7 +14,7 @@ use crate::kernels::distortion::Distortion;
 /// Arguments of `distort`.
 #[derive(Args)]
 pub struct Distort {
-    /// A safetensors file. Its f32, f16 and bf16 tensors of two or more dimensions are projected, each as one layer;
+    /// A safetensors file. Its f32, f16, bf16 and f64 tensors of two or more dimensions are projected, each as one layer;
     /// the rest is copied, but for the optimiser's state in a checkpoint
     file: PathBuf,
     /// The distortion, e.g. sign, addnorm:0.3 or "sign+bitflip:0.01 except classifier*" (`show --projections` lists them)
@@ -39,8 +39,12 @@ impl Distort {
         }
         let mut runner = Runner::new(global.open_with(true)?);
         let seed = global.seed.unwrap_or(1);
-        for line in distort::file(&mut runner, &self.file, &self.out, &distortion, seed, self.draw)? {
-            print(&format!("{line}\n"))?;
+        let done = distort::file(&mut runner, &self.file, &self.out, &distortion, seed, self.draw)?;
+        for warning in &done.warnings {
+            log::warn!("{warning}");
+        }
+        for line in &done.lines {
+            print_beside([&self.out], &format!("{line}\n"))?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -23,7 +23,7 @@ pub struct Eval {
     run: PathBuf,
     /// The preset of the network that the weights are for, where they are from elsewhere (models/README.md)
     #[arg(long, value_name = "PRESET")]
-    preset: Option<String>,
+    preset: Option<PathBuf>,
     /// Change a key of the preset, e.g. --set data.test=1000
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,

@@ -10,15 +10,17 @@ mod profile;
 mod report;
 mod reproduce;
 mod show;
+mod stop;
 mod sweep;
 mod train;
 mod tune;
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
+use std::ffi::OsStr;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
@@ -28,6 +30,8 @@ use crate::files;
 use crate::gpu::{self, Device, Options};
 use crate::kernels::KERNELS;
 use crate::model::preset::{Preset, totals};
+use crate::report::quote;
+use stop::{INTERRUPTED, STOP, catch_ctrl_c};
 
 /// Train convolutional networks with projected weights, and measure how robust they are to distorted weights.
 #[derive(Parser)]
@@ -42,7 +46,7 @@ pub struct Cli {
 /// Options of every subcommand.
 #[derive(Args, Clone)]
 pub struct Global {
-    /// Adapter: an index of `show --devices`, or part of a name
+    /// Adapter: an index of `show --devices`, or part of a name; a number alone is an index
     #[arg(long, global = true, value_name = "NAME|INDEX")]
     device: Option<String>,
     /// Seed of every random draw (the preset's if not given; 1 for `distort`)
@@ -195,7 +199,7 @@ pub fn main() -> ExitCode {
     match cli.command.run(global, begun) {
         Ok(code) => code,
         Err(e) => {
-            eprintln!("error: {e}");
+            say(&format!("error: {e}"));
             ExitCode::FAILURE
         }
     }
@@ -216,31 +220,6 @@ fn logger(level: &str) -> env_logger::Builder {
     logger
 }
 
-/// Set by Ctrl-C.
-static STOP: AtomicBool = AtomicBool::new(false);
-
-/// Exit code after Ctrl-C, as shells use it.
-const INTERRUPTED: u8 = 130;
-
-/// What Ctrl-C prints; none while it is not caught.
-static SAYS: Mutex<Option<&str>> = Mutex::new(None);
-
-/// From now on Ctrl-C sets the flag, once, and prints `message`; the second one ends the program at once.
-fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
-    let says = || SAYS.lock().unwrap_or_else(PoisonError::into_inner);
-    if says().replace(message).is_some() {
-        return Ok(&STOP);
-    }
-    let handler = move || {
-        if STOP.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        eprintln!("\n{} (Ctrl-C again: at once)", says().unwrap_or_default());
-    };
-    ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
-    Ok(&STOP)
-}
-
 /// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.
 fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())
@@ -248,9 +227,28 @@ fn print(text: &str) -> Result<()> {
 
 /// As [`print`], of what need not be text.
 fn print_bytes(bytes: &[u8]) -> Result<()> {
-    use std::io::Write;
     match std::io::stdout().write_all(bytes) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::io("stdout", e)),
         _ => Ok(()),
     }
+}
+
+/// Prints beside the writing of files: to stderr where one of them is stdout itself, which is then for that file alone.
+fn print_beside<'a>(files: impl IntoIterator<Item = &'a PathBuf>, text: &str) -> Result<()> {
+    if files.into_iter().any(|file| files::is_stdout(file)) {
+        say(text.trim_end_matches('\n'));
+        return Ok(());
+    }
+    print(text)
+}
+
+/// Prints a line to stderr, if that is still there: a terminal that closes is no reason to end in the middle.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A command line as a shell takes it, for people: bytes that are no UTF-8 are shown replaced.
+fn line(words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> String {
+    let quoted = |w: &OsStr| quote(&w.to_string_lossy());
+    words.into_iter().map(|w| quoted(w.as_ref())).collect::<Vec<_>>().join(" ")
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::check::unknown_images;
-use super::{Global, print};
+use super::{Global, print, print_beside};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kernels::projections::Projection;
@@ -36,7 +36,7 @@ enum Which {
 #[derive(Args)]
 pub struct Profile {
     /// A preset: a .toml file, or the name of a shipped one; or a run folder or checkpoint, with its weights
-    subject: String,
+    subject: PathBuf,
     /// What to profile
     #[arg(long, value_enum, default_value = "step")]
     pass: Which,
@@ -116,9 +116,10 @@ impl Profile {
         };
         let steps = self.steps.map(|n| n as usize);
         let profile = measure::measure(&device, subject, about, steps, begun)?;
-        print(&if self.json { json::lines(&profile) } else { table::table(&profile) })?;
+        let files = || self.trace.iter().chain(&self.figure);
+        print_beside(files(), &if self.json { json::lines(&profile) } else { table::table(&profile) })?;
         if let Some(earlier) = &earlier {
-            print(&format!("\n{}", table::against(&profile, earlier)))?;
+            print_beside(files(), &format!("\n{}", table::against(&profile, earlier)))?;
         }
         if let Some(path) = &self.trace {
             files::replace(path, |w| writeln!(w, "{}", trace::trace(&profile)))?;
@@ -149,17 +150,17 @@ impl Profile {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         sets.extend(self.projection.as_ref().map(|p| format!("projection={p}")));
-        let path = Path::new(&self.subject);
+        let path = self.subject.as_path();
         let run = path.is_dir() || path.extension().is_some_and(|e| e == "safetensors");
         let (preset, saved) = if run {
             let file = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
             let saved = checkpoint::load(file)?;
             (Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?, Some(saved))
         } else {
-            (Preset::load(&self.subject, &sets)?, None)
+            (Preset::load(path, &sets)?, None)
         };
         let changed: String = self.set.iter().map(|s| format!(" {s}")).collect();
-        Ok((preset, saved, format!("{}{changed}", self.subject)))
+        Ok((preset, saved, format!("{}{changed}", path.display())))
     }
 }
 
@@ -179,10 +180,7 @@ fn form(path: &Path) -> Result<Form> {
 
 /// That a file can be written where it should be, so that nobody waits for a measurement that is lost.
 fn writable(path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
+    let folder = files::folder(path);
     if path.is_dir() {
         return Err(Error::Invalid(format!("{}: this is a folder", path.display())));
     }

@@ -1,5 +1,6 @@
 //! `weightproof show`.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ addnorm:0.3 x8                 eight draws: their mean, deviation and worst
 pub struct What {
     /// The commands of a training step of PRESET, as planned for the adapter in use
     #[arg(long, value_name = "PRESET")]
-    plan: Option<String>,
+    plan: Option<PathBuf>,
     /// A kernel's composed WGSL, e.g. conv2d.forward or conv2d.forward=lanes; without a name, all kernels and variants
     #[arg(long, value_name = "KERNEL", num_args = 0..=1, default_missing_value = "")]
     shader: Option<String>,
@@ -43,7 +44,7 @@ pub struct What {
     devices: bool,
     /// A preset, resolved, with the shapes of its layers; without a name, the shipped presets
     #[arg(long, value_name = "PRESET", num_args = 0..=1, default_missing_value = "")]
-    preset: Option<String>,
+    preset: Option<OsString>,
     /// The projections, how each is written and what it computes, and how they are joined to distortions
     #[arg(long)]
     projections: bool,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Global, INTERRUPTED, catch_ctrl_c, print};
+use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::error::{Error, Result};
 use crate::eval::{Moments, Point};
 use crate::kernels::distortion::Distortion;
@@ -57,7 +57,7 @@ pub struct Sweep {
     data: Option<PathBuf>,
     /// The preset of weights from elsewhere
     #[arg(long, value_name = "P")]
-    preset: Option<String>,
+    preset: Option<PathBuf>,
     /// Change a key of the preset
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -101,11 +101,11 @@ impl Sweep {
         print(&if self.json { lines(&done.runs)? } else { table::table(&done.runs) })?;
         let files: Vec<String> = done.files.iter().map(|f| f.display().to_string()).collect();
         if done.missing > 0 {
-            eprintln!(
+            say(&format!(
                 "stopped; {} points are missing, {all} are kept in {}. The same command goes on",
                 done.missing,
                 files.join(", ")
-            );
+            ));
             return Ok(ExitCode::from(INTERRUPTED));
         }
         log::info!("points: {}", files.join(", "));

@@ -1,22 +1,23 @@
 //! `weightproof train`.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
 
-use super::{Global, INTERRUPTED, catch_ctrl_c, print};
+use super::{Global, INTERRUPTED, catch_ctrl_c, line, print, say};
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::model::preset::Preset;
-use crate::train::{self, checkpoint, record};
+use crate::train::{self, checkpoint};
 
 /// Arguments of `train`.
 #[derive(Args)]
 pub struct Train {
     /// A preset: a .toml file, or the name of a shipped one (`show --preset` lists them). With --resume, the run folder
-    preset: String,
+    preset: PathBuf,
     /// Folder of the data sets (`data list` says where they are sought if it is not given)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -35,13 +36,13 @@ impl Train {
     pub(super) fn run(mut self, global: &Global, started: Instant) -> Result<ExitCode> {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
-        let folder = PathBuf::from(&self.preset);
+        let folder = self.preset.clone();
         let by_folder = self.resume && folder.is_dir();
         if by_folder {
             self.out.get_or_insert(folder);
         }
         let saved = match (&self.out, self.resume) {
-            (Some(out), true) => Some(checkpoint::load(record::checkpoint(out))?),
+            (Some(out), true) => Some(train::Resume::open(out)?),
             (None, true) => {
                 // A word that is neither a folder nor a preset is the likelier mistake: say so first.
                 Preset::load(&self.preset, &sets)?;
@@ -51,27 +52,30 @@ impl Train {
             (_, false) => None,
         };
         let preset = match &saved {
-            Some(saved) if by_folder => Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?,
+            Some(saved) if by_folder => {
+                Preset::from_toml(saved.checkpoint.text(checkpoint::key::PRESET)?)?.with(&sets)?
+            }
             _ => Preset::load(&self.preset, &sets)?,
         };
         let device = global.open_for(&preset)?;
         // After a second Ctrl-C the last checkpoint is intact.
         let stop = catch_ctrl_c("stopping after this step")?;
-        let own = || std::env::args().collect::<Vec<_>>().join(" ");
+        let own = || line(std::env::args_os());
         let command = global.command.clone().unwrap_or_else(own);
         let Train { data, out, .. } = self;
         let options = train::Options { data, out, resume: saved, command, stop, quiet: global.quiet, started };
         let outcome = train::train(&preset, device, options)?;
-        let at = outcome.dir.display();
+        let at = outcome.dir.as_path();
         let Some(scores) = outcome.scores else {
             let step = outcome.step;
-            eprintln!("stopped after step {step}; the checkpoint is saved. Resume: weightproof train {at} --resume");
+            let resume = line([OsStr::new("weightproof"), "train".as_ref(), at.as_os_str(), "--resume".as_ref()]);
+            say(&format!("stopped after step {step}; the checkpoint is saved. Resume: {resume}"));
             return Ok(ExitCode::from(INTERRUPTED));
         };
         if !scores.is_empty() {
             print(&eval::table(&scores))?;
         }
-        print(&format!("run: {at}\n"))?;
+        print(&format!("run: {}\n", at.display()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

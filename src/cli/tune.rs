@@ -10,7 +10,7 @@ use super::check::unknown_images;
 use super::{Global, print};
 use crate::bench::tune;
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Lock};
 use crate::kernels::{self, KERNELS, tuning};
 use crate::model::Network;
 use crate::model::preset::Preset;
@@ -24,7 +24,7 @@ const HEAD: &str =
 #[derive(Args)]
 pub struct Tune {
     /// A preset: a .toml file, or the name of a shipped one; its training and test plans say which shapes are timed
-    preset: String,
+    preset: PathBuf,
     /// One kernel only, e.g. conv2d.forward (all that have a choice if not given)
     #[arg(long, value_name = "KERNEL")]
     kernel: Option<String>,
@@ -68,11 +68,14 @@ impl Tune {
             print("# nothing is faster than the table in use\n")?;
         }
         if self.write && !proposed.is_empty() {
-            let (path, old) = own.ok_or_else(|| {
+            let (path, _) = own.ok_or_else(|| {
                 Error::Invalid("--write: there is no home folder; set WEIGHTPROOF_CONFIG to a folder".into())
             })?;
-            let folder = path.parent().expect("a file in a folder");
+            let folder = files::folder(&path);
             std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+            // What another tuning wrote in the meantime stays.
+            let _lock = Lock::wait_for(&path)?;
+            let old = own_table()?.map_or(vec![], |(_, rows)| rows);
             let text: String = tune::merge(&proposed, &old).iter().map(Row::to_toml).collect();
             files::replace(&path, |w| w.write_all(format!("{HEAD}{}\n", text.trim_end()).as_bytes()))?;
             log::info!("{} row(s) put into {}", proposed.len(), path.display());

@@ -11,6 +11,7 @@ use super::download::download;
 use super::files::sha256;
 use super::{info, verify};
 use crate::error::{Error, Result};
+use crate::files::{self, Lock};
 
 pub use super::download::Download;
 
@@ -74,7 +75,7 @@ pub fn spec(name: &str) -> Result<Spec> {
 /// target, which is renamed when all checksums agree. A progress bar is on stderr unless `quiet` or no terminal.
 ///
 /// # Errors
-/// See [`Download`]; an archive that is damaged, larger than promised, or would write outside its folder; a full disk.
+/// See [`Download`]; another process that fetches the set; an archive that is damaged, larger than promised, or would write outside its folder; a full disk.
 /// The target is then as it was before.
 pub fn fetch(spec: &Spec, dest: &Path, quiet: bool) -> Result<PathBuf> {
     let target = dest.join(&spec.folder);
@@ -83,6 +84,7 @@ pub fn fetch(spec: &Spec, dest: &Path, quiet: bool) -> Result<PathBuf> {
         return Ok(target);
     }
     fs::create_dir_all(dest).map_err(|e| Error::io(dest, e))?;
+    let _lock = Lock::take(&dest.join(format!(".{}.lock", spec.folder)), &target)?;
     let staging = Staging::new(dest.join(format!(".{}.part", spec.folder)))?;
     let staged = staging.0.join(&spec.folder);
     fs::create_dir(&staged).map_err(|e| Error::io(&staged, e))?;
@@ -150,14 +152,15 @@ fn check(folder: &Path, files: &[(String, String)]) -> Result<()> {
 }
 
 /// Moves the finished folder to its place. If there is one already (which lacks a file, or has a damaged one) its files
-/// are replaced one by one, so that what a user keeps beside them stays.
+/// are replaced one by one, so that what a user keeps beside them stays, and links to other places are followed.
 fn install(staged: &Path, target: &Path) -> Result<()> {
     if !target.exists() {
         return rename(staged, target);
     }
     for entry in fs::read_dir(staged).map_err(|e| Error::io(staged, e))? {
         let entry = entry.map_err(|e| Error::io(staged, e))?;
-        rename(&entry.path(), &target.join(entry.file_name()))?;
+        let mut from = File::open(entry.path()).map_err(|e| Error::io(entry.path(), e))?;
+        files::replace(&target.join(entry.file_name()), |w| io::copy(&mut from, w).map(drop))?;
     }
     Ok(())
 }

@@ -13,15 +13,32 @@ use crate::gpu::Runner;
 use crate::kernels::distortion::Distortion;
 use crate::kernels::parameters::{Parameters, Tensor};
 
+/// What a distortion of a file came to.
+pub struct Distorted {
+    /// A line per projected tensor.
+    pub lines: Vec<String>,
+    /// What the user should know: tensors that could not be projected.
+    pub warnings: Vec<String>,
+}
+
+/// What becomes of a tensor.
+enum Part {
+    /// It is projected, as this one of the parameters.
+    Projected(usize),
+    /// It is copied: a vector, integers, nothing.
+    Copied,
+    /// It is copied, although it may be weights: of a type that is not read.
+    Unread,
+}
+
 /// Reads `from`, projects every floating-point tensor of two or more dimensions as one layer each (alpha is its largest
 /// magnitude), and writes `to`. Vectors (biases, batch norm) and integers are copied. The state of an optimiser in a
-/// checkpoint of this program is left out: the result is a weights file. Element types are kept; a projection to f16 or
-/// bf16 rounds at the end.
-///
-/// Returns one line per projected tensor.
+/// checkpoint of this program is left out: the result is a weights file. Element types are kept: what is projected is
+/// computed in f32 and rounded to f16 or bf16 at the end; of f64 the nearest f32 is projected.
 ///
 /// # Errors
-/// A file that is no safetensors file, one without weights, what the device or the disk reports.
+/// A file that is no safetensors file, one without weights; a result that its type cannot hold; what the device or the
+/// disk reports. Nothing is written then.
 pub fn file(
     runner: &mut Runner,
     from: &Path,
@@ -29,7 +46,7 @@ pub fn file(
     distortion: &Distortion,
     seed: u64,
     draw: u64,
-) -> Result<Vec<String>> {
+) -> Result<Distorted> {
     let bytes = std::fs::read(from).map_err(|e| Error::io(from, e))?;
     let bad = |e: safetensors::SafeTensorError| Error::format(from, format!("no sound safetensors file: {e}"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(bad)?;
@@ -37,42 +54,59 @@ pub fn file(
     let mut tensors: Vec<(String, TensorView)> =
         file.tensors().into_iter().filter(|(name, _)| !name.starts_with("optimizer.")).collect();
     tensors.sort_by(|a, b| a.0.cmp(&b.0));
-    let is_weight = |t: &TensorView| {
-        t.shape().len() >= 2
-            && t.shape().iter().all(|&d| d > 0)
-            && matches!(t.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16)
-    };
     let mut parameters = Parameters::default();
-    let mut flat = vec![];
-    for (name, t) in tensors.iter().filter(|(_, t)| is_weight(t)) {
-        // [out, in, kh, kw] or [out, in], as PyTorch has them.
-        let fan_in = t.shape()[1..].iter().product();
-        let i = parameters.push(Tensor { projected: true, fan_in, ..Tensor::new(name, t.shape()) });
+    let mut parts = vec![];
+    for (name, t) in &tensors {
+        parts.push(match kind(t) {
+            // [out, in, kh, kw] or [out, in], as PyTorch has them.
+            Kind::Weights => {
+                let fan_in = t.shape()[1..].iter().product();
+                Part::Projected(parameters.push(Tensor { projected: true, fan_in, ..Tensor::new(name, t.shape()) }))
+            }
+            Kind::Unread => Part::Unread,
+            Kind::Other => Part::Copied,
+        });
+    }
+    parameters.check().map_err(|e| Error::format(from, format!("{e}: it cannot be projected in one go")))?;
+    let unread: Vec<String> = tensors
+        .iter()
+        .zip(&parts)
+        .filter(|(_, part)| matches!(part, Part::Unread))
+        .map(|((name, t), _)| format!("{name} ({})", t.dtype()))
+        .collect();
+    if parameters.is_empty() {
+        let others = if unread.is_empty() { String::new() } else { format!("; {READ}: not {}", unread.join(", ")) };
+        let message = format!("it has no floating-point tensor of two or more dimensions to project{others}");
+        return Err(Error::format(from, message));
+    }
+    let mut flat = vec![0.0; parameters.len()];
+    for ((name, t), part) in tensors.iter().zip(&parts) {
+        let Part::Projected(i) = part else { continue };
         let values = decode(t);
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-            return Err(Error::format(from, format!("{name}: element {at} is {}; nothing was written", values[at])));
+            let held = if t.dtype() == Dtype::F64 { " as f32" } else { "" };
+            let message = format!("{name}: element {at} is {}{held}; nothing was written", values[at]);
+            return Err(Error::format(from, message));
         }
-        flat.resize(parameters.tensors[i].offset, 0.0);
-        flat.extend(values);
+        flat[parameters.tensors[*i].offset..][..values.len()].copy_from_slice(&values);
     }
-    if parameters.is_empty() {
-        return Err(Error::format(from, "it has no floating-point tensor of two or more dimensions to project"));
-    }
-    flat.resize(parameters.len(), 0.0);
     let projected = project_all(runner, &parameters, &flat, distortion, seed, draw)?;
     let mut lines = vec![];
     let mut out: Vec<(String, &TensorView, Cow<[u8]>)> = vec![];
-    for (name, t) in &tensors {
-        let data = match parameters.find(name) {
-            None => Cow::Borrowed(t.data()),
-            Some(p) => {
+    for ((name, t), part) in tensors.iter().zip(&parts) {
+        let data = match part {
+            Part::Projected(i) => {
+                let p = &parameters.tensors[*i];
                 let (before, after) = (&flat[p.offset..][..p.len()], &projected[p.offset..][..p.len()]);
-                let alpha = before.iter().fold(0f32, |a, w| a.max(w.abs()));
-                let moved =
-                    before.iter().zip(after).map(|(b, a)| f64::from((b - a).abs())).sum::<f64>() / p.len() as f64;
-                lines.push(format!("{name:<32} {:?}  alpha {alpha:.6}  mean |w - P(w)| {moved:.6}", t.shape()));
-                Cow::Owned(encode(after, t.dtype()))
+                lines.push(line(name, t, before, after));
+                // What no link is for keeps every bit, in f64 too.
+                if distortion.links.iter().any(|link| distortion.applies(link, name)) {
+                    Cow::Owned(encode(after, t.dtype()).map_err(|at| beyond(from, name, t, at, after[at]))?)
+                } else {
+                    Cow::Borrowed(t.data())
+                }
             }
+            Part::Copied | Part::Unread => Cow::Borrowed(t.data()),
         };
         out.push((name.clone(), t, data));
     }
@@ -86,7 +120,58 @@ pub fn file(
     remarks.insert("distortion".into(), format!("{distortion}, seed {seed}, draw {draw}"));
     let text = safetensors::serialize(views, Some(remarks)).map_err(bad)?;
     crate::files::replace(to, |w| w.write_all(&text))?;
-    Ok(lines)
+    let mut warnings = vec![];
+    if !unread.is_empty() {
+        warnings.push(format!("{}: copied as they are, {READ}: {}", from.display(), unread.join(", ")));
+    }
+    Ok(Distorted { lines, warnings })
+}
+
+/// What can be projected.
+const READ: &str = "f32, f16, bf16 and f64 can be projected";
+
+/// What a tensor may be.
+enum Kind {
+    Weights,
+    /// Floating-point numbers of a type that is not read.
+    Unread,
+    Other,
+}
+
+fn kind(t: &TensorView) -> Kind {
+    if t.shape().len() < 2 || t.shape().contains(&0) {
+        return Kind::Other;
+    }
+    match t.dtype() {
+        Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64 => Kind::Weights,
+        Dtype::BOOL
+        | Dtype::U8
+        | Dtype::I8
+        | Dtype::U16
+        | Dtype::I16
+        | Dtype::U32
+        | Dtype::I32
+        | Dtype::U64
+        | Dtype::I64 => Kind::Other,
+        _ => Kind::Unread,
+    }
+}
+
+/// What is said of a projected tensor.
+fn line(name: &str, t: &TensorView, before: &[f32], after: &[f32]) -> String {
+    let alpha = before.iter().fold(0f32, |a, w| a.max(w.abs()));
+    let moved = before.iter().zip(after).map(|(b, a)| f64::from((b - a).abs())).sum::<f64>() / before.len() as f64;
+    format!("{name:<32} {:?}  alpha {alpha:.6}  mean |w - P(w)| {moved:.6}", t.shape())
+}
+
+/// The error of a result that its type cannot hold.
+fn beyond(from: &Path, name: &str, t: &TensorView, at: usize, value: f32) -> Error {
+    let message = format!(
+        "{name}: element {at} becomes {value:e}, which {} cannot hold; nothing was written. Convert the file to a wider \
+         type, or take a weaker distortion",
+        t.dtype()
+    );
+    Error::format(from, message)
 }
 
 /// A dispatch over all tensors per link.
@@ -104,19 +189,30 @@ fn project_all(
     Ok(bytemuck::cast_slice(&runner.read("projected", flat.len())?).to_vec())
 }
 
-/// The elements of an f32, f16 or bf16 tensor.
+/// The elements of an f32, f16, bf16 or f64 tensor, the last rounded to f32.
 pub(crate) fn decode(t: &TensorView) -> Vec<f32> {
     match t.dtype() {
-        Dtype::F16 => t.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-        Dtype::BF16 => t.data().chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-        _ => t.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        Dtype::F16 => t.data().as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::BF16 => t.data().as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),
+        Dtype::F64 => t.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
+        _ => t.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
     }
 }
 
-fn encode(values: &[f32], dtype: Dtype) -> Vec<u8> {
-    match dtype {
+/// The bytes of numbers in a type; the place of one that is not finite there.
+fn encode(values: &[f32], dtype: Dtype) -> std::result::Result<Vec<u8>, usize> {
+    let held = |v: f32| match dtype {
+        Dtype::F16 => f16::from_f32(v).is_finite(),
+        Dtype::BF16 => bf16::from_f32(v).is_finite(),
+        _ => v.is_finite(),
+    };
+    if let Some(at) = values.iter().position(|v| !held(*v)) {
+        return Err(at);
+    }
+    Ok(match dtype {
         Dtype::F16 => values.iter().flat_map(|&v| f16::from_f32(v).to_le_bytes()).collect(),
         Dtype::BF16 => values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect(),
+        Dtype::F64 => values.iter().flat_map(|&v| f64::from(v).to_le_bytes()).collect(),
         _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-    }
+    })
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Moments;
 use crate::error::{Error, Result};
+use crate::files::{lock_file, without_locks};
 
 /// Name of the points of a run in its folder.
 pub const FILE: &str = "sweep.jsonl";
@@ -66,55 +67,48 @@ pub fn path(subject: &Path) -> PathBuf {
 /// A line that is no point, by its number.
 pub fn read(path: &Path) -> Result<Vec<Point>> {
     match fs::read(path) {
-        Ok(bytes) => Ok(parse(path, &bytes)?.0),
+        Ok(bytes) => Ok(parse(path, &bytes, 0)?.0),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(vec![]),
         Err(e) => Err(Error::io(path, e)),
     }
 }
 
-/// The points of the whole lines, and the bytes of these.
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Point>, usize)> {
+/// The points of the whole lines, the bytes of these, and how many they are; `lines` come before them.
+fn parse(path: &Path, bytes: &[u8], lines: usize) -> Result<(Vec<Point>, usize, usize)> {
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
     let mut points = vec![];
     for (i, line) in bytes[..whole].split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
         let point = serde_json::from_slice(line).map_err(|e| {
-            let message = format!("line {} is no point of a sweep ({e}); remove the line or the file", i + 1);
-            Error::format(path, message)
+            let at = lines + i + 1;
+            Error::format(path, format!("line {at} is no point of a sweep ({e}); remove the line or the file"))
         })?;
         points.push(point);
     }
-    Ok((points, whole))
+    Ok((points, whole, bytes[..whole].iter().filter(|&&b| b == b'\n').count()))
 }
 
-/// A file of points that grows by whole lines, and belongs to one process.
+/// A file of points that grows by whole lines. Several processes may add to it: each locks it while it writes, and sees
+/// what the others have written.
 pub struct Points {
     path: PathBuf,
     file: File,
     points: Vec<Point>,
+    /// Bytes of the file that `points` are read from, and lines.
+    read: (u64, usize),
 }
 
 impl Points {
     /// Opens or makes the file, and removes a last line that was cut off.
     ///
     /// # Errors
-    /// A file that another process writes, that holds something else, or that cannot be written.
+    /// A file that holds something else, or that cannot be written.
     pub fn open(path: &Path) -> Result<Points> {
-        let io = |e| Error::io(path, e);
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
-        file.try_lock().map_err(|e| match e {
-            fs::TryLockError::WouldBlock => {
-                Error::format(path, "another process writes its points here; wait until it has ended")
-            }
-            fs::TryLockError::Error(e) => Error::io(path, e),
-        })?;
-        let mut bytes = vec![];
-        file.read_to_end(&mut bytes).map_err(io)?;
-        let (points, whole) = parse(path, &bytes)?;
-        if whole < bytes.len() {
-            file.set_len(whole as u64).and_then(|()| file.seek(SeekFrom::End(0))).map_err(io)?;
-            log::info!("{}: the last line was cut off and is removed", path.display());
-        }
-        Ok(Points { path: path.to_path_buf(), file, points })
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(path).map_err(|e| Error::io(path, e))?;
+        let mut points = Points { path: path.to_path_buf(), file, points: vec![], read: (0, 0) };
+        points.refresh()?;
+        Ok(points)
     }
 
     /// The file.
@@ -127,15 +121,59 @@ impl Points {
         self.points.iter().find(|p| p.is_same_measurement(point))
     }
 
-    /// Appends a line: one write, so that a reader sees whole lines.
+    /// Reads what other processes have added.
     ///
     /// # Errors
-    /// A full disk.
+    /// Lines that are no points; what the disk reports.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.locked(Points::read_on)
+    }
+
+    /// Appends a line, unless another process has added the same measurement: one write, so that a reader sees whole lines.
+    ///
+    /// # Errors
+    /// A full disk; as [`Points::refresh`].
     pub fn append(&mut self, point: Point) -> Result<()> {
-        let mut line = serde_json::to_string(&point).map_err(|e| Error::format(&self.path, e.to_string()))?;
-        line.push('\n');
-        self.file.write_all(line.as_bytes()).map_err(|e| Error::io(&self.path, e))?;
-        self.points.push(point);
+        self.locked(|points| {
+            points.read_on()?;
+            if points.find(&point).is_some() {
+                return Ok(());
+            }
+            let mut line = serde_json::to_string(&point).map_err(|e| Error::format(&points.path, e.to_string()))?;
+            line.push('\n');
+            points.file.write_all(line.as_bytes()).map_err(|e| Error::io(&points.path, e))?;
+            points.read = (points.read.0 + line.len() as u64, points.read.1 + 1);
+            points.points.push(point);
+            Ok(())
+        })
+    }
+
+    /// Does something while no other process writes.
+    fn locked(&mut self, work: impl FnOnce(&mut Points) -> Result<()>) -> Result<()> {
+        lock_file(&self.file, &self.path)?;
+        let done = work(self);
+        let unlocked = self.file.unlock().or_else(|e| without_locks(&self.path, e));
+        done.and(unlocked)
+    }
+
+    /// Reads the lines behind those that are known, and leaves the file at its end. What is behind the last whole line
+    /// while nobody writes was cut off.
+    fn read_on(&mut self) -> Result<()> {
+        let io = |e| Error::io(&self.path, e);
+        if self.file.metadata().map_err(io)?.len() < self.read.0 {
+            // Somebody made it shorter: what was known may be gone.
+            (self.points, self.read) = (vec![], (0, 0));
+        }
+        let mut bytes = vec![];
+        self.file.seek(SeekFrom::Start(self.read.0)).map_err(io)?;
+        self.file.read_to_end(&mut bytes).map_err(io)?;
+        let (points, whole, lines) = parse(&self.path, &bytes, self.read.1)?;
+        self.points.extend(points);
+        self.read = (self.read.0 + whole as u64, self.read.1 + lines);
+        if whole < bytes.len() {
+            self.file.set_len(self.read.0).and_then(|()| self.file.seek(SeekFrom::End(0))).map_err(io)?;
+            log::info!("{}: the last line was cut off and is removed", self.path.display());
+        }
         Ok(())
     }
 }
@@ -205,17 +243,33 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_something_else_and_one_in_use_are_refused() {
+    fn a_file_of_something_else_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = path(dir.path());
-        let open = Points::open(&path).unwrap();
-        let e = Points::open(&path).err().unwrap().to_string();
-        assert!(e.contains("another process") && e.contains(path.to_str().unwrap()), "{e}");
-        drop(open);
         fs::write(&path, "\n{\"step\":1}\n").unwrap();
         let e = Points::open(&path).err().unwrap().to_string();
         assert!(e.contains("line 2") && e.contains("remove"), "{e}");
         assert_eq!(fs::read(&path).unwrap(), b"\n{\"step\":1}\n", "it is left as it was");
         assert!(read(&dir.path().join("none")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn two_sweeps_of_one_run_add_to_the_same_file_and_no_point_stands_twice() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = path(dir.path());
+        let (mut one, mut other) = (Points::open(&path).unwrap(), Points::open(&path).unwrap());
+        one.append(point(0)).unwrap();
+        other.append(point(1)).unwrap();
+        one.append(Point { error: 99.0, ..point(1) }).unwrap();
+        assert_eq!(one.find(&point(1)).unwrap().error, 12.34, "that of the other, which came first");
+        other.refresh().unwrap();
+        assert!(other.find(&point(0)).is_some());
+        one.append(point(2)).unwrap();
+        assert_eq!(read(&path).unwrap(), [point(0), point(1), point(2)]);
+        fs::write(&path, "").unwrap();
+        other.append(point(3)).unwrap();
+        assert_eq!(read(&path).unwrap(), [point(3)], "somebody began anew");
+        fs::write(&path, fs::read_to_string(&path).unwrap() + "{\"step\":1}\n").unwrap();
+        assert!(one.refresh().unwrap_err().to_string().contains("line 2"));
     }
 }

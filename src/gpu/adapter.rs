@@ -34,7 +34,7 @@ impl std::fmt::Display for DeviceInfo {
 /// How a device is opened.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Index or part of the name of the adapter; absent: a discrete GPU before an integrated one before a software one.
+    /// Index, if it is a number, or part of the name of the adapter; absent: a discrete GPU before an integrated one before a software one.
     pub device: Option<String>,
     /// Bounds checks and loop bounds in shaders, zeroed workgroup memory. For tests; release runs go without.
     pub checked: bool,
@@ -115,6 +115,31 @@ pub fn list() -> Vec<DeviceInfo> {
     adapters().into_iter().map(|(info, _)| info).collect()
 }
 
+/// The adapter that `want` names: by its index if it is a number, else by part of its name.
+fn choose(want: &str, names: &[&str]) -> Result<usize> {
+    let fail = |what: String| {
+        let near = suggest(want, names.iter().copied());
+        Error::Invalid(format!("--device \"{want}\": {what} (`weightproof show --devices` lists them).{near}"))
+    };
+    let word = want.trim();
+    if word.is_empty() {
+        return Err(fail("give the index of an adapter, or part of its name".into()));
+    }
+    if word.bytes().all(|b| b.is_ascii_digit()) {
+        let index = word.parse().ok().filter(|i| *i < names.len());
+        return index.ok_or_else(|| {
+            let count = match names.len() {
+                1 => "there is one adapter, with index 0".to_owned(),
+                n => format!("there are {n} adapters, with indices 0 to {}", n - 1),
+            };
+            fail(format!("a number is an index, and {count}; of a name give more than its number"))
+        });
+    }
+    let word = word.to_lowercase();
+    let found = names.iter().position(|name| name.to_lowercase().contains(&word));
+    found.ok_or_else(|| fail("no adapter is called that".into()))
+}
+
 impl Device {
     /// Opens an adapter.
     ///
@@ -129,17 +154,8 @@ impl Device {
         let chosen = match &options.device {
             None => 0,
             Some(want) => {
-                let by_name = || all.iter().position(|(i, _)| i.name.to_lowercase().contains(&want.to_lowercase()));
-                // "4090" is no index but part of a name.
-                let index = want.parse().ok().filter(|i| *i < all.len());
-                let found = index.or_else(by_name);
-                found.ok_or_else(|| {
-                    let names = all.iter().map(|(i, _)| i.name.as_str());
-                    Error::Invalid(format!(
-                        "--device {want}: no adapter has that index or name (`weightproof show --devices`).{}",
-                        suggest(want, names)
-                    ))
-                })?
+                let names: Vec<&str> = all.iter().map(|(i, _)| i.name.as_str()).collect();
+                choose(want, &names)?
             }
         };
         let (mut info, adapter) = all.swap_remove(chosen);
@@ -326,5 +342,30 @@ mod tests {
         ] {
             assert_eq!(mesa(text), version, "{text}");
         }
+    }
+
+    use super::choose;
+
+    #[test]
+    fn a_number_is_an_index_and_a_word_is_part_of_a_name() {
+        let names = ["NVIDIA GeForce RTX 4090", "Intel Arc A770 1", "llvmpipe (LLVM 15.0.6, 256 bits)"];
+        for (want, at) in [("0", 0), ("1", 1), (" 2 ", 2), ("rtx 4090", 0), ("Intel", 1), ("LLVMPIPE", 2), ("A7", 1)] {
+            assert_eq!(choose(want, &names).unwrap(), at, "{want}");
+        }
+        for (want, words) in [
+            ("3", "there are 3 adapters, with indices 0 to 2"),
+            ("4090", "a number is an index"),
+            ("99999999999999999999999", "a number is an index"),
+            ("", "part of its name"),
+            (" \t", "part of its name"),
+            ("radeon", "no adapter is called that"),
+            ("-1", "no adapter is called that"),
+        ] {
+            let e = choose(want, &names).unwrap_err().to_string();
+            assert!(e.starts_with(&format!("--device \"{want}\": ")) && e.contains(words), "{e}");
+            assert!(e.contains("show --devices") && e.contains("llvmpipe"), "{e}");
+        }
+        // The digit in its name does not make it adapter 1.
+        assert!(choose("1", &names[2..]).unwrap_err().to_string().contains("there is one adapter, with index 0"));
     }
 }

@@ -18,6 +18,9 @@ pub const CHUNK: usize = 4096;
 /// Elements to which tensors are aligned: 256 bytes, the largest offset alignment that an adapter may ask for.
 const ALIGN: usize = 64;
 
+/// Tensors of a table, at most: the number of one is 16 bits of the counter of a random draw.
+const MOST_TENSORS: usize = 1 << 16;
+
 /// Words of a record of `segments`.
 const SEGMENT: usize = 10;
 
@@ -161,10 +164,9 @@ impl Parameters {
     /// Adds a tensor behind the others: assigns its offsets and its `layer`. Returns its index.
     ///
     /// # Panics
-    /// An empty tensor, no partial sum, a 65,537th tensor: bugs of the caller.
+    /// An empty tensor, no partial sum: bugs of the caller. How many there may be, [`Parameters::check`] tells.
     pub fn push(&mut self, mut tensor: Tensor) -> usize {
         assert!(!tensor.is_empty() && tensor.splits > 0, "{}: an empty tensor or no partial sum", tensor.name);
-        assert!(self.tensors.len() < 1 << 16, "the draws know 65,536 tensors");
         tensor.offset = self.len;
         tensor.grad_offset = self.grad_len;
         tensor.layer = self.tensors.len() as u32;
@@ -172,6 +174,21 @@ impl Parameters {
         self.grad_len += (tensor.len() * tensor.splits).next_multiple_of(ALIGN);
         self.tensors.push(tensor);
         self.tensors.len() - 1
+    }
+
+    /// That there are no more tensors than random draws tell apart, and no more elements than words of 32 bits count.
+    ///
+    /// # Errors
+    /// How many there are, and how many there may be.
+    pub fn check(&self) -> Result<()> {
+        let (tensors, elements) = (self.tensors.len(), self.len.max(self.grad_len));
+        if tensors > MOST_TENSORS {
+            return Err(Error::Invalid(format!("{tensors} tensors are more than {MOST_TENSORS}")));
+        }
+        if u32::try_from(elements).is_err() {
+            return Err(Error::Invalid(format!("{elements} elements are more than 2^32 - 1")));
+        }
+        Ok(())
     }
 
     /// Elements of a flat array, with the padding between tensors, which is always zero.
@@ -253,6 +270,7 @@ impl Parameters {
     pub fn tables(&self, b: &mut Builder) -> (View, View) {
         let mut first = 0;
         let mut segments = vec![];
+        // Both are below 2^32 by [`Parameters::check`].
         for t in &self.tensors {
             let clip = if t.clip.is_finite() { t.clip } else { NO_CLIP };
             let words = [t.offset, t.grad_offset, t.len(), t.splits, first, t.chunks(), t.layer as usize];
@@ -378,6 +396,19 @@ mod tests {
         p.push(Tensor::new("b", &[1]));
         p.push(Tensor { splits: 2, ..Tensor::new("c", &[64, 200]) });
         p
+    }
+
+    #[test]
+    fn tables_that_draws_or_offsets_cannot_count_are_refused() {
+        let mut p = table();
+        p.check().unwrap();
+        for i in 0..MOST_TENSORS {
+            p.push(Tensor::new(format!("t{i}"), &[1]));
+        }
+        assert_eq!(p.check().unwrap_err().to_string(), "65539 tensors are more than 65536");
+        let mut p = Parameters::default();
+        p.push(Tensor::new("large", &[1 << 16, 1 << 16]));
+        assert_eq!(p.check().unwrap_err().to_string(), "4294967296 elements are more than 2^32 - 1");
     }
 
     #[test]

@@ -111,8 +111,10 @@ impl Projection {
             return Err(Error::Invalid(format!("there is no projection \"{name}\".{near}")));
         };
         let row = &PROJECTIONS[kind];
-        let [p0, p1] = (row.parse)(parameter)
-            .map_err(|m| Error::Invalid(format!("projection \"{text}\": {m}; written {}", row.syntax)))?;
+        let [p0, p1] = (row.parse)(parameter).map_err(|m| {
+            let beyond = beyond_f32(parameter);
+            Error::Invalid(format!("projection \"{text}\": {m}{beyond}; written {}", row.syntax))
+        })?;
         Ok(Projection { kind: kind as u32, p0, p1 })
     }
 
@@ -287,13 +289,55 @@ fn quantile(weights: &[f32], rank: usize) -> f32 {
     f32::from_bits(*bits.select_nth_unstable(rank).1)
 }
 
+/// A number as the device holds it: 0, or one that f32 has with a full mantissa. Not one that is 0 in f32 only.
 fn number(text: &str) -> Option<f32> {
-    text.trim().parse::<f32>().ok().filter(|v| v.is_finite())
+    let v: f64 = text.trim().parse().ok()?;
+    let held = text.trim().parse::<f32>().ok()?;
+    (held.is_normal() || v == 0.0).then_some(held)
+}
+
+/// What is said of a parameter that is a number, but none that the device holds.
+fn beyond_f32(parameter: Option<&str>) -> &'static str {
+    let parts = parameter.unwrap_or_default().split(',').flat_map(|part| part.split(".."));
+    let mut beyond = parts.filter(|t| number(t).is_none() && t.trim().parse::<f64>().is_ok_and(f64::is_finite));
+    if beyond.next().is_some() { " (of numbers 32 bits hold 0, and about 1.2e-38 to 3.4e38)" } else { "" }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_parameter_that_is_0_or_infinite_in_f32_alone_is_refused() {
+        for text in [
+            "addnorm:1e-50",
+            "addnorm:1e-40",
+            "addnorm:1e39",
+            "power:1e-50",
+            "power:0..1e-46",
+            "power:0..1e300",
+            "bitflip:1e-50",
+            "stuck:1e-60,0",
+            "stuck:0,1e-60",
+            "drift:1e-50,10",
+            "drift:0.1,1e39",
+            "prune:1e-50",
+            "multunif:1e-50",
+            "stochm:1e-40",
+            "stochm3:1e-50,quantile",
+        ] {
+            let e = Projection::parse(text).unwrap_err().to_string();
+            assert!(e.contains(text) && e.contains("32 bits hold"), "{e}");
+        }
+        for (text, want) in
+            [("addnorm:0", 0.0), ("addnorm:-0.0", 0.0), ("addnorm:1.2e-38", 1.2e-38), ("addnorm:3e38", 3e38)]
+        {
+            assert_eq!(Projection::parse(text).unwrap().p0, want, "{text}");
+        }
+        let e = Projection::parse("addnorm:x").unwrap_err().to_string();
+        assert!(!e.contains("32 bits"), "{e}");
+        assert!(Projection::parse("prune:0.99999999999").is_err(), "1 in f32");
+    }
 
     /// What says that it leaves signs leaves 0 or + - one magnitude on any weights; some of what does not leaves others.
     #[test]

@@ -17,6 +17,8 @@ pub use crate::plan::Row;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// A table with nothing in it has none.
+    #[serde(default)]
     row: Vec<Row>,
 }
 
@@ -306,6 +308,14 @@ mod tests {
             };
             assert_eq!(chosen, name, "{mesa:?}");
         }
+    }
+
+    #[test]
+    fn a_table_of_nothing_has_no_rows_and_a_misspelt_one_is_refused() {
+        for text in ["", "\n \n", "# nothing yet\n", "\u{feff}# nothing yet\n"] {
+            assert_eq!(read(Path::new("own.toml"), text).unwrap(), [], "{text:?}");
+        }
+        assert!(read(Path::new("own.toml"), "[[rows]]\n").unwrap_err().to_string().contains("rows"));
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl Network {
         for layer in &network.layers {
             layer.declare(preset.batch, &mut network.parameters, &network.init);
         }
+        network.parameters.check().map_err(|e| Error::layer(&preset.name, e.to_string()))?;
         let (weights, gradients) = (network.parameters.len(), network.parameters.grad_len());
         if weights.max(gradients) > MOST_ELEMENTS {
             let message = format!(
@@ -122,8 +123,15 @@ impl Network {
             Optimizer::Sgd { weight_decay, .. } => weight_decay as f32,
             Optimizer::Adam { .. } => 0.0,
         };
+        let factor = preset.clip.factor;
         for t in network.parameters.tensors.iter_mut().filter(|t| t.projected) {
-            t.clip = (preset.clip.factor * f64::from(t.init_std)) as f32;
+            t.clip = (factor * f64::from(t.init_std)) as f32;
+            if factor.is_finite() && !t.clip.is_normal() {
+                let what = if t.clip < 1.0 { "0" } else { "infinity" };
+                let message =
+                    format!("clip.factor {factor:e} gives the clip bound {what} in 32 bits; give another factor");
+                return Err(Error::layer(&t.name, message));
+            }
             t.decay = decay;
         }
         Ok(network)

@@ -1,6 +1,7 @@
 //! The commands that make the numbers of a report again, as a shell takes them.
 
 use super::read::Run;
+use super::shell::quote;
 
 /// Commands over the runs of a report.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ impl Commands {
         let data = runs.iter().find_map(Run::data);
         Commands {
             runs: names,
-            data: data.map_or(String::new(), |d| format!(" --data {}", quote(d))),
+            data: data.map_or(String::new(), |d| format!(" --data {}", quote(&d))),
             out: format!("{}{}", quote(&out.display().to_string()), if single { " --single" } else { "" }),
         }
     }
@@ -53,24 +54,5 @@ pub fn thoroughness(images: u64, moments_batches: u64) -> String {
     match images {
         0 => String::new(),
         _ => format!(" --images {images} --moments-batches {moments_batches}"),
-    }
-}
-
-/// A word as a shell takes it.
-pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quote;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_split_or_expand_them() {
-        assert_eq!(quote("runs/a-1"), "runs/a-1");
-        assert_eq!(quote("a b"), "'a b'");
-        assert_eq!(quote("it's $x"), "'it'\\''s $x'");
-        assert_eq!(quote(""), "''");
     }
 }

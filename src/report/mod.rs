@@ -9,6 +9,7 @@ mod page;
 mod paper;
 mod read;
 mod sheet;
+mod shell;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use commands::Commands;
 use figures::Section;
 use sheet::Sheet;
 
-pub use commands::quote;
+pub use shell::quote;
 
 /// Pixels of a PNG per pixel of the layout.
 const PNG_SCALE: f64 = 2.0;

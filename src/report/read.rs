@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::shell;
 use crate::error::{Error, Result};
 use crate::eval::analysis::Analysis;
 use crate::eval::{Moments, Point, point};
@@ -99,10 +100,10 @@ impl Run {
     }
 
     /// The folder of the data sets that the training was given.
-    pub fn data(&self) -> Option<&str> {
-        let words: Vec<&str> = self.text("command")?.split_whitespace().collect();
-        let at = words.iter().position(|w| *w == "--data" || w.starts_with("--data="))?;
-        words[at].strip_prefix("--data=").or_else(|| words.get(at + 1).copied())
+    pub fn data(&self) -> Option<String> {
+        let words = shell::split(self.text("command")?);
+        let at = words.iter().position(|w| w == "--data" || w.starts_with("--data="))?;
+        words[at].strip_prefix("--data=").map(str::to_owned).or_else(|| words.get(at + 1).cloned())
     }
 
     fn read(subject: &Path, warnings: &mut Vec<String>) -> Result<Run> {

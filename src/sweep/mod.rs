@@ -86,12 +86,11 @@ struct Bench {
 }
 
 impl Sweep<'_> {
-    /// Computes what is missing. The points of a subject are appended to the file that [`file()`] names; each file belongs to
-    /// this sweep until it ends.
+    /// Computes what is missing. The points of a subject are appended to the file that [`file()`] names; other sweeps may
+    /// add to it meanwhile.
     ///
     /// # Errors
-    /// Data, device or disk fail; a file of points that another process writes, or that holds something else. The points
-    /// computed before are kept.
+    /// Data, device or disk fail; a file of points that holds something else. The points computed before are kept.
     pub fn run(&self, device: &Arc<Device>, subjects: &[Subject]) -> Result<Done> {
         let mut jobs = vec![];
         for subject in subjects {
@@ -198,6 +197,11 @@ impl Sweep<'_> {
         runner.start_clock();
         let begin = Instant::now();
         for (mut point, distortion) in job.missing() {
+            job.points.refresh()?;
+            if job.points.find(&point).is_some() {
+                bar.inc(job.batches() as u64);
+                continue;
+            }
             bar.set_message(format!("{name}: {distortion}, draw {}", point.draw + 1));
             let (seed, draw) = (point.seed, point.draw);
             let Some(score) = evaluator.score(runner, distortion, seed, draw, self.moments, bar, self.stop)? else {

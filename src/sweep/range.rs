@@ -58,9 +58,11 @@ impl Range {
     /// The values in order.
     pub fn values(&self) -> Vec<f64> {
         let step = self.step.abs().copysign(self.to - self.from);
-        // Nine decimals, so that 0.05 * 3 is 0.15, and no zero is negative.
-        let round = |v: f64| (v * 1e9).round() / 1e9 + 0.0;
-        (0..=self.steps() as usize).map(|i| round(self.from + i as f64 * step)).collect()
+        // Nine digits of the step, so that 0.05 * 3 is 0.15; the first is as it was given. No zero is negative.
+        let unit = 10f64.powi(9 - step.abs().log10().floor() as i32);
+        let round = |v: f64| if unit.is_finite() { (v * unit).round() / unit } else { v };
+        let value = |i: usize| if i == 0 { self.from } else { round(self.from + i as f64 * step) };
+        (0..=self.steps() as usize).map(|i| value(i) + 0.0).collect()
     }
 
     /// The projection of this name at each of the values.
@@ -112,6 +114,8 @@ mod tests {
         assert_eq!(values("1:0:-0.25"), [1.0, 0.75, 0.5, 0.25, 0.0]);
         assert!(values("1:0:0.1")[10].is_sign_positive());
         assert_eq!(values("0.3"), [0.3]);
+        assert_eq!(values("1e-12"), [1e-12]);
+        assert_eq!(values("0:3e-12:1e-12"), [0.0, 1e-12, 2e-12, 3e-12]);
         // The end is left out where no whole number of steps leads there.
         assert_eq!(values("0:1:0.3"), [0.0, 0.3, 0.6, 0.9]);
     }

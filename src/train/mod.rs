@@ -13,5 +13,5 @@ pub mod state;
 pub mod subject;
 mod watch;
 
-pub use resume::same_preset;
+pub use resume::{Resume, same_preset};
 pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, Lock};
 use crate::model::preset::Preset;
 
 /// What `run.json` says besides the preset.
@@ -62,18 +62,19 @@ pub struct EvalLine<'a> {
     pub loss: f64,
 }
 
-/// A run folder open for writing.
+/// A run folder open for writing, by this process alone.
 #[derive(Debug)]
 pub struct Run {
     dir: PathBuf,
     log: File,
+    _lock: Lock,
 }
 
 impl Run {
     /// Makes the folder of a new run, by default `runs/<date>-<time>-<preset name>` (UTC), and writes `run.json`.
     ///
     /// # Errors
-    /// A folder that holds a run already, or that cannot be written.
+    /// A folder that holds a run already, or where another process trains; one that cannot be written.
     pub fn create(dir: Option<PathBuf>, preset: &Preset, about: &About) -> Result<Run> {
         let now = Timestamp::now();
         let dir = match dir {
@@ -92,13 +93,13 @@ impl Run {
         if dir.join(RUN).exists() {
             return Err(occupied());
         }
-        // Two processes cannot both create the log, so only one gets the folder.
+        let lock = lock(&dir)?;
         let path = dir.join(LOG);
         let log = OpenOptions::new().append(true).create_new(true).open(&path).map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => occupied(),
             _ => Error::io(&path, e),
         })?;
-        let run = Run { dir, log };
+        let run = Run { dir, log, _lock: lock };
         let written = run.write(&json!({
             "preset": preset.name,
             "started": time(now),
@@ -118,11 +119,11 @@ impl Run {
 
     /// Opens the folder of a run to continue it after `step` steps, the checkpoint's: lines of the log about later steps
     /// are removed, and `run.json` notes the resumption. `again`: the evaluation after `step` is done again, so its lines
-    /// are removed too.
+    /// are removed too. `lock`: that of the folder, taken before the checkpoint was read.
     ///
     /// # Errors
     /// A folder without a run, or that cannot be written.
-    pub fn resume(dir: impl AsRef<Path>, step: u64, again: bool, about: &About) -> Result<Run> {
+    pub fn resume(dir: impl AsRef<Path>, lock: Lock, step: u64, again: bool, about: &About) -> Result<Run> {
         let dir = dir.as_ref().to_path_buf();
         let mut info = info(&dir)?;
         let (run, log) = (dir.join(RUN), dir.join(LOG));
@@ -139,7 +140,7 @@ impl Run {
         }));
         cut(&log, step, again)?;
         let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| Error::io(&log, e))?;
-        let run = Run { dir, log };
+        let run = Run { dir, log, _lock: lock };
         run.write(&info)?;
         Ok(run)
     }
@@ -172,6 +173,15 @@ impl Run {
 
 const RUN: &str = "run.json";
 const LOG: &str = "log.jsonl";
+const LOCK: &str = "train.lock";
+
+/// The right to train in `dir`: one process has it at a time.
+///
+/// # Errors
+/// Another process has it, with its number and machine; a folder that is missing or cannot be written.
+pub fn lock(dir: &Path) -> Result<Lock> {
+    Lock::take(&dir.join(LOCK), dir)
+}
 
 /// Path of the best weights by validation error of the run in `dir`, if it holds images out.
 pub fn best(dir: &Path) -> PathBuf {
@@ -312,11 +322,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run");
         let first = Run::create(Some(path.clone()), &preset(), &about()).unwrap();
-        for _ in 0..2 {
+        let refused = |word: &str| {
             let e = Run::create(Some(path.clone()), &preset(), &about()).unwrap_err().to_string();
-            assert!(e.contains(path.to_str().unwrap()) && e.contains("--resume"), "{e}");
-            fs::remove_file(first.dir().join(RUN)).ok();
-        }
+            assert!(e.contains(path.to_str().unwrap()) && e.contains(word), "{e}");
+        };
+        refused("--resume");
+        fs::remove_file(first.dir().join(RUN)).unwrap();
+        refused("is writing here");
+        drop(first);
+        refused("--resume");
     }
 
     #[test]
@@ -330,7 +344,7 @@ mod tests {
         // A power cut in the middle of a line.
         run.log.write_all(b"{\"step\":1").unwrap();
         drop(run);
-        let mut run = Run::resume(&path, 20, false, &about()).unwrap();
+        let mut run = Run::resume(&path, lock(&path).unwrap(), 20, false, &about()).unwrap();
         run.log(&line(25)).unwrap();
         let log = fs::read_to_string(path.join(LOG)).unwrap();
         let steps: Vec<u64> =
@@ -338,16 +352,18 @@ mod tests {
         assert_eq!(steps, [10, 20, 25]);
         let info = info(&path).unwrap();
         assert_eq!((&info["preset"], &info["resumed"][0]["step"]), (&json!("digits"), &json!(20)));
+        drop(run);
         assert_eq!(fs::read_dir(&path).unwrap().count(), 2, "no temporary file stays");
     }
 
     #[test]
     fn a_folder_without_a_run_cannot_be_resumed() {
         let dir = tempfile::tempdir().unwrap();
-        let e = Run::resume(dir.path(), 0, false, &about()).unwrap_err().to_string();
+        let resume = || Run::resume(dir.path(), lock(dir.path()).unwrap(), 0, false, &about());
+        let e = resume().unwrap_err().to_string();
         assert!(e.contains(dir.path().to_str().unwrap()) && e.contains("no run here"), "{e}");
         fs::write(dir.path().join(RUN), "[1]").unwrap();
-        assert!(Run::resume(dir.path(), 0, false, &about()).unwrap_err().to_string().contains("no JSON object"));
+        assert!(resume().unwrap_err().to_string().contains("no JSON object"));
     }
 
     #[test]

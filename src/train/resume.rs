@@ -1,11 +1,35 @@
 //! What may differ between a checkpoint and the run that goes on from it, and what is said of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use super::checkpoint::{Checkpoint, key};
+use super::checkpoint::{self, Checkpoint, key};
+use super::record;
 use crate::error::{Error, Result};
+use crate::files::Lock;
 use crate::model::preset::{Lr, Preset};
 use crate::plan::Plan;
+
+/// A run to go on with: its folder belongs to this process from before the checkpoint is read.
+pub struct Resume {
+    /// Where the run stands.
+    pub checkpoint: Checkpoint,
+    pub(super) lock: Lock,
+}
+
+impl Resume {
+    /// Takes the folder of a run and reads its checkpoint.
+    ///
+    /// # Errors
+    /// No run there; another process trains there; a checkpoint that is damaged.
+    pub fn open(dir: &Path) -> Result<Resume> {
+        let path = record::checkpoint(dir);
+        // Where there is no checkpoint nothing is made, not even a lock.
+        checkpoint::is_one(&path)?;
+        let lock = record::lock(dir)?;
+        Ok(Resume { checkpoint: checkpoint::load(&path)?, lock })
+    }
+}
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
 /// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log

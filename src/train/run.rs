@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
-use super::resume::{joined, same_preset, say_other_variants, variants};
+use super::resume::{Resume, joined, same_preset, say_other_variants, variants};
 use super::saver::Saver;
 use super::watch::{Seen, Watch};
 use super::{diagnose, schedule, state};
@@ -29,8 +29,8 @@ pub struct Options<'a> {
     pub data: Option<PathBuf>,
     /// The run folder; absent: `runs/<time>-<preset>`.
     pub out: Option<PathBuf>,
-    /// Go on from this checkpoint, that of the run folder, which must be given.
-    pub resume: Option<Checkpoint>,
+    /// Go on with this run, that of the run folder, which must be given.
+    pub resume: Option<Resume>,
     /// The command line, for the record.
     pub command: String,
     /// Set by Ctrl-C: finish the step, save, stop.
@@ -91,7 +91,7 @@ pub fn network(preset: &Preset, data: &Prepared) -> Result<Arc<Network>> {
 /// Everything that can go wrong on the way: data, preset, device, disk, a loss that is not finite. The last checkpoint
 /// is intact in every case.
 pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<Outcome> {
-    let saved = options.resume;
+    let (saved, lock) = options.resume.map(|r| (r.checkpoint, r.lock)).unzip();
     if saved.is_some() && options.out.is_none() {
         return Err(Error::Invalid("resuming needs the run folder".into()));
     }
@@ -139,8 +139,8 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let total = schedule::total_steps(preset, per_epoch);
     // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
     let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
-    let run = match (saved, options.out) {
-        (Some(_), Some(out)) => Run::resume(out, step, again || step >= total, &about)?,
+    let run = match (lock, options.out) {
+        (Some(lock), Some(out)) => Run::resume(out, lock, step, again || step >= total, &about)?,
         (_, out) => Run::create(out, preset, &about)?,
     };
     log::info!("run folder: {}", run.dir().display());
@@ -199,6 +199,8 @@ struct Trainer<'a> {
     source: Source,
     runner: Runner,
     plan: Loaded,
+    // Its end is waited for before the folder is given up.
+    saver: Saver,
     run: Run,
     about: About,
     per_epoch: u64,
@@ -206,7 +208,6 @@ struct Trainer<'a> {
     /// Steps done.
     step: u64,
     watch: Watch,
-    saver: Saver,
     start: Start,
     stop: &'a AtomicBool,
     quiet: bool,

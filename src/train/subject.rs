@@ -67,7 +67,7 @@ impl Subject {
 /// # Errors
 /// A file that is missing, damaged or no safetensors file; a `preset` for a run, which has its own, or none for weights
 /// from elsewhere; weights of another network.
-pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
+pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
     let source = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
     if !source.exists() {
         let missing = if path.is_dir() {

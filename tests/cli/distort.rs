@@ -17,6 +17,7 @@ fn bytes_of(values: &[f32], dtype: Dtype) -> Vec<u8> {
     match dtype {
         Dtype::F16 => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
         Dtype::BF16 => values.iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes()).collect(),
+        Dtype::F64 => values.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect(),
         _ => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
     }
 }
@@ -26,6 +27,7 @@ fn floats(t: &TensorView) -> Vec<f32> {
     match t.dtype() {
         Dtype::F16 => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
         Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+        Dtype::F64 => t.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
         _ => t.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
     }
 }
@@ -49,12 +51,13 @@ fn sign_leaves_one_magnitude_per_tensor_and_the_rest_of_the_file_as_it_was() {
         float("conv.weight", Dtype::F32, &[4, 2, 3, 3]),
         float("half.weight", Dtype::F16, &[3, 5]),
         float("brain.weight", Dtype::BF16, &[2, 7]),
+        float("double.weight", Dtype::F64, &[2, 3, 2]),
         float("conv.bias", Dtype::F32, &[4]),
         ("ids", Dtype::I64, vec![2, 2], integers),
     ];
     write(&place, "in.safetensors", &file);
     let out = place.run("distort in.safetensors --with sign -o out.safetensors").ok();
-    assert_eq!(out.lines().count(), 3, "a line per projected tensor: {out}");
+    assert_eq!(out.lines().count(), 4, "a line per projected tensor: {out}");
     let bytes = fs::read(place.path("out.safetensors")).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let remarks = header.metadata().as_ref().unwrap();
@@ -142,4 +145,69 @@ fn weights_that_are_no_numbers_and_files_that_are_no_weights_are_refused() {
         place.run(&format!("distort {file} --with sign -o out")).refused(&[file, word]);
         assert!(!place.path("out").exists());
     }
+}
+
+#[test]
+fn a_type_that_cannot_be_projected_is_named() {
+    let place = Place::new();
+    let eight = |name| (name, Dtype::F8_E4M3, vec![2, 2], vec![0x38, 0xb8, 0x30, 0xb0]);
+    write(&place, "mixed", &[float("a.weight", Dtype::F32, &[4, 2]), eight("b.weight"), eight("c.weight")]);
+    let ran = place.run("distort mixed --with sign -o out");
+    assert!(ran.err.contains("b.weight (F8_E4M3), c.weight (F8_E4M3)"), "{}", ran.err);
+    assert!(ran.err.contains("copied as they are"), "{}", ran.err);
+    assert_eq!(ran.ok().lines().count(), 1);
+    let (before, after) = (crate::tensors(&place.path("mixed")), crate::tensors(&place.path("out")));
+    assert_eq!(before["b.weight"], after["b.weight"]);
+    assert_ne!(before["a.weight"], after["a.weight"]);
+    write(&place, "eight", &[eight("b.weight")]);
+    place.run("distort eight --with sign -o none").refused(&["eight", "b.weight (F8_E4M3)", "f64"]);
+    assert!(!place.path("none").exists());
+}
+
+#[test]
+fn a_layer_that_is_left_alone_keeps_every_bit_of_f64() {
+    let place = Place::new();
+    let fine: Vec<u8> = (1..=8).flat_map(|i| (1.0 / f64::from(i)).to_le_bytes()).collect();
+    let layer = |name| (name, Dtype::F64, vec![2, 4], fine.clone());
+    write(&place, "in", &[layer("a.weight"), layer("b.weight")]);
+    let mut command = place.command("distort in -o out");
+    crate::Ran::of(command.args(["--with", "addnorm:0.3 except b"]).output().unwrap()).ok();
+    let after = crate::tensors(&place.path("out"));
+    assert_eq!(after["b.weight"].1, fine);
+    assert_ne!(after["a.weight"].1, fine);
+    let huge = [1e300, 1.0, 1.0, 1.0].iter().flat_map(|v: &f64| v.to_le_bytes()).collect();
+    write(&place, "huge", &[("a.weight", Dtype::F64, vec![2, 2], huge)]);
+    place.run("distort huge --with sign -o none").refused(&["a.weight: element 0 is inf as f32"]);
+}
+
+#[test]
+fn a_result_that_its_type_cannot_hold_is_refused_and_nothing_is_written() {
+    let place = Place::new();
+    // Near the end of each type.
+    for (dtype, most, name) in
+        [(Dtype::F16, 65504.0, "F16"), (Dtype::BF16, 3.38e38, "BF16"), (Dtype::F32, 3.4e38, "F32")]
+    {
+        write(&place, "in", &[("a.weight", dtype, vec![4, 16], bytes_of(&[most; 64], dtype))]);
+        let e = place
+            .run("distort in --with addnorm:0.5 -o out")
+            .refused(&["in: a.weight: element ", "nothing was written"]);
+        assert!(e.contains(&format!("which {name} cannot hold")), "{e}");
+        assert!(!place.path("out").exists());
+        // What it can hold is written, and read again.
+        place.run("distort in --with round -o whole").ok();
+        place.run("distort whole --with sign -o again").ok();
+    }
+}
+
+#[test]
+fn more_tensors_than_draws_tell_apart_are_refused() {
+    let place = Place::new();
+    let many = |n: usize| -> Vec<(String, Dtype, Vec<usize>, Vec<u8>)> {
+        (0..n).map(|i| (format!("t{i}.weight"), Dtype::F32, vec![1, 1], vec![0, 0, 128, 63])).collect()
+    };
+    let tensors = many(65_537);
+    let views = tensors.iter().map(|(n, d, s, b)| (n.clone(), TensorView::new(*d, s.clone(), b).unwrap()));
+    fs::write(place.path("many"), safetensors::serialize(views, None).unwrap()).unwrap();
+    place.run("distort many --with sign -o out").refused(&["many: 65537 tensors are more than 65536"]);
+    assert!(!place.path("out").exists());
 }

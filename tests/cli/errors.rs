@@ -17,6 +17,8 @@ fn unknown_words_are_refused_with_the_nearest_valid_ones() {
         ("train demo/digit --out x", vec!["\"demo/digits\""]),
         ("train tr-stochm --out x", vec!["merolla2016/cifar10/tr-stochm-c"]),
         ("train demo/digits --out x --device nosuch", vec!["nosuch", "show --devices"]),
+        ("train demo/digits --out x --device 99", vec!["\"99\"", "a number is an index", "index 0", "show --devices"]),
+        ("train demo/digits --out x --device=", vec!["part of its name", "show --devices"]),
         ("train demo/digits --out x --variant conv2d.forward=nope", vec!["\"nope\"", "naive"]),
         ("train demo/digits --out x --variant conv2d.forwrd=naive", vec!["\"conv2d.forward\""]),
         ("train demo/digits --out x --variant *=naiv", vec!["\"naive\""]),

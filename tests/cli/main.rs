@@ -10,6 +10,8 @@ mod files;
 #[cfg(unix)]
 mod interrupt;
 mod look;
+#[cfg(unix)]
+mod outputs;
 mod profile;
 mod report;
 mod reproduce;

@@ -98,6 +98,19 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_set_that_another_process_fetches_is_left_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = Spec { folder: "set".into(), downloads: vec![], files: vec![("x".into(), "0".into())], unpacked: 0 };
+    let lock = weightproof::files::Lock::take(&dir.path().join(".set.lock"), dir.path()).unwrap();
+    let e = fetch(&spec, dir.path(), true).unwrap_err().to_string();
+    assert!(e.contains(&format!("process {} on ", std::process::id())) && e.contains("is writing here"), "{e}");
+    drop(lock);
+    let e = fetch(&spec, dir.path(), true).unwrap_err().to_string();
+    assert!(!e.contains("is writing here"), "{e}");
+    assert_eq!(names(dir.path()), [""; 0], "no lock stays");
+}
+
+#[test]
 fn a_cut_download_continues_where_it_stopped() {
     let a = random_bytes(50_000, 1);
     let body = archive(&[("set/a.bin", &a), ("set/readme.html", b"hello")]);
@@ -211,6 +224,13 @@ fn a_damaged_folder_is_repaired_and_other_files_in_it_stay() {
     let set = dest.path().join("set");
     fs::create_dir(&set).unwrap();
     fs::write(set.join("one.gz"), "damaged").unwrap();
+    // A file may lie on another disk.
+    let elsewhere = tempfile::tempdir().unwrap();
+    #[cfg(unix)]
+    {
+        fs::rename(set.join("one.gz"), elsewhere.path().join("real")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path().join("real"), set.join("one.gz")).unwrap();
+    }
     fs::write(set.join("notes.txt"), "mine").unwrap();
     let download = |name: &str| Download { url: format!("{address}/{name}"), sha256: sum(&bytes), bytes: 700 };
     let spec = Spec {
@@ -224,6 +244,9 @@ fn a_damaged_folder_is_repaired_and_other_files_in_it_stay() {
     assert_eq!(names(dest.path()), ["set"]);
     assert_eq!(names(&set), ["notes.txt", "one.gz", "two.gz"]);
     assert_eq!(fs::read(set.join("one.gz")).unwrap(), bytes);
+    if cfg!(unix) {
+        assert_eq!(fs::read(elsewhere.path().join("real")).unwrap(), bytes);
+    }
 }
 
 #[test]

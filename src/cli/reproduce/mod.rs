@@ -4,6 +4,7 @@
 mod definitions;
 mod estimate;
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,13 +13,12 @@ use std::time::Instant;
 
 use clap::{Args, Parser};
 
-use super::{Cli, Global, INTERRUPTED, catch_ctrl_c, print};
+use super::{Cli, Global, INTERRUPTED, STOP, catch_ctrl_c, line, print, say};
 use crate::data;
 use crate::error::{Error, Result, suggest};
 use crate::eval::point;
 use crate::kernels::distortion::Distortion;
 use crate::model::preset::Preset;
-use crate::report::quote;
 use crate::sweep::range;
 use crate::train::{self, checkpoint, record, schedule};
 use definitions::{DIFFERS, REPRODUCTIONS, Reproduction, Scale};
@@ -50,7 +50,7 @@ pub struct Reproduce {
 struct Step {
     what: String,
     /// The words behind `weightproof`.
-    words: Vec<String>,
+    words: Vec<OsString>,
     /// Why there is nothing to do, or what there is.
     state: String,
     /// Nothing is to be done.
@@ -119,12 +119,12 @@ impl Reproduce {
         if self.dry_run {
             return Ok(ExitCode::SUCCESS);
         }
-        let again = || eprintln!("stopped; the same command goes on: weightproof reproduce {}", self.what);
+        let again = || say(&format!("stopped; the same command goes on: weightproof reproduce {}", self.what));
         for (i, step) in steps.iter().enumerate().filter(|(_, s)| !s.skip) {
             log::info!("step {} of {}: {}", i + 1, steps.len(), step.what);
             let code = step.run(global)?;
             if code != ExitCode::SUCCESS {
-                if super::STOP.load(Ordering::SeqCst) {
+                if STOP.load(Ordering::SeqCst) {
                     again();
                 }
                 return Ok(code);
@@ -177,20 +177,20 @@ impl Reproduce {
     }
 
     fn steps(&self, global: &Global, what: &Reproduction, nets: &[Net], out: &Path) -> Result<Vec<Step>> {
-        let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
-        let path = |p: &Path| p.display().to_string();
+        let words = |text: &str| -> Vec<OsString> { text.split_whitespace().map(Into::into).collect() };
+        let path = |p: &Path| p.as_os_str().to_owned();
         let mut common = vec![];
         if let Some(dir) = &self.data {
-            common.extend(["--data".to_owned(), path(dir)]);
+            common.extend(["--data".into(), path(dir)]);
         }
-        common.extend(global.seed.iter().flat_map(|s| ["--seed".to_owned(), s.to_string()]));
+        common.extend(global.seed.iter().flat_map(|s| ["--seed".into(), s.to_string().into()]));
         let mut steps = vec![];
         for net in nets {
             let mut train = words(&format!("train {}", net.name));
-            train.extend(net.sets.iter().flat_map(|s| ["--set".to_owned(), s.clone()]));
-            train.extend(["--out".to_owned(), path(&net.dir)]);
+            train.extend(net.sets.iter().flat_map(|s| ["--set".into(), s.into()]));
+            train.extend(["--out".into(), path(&net.dir)]);
             train.extend(common.iter().cloned());
-            train.extend(net.done.map(|_| "--resume".to_owned()));
+            train.extend(net.done.map(|_| "--resume".into()));
             let (what, state) = (format!("train {}", net.preset.name), net.state());
             steps.push(Step { what, words: train, state, skip: net.finished, work: net.training() });
         }
@@ -267,7 +267,7 @@ impl Net {
 }
 
 /// Of the points that the words of a `sweep` ask for: those of a network that are missing, all, and the work of one.
-fn missing_points(net: &Net, words: &[String]) -> Result<(u64, u64, Work)> {
+fn missing_points(net: &Net, words: &[OsString]) -> Result<(u64, u64, Work)> {
     let super::Command::Sweep(sweep) = parsed(words)?.command else {
         unreachable!("a measure is a sweep");
     };
@@ -304,8 +304,8 @@ fn tested(dir: &Path, step: u64, distort: &[String]) -> Result<bool> {
     Ok(true)
 }
 
-fn parsed(words: &[String]) -> Result<Cli> {
-    let words = std::iter::once("weightproof").chain(words.iter().map(String::as_str));
+fn parsed(words: &[OsString]) -> Result<Cli> {
+    let words = std::iter::once(OsStr::new("weightproof")).chain(words.iter().map(OsString::as_os_str));
     Cli::try_parse_from(words).map_err(|e| Error::Invalid(e.to_string()))
 }
 
@@ -323,18 +323,15 @@ impl Step {
 
 /// Removes what a run left that was killed before its first checkpoint: there is nothing in it to go on from.
 fn discard(dir: &Path) -> Result<()> {
-    if record::checkpoint(dir).exists() {
+    if record::checkpoint(dir).exists() || !dir.exists() {
         return Ok(());
     }
+    // Another process may have begun there, and not come to its first checkpoint.
+    let _lock = record::lock(dir)?;
     for file in record::files(dir) {
         if file.exists() {
             fs::remove_file(&file).map_err(|e| Error::io(&file, e))?;
         }
     }
     Ok(())
-}
-
-/// Words as a shell takes them.
-fn line(words: &[String]) -> String {
-    words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::eval::Moments;
-use crate::files;
+use crate::files::{self, Lock};
 
 /// Name of the file in a run folder.
 pub const FILE: &str = "analysis.json";
@@ -210,11 +210,14 @@ impl Analysis {
         if subject.is_dir() { subject.join(FILE) } else { subject.with_extension(FILE) }
     }
 
-    /// Reads a file; `None` if there is none.
+    /// Reads a file; `None` if there is none, and of a device or pipe, which can be written only.
     ///
     /// # Errors
     /// A file that cannot be read, or is none of these.
     pub fn load(path: &Path) -> Result<Option<Analysis>> {
+        if is_stream(path) {
+            return Ok(None);
+        }
         let text = match std::fs::read_to_string(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|e| Error::io(path, e))?,
@@ -256,11 +259,18 @@ impl Analysis {
     /// # Errors
     /// A file there that is no analysis; what the disk reports.
     pub fn save(&self, path: &Path) -> Result<()> {
+        // Another analysis may put in sections of its own; what is no file has none.
+        let _lock = if is_stream(path) { None } else { Some(Lock::wait_for(path)?) };
         let mut whole = Analysis::load(path)?.unwrap_or_else(|| self.clone());
         whole.merge(self.clone());
         let text = serde_json::to_string(&whole).map_err(|e| Error::format(path, e.to_string()))?;
         files::replace(path, |w| writeln!(w, "{text}"))
     }
+}
+
+/// Whether `path` is there and no file to be read back: a device or pipe.
+fn is_stream(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Range {
             return Err(Error::Invalid(format!("a range from {a} to {b}: give two different numbers")));
         }
         let largest = self.harmless.abs().max(self.harmful.abs());
-        let least = largest * 4.0 * f64::from(f32::EPSILON);
+        let least = (largest * 4.0 * f64::from(f32::EPSILON)).max(4.0 * f64::from(f32::MIN_POSITIVE));
         if !(self.tolerance >= least) {
             return Err(Error::Invalid(format!(
                 "a tolerance of {} in a range from {} to {}: give at least {least:e}",

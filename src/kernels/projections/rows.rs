@@ -369,7 +369,7 @@ fn no_parameter(text: Option<&str>) -> std::result::Result<[f32; 2], String> {
 }
 
 fn gamma(text: Option<&str>) -> std::result::Result<[f32; 2], String> {
-    let g = text.and_then(number).filter(|&g| 0.0 < g && g <= 1.0 && g.is_normal());
+    let g = text.and_then(number).filter(|&g| 0.0 < g && g <= 1.0);
     Ok([g.ok_or("G must be a number above 0 and at most 1")?, 0.0])
 }
 

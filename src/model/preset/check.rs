@@ -11,25 +11,71 @@ fn require(ok: bool, key: &str, value: impl std::fmt::Display, must: &str) -> Ch
     if ok { Ok(()) } else { Err(Failure::new(key.split('.'), format!("{value} is out of range: {must}"))) }
 }
 
+/// Whether the device holds `x` as a number above 0: it computes in f32, and may take what is too small for a full
+/// mantissa for 0.
+fn is_held(x: f64) -> bool {
+    x > 0.0 && (x as f32).is_normal()
+}
+
+/// The numbers that [`is_held`] allows.
+const HELD: &str = "give a number above 0 that 32 bits hold, about 1.2e-38 to 3.4e38";
+const HELD_OR_ZERO: &str = "give 0, or a number above it that 32 bits hold, about 1.2e-38 to 3.4e38";
+
 fn positive(key: &str, x: f64) -> Check {
-    require(x > 0.0 && x.is_finite(), key, x, "give a number above 0")
+    require(is_held(x), key, Number(x), HELD)
+}
+
+fn not_negative(key: &str, x: f64) -> Check {
+    require(x == 0.0 || is_held(x), key, Number(x), HELD_OR_ZERO)
+}
+
+/// A number as people write it.
+struct Number(f64);
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let x = self.0;
+        if x == 0.0 || !x.is_finite() || (1e-6..1e12).contains(&x.abs()) {
+            write!(f, "{x}")
+        } else {
+            write!(f, "{x:e}")
+        }
+    }
 }
 
 fn count(key: &str, n: u64) -> Check {
     require((1..=1 << 40).contains(&n), key, n, "give a whole number from 1 to 2^40")
 }
 
-/// `[step, times]` pairs: steps ascend, factors are positive.
-fn schedule(key: &str, pairs: &[(u64, f64)]) -> Check {
-    let shown = || pairs.iter().map(|(s, t)| format!("[{s}, {t}]")).collect::<Vec<_>>().join(", ");
+/// `[step, times]` pairs: steps ascend, factors are positive, and so is what they make of `initial`.
+fn schedule(key: &str, initial: f64, pairs: &[(u64, f64)]) -> Check {
+    let shown = || pairs.iter().map(|(s, t)| format!("[{s}, {}]", Number(*t))).collect::<Vec<_>>().join(", ");
     require(pairs.windows(2).all(|p| p[0].0 < p[1].0), key, shown(), "the steps must ascend")?;
-    require(pairs.iter().all(|(_, t)| *t > 0.0 && t.is_finite()), key, shown(), "every factor must be above 0")
+    require(pairs.iter().all(|(_, t)| *t > 0.0 && t.is_finite()), key, shown(), "every factor must be above 0")?;
+    let mut product = initial;
+    for (step, times) in pairs {
+        product *= times;
+        let must =
+            format!("from step {step} on the product is {}, and 32 bits hold 1.2e-38 to 3.4e38", Number(product));
+        require(is_held(product), key, shown(), &must)?;
+    }
+    Ok(())
+}
+
+/// Bytes of a name, at most.
+pub(super) const LONGEST_NAME: usize = 100;
+
+/// Whether a name may have this character: it becomes part of a folder's name.
+pub(super) fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
 }
 
 pub(super) fn check(p: &Preset) -> Check {
-    let name_ok = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     require(
-        !p.name.is_empty() && p.name.chars().all(name_ok) && !p.name.starts_with('.') && p.name.len() <= 100,
+        !p.name.is_empty()
+            && p.name.chars().all(is_name_char)
+            && !p.name.starts_with('.')
+            && p.name.len() <= LONGEST_NAME,
         "name",
         format!("\"{}\"", p.name),
         "use 1 to 100 letters, digits, - _ . and no leading dot (it becomes part of a folder's name)",
@@ -43,7 +89,7 @@ pub(super) fn check(p: &Preset) -> Check {
     require(!p.projection.trim().is_empty(), "projection", "\"\"", "write \"none\" for no projection")?;
 
     positive_or_infinite("clip.factor", p.clip.factor)?;
-    schedule("clip.schedule", &p.clip.schedule)?;
+    schedule("clip.schedule", 1.0, &p.clip.schedule)?;
     if let super::Init::Gaussian { std } = p.init {
         positive("init.std", std)?;
     }
@@ -62,7 +108,7 @@ pub(super) fn check(p: &Preset) -> Check {
     require(p.eval.batch.is_none_or(|n| n <= 1 << 20), "eval.batch", p.eval_batch(), "give at most 2^20")?;
     for (key, x) in [("data.gcn", p.data.gcn), ("data.zca", p.data.zca)] {
         if let Some(x) = x {
-            require(x > 0.0 && x.is_finite(), key, x, "give a number above 0, or false to switch it off")?;
+            require(is_held(x), key, Number(x), &format!("{HELD}, or false to switch it off"))?;
         }
     }
     positive("batch_norm.epsilon", p.batch_norm.epsilon)?;
@@ -88,11 +134,15 @@ pub(super) fn check(p: &Preset) -> Check {
 }
 
 fn positive_or_infinite(key: &str, x: f64) -> Check {
-    require(x > 0.0, key, x, "give a number above 0, or \"none\" for no clipping")
+    require(x == f64::INFINITY || is_held(x), key, Number(x), &format!("{HELD}, or \"none\" for no clipping"))
 }
 
 fn optimizer(o: &Optimizer) -> Check {
-    let decay = |key, x: f64| require((0.0..1.0).contains(&x), key, x, "give a number from 0 up to, but not, 1");
+    // In f32 0.99999999 is 1.
+    let decay = |key, x: f64| {
+        let must = "give a number from 0 up to, but not, 1; the largest that 32 bits hold is 0.99999994";
+        require(x >= 0.0 && (x as f32) < 1.0, key, x, must)
+    };
     match *o {
         Optimizer::Adam { beta1, beta2, epsilon } => {
             decay("optimizer.beta1", beta1)?;
@@ -101,9 +151,8 @@ fn optimizer(o: &Optimizer) -> Check {
         }
         Optimizer::Sgd { momentum, nesterov, weight_decay } => {
             decay("optimizer.momentum", momentum)?;
-            let ok = weight_decay >= 0.0 && weight_decay.is_finite();
-            require(ok, "optimizer.weight_decay", weight_decay, "give 0 or more")?;
-            require(!nesterov || momentum > 0.0, "optimizer.nesterov", nesterov, "needs a momentum above 0")
+            not_negative("optimizer.weight_decay", weight_decay)?;
+            require(!nesterov || is_held(momentum), "optimizer.nesterov", nesterov, "needs a momentum above 0")
         }
     }
 }
@@ -117,11 +166,12 @@ fn lr(lr: &Lr) -> Check {
         }
         Lr::Step { initial, factors } => {
             positive("lr.initial", *initial)?;
-            schedule("lr.factors", factors)
+            schedule("lr.factors", *initial, factors)
         }
         Lr::CosineRestarts { initial, last, first, growth } => {
             positive("lr.initial", *initial)?;
-            require(*last >= 0.0 && last <= initial, "lr.final", last, "give 0 or more, at most lr.initial")?;
+            not_negative("lr.final", *last)?;
+            require(last <= initial, "lr.final", last, "give at most lr.initial")?;
             require((1..=1 << 20).contains(first), "lr.first", first, "give a whole number from 1 to 2^20 (epochs)")?;
             require((1..=1 << 20).contains(growth), "lr.growth", growth, "give 1 (equal cycles) or more")
         }
@@ -157,7 +207,8 @@ fn layer(layer: &Layer, path: &[String]) -> Check {
     };
     let rates = |bias: bool, rate: f64, bias_rate: Option<f64>| {
         for (key, rate) in [("rate", rate), ("bias_rate", bias_rate.unwrap_or(0.0))] {
-            require(rate >= 0.0 && rate.is_finite(), key, &rate, "give 1 for the rate of the step, 0 for none at all")?;
+            let must = format!("give 1 for the rate of the step, 0 for none at all, else {HELD}");
+            require(rate == 0.0 || is_held(rate), key, &Number(rate), &must)?;
         }
         let shown = bias_rate.unwrap_or_default();
         require(bias || bias_rate.is_none(), "bias_rate", &shown, "the layer has no bias; give it one with bias = true")
@@ -199,7 +250,10 @@ fn layer(layer: &Layer, path: &[String]) -> Check {
             }
         },
         Layer::Dropout(l) => {
-            require((0.0..1.0).contains(&l.p), "dropout", &l.p, "give a probability from 0 up to, but not, 1")
+            // The device draws whole numbers below 2^32.
+            let ok = l.p == 0.0 || (2f64.powi(-32)..1.0).contains(&l.p);
+            let must = "give a probability from 0 up to, but not, 1; the least above 0 is 2.4e-10";
+            require(ok, "dropout", &Number(l.p), must)
         }
         Layer::Residual(l) => {
             require(!l.body.is_empty(), "residual", &"[]", "the body needs at least one layer")?;

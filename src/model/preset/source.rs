@@ -1,10 +1,12 @@
 //! Where the keys of a preset come from: a file, the bases it extends, `--set` flags. Merges them and remembers who
 //! said what, so that an error can name the file.
 
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::check::{LONGEST_NAME, is_name_char};
 use super::embedded;
 use crate::error::{Error, Result, suggest};
 
@@ -18,7 +20,7 @@ enum Place {
 impl Place {
     /// The place that the argument of `train`, `show`, ... means.
     fn find(path: &Path) -> Result<Place> {
-        let with = |p: &Path| PathBuf::from(format!("{}.toml", p.display()));
+        let with = |p: &Path| PathBuf::from([p.as_os_str(), OsStr::new(".toml")].join(OsStr::new("")));
         let local = Path::new("models").join(path);
         for file in [path.to_path_buf(), with(path), local.clone(), with(&local)] {
             if file.is_file() {
@@ -83,6 +85,14 @@ impl Place {
     }
 }
 
+/// A name for a preset that has only that of its file: what a name may not have becomes a dash.
+fn name(stem: &OsStr) -> String {
+    let stem = stem.to_string_lossy();
+    let dashed = stem.chars().map(|c| if is_name_char(c) { c } else { '-' });
+    let name: String = dashed.skip_while(|c| *c == '.').take(LONGEST_NAME).collect();
+    if name.is_empty() { "preset".into() } else { name }
+}
+
 fn parse(text: &str, label: &str) -> Result<Table> {
     text.parse::<Table>().map_err(|e| Error::format(label, format!("this is no TOML: {e}")))
 }
@@ -99,7 +109,7 @@ impl Sources {
     /// The file (or built-in preset) `path` and everything it extends.
     pub fn open(path: &Path) -> Result<Sources> {
         let mut place = Place::find(path)?;
-        let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        let stem = path.file_stem().map(name);
         let (mut seen, mut tables) = (vec![], vec![]);
         loop {
             if seen.contains(&place.identity()) {

@@ -282,6 +282,52 @@ fn a_value_out_of_range_says_what_to_do() {
 }
 
 #[test]
+fn a_number_that_the_device_takes_for_0_or_infinity_is_refused() {
+    for (set, key, shown) in [
+        ("optimizer.epsilon=1e-50", "optimizer.epsilon", "1e-50"),
+        ("optimizer.epsilon=1e-40", "optimizer.epsilon", "1e-40"),
+        ("optimizer.beta1=0.99999999", "optimizer.beta1", "0.99999999"),
+        ("optimizer.beta2=0.999999999", "optimizer.beta2", "0.999999999"),
+        ("optimizer={kind=\"sgd\",momentum=0.99999999}", "optimizer.momentum", "0.99999999"),
+        ("optimizer={kind=\"sgd\",momentum=1e-50,nesterov=true}", "optimizer.nesterov", "true"),
+        ("optimizer={kind=\"sgd\",weight_decay=1e-50}", "optimizer.weight_decay", "1e-50"),
+        ("optimizer={kind=\"sgd\",weight_decay=1e39}", "optimizer.weight_decay", "1e39"),
+        ("lr.initial=1e-46", "lr.initial", "1e-46"),
+        ("lr.initial=1e39", "lr.initial", "1e39"),
+        ("lr.final=1e-46", "lr.final", "1e-46"),
+        ("lr={kind=\"constant\",initial=1e-46}", "lr.initial", "1e-46"),
+        ("lr={kind=\"cosine_restarts\",initial=0.1,final=1e-46}", "lr.final", "1e-46"),
+        (
+            "lr={kind=\"step\",initial=1e-20,factors=[[5,1e-15],[9,1e-15]]}",
+            "lr.factors",
+            "from step 9 on the product is 1",
+        ),
+        ("clip.factor=1e-50", "clip.factor", "1e-50"),
+        ("clip.factor=1e39", "clip.factor", "1e39"),
+        ("clip.schedule=[[5,1e30],[6,1e30]]", "clip.schedule", "from step 6 on the product is 1"),
+        ("init={kind=\"gaussian\",std=1e-50}", "init.std", "1e-50"),
+        ("batch_norm.epsilon=1e-50", "batch_norm.epsilon", "1e-50"),
+        ("data.gcn=1e-50", "data.gcn", "1e-50"),
+        ("data.zca=1e39", "data.zca", "1e39"),
+        ("layers=[{linear=10,output=true,rate=1e-50}]", "layers[0].rate", "1e-50"),
+        ("layers=[{linear=10,output=true,bias=true,bias_rate=1e39}]", "layers[0].bias_rate", "1e39"),
+        ("layers=[{dropout=1e-11},{linear=10,output=true}]", "layers[0].dropout", "1e-11"),
+    ] {
+        let message = load("demo/digits", &[set]).unwrap_err().to_string();
+        says(&message, &[&format!("--set {set}: {key}: "), shown, "is out of range"]);
+    }
+    for set in [
+        "optimizer.epsilon=1.2e-38",
+        "optimizer={kind=\"sgd\",weight_decay=0}",
+        "lr={kind=\"cosine_restarts\",initial=0.1,final=0}",
+        "clip.factor=none",
+        "layers=[{linear=10,output=true,rate=0}]",
+    ] {
+        load("demo/digits", &[set]).unwrap();
+    }
+}
+
+#[test]
 fn extends_is_relative_to_the_file_merges_tables_and_refuses_cycles() {
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();

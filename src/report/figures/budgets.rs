@@ -5,8 +5,9 @@ use super::{Figure, Section, distinct};
 use crate::eval::analysis::{Budget, Outcome};
 use crate::figure::axes::{Axes, Axis, SMALL};
 use crate::figure::{Anchor, Drawing, INK};
-use crate::report::commands::{Commands, quote};
+use crate::report::commands::Commands;
 use crate::report::html::details;
+use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
 

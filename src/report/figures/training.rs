@@ -4,8 +4,9 @@ use super::plot::{self, EDGE, WIDTH};
 use super::{Figure, Section, distinct};
 use crate::figure::axes::{Axes, Axis};
 use crate::figure::{Drawing, Style};
-use crate::report::commands::{Commands, quote};
+use crate::report::commands::Commands;
 use crate::report::paper;
+use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
 

@@ -62,7 +62,7 @@ fn runs_of_one_preset_are_told_apart_by_their_folders() {
     assert_eq!(labels[2], "q");
     assert!(labels[0].ends_with("x/seed-1)") && labels[1].ends_with("y/seed-1)"), "{labels:?}");
     assert!(warnings.len() == 1 && warnings[0].contains("given twice"), "{warnings:?}");
-    assert_eq!(runs[0].data(), Some("/d"));
+    assert_eq!(runs[0].data().as_deref(), Some("/d"));
 }
 
 #[test]
