@@ -65,6 +65,14 @@ pub struct Found {
     pub gain: f64,
 }
 
+/// How many shapes of a network there are to tune a kernel at.
+///
+/// # Errors
+/// A network that the target cannot hold.
+pub fn shapes(target: &Target, network: &Network, kernel: &'static Kernel, eval_batch: usize) -> Result<usize> {
+    Ok(sites(target, network, kernel, eval_batch)?.len())
+}
+
 /// Whether a kernel can be computed in more than one way.
 pub fn has_choice(kernel: &'static Kernel) -> bool {
     let ways = kernel.variants.iter().map(|v| Knobs::declared(v.source).len() + 1).sum::<usize>();

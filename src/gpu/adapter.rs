@@ -81,7 +81,7 @@ fn instance() -> wgpu::Instance {
     wgpu::Instance::new(d)
 }
 
-fn adapters() -> Vec<(DeviceInfo, wgpu::Adapter)> {
+pub(super) fn adapters() -> Vec<(DeviceInfo, wgpu::Adapter)> {
     let instance = instance();
     let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
     let usable = found

@@ -3,6 +3,7 @@
 mod adapter;
 mod cache;
 pub mod compose;
+pub mod facts;
 mod halves;
 pub mod lavapipe;
 mod memory;
