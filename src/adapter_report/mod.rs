@@ -45,7 +45,7 @@ const PRESET: &str = "merolla2016/cifar10/tr-stochm-c";
 /// What is in the folder of a report.
 const SUMMARY: &str = "summary.md";
 const JOURNAL: &str = "results.jsonl";
-const FIGURE: &str = "roofline.svg";
+const FIGURE: &str = "roofline.png";
 const LOG: &str = "log.txt";
 
 /// How often a stage is started, if its process ends badly.
@@ -364,5 +364,73 @@ impl Report<'_> {
     fn summarise(&self) -> Result<()> {
         let text = summary::markdown(&self.head, &self.lines()?, &self.options.out);
         files::replace(&self.options.out.join(SUMMARY), |w| w.write_all(text.as_bytes()))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A report of adapter and cases by a program that does the work of a stage as a script says.
+    fn by_script(script: &str, minutes: f64) -> (Outcome, String) {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("program");
+        std::fs::write(&program, format!("#!/bin/sh\nout=$3 stage=$5\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let stop = AtomicBool::new(false);
+        let options = Options {
+            program,
+            words: vec![],
+            out: dir.path().join("report"),
+            time: Duration::from_secs_f64(60.0 * minutes),
+            python: None,
+            width: Some(1.0),
+            data: None,
+            skip: Stage::ALL[2..].to_vec(),
+            stop: &stop,
+        };
+        let outcome = report(&options).unwrap();
+        let text = std::fs::read_to_string(&outcome.summary).unwrap();
+        (outcome, text)
+    }
+
+    /// `say ITEM STATE VALUE` writes a line; `cases` has a variant with three trials.
+    const SAY: &str = r#"
+        say() { echo "{\"stage\":\"$stage\",\"item\":\"$1\",\"state\":\"$2\",\"value\":$3}" >>$out/results.jsonl; }
+        [ $stage = cases ] || exit 0
+        say plan done '[{"kernel":"k","variant":"v","trials":3}]'
+        say "k/v: a" done '{"ran":true,"worst":[0.5,"here"]}'
+    "#;
+
+    #[test]
+    fn a_driver_that_crashes_takes_one_case_with_it() {
+        let script = r#"
+            if grep -q 'k/v: b' $out/results.jsonl; then say "k/v: c" done '{"ran":true}'; exit 0; fi
+            say "k/v: b" begun null; echo the driver says no >&2; kill -SEGV $$"#;
+        let (outcome, text) = by_script(&format!("{SAY}{script}"), 5.0);
+        assert_eq!((outcome.cases, outcome.failures, outcome.nothing), (2, 1, None));
+        assert!(text.contains("| k | v | 2 | 1 | 0.50 | 0 | 0 |") && text.contains("the driver says no"), "{text}");
+        assert!(text.contains("done; started again after signal: 11"), "{text}");
+    }
+
+    #[test]
+    fn a_stage_that_always_ends_badly_is_given_up_and_one_that_hangs_is_ended() {
+        let (outcome, text) = by_script(&format!("{SAY}exit 7"), 5.0);
+        assert_eq!((outcome.cases, outcome.failures), (1, 0));
+        assert!(text.contains("| failed; ") && text.contains("exit status: 7"), "{text}");
+        let begin = Instant::now();
+        let (outcome, text) = by_script(&format!("{SAY}say 'k/v: b' begun null; exec sleep 600"), 0.05);
+        assert!(begin.elapsed() < Duration::from_secs(60));
+        assert_eq!((outcome.cases, outcome.failures), (1, 0), "what time cut off is no failure: {text}");
+        assert!(text.contains("cases, k/v: b: its time was over") && text.contains("2 cases of 3"), "{text}");
+    }
+
+    #[test]
+    fn without_an_adapter_nothing_is_tried() {
+        let (outcome, text) = by_script("echo error: no adapter answers >&2; exit 1", 5.0);
+        assert!(outcome.nothing.is_some_and(|why| why.contains("no adapter answers")), "{text}");
+        assert!(text.contains("| cases | - | - | not begun |"), "{text}");
     }
 }

@@ -18,6 +18,9 @@ use crate::profile::{About, roofline, rows, table};
 /// The item.
 const PROFILE: &str = "profile";
 
+/// Pixels of the figure to a unit: sharp on a dense screen.
+const FIGURE_SCALE: f64 = 2.0;
+
 /// With less time than this, few steps are measured.
 const FEW: Duration = Duration::from_secs(30);
 
@@ -50,8 +53,8 @@ pub(super) fn run(work: &Work) -> Result<()> {
         let subject = Subject { network, weights, seed, pass: Pass::Step, eval_batch, data: None };
         let steps = (work.left() < FEW).then_some(3);
         let profile = measure::measure(&device, subject, about, steps, work.task.begun)?;
-        let figure = roofline::figure(&profile).svg();
-        files::replace(&work.task.out.join(FIGURE), |w| w.write_all(figure.as_bytes()))?;
+        let figure = roofline::figure(&profile).png(FIGURE_SCALE);
+        files::replace(&work.task.out.join(FIGURE), |w| w.write_all(&figure))?;
         let mut kernels: BTreeMap<String, f64> = BTreeMap::new();
         for s in &profile.samples {
             let all: Vec<f64> = s.nanoseconds().collect();

@@ -10,7 +10,7 @@ use super::journal::Lines;
 use super::profile;
 use super::summary::{Section, cell};
 use super::work::{Came, Work};
-use crate::bench::tune;
+use crate::bench::tune::{self, Found};
 use crate::error::Result;
 use crate::kernels::{KERNELS, Kernel};
 use crate::plan::Row;
@@ -27,12 +27,31 @@ const MOST_WAYS: usize = 4;
 /// What was found for a kernel.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Told {
-    /// Kernel and constants; the fastest ways with their microseconds; how often the present way's time is the best one's.
-    shapes: Vec<(String, Vec<(String, f64)>, f64)>,
+    shapes: Vec<Shape>,
     /// Proposed rows, as TOML.
     rows: Vec<String>,
     /// Shapes for which there was no time.
     left: usize,
+}
+
+/// What was found for a shape.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Shape {
+    /// Kernel and constants.
+    name: String,
+    /// The fastest ways with their microseconds.
+    ways: Vec<(String, f64)>,
+    /// The present way's time as a multiple of the best one's.
+    gain: f64,
+    /// Whether every way was timed.
+    whole: bool,
+}
+
+impl From<&Found> for Shape {
+    fn from(f: &Found) -> Shape {
+        let ways = f.ways.iter().take(MOST_WAYS).cloned().collect();
+        Shape { name: f.name.clone(), ways, gain: f.gain, whole: f.whole }
+    }
 }
 
 pub(super) fn run(work: &Work) -> Result<()> {
@@ -50,8 +69,7 @@ pub(super) fn run(work: &Work) -> Result<()> {
             let until = Instant::now() + work.left().mul_f64(PART);
             let goes_on = || Instant::now() < until;
             let tuned = tune::kernel(&device, &network, kernel, preset.eval_batch(), &today, &goes_on)?;
-            let best = |ways: &[(String, f64)]| ways.iter().take(MOST_WAYS).cloned().collect();
-            let shapes = tuned.found.iter().map(|f| (f.name.clone(), best(&f.ways), f.gain)).collect();
+            let shapes = tuned.found.iter().map(Shape::from).collect();
             Ok(Came::Found(Told { shapes, rows: tuned.rows.iter().map(Row::to_toml).collect(), left: tuned.left }))
         })?;
     }
@@ -70,32 +88,29 @@ fn in_order(work: &Work) -> Vec<&'static Kernel> {
 
 pub(super) fn section(lines: &Lines) -> Section {
     let Some(planned) = lines.result::<Vec<(String, usize)>>(Stage::Tuning, PLAN) else { return Section::default() };
-    let (mut table, mut rows, mut missing, mut never) = (String::new(), String::new(), vec![], vec![]);
-    let (mut shapes, mut all) = (0, 0);
+    let (mut table, mut rows, mut left) = (String::new(), String::new(), vec![]);
+    let (mut timed, mut all) = (0, 0);
     for (kernel, count) in &planned {
         all += count;
-        let Some(told) = lines.result::<Told>(Stage::Tuning, kernel) else {
-            if lines.find(Stage::Tuning, kernel).is_none() {
-                never.push(format!("{kernel} ({count})"));
-            }
-            continue;
+        let told = match lines.find(Stage::Tuning, kernel) {
+            None => Told { left: *count, ..Told::default() },
+            // What failed or was cut off is told already.
+            Some(line) => line.result().unwrap_or_default(),
         };
         if told.left > 0 {
-            missing.push(format!("tuning of {kernel} at {} of its {count} shapes: there was no time", told.left));
+            left.push(format!("{kernel} {} of {count}", told.left));
         }
         told.rows.iter().for_each(|row| rows += row);
-        shapes += told.shapes.len();
-        for (name, ways, gain) in &told.shapes {
+        timed += told.shapes.len();
+        for Shape { name, ways, gain, whole } in &told.shapes {
             let ways: Vec<String> = ways.iter().map(|(way, us)| format!("{way} {us:.1}")).collect();
-            table += &format!("| {} | {} | {gain:.2} |\n", cell(name), cell(&ways.join(", ")));
+            let cut = if *whole { "" } else { "; there was no time for all ways" };
+            table += &format!("| {} | {}{cut} | {gain:.2} |\n", cell(name), cell(&ways.join(", ")));
         }
     }
-    if !never.is_empty() {
-        missing.push(format!("tuning of {} (shapes): there was no time", never.join(", ")));
-    }
-    let mut text = format!("{shapes} of {all} shapes of kernels with a choice were timed in every way. ");
+    let mut text = format!("{timed} of {all} shapes of kernels with a choice were timed. ");
     text += &match rows.trim_end() {
-        "" => "None is faster than the table in use.\n".to_owned(),
+        "" => "Nothing is faster than the table in use.\n".to_owned(),
         rows => format!(
             "These rows would be faster; in a file `tuning.toml` in your config folder they are used:\n\n\
              ```toml\n{rows}\n```\n"
@@ -107,5 +122,35 @@ pub(super) fn section(lines: &Lines) -> Section {
              | kernel and constants | fastest ways, µs | present way's time / best |\n|---|---|---:|\n{table}\n</details>\n"
         );
     }
+    let missing = match left.is_empty() {
+        true => vec![],
+        false => vec![format!("tuning of these shapes, for which there was no time: {}", left.join(", "))],
+    };
     Section { text, missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::journal::{Line, State};
+    use super::*;
+
+    #[test]
+    fn what_was_tuned_is_proposed_and_what_was_not_is_named() {
+        let mut lines = Lines::default();
+        let mut add = |item: &str, state: State, value: serde_json::Value| {
+            lines.push(Line { stage: Stage::Tuning, item: item.into(), state, value });
+        };
+        add(PLAN, State::Done, json!([["a", 3], ["b", 2], ["c", 1]]));
+        let shape = json!({"name": "a n=1", "ways": [["x", 1.0], ["y K=2", 2.5]], "gain": 2.5, "whole": false});
+        add("a", State::Done, json!({"shapes": [shape], "rows": ["[[row]]\nkernel = \"a\"\n\n"], "left": 2}));
+        add("b", State::Failed, json!("no"));
+        let section = section(&lines);
+        for words in ["1 of 6 shapes", "```toml\n[[row]]\nkernel = \"a\"\n```", "| a n=1 | x 1.0, y K=2 2.5; there was"]
+        {
+            assert!(section.text.contains(words), "{words}: {}", section.text);
+        }
+        assert_eq!(section.missing, ["tuning of these shapes, for which there was no time: a 2 of 3, c 1 of 1"]);
+    }
 }

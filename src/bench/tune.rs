@@ -63,6 +63,8 @@ pub struct Found {
     pub ways: Vec<(String, f64)>,
     /// The present way's time as a multiple of the best one's, in turns.
     pub gain: f64,
+    /// Whether there was time for every way.
+    pub whole: bool,
 }
 
 /// How many shapes of a network there are to tune a kernel at.
@@ -90,7 +92,8 @@ pub struct Tuned {
     pub left: usize,
 }
 
-/// Tunes one kernel at the shapes of a network, as long as `goes_on` says so; a shape that it interrupts is left out.
+/// Tunes one kernel at the shapes of a network, the dearest first, as long as `goes_on` says so; of a shape that it
+/// interrupts, the ways that were timed count.
 ///
 /// # Errors
 /// What the device reports; a network that it cannot hold.
@@ -102,7 +105,8 @@ pub fn kernel(
     when: &str,
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Tuned> {
-    let sites = sites(&device.target, network, kernel, eval_batch)?;
+    let mut sites = sites(&device.target, network, kernel, eval_batch)?;
+    sites.sort_by(|a, b| b.flop.total_cmp(&a.flop));
     let (mut found, mut best) = (vec![], vec![]);
     let mut runner = Runner::new(device.clone());
     for site in &sites {
@@ -216,22 +220,23 @@ impl SiteBench<'_> {
         Ok((0..repeats).map(|r| times.iter().map(|t| t[r]).sum()).collect())
     }
 
-    /// The present way first, then all others that can run here; none if there was no time for all of them.
+    /// The present way first, then all others that can run here; none if there was time for none of them.
     fn search(&mut self, when: &str) -> Result<Option<(Found, Option<Row>)>> {
         let name = format!("{} {}", self.kernel.name, constants(&self.site.params));
         let median = |times: &[f64]| quartiles(times.iter().copied())[1];
         let present = self.present()?;
         let Some(now) = self.load(&present)? else {
-            return Ok(Some((Found { name, ways: vec![], gain: 1.0 }, None)));
+            return Ok(Some((Found { name, ways: vec![], gain: 1.0, whole: true }, None)));
         };
         let mut least = self.run(&now, 1)?[0];
-        let mut ways: Vec<(Way, f64)> = vec![];
+        let (mut ways, mut whole): (Vec<(Way, f64)>, bool) = (vec![], true);
         // What is coarser than the precision asked for is no way at all.
         let factor = |way: &Way| self.kernel.variant(&way.variant).map_or(1.0, Variant::error_factor);
         let most = factor(&present);
         for way in ways_of(self.kernel).into_iter().filter(|way| factor(way) <= most) {
             if !(self.goes_on)() {
-                return Ok(None);
+                whole = false;
+                break;
             }
             let slow = way.variant == "naive" && self.site.flop > TOO_MUCH_FOR_NAIVE;
             if slow && self.device.target.class == AdapterClass::Software {
@@ -249,7 +254,10 @@ impl SiteBench<'_> {
         }
         ways.sort_by(|a, b| a.1.total_cmp(&b.1));
         let shown = ways.iter().map(|(w, ns)| (w.to_string(), ns / 1e3)).collect();
-        let unknown = |ways| Ok(Some((Found { name: name.clone(), ways, gain: 1.0 }, None)));
+        if ways.is_empty() && !whole {
+            return Ok(None);
+        }
+        let unknown = |ways| Ok(Some((Found { name: name.clone(), ways, gain: 1.0, whole }, None)));
         let Some((best, _)) = ways.first() else { return unknown(shown) };
         let Some(other) = self.load(best)? else { return unknown(shown) };
         let mut turns = [vec![], vec![]];
@@ -274,7 +282,7 @@ impl SiteBench<'_> {
                 self.device.info.name
             ),
         });
-        Ok(Some((Found { name, ways: shown, gain }, row)))
+        Ok(Some((Found { name, ways: shown, gain, whole }, row)))
     }
 }
 
