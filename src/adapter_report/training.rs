@@ -82,7 +82,7 @@ fn train(work: &Work) -> Result<Told> {
     };
     let mut outcome = once(&preset, false, Some(work.left().mul_f64(PART)))?;
     if outcome.scores.is_none() && outcome.step > 0 {
-        notes.push(format!("stopped after {} steps, when its time was over", outcome.step));
+        notes.push(format!("stopped after step {}, when its time was over", outcome.step));
         preset = preset.with(&[format!("steps={}", outcome.step)])?;
         outcome = once(&preset, true, None)?;
     }

@@ -83,6 +83,18 @@ fn cases_and_tuning_go_as_far_as_their_time_and_say_what_they_left_out() {
 }
 
 #[test]
+fn a_training_that_time_cuts_off_is_tested_all_the_same() {
+    let place = Place::new();
+    fs::create_dir(place.path("report")).unwrap();
+    place.run("adapter-report --stage training --seconds 0.1 --width 1 --out report").ok();
+    let lines = journal(&place.path("report"));
+    let told = &lines.last().expect("a line")["value"];
+    assert!(told["notes"][0].as_str().is_some_and(|n| n.contains("when its time was over")), "{told}");
+    assert!(told["steps"].as_u64().is_some_and(|s| (1..224).contains(&s)), "{told}");
+    assert_eq!(told["errors"].as_array().map(Vec::len), Some(3), "{told}");
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_before_anything_is_measured() {
     let place = Place::new();
     place.run("adapter-report --python no-such-python").refused(&["no-such-python", "no Python"]);
