@@ -248,9 +248,9 @@ impl Share {
     /// Everything.
     pub const WHOLE: Share = Share { of: 1, singles: 0, halves: Some(0) };
 
-    /// Whether it covers a shape in a way.
-    fn covers(self, shape: usize, way: &Way) -> bool {
-        let wanted = if way.halves.is_empty() { Some(self.singles) } else { self.halves };
+    /// Whether it covers a shape with maps of 16-bit floats, or with maps of 32-bit floats.
+    fn covers(self, shape: usize, halves: bool) -> bool {
+        let wanted = if halves { self.halves } else { Some(self.singles) };
         wanted == Some(shape % self.of)
     }
 }
@@ -274,97 +274,150 @@ fn shapes(kernel: &'static Kernel, cases: &[Case], target: &Target) -> Result<Ve
 /// # Errors
 /// What the device reports; a case that cannot be planned.
 pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins: &Twins) -> Result<Vec<Report>> {
-    let cases = (kernel.cases)();
+    let all = trials(&device.target, kernel, share)?;
     let mut reports = vec![];
-    let shapes = shapes(kernel, &cases, &device.target)?;
-    let chains = kernel.chains().map(|c| (c.name, None, c.maps.to_vec()));
-    // A variant can read any texture as 16-bit floats; maps are what the plainest one takes for such.
-    let known: Vec<&str> = kernel.variants[0].maps().collect();
-    let maps = |v: &Variant| v.maps().filter(|name| known.contains(name)).collect();
-    let variants = kernel.variants.iter().map(|v| (v.name, Some(v.source), maps(v)));
-    for (variant, source, maps) in variants.chain(chains) {
+    for variant in ways(kernel) {
         let mut runner = Runner::new(device.clone());
         let mut report = Report { kernel: kernel.name, variant, cases: 0, worst: Worst::default(), failures: vec![] };
-        for (case, shape) in cases.iter().zip(&shapes) {
-            let knobs = match source {
-                Some(source) if case.every_knob => Knobs::combinations(&Knobs::declared(source)),
-                _ => vec![Knobs::default()],
-            };
-            let mut run = |shape: usize, way: &Way| match share.covers(shape, way) {
-                true => run_case(&mut runner, kernel, source.is_none(), case, way, &mut report, twins),
-                false => Ok(false),
-            };
-            let mut ran = false;
-            for (i, knobs) in knobs.iter().enumerate() {
-                ran |= run(shape + i, &Way { knobs, halves: &[] })?;
+        let mut counted = None;
+        for trial in all.iter().filter(|t| t.variant == variant) {
+            let Some(outcome) = trial.run(&mut runner, twins)? else { continue };
+            if outcome.worst.share > report.worst.share {
+                report.worst = outcome.worst;
             }
-            if share.halves.is_some() && device.target.float16 && !maps.is_empty() {
-                run(*shape, &Way { knobs: &Knobs::default(), halves: &maps })?;
+            report.failures.extend(outcome.failures);
+            if trial.halves.is_empty() && counted != Some(trial.number) {
+                counted = Some(trial.number);
+                report.cases += 1;
             }
-            report.cases += usize::from(ran);
         }
         reports.push(report);
     }
     Ok(reports)
 }
 
-/// How a case is run.
-struct Way<'a> {
-    knobs: &'a Knobs,
-    /// Arrays that hold 16-bit floats.
-    halves: &'a [&'static str],
+/// The names of a kernel's variants, then those of its chains.
+pub fn ways(kernel: &'static Kernel) -> impl Iterator<Item = &'static str> {
+    kernel.variants.iter().map(|v| v.name).chain(kernel.chains().map(|c| c.name))
 }
 
-/// Runs one case of the variant or chain of a report in a way; false if it cannot run on this adapter.
-fn run_case(
-    runner: &mut Runner,
-    kernel: &'static Kernel,
+/// One case of a kernel, computed in one way: what a check is made of.
+pub struct Trial {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// Its variant or chain.
+    pub variant: &'static str,
+    /// Position of the case in the kernel's table.
+    pub number: usize,
     chain: bool,
-    case: &Case,
-    way: &Way,
-    report: &mut Report,
-    memo: &Twins,
-) -> Result<bool> {
-    let settings: Vec<String> = way.knobs.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let mut target = runner.device.target.clone();
-    target.forced = vec![(kernel.name.into(), format!("{}:{}", report.variant, settings.join(",")))];
-    let built = match case.build_halves(&target, way.halves) {
-        Err(Error::Unsupported { .. }) => return Ok(false),
-        other => other?,
-    };
-    let halves: String = way.halves.iter().map(|name| format!(" {name}=f16")).collect();
-    let at = format!("\"{}\" {}{halves}", case.name, settings.join(" "));
-    runner.clear();
-    // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
-    let load = |runner: &mut Runner| -> Result<Loaded> {
-        let loaded = runner.load(built.plan.clone(), true)?;
-        built.data.iter().try_for_each(|(name, words)| runner.write(name, words))?;
-        Ok(loaded)
-    };
-    let read = |runner: &Runner, loaded: &Loaded| -> Result<Vec<Vec<u32>>> {
-        (0..loaded.plan.buffers.len()).map(|i| runner.read_buffer(loaded, i)).collect()
-    };
-    let loaded = load(runner)?;
-    match compare_commands(runner, &loaded, case.exact, case.one_sign, memo) {
-        Ok(w) if w.share > report.worst.share => report.worst = w,
-        Ok(_) => {}
-        Err(e) => report.failures.push(format!("{}: {e}", at.trim())),
-    }
-    if chain {
-        match compare_result(runner, &loaded, &built.data, kernel, case, way.halves, memo) {
-            Ok(w) if w.share > report.worst.share => report.worst = w,
-            Ok(_) => {}
-            Err(e) => report.failures.push(format!("{}, as a whole: {e}", at.trim())),
+    case: Case,
+    knobs: Knobs,
+    /// Arrays that hold 16-bit floats.
+    halves: Vec<&'static str>,
+}
+
+/// What came of a trial.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The worst share of a budget.
+    pub worst: Worst,
+    /// One line per failure, beginning with the name of the case.
+    pub failures: Vec<String>,
+}
+
+/// The trials of every variant and chain of a kernel that a share covers, by variant and then by case.
+///
+/// # Errors
+/// A case that cannot be planned.
+pub fn trials(target: &Target, kernel: &'static Kernel, share: Share) -> Result<Vec<Trial>> {
+    let cases = (kernel.cases)();
+    let shapes = shapes(kernel, &cases, target)?;
+    let chains = kernel.chains().map(|c| (c.name, None, c.maps.to_vec()));
+    // A variant can read any texture as 16-bit floats; maps are what the plainest one takes for such.
+    let known: Vec<&str> = kernel.variants[0].maps().collect();
+    let maps = |v: &Variant| v.maps().filter(|name| known.contains(name)).collect();
+    let variants = kernel.variants.iter().map(|v| (v.name, Some(v.source), maps(v)));
+    let mut all = vec![];
+    for (variant, source, maps) in variants.chain(chains) {
+        for (number, (case, shape)) in cases.iter().zip(&shapes).enumerate() {
+            let mut add = |shape: usize, knobs: Knobs, halves: Vec<&'static str>| {
+                if share.covers(shape, !halves.is_empty()) {
+                    let (case, chain) = (case.clone(), source.is_none());
+                    all.push(Trial { kernel, variant, number, chain, case, knobs, halves });
+                }
+            };
+            let knobs = match source {
+                Some(source) if case.every_knob => Knobs::combinations(&Knobs::declared(source)),
+                _ => vec![Knobs::default()],
+            };
+            knobs.into_iter().enumerate().for_each(|(i, knobs)| add(shape + i, knobs, vec![]));
+            if target.float16 && !maps.is_empty() {
+                add(*shape, Knobs::default(), maps.clone());
+            }
         }
     }
-    let first = read(runner, &loaded)?;
-    let again = load(runner)?;
-    runner.run_commands(&again, 0..again.plan.commands.len())?;
-    let second = read(runner, &again)?;
-    for ((b, first), second) in loaded.plan.buffers.iter().zip(first).zip(second) {
-        if first != second {
-            report.failures.push(format!("{}: {} differs between two runs", at.trim(), b.name));
-        }
+    Ok(all)
+}
+
+impl Trial {
+    /// The knobs that differ from the defaults: `ROWS=4 COLUMNS=2`.
+    fn settings(&self, between: &str) -> String {
+        let one = |(name, value): &(String, u32)| format!("{name}={value}");
+        self.knobs.0.iter().map(one).collect::<Vec<_>>().join(between)
     }
-    Ok(true)
+
+    /// `"name of the case" KNOB=VALUE input=f16`.
+    pub fn name(&self) -> String {
+        let halves: String = self.halves.iter().map(|name| format!(" {name}=f16")).collect();
+        format!("\"{}\" {}{halves}", self.case.name, self.settings(" ")).trim().to_owned()
+    }
+
+    /// Runs the case against the twin, and once more in one submit, which must give the same bits; none if the variant
+    /// cannot run it on this adapter.
+    ///
+    /// # Errors
+    /// What the device reports; a case that cannot be planned.
+    pub fn run(&self, runner: &mut Runner, twins: &Twins) -> Result<Option<Outcome>> {
+        let Trial { kernel, case, halves, .. } = self;
+        let mut target = runner.device.target.clone();
+        target.forced = vec![(kernel.name.into(), format!("{}:{}", self.variant, self.settings(",")))];
+        let built = match case.build_halves(&target, halves) {
+            Err(Error::Unsupported { .. }) => return Ok(None),
+            other => other?,
+        };
+        let at = self.name();
+        let mut outcome = Outcome::default();
+        runner.clear();
+        // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
+        let load = |runner: &mut Runner| -> Result<Loaded> {
+            let loaded = runner.load(built.plan.clone(), true)?;
+            built.data.iter().try_for_each(|(name, words)| runner.write(name, words))?;
+            Ok(loaded)
+        };
+        let read = |runner: &Runner, loaded: &Loaded| -> Result<Vec<Vec<u32>>> {
+            (0..loaded.plan.buffers.len()).map(|i| runner.read_buffer(loaded, i)).collect()
+        };
+        let loaded = load(runner)?;
+        match compare_commands(runner, &loaded, case.exact, case.one_sign, twins) {
+            Ok(worst) => outcome.worst = worst,
+            Err(e) => outcome.failures.push(format!("{at}: {e}")),
+        }
+        if self.chain {
+            match compare_result(runner, &loaded, &built.data, kernel, case, halves, twins) {
+                Ok(w) if w.share > outcome.worst.share => outcome.worst = w,
+                Ok(_) => {}
+                Err(e) => outcome.failures.push(format!("{at}, as a whole: {e}")),
+            }
+        }
+        let first = read(runner, &loaded)?;
+        let again = load(runner)?;
+        runner.run_commands(&again, 0..again.plan.commands.len())?;
+        let second = read(runner, &again)?;
+        for ((b, first), second) in loaded.plan.buffers.iter().zip(first).zip(second) {
+            if first != second {
+                outcome.failures.push(format!("{at}: {} differs between two runs", b.name));
+            }
+        }
+        Ok(Some(outcome))
+    }
 }

@@ -49,12 +49,14 @@
 //! 9. [`profile`]: where the time of a step goes, held against what the adapter can do at best. [`figure`] draws.
 //!    [`mod@bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say.
 //! 10. [`report`]: what runs, sweeps and analyses left on disk, as one page with tables and figures.
-//! 11. [`cli`]: one file per subcommand.
+//! 11. [`adapter_report`]: all that an adapter can be asked in ten minutes, in processes of their own. [`cli`]: one file
+//!     per subcommand.
 //!
 //! Below all of them: [`error`] (one type; each text names the place and the remedy), [`philox`] (the only source of
 //! randomness, a pure function that the shaders compute too) and [`files`] (files replaced whole or not at all).
 #![warn(missing_docs)]
 
+pub mod adapter_report;
 pub mod bench;
 pub mod check;
 pub mod cli;

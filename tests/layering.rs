@@ -46,12 +46,31 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["train", "eval", "figure", "model", "files", "error"]),
     // Trained networks under lists of distortions.
     ("sweep", &["train", "eval", "model", "kernels", "gpu", "data", "error"]),
+    // All that an adapter can be asked, in processes of their own.
+    (
+        "adapter_report",
+        &["train", "eval", "bench", "profile", "check", "model", "kernels", "plan", "gpu", "data", "files", "error"],
+    ),
     // The command line: everything.
     (
         "cli",
         &[
-            "report", "sweep", "train", "eval", "bench", "profile", "figure", "files", "model", "check", "kernels",
-            "plan", "gpu", "data", "error",
+            "adapter_report",
+            "report",
+            "sweep",
+            "train",
+            "eval",
+            "bench",
+            "profile",
+            "figure",
+            "files",
+            "model",
+            "check",
+            "kernels",
+            "plan",
+            "gpu",
+            "data",
+            "error",
         ],
     ),
     ("main", &["cli"]),

@@ -142,7 +142,8 @@ pub fn absolute(program: &Path) -> PathBuf {
     std::path::absolute(program).unwrap_or_else(|_| program.to_owned())
 }
 
-fn imports(python: &Path, module: &str) -> bool {
+/// Whether a Python can import a module.
+pub fn imports(python: &Path, module: &str) -> bool {
     let mut command = Command::new(python);
     command.args(["-c", &format!("import {module}")]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|s| s.success())

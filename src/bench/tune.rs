@@ -63,9 +63,37 @@ pub struct Found {
     pub ways: Vec<(String, f64)>,
     /// The present way's time as a multiple of the best one's, in turns.
     pub gain: f64,
+    /// Whether there was time for every way.
+    pub whole: bool,
 }
 
-/// Tunes one kernel at the shapes of a network. What was found for every shape, and the rows that would make it faster.
+/// How many shapes of a network there are to tune a kernel at.
+///
+/// # Errors
+/// A network that the target cannot hold.
+pub fn shapes(target: &Target, network: &Network, kernel: &'static Kernel, eval_batch: usize) -> Result<usize> {
+    Ok(sites(target, network, kernel, eval_batch)?.len())
+}
+
+/// Whether a kernel can be computed in more than one way.
+pub fn has_choice(kernel: &'static Kernel) -> bool {
+    let ways = kernel.variants.iter().map(|v| Knobs::declared(v.source).len() + 1).sum::<usize>();
+    ways + kernel.chains().count() > 1
+}
+
+/// What was found for a kernel.
+#[derive(Clone, Debug, Default)]
+pub struct Tuned {
+    /// Every shape that was timed.
+    pub found: Vec<Found>,
+    /// The rows that would make it faster.
+    pub rows: Vec<Row>,
+    /// Shapes that were left out, because there was no time.
+    pub left: usize,
+}
+
+/// Tunes one kernel at the shapes of a network, the dearest first, as long as `goes_on` says so; of a shape that it
+/// interrupts, the ways that were timed count.
 ///
 /// # Errors
 /// What the device reports; a network that it cannot hold.
@@ -75,18 +103,21 @@ pub fn kernel(
     kernel: &'static Kernel,
     eval_batch: usize,
     when: &str,
-) -> Result<(Vec<Found>, Vec<Row>)> {
-    let sites = sites(&device.target, network, kernel, eval_batch)?;
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Tuned> {
+    let mut sites = sites(&device.target, network, kernel, eval_batch)?;
+    sites.sort_by(|a, b| b.flop.total_cmp(&a.flop));
     let (mut found, mut best) = (vec![], vec![]);
     let mut runner = Runner::new(device.clone());
     for site in &sites {
-        let mut bench = SiteBench { device, network, kernel, eval_batch, site, runner: &mut runner };
-        let (one, row) = bench.search(when)?;
+        let mut bench = SiteBench { device, network, kernel, eval_batch, site, runner: &mut runner, goes_on };
+        let Some((one, row)) = bench.search(when)? else { break };
         log::info!("{}: {}", one.name, one.ways.first().map_or("", |w| w.0.as_str()));
         found.push(one);
         best.push(row);
     }
-    Ok((found, rows(&sites.iter().map(|s| s.params.clone()).collect::<Vec<_>>(), &best)))
+    let timed: Vec<Params> = sites.iter().take(found.len()).map(|s| s.params.clone()).collect();
+    Ok(Tuned { left: sites.len() - found.len(), rows: rows(&timed, &best), found })
 }
 
 /// Every distinct set of constants with which a network uses a kernel, where every kernel is plain. A kernel that only a chain
@@ -161,6 +192,7 @@ struct SiteBench<'a> {
     eval_batch: usize,
     site: &'a Site,
     runner: &'a mut Runner,
+    goes_on: &'a dyn Fn() -> bool,
 }
 
 impl SiteBench<'_> {
@@ -188,18 +220,24 @@ impl SiteBench<'_> {
         Ok((0..repeats).map(|r| times.iter().map(|t| t[r]).sum()).collect())
     }
 
-    /// The present way first, then all others that can run here.
-    fn search(&mut self, when: &str) -> Result<(Found, Option<Row>)> {
+    /// The present way first, then all others that can run here; none if there was time for none of them.
+    fn search(&mut self, when: &str) -> Result<Option<(Found, Option<Row>)>> {
         let name = format!("{} {}", self.kernel.name, constants(&self.site.params));
         let median = |times: &[f64]| quartiles(times.iter().copied())[1];
         let present = self.present()?;
-        let Some(now) = self.load(&present)? else { return Ok((Found { name, ways: vec![], gain: 1.0 }, None)) };
+        let Some(now) = self.load(&present)? else {
+            return Ok(Some((Found { name, ways: vec![], gain: 1.0, whole: true }, None)));
+        };
         let mut least = self.run(&now, 1)?[0];
-        let mut ways: Vec<(Way, f64)> = vec![];
+        let (mut ways, mut whole): (Vec<(Way, f64)>, bool) = (vec![], true);
         // What is coarser than the precision asked for is no way at all.
         let factor = |way: &Way| self.kernel.variant(&way.variant).map_or(1.0, Variant::error_factor);
         let most = factor(&present);
         for way in ways_of(self.kernel).into_iter().filter(|way| factor(way) <= most) {
+            if !(self.goes_on)() {
+                whole = false;
+                break;
+            }
             let slow = way.variant == "naive" && self.site.flop > TOO_MUCH_FOR_NAIVE;
             if slow && self.device.target.class == AdapterClass::Software {
                 continue;
@@ -216,8 +254,12 @@ impl SiteBench<'_> {
         }
         ways.sort_by(|a, b| a.1.total_cmp(&b.1));
         let shown = ways.iter().map(|(w, ns)| (w.to_string(), ns / 1e3)).collect();
-        let Some((best, _)) = ways.first() else { return Ok((Found { name, ways: shown, gain: 1.0 }, None)) };
-        let Some(other) = self.load(best)? else { return Ok((Found { name, ways: shown, gain: 1.0 }, None)) };
+        if ways.is_empty() && !whole {
+            return Ok(None);
+        }
+        let unknown = |ways| Ok(Some((Found { name: name.clone(), ways, gain: 1.0, whole }, None)));
+        let Some((best, _)) = ways.first() else { return unknown(shown) };
+        let Some(other) = self.load(best)? else { return unknown(shown) };
         let mut turns = [vec![], vec![]];
         for _ in 0..TURNS {
             for (loaded, times) in [&now, &other].into_iter().zip(&mut turns) {
@@ -241,7 +283,7 @@ impl SiteBench<'_> {
                 self.device.info.name
             ),
         });
-        Ok((Found { name, ways: shown, gain }, row))
+        Ok(Some((Found { name, ways: shown, gain, whole }, row)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, everything else to stderr; the exit code is 0 only on success.
 
+mod adapter_report;
 mod analyze;
 mod bench;
 mod check;
@@ -16,7 +17,7 @@ mod train;
 mod tune;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,6 +100,21 @@ impl Global {
         self.open_with(is_small(preset))
     }
 
+    /// The words that give another process of this program the same adapter, seed and ways to compute, and its messages no
+    /// more than errors unless more were asked for.
+    fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec![];
+        let mut option = |name: &str, value: String| words.extend([name.into(), value.into()]);
+        self.device.iter().for_each(|d| option("--device", d.clone()));
+        self.seed.iter().for_each(|s| option("--seed", s.to_string()));
+        self.variant.iter().for_each(|v| option("--variant", v.clone()));
+        words.extend(self.no_pipeline_cache.then(|| "--no-pipeline-cache".into()));
+        words.extend(self.unfused.then(|| "--unfused".into()));
+        words.extend((0..self.verbose).map(|_| "-v".into()));
+        words.extend((self.verbose == 0).then(|| "-q".into()));
+        words
+    }
+
     /// Opens the adapter, the first time; `small`: for work whose dispatches are small, which is settled then.
     fn open_with(&self, small: bool) -> Result<Arc<Device>> {
         if let Some(device) = self.opened.get() {
@@ -154,6 +170,8 @@ enum Command {
     Bench(bench::Bench),
     /// Times variants and knobs at the shapes of a preset, and proposes rows for the tuning table
     Tune(tune::Tune),
+    /// Ten minutes for a report about an adapter that nobody has seen: is it right, how fast, where does the time go
+    AdapterReport(adapter_report::AdapterReport),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
     /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
@@ -177,6 +195,7 @@ impl Command {
             Command::Reproduce(c) => c.run(global),
             Command::Check(c) => c.run(global),
             Command::Profile(c) => c.run(global, begun),
+            Command::AdapterReport(c) => c.run(global, begun),
             Command::Distort(c) => c.run(global),
             Command::Show(c) => c.run(global),
             Command::Data(c) => c.run(global),

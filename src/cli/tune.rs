@@ -50,19 +50,18 @@ impl Tune {
         let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
         let mut proposed: Vec<Row> = vec![];
         for kernel in chosen {
-            let ways = kernel.variants.iter().map(|v| kernels::Knobs::declared(v.source).len() + 1).sum::<usize>();
-            if ways + kernel.chains().count() < 2 {
+            if !tune::has_choice(kernel) {
                 continue;
             }
-            let (found, rows) = tune::kernel(&device, &network, kernel, preset.eval_batch(), &today)?;
-            for f in &found {
+            let tuned = tune::kernel(&device, &network, kernel, preset.eval_batch(), &today, &|| true)?;
+            for f in &tuned.found {
                 let ways: Vec<String> = f.ways.iter().map(|(way, us)| format!("{way} {us:.1}")).collect();
                 print(&format!("# {}: {} us\n", f.name, ways.join(", ")))?;
             }
-            for row in &rows {
+            for row in &tuned.rows {
                 print(&row.to_toml())?;
             }
-            proposed.extend(rows);
+            proposed.extend(tuned.rows);
         }
         if proposed.is_empty() {
             print("# nothing is faster than the table in use\n")?;

@@ -83,7 +83,7 @@ fn instance() -> wgpu::Instance {
     wgpu::Instance::new(d)
 }
 
-fn adapters() -> Vec<(DeviceInfo, wgpu::Adapter)> {
+pub(super) fn adapters() -> Vec<(DeviceInfo, wgpu::Adapter)> {
     let found = quietly(|| pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY)));
     let usable = found
         .into_iter()

@@ -5,6 +5,7 @@ mod cache;
 pub mod compose;
 mod facts;
 mod halves;
+pub mod inventory;
 mod lavapipe;
 mod memory;
 mod pipelines;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::adapter::Device;
 use super::profile::{Timer, cpu};
@@ -23,7 +23,7 @@ const WARM_SOFTWARE: Duration = Duration::from_millis(80);
 const DISPATCHES: usize = 256;
 
 /// What an adapter can do at best. Rates are per second.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Roofs {
     /// f32 operations in registers.
     pub f32_flop: f64,

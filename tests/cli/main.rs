@@ -1,6 +1,7 @@
 //! The program as its users see it: a process with arguments, two streams, an exit code and the files it leaves. On the
 //! data set that is part of the program, with small networks.
 
+mod adapter_report;
 mod analyze;
 mod bench;
 mod distort;
