@@ -1,5 +1,6 @@
 //! Training: the loop, its schedules, the run folder with its log, checkpoints, and what of it is measured later.
 
+mod best;
 pub mod checkpoint;
 mod diagnose;
 mod import;

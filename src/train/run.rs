@@ -11,8 +11,9 @@ use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
 use super::resume::{joined, same_preset, say_other_variants, variants};
 use super::saver::Saver;
+use super::schedule::evaluates_at;
 use super::watch::{Seen, Watch};
-use super::{diagnose, schedule, state};
+use super::{best, diagnose, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
 use crate::eval::{Draws, Evaluator, Images, Moments, resident};
@@ -144,6 +145,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         (_, out) => Run::create(out, preset, &about)?,
     };
     log::info!("run folder: {}", run.dir().display());
+    if preset.data.validation.is_some() {
+        best::restore(run.dir(), preset, per_epoch, step, total)?;
+    }
     let watch = Watch::new(&network, step);
     let mut trainer = Trainer {
         preset,
@@ -170,15 +174,6 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     }
     trainer.start_projection()?;
     trainer.run()
-}
-
-/// Whether the network is tested after `step` steps, if they are not the last.
-fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
-    let e = &preset.eval;
-    let never = e.every == 0 && e.every_steps == 0;
-    let epochs = if preset.data.validation.is_some() && never { 1 } else { e.every };
-    let is_due = |every: u64| every > 0 && step > 0 && step.is_multiple_of(every);
-    is_due(epochs.saturating_mul(per_epoch)) || is_due(e.every_steps)
 }
 
 /// What the time to the first step is made of.
@@ -387,15 +382,13 @@ impl Trainer<'_> {
         }
         let Some(scores) = self.evaluate(Part::Validation, 1, true)? else { return Ok(false) };
         self.saver.wait()?;
-        let path = record::best(self.run.dir());
         // A run that was killed may have a best of later steps; the same steps give the same errors again.
-        let best = match path.exists() {
-            true => checkpoint::load(&path)?.number(key::VALIDATION)?,
-            false => f64::INFINITY,
-        };
         let error = scores[0].error().mean;
-        if error < best {
-            self.save_to(&path, Some(error))?;
+        if error < best::error(self.run.dir())? {
+            if !evaluates_at(self.preset, self.step, self.per_epoch) {
+                best::displace(self.run.dir())?;
+            }
+            self.save_to(&record::best(self.run.dir()), Some(error))?;
         }
         Ok(true)
     }
