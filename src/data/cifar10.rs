@@ -140,5 +140,5 @@ fn parse_python(bytes: Vec<u8>, path: &Path) -> Result<Split> {
             ),
         ));
     }
-    Ok(Split { images: batch.data.to_vec(), labels: batch.labels })
+    Ok(Split { images: batch.data, labels: batch.labels })
 }

@@ -8,50 +8,20 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use weightproof::data::{self, Shape};
 
+use super::pickles::python_folder;
 use super::random_bytes;
 
-const BATCHES: [&str; 6] =
+pub const BATCHES: [&str; 6] =
     ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
 
 /// `count` labels and images of a CIFAR-10 batch.
-fn cifar_batch(count: usize, seed: u32) -> (Vec<u8>, Vec<u8>) {
+pub fn cifar_batch(count: usize, seed: u32) -> (Vec<u8>, Vec<u8>) {
     (random_bytes(count, seed).iter().map(|b| b % 10).collect(), random_bytes(3072 * count, seed + 100))
 }
 
 /// The binary layout.
 fn binary(labels: &[u8], pixels: &[u8]) -> Vec<u8> {
     labels.iter().zip(pixels.chunks(3072)).flat_map(|(label, image)| [&[*label], image].concat()).collect()
-}
-
-/// The python layout, instruction for instruction as `cPickle` wrote the published files.
-fn pickled(labels: &[u8], pixels: &[u8], width: u16) -> Vec<u8> {
-    fn text(out: &mut Vec<u8>, text: &str, slot: u8) {
-        out.extend([b'U', text.len() as u8]);
-        out.extend(text.as_bytes());
-        out.extend([b'q', slot]);
-    }
-    let mut out = b"\x80\x02}q\x01(".to_vec();
-    text(&mut out, "batch_label", 2);
-    text(&mut out, "training batch 1 of 5", 3);
-    text(&mut out, "labels", 4);
-    out.extend(b"]q\x05(");
-    labels.iter().for_each(|label| out.extend([b'K', *label]));
-    out.push(b'e');
-    text(&mut out, "data", 6);
-    out.extend(
-        b"cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85U\x01bq\x09\x87Rq\x0a(K\x01",
-    );
-    out.push(b'M');
-    out.extend((labels.len() as u16).to_le_bytes());
-    out.push(b'M');
-    out.extend(width.to_le_bytes());
-    out.extend(b"\x86cnumpy\ndtype\nq\x0bU\x02u1K\x00K\x01\x87Rq\x0c(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");
-    out.extend((pixels.len() as u32).to_le_bytes());
-    out.extend(pixels);
-    out.extend(b"tb");
-    text(&mut out, "filenames", 13);
-    out.extend(b"]r\x0e\x00\x00\x00(U\x05a.pngq\x0fU\x05b.pngeu.");
-    out
 }
 
 /// A folder with the binary layout, three images per file.
@@ -66,23 +36,12 @@ fn binary_folder() -> tempfile::TempDir {
     dir
 }
 
-/// A folder with the python layout of the same images.
-fn python_folder() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("cifar-10-batches-py")).unwrap();
-    for (seed, name) in BATCHES.iter().enumerate() {
-        let (labels, pixels) = cifar_batch(3, seed as u32);
-        fs::write(dir.path().join("cifar-10-batches-py").join(name), pickled(&labels, &pixels, 3072)).unwrap();
-    }
-    dir
-}
-
 /// What `load` says about CIFAR-10 or MNIST in `dir`.
-fn complaint(name: &str, dir: &Path) -> String {
+pub fn complaint(name: &str, dir: &Path) -> String {
     data::load(name, Some(dir)).unwrap_err().to_string()
 }
 
-fn assert_says(text: &str, words: &[&str]) {
+pub fn assert_says(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "\"{text}\" does not say \"{word}\"");
     }
@@ -151,47 +110,6 @@ fn a_label_out_of_range_is_named() {
     labels[1] = 10;
     fs::write(dir.path().join("cifar-10-batches-bin/test_batch.bin"), binary(&labels, &pixels)).unwrap();
     assert_says(&complaint("cifar10", dir.path()), &["test_batch.bin", "image 1 has label 10"]);
-}
-
-#[test]
-fn a_pickle_that_calls_anything_else_is_refused() {
-    let dir = python_folder();
-    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
-    fs::write(&file, b"\x80\x02cposix\nsystem\nU\x04true\x85R.").unwrap();
-    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "posix.system", "not executed"]);
-}
-
-#[test]
-fn a_pickle_whose_counts_disagree_is_refused() {
-    let dir = python_folder();
-    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
-    let (labels, pixels) = cifar_batch(3, 0);
-    fs::write(&file, pickled(&labels, &pixels, 3071)).unwrap();
-    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "claims 3 x 3071 bytes"]);
-    fs::write(&file, pickled(&labels, &pixels[..3 * 1024], 1024)).unwrap();
-    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "3 images of 1024 values"]);
-}
-
-#[test]
-fn a_cut_or_altered_pickle_is_an_error_and_never_a_panic() {
-    let dir = python_folder();
-    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
-    let (labels, pixels) = cifar_batch(2, 0);
-    let whole = pickled(&labels, &pixels, 3072);
-    let head = whole.len() - pixels.len() - 60;
-    for length in (0..head).chain([whole.len() - 1]) {
-        fs::write(&file, &whole[..length]).unwrap();
-        assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "truncated"]);
-    }
-    // Every byte that is an instruction or its operand, replaced by several others: most are errors, none may panic.
-    for at in (0..head).chain(whole.len() - 60..whole.len()) {
-        for byte in b".(eRb\xff" {
-            let mut altered = whole.clone();
-            altered[at] = *byte;
-            fs::write(&file, altered).unwrap();
-            let _ = data::load("cifar10", Some(dir.path()));
-        }
-    }
 }
 
 /// An idx file.
