@@ -9,7 +9,7 @@ use weightproof::data;
 use super::sets::{BATCHES, assert_says, cifar_batch, complaint};
 
 /// The published layout, instruction for instruction as `cPickle` wrote the published files.
-fn pickled(labels: &[u8], pixels: &[u8], width: u16) -> Vec<u8> {
+pub fn pickled(labels: &[u8], pixels: &[u8], width: u16) -> Vec<u8> {
     fn text(out: &mut Vec<u8>, text: &str, slot: u8) {
         out.extend([b'U', text.len() as u8]);
         out.extend(text.as_bytes());
