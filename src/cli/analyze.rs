@@ -214,7 +214,7 @@ impl Analyze {
         mut done: impl FnMut(Analysis) -> Result<()>,
     ) -> Result<usize> {
         let Subject { preset, network, weights, .. } = subject;
-        let mut runner = Runner::new(global.open_for(preset)?);
+        let mut runner = Runner::new(global.open_for(preset, network.input)?);
         let seed = global.seed.unwrap_or(preset.seed);
         let mut evaluator = None;
         if asked.sections.iter().any(|s| s.needs_data()) {

@@ -54,7 +54,7 @@ impl Train {
             Some(saved) if by_folder => Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?,
             _ => Preset::load(&self.preset, &sets)?,
         };
-        let device = global.open_for(&preset)?;
+        let device = global.open_for(&preset, train::input(&preset, self.data.as_deref())?)?;
         // After a second Ctrl-C the last checkpoint is intact.
         let stop = catch_ctrl_c("stopping after this step")?;
         let own = || std::env::args().collect::<Vec<_>>().join(" ");

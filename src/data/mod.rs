@@ -146,9 +146,16 @@ pub fn list() -> &'static [Info] {
 /// # Errors
 /// An unknown name; the nearest known ones are in the text.
 pub fn info(name: &str) -> Result<&'static Info> {
-    list().iter().find(|set| set.name == name).ok_or_else(|| {
-        Error::Invalid(format!("no data set is called \"{name}\".{}", suggest(name, list().iter().map(|s| s.name))))
-    })
+    list().iter().find(|set| set.name == name).map_or_else(|| unknown(name), Ok)
+}
+
+/// The error that no data set is called `name`, with the nearest names.
+///
+/// # Errors
+/// Always.
+pub fn unknown<T>(name: &str) -> Result<T> {
+    let near = suggest(name, list().iter().map(|s| s.name));
+    Err(Error::Invalid(format!("no data set is called \"{name}\".{near}")))
 }
 
 /// Where data sets are when no folder is named: `$WEIGHTPROOF_DATA`, else `$XDG_DATA_HOME/weightproof`, else

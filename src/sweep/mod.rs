@@ -98,7 +98,10 @@ impl Sweep<'_> {
             // Runs on the same data share them.
             let same = |job: &&Job| data_key(&job.subject.preset) == data_key(&subject.preset);
             let data = match jobs.iter().find(same) {
-                Some(job) => job.data.clone(),
+                Some(job) => {
+                    subject.check(&job.data)?;
+                    job.data.clone()
+                }
                 None => subject.data(self.data)?,
             };
             jobs.push(self.job(subject, data)?);

@@ -15,4 +15,4 @@ pub mod subject;
 mod watch;
 
 pub use resume::same_preset;
-pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};
+pub use run::{Options, Outcome, evaluation_bar, input, load_data, network, train};

@@ -77,6 +77,19 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
     Ok(Arc::new(prepared))
 }
 
+/// Rows, columns and channels of the images that a preset trains on: what the files in `dir` (absent: the default folder)
+/// say, and where there are none, what was published.
+///
+/// # Errors
+/// A data set that this program does not know; a file that is none of the set.
+pub fn input(preset: &Preset, dir: Option<&Path>) -> Result<[usize; 3]> {
+    let set = &preset.data.set;
+    match data::shape(set, dir)? {
+        Some(s) => Ok([s.height, s.width, s.channels]),
+        None => preset.input().map_or_else(|| data::unknown(set), Ok),
+    }
+}
+
 /// The network of a preset for a data set.
 ///
 /// # Errors
@@ -110,6 +123,15 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         return Err(Error::layer("data.train", message));
     }
     let network = network(preset, &data)?;
+    if let Some(input) = saved.as_ref().map(Checkpoint::input).transpose()?.flatten()
+        && input != network.input
+    {
+        let message = format!(
+            "the checkpoint was trained on images of {input:?} (rows, columns, channels), and {} has images of {:?}",
+            preset.data.set, network.input
+        );
+        return Err(Error::Invalid(message));
+    }
     distort.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
     let mut runner = Runner::new(device);
     let target = runner.device.target.clone();
@@ -361,6 +383,7 @@ impl Trainer<'_> {
             (key::SEED, self.preset.seed.to_string()),
             (key::VARIANTS, joined(&self.about.variants)),
             (key::ADAPTER, self.about.adapter.clone()),
+            (key::INPUT, self.network.input.map(|n| n.to_string()).join("x")),
         ];
         let validation = validation.map(|error| (key::VALIDATION, error.to_string()));
         let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checkpoint::{self, key};
-use super::{import, load_data, network, record, state};
+use super::checkpoint::{self, Checkpoint, key};
+use super::{import, input, load_data, record, state};
 use crate::data::Prepared;
 use crate::error::{Error, Result};
 use crate::eval::Evaluator;
@@ -47,6 +47,15 @@ impl Subject {
     /// Missing or damaged files; images or classes that are not those of the network.
     pub fn data(&self, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         let data = load_data(&self.preset, dir)?;
+        self.check(&data)?;
+        Ok(data)
+    }
+
+    /// That `data` are those of the network.
+    ///
+    /// # Errors
+    /// Images or classes that are not.
+    pub fn check(&self, data: &Prepared) -> Result<()> {
         let s = data.shape;
         let (images, classes) = ([s.height, s.width, s.channels], data.classes.len());
         if (images, classes) != (self.network.input, self.network.classes) {
@@ -56,13 +65,13 @@ impl Subject {
                 self.name, self.network.classes, self.network.input, self.preset.data.set
             )));
         }
-        Ok(data)
+        Ok(())
     }
 }
 
 /// Opens what `path` names: a run folder or a checkpoint that `train` wrote, or a safetensors file with PyTorch's names
 /// and layouts for the network of `preset` (a file, or the name of a shipped one). `sets` change keys of the preset,
-/// `data_dir` is the folder of the data sets for presets whose images are not known without their files.
+/// `data_dir` is the folder of the data sets, whose files say the shape of the images where the run does not.
 ///
 /// # Errors
 /// A file that is missing, damaged or no safetensors file; a `preset` for a run, which has its own, or none for weights
@@ -98,22 +107,27 @@ pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option
 fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
     let saved = checkpoint::load(&source)?;
     let preset = Preset::from_toml(saved.text(key::PRESET)?)?.with(sets)?;
-    let network = network_of(&preset, data_dir)?;
+    let network = Arc::new(Network::without_data(&preset, input_of(&saved, &preset, data_dir)?)?);
     let weights = state::weights(&network, &saved.tensors)?;
     Ok(Subject { preset, network, weights, step: saved.number(key::STEP)?, moments: None, source, name })
 }
 
 fn of_weights(source: PathBuf, name: String, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
-    let network = network_of(&preset, data_dir)?;
+    let network = Arc::new(Network::without_data(&preset, input(&preset, data_dir)?)?);
     let import::Imported { weights, moments } = import::load(&source, &network, &preset.names)?;
     Ok(Subject { preset, network, weights, step: 0, moments, source, name })
 }
 
-/// The network of a preset. The data are read only where nothing else knows their shape.
-fn network_of(preset: &Preset, data_dir: Option<&Path>) -> Result<Arc<Network>> {
-    match preset.input() {
-        Some(input) => Ok(Arc::new(Network::without_data(preset, input)?)),
-        None => network(preset, load_data(preset, data_dir)?.as_ref()),
+/// Rows, columns and channels of the images that `saved` was trained on; where it does not say, or `preset` names another
+/// data set now, those of the data.
+///
+/// # Errors
+/// As [`input`].
+pub fn input_of(saved: &Checkpoint, preset: &Preset, data_dir: Option<&Path>) -> Result<[usize; 3]> {
+    let same_set = Preset::from_toml(saved.text(key::PRESET)?)?.data.set == preset.data.set;
+    match saved.input()? {
+        Some(input) if same_set => Ok(input),
+        _ => input(preset, data_dir),
     }
 }
 

@@ -14,6 +14,7 @@ mod profile;
 mod report;
 mod reproduce;
 mod resume;
+mod shapes;
 mod sweep;
 mod train;
 
