@@ -47,15 +47,6 @@ impl Commands {
     }
 }
 
-/// Options for the test images and the training batches that a point was measured with; none where the images are not
-/// known: 0.
-pub fn thoroughness(images: u64, moments_batches: u64) -> String {
-    match images {
-        0 => String::new(),
-        _ => format!(" --images {images} --moments-batches {moments_batches}"),
-    }
-}
-
 /// A word as a shell takes it.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);

@@ -151,6 +151,7 @@ impl Sweep<'_> {
             moments: self.moments,
             moments_batches: moments_batches as u64,
             images: data.test.labels.len() as u64,
+            set: subject.changed.clone(),
             error: 0.0,
             top5_error: None,
             loss: 0.0,

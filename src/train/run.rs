@@ -447,6 +447,8 @@ impl Trainer<'_> {
                 deviation: error.deviation,
                 worst: error.deviation.map(|_| error.most),
                 loss: draws.loss().mean,
+                images: evaluator.test_images(),
+                moments_batches: evaluator.moments_batches(),
             })?;
             all.push(draws);
         }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint, key};
+use super::resume::changes;
 use super::{import, input, load_data, record, state};
 use crate::data::Prepared;
 use crate::error::{Error, Result};
@@ -26,6 +27,8 @@ pub struct Subject {
     pub moments: Option<Vec<(String, Vec<f32>)>>,
     /// The file of the weights.
     pub source: PathBuf,
+    /// Keys of the preset that were changed and that a test depends on, with their values.
+    pub changed: String,
     /// What to call it: the run folder's name, or the file's without its ending.
     pub name: String,
 }
@@ -91,7 +94,10 @@ pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option
     }
     match (checkpoint::is_one(&source)?, preset) {
         (true, None) => of_checkpoint(source, name(path), sets, data_dir),
-        (false, Some(preset)) => of_weights(source, name(path), Preset::load(preset, sets)?, data_dir),
+        (false, Some(preset)) => {
+            let own = Preset::load(preset, &[])?;
+            of_weights(source, name(path), &own, own.with(sets)?, data_dir)
+        }
         (true, Some(_)) => {
             let message = "it carries its preset: leave --preset out, and change keys of it with --set KEY=VALUE";
             Err(Error::format(path, message))
@@ -106,16 +112,44 @@ pub fn open(path: &Path, preset: Option<&str>, sets: &[String], data_dir: Option
 
 fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
     let saved = checkpoint::load(&source)?;
-    let preset = Preset::from_toml(saved.text(key::PRESET)?)?.with(sets)?;
+    let own = Preset::from_toml(saved.text(key::PRESET)?)?;
+    let preset = own.with(sets)?;
+    let changed = changed(&own, &preset)?;
     let network = Arc::new(Network::without_data(&preset, input_of(&saved, &preset, data_dir)?)?);
     let weights = state::weights(&network, &saved.tensors)?;
-    Ok(Subject { preset, network, weights, step: saved.number(key::STEP)?, moments: None, source, name })
+    let step = saved.number(key::STEP)?;
+    Ok(Subject { preset, network, weights, step, moments: None, source, changed, name })
 }
 
-fn of_weights(source: PathBuf, name: String, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
+fn of_weights(source: PathBuf, name: String, own: &Preset, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
+    let changed = changed(own, &preset)?;
     let network = Arc::new(Network::without_data(&preset, input(&preset, data_dir)?)?);
     let import::Imported { weights, moments } = import::load(&source, &network, &preset.names)?;
-    Ok(Subject { preset, network, weights, step: 0, moments, source, name })
+    Ok(Subject { preset, network, weights, step: 0, moments, source, changed, name })
+}
+
+/// Keys, or their beginnings, that change no test error, or that a point has in a field of its own.
+const BESIDE: [&str; 13] = [
+    "name",
+    "seed",
+    "epochs",
+    "steps",
+    "init.",
+    "optimizer.",
+    "lr.",
+    "clip.",
+    "eval.",
+    "log.",
+    "checkpoint.",
+    "data.test",
+    "data.resident",
+];
+
+/// What makes `now` of `own`, as far as a test depends on it.
+fn changed(own: &Preset, now: &Preset) -> Result<String> {
+    let counts = |name: &str| BESIDE.iter().all(|b| *b != name && !(b.ends_with('.') && name.starts_with(b)));
+    let changes = changes(own, now)?.into_iter().filter(|[name, ..]| counts(name));
+    Ok(changes.map(|[name, _, value]| format!("{name} = {value}")).collect::<Vec<_>>().join("; "))
 }
 
 /// Rows, columns and channels of the images that `saved` was trained on; where it does not say, or `preset` names another
