@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::eval::analysis::Analysis;
-use crate::eval::{Moments, Point, point};
+use crate::eval::{self, Moments, Point, point};
 use crate::figure::Style;
 use crate::train::record;
 
@@ -175,6 +175,10 @@ impl Run {
             }
         }
         self.points.extend(self.last_tests());
+        let unsound = self.points.iter().filter(|p| !p.loss.is_finite()).count();
+        if let Some(p) = self.points.iter().find(|p| !p.loss.is_finite()) {
+            warnings.push(format!("{at}: {unsound} points, e.g. under {}: {}", p.distortion, eval::unsound(p.loss)));
+        }
         let step = self.points.first().map(|p| p.step);
         if !self.analysis.run.is_empty() && step.is_some_and(|s| s != self.analysis.step) {
             let (a, b) = (self.analysis.step, step.unwrap_or_default());

@@ -14,7 +14,7 @@ use indicatif::ProgressBar;
 
 use crate::data::{Part, Prepared};
 use crate::error::Result;
-use crate::eval::{Evaluator, Moments, Point, Points, Score, point};
+use crate::eval::{Evaluator, Moments, Point, Points, Score, point, unsound};
 use crate::gpu::{Device, Runner};
 use crate::kernels::distortion::Distortion;
 use crate::model::preset::{CheckpointEvery, Clip, Data, Eval, Init, Log, Lr, Optimizer, Preset};
@@ -105,6 +105,13 @@ impl Sweep<'_> {
                 None => subject.data(self.data)?,
             };
             jobs.push(self.job(subject, data)?);
+        }
+        for job in &jobs {
+            // Of those that are computed the evaluation tells.
+            let there: Vec<&Point> = job.wanted.iter().filter_map(|(p, _)| job.points.find(p)).collect();
+            if let Some(p) = there.iter().find(|p| !p.loss.is_finite()) {
+                log::warn!("{}, under {}: {}", job.subject.name, p.distortion, unsound(p.loss));
+            }
         }
         let total: usize = jobs.iter().map(|job| job.missing().len() * job.batches()).sum();
         let bar = train::evaluation_bar(self.quiet, total as u64);

@@ -132,6 +132,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         );
         return Err(Error::Invalid(message));
     }
+    network.check_batch_moments()?;
     distort.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
     let mut runner = Runner::new(device);
     let target = runner.device.target.clone();
