@@ -171,8 +171,7 @@ pub fn error_by<'a>(run: &'a Run, distortion: &str, moments: Moments, measure: &
 
 /// The error of a run under a distortion by the most thorough measure that there is.
 pub fn error<'a>(run: &'a Run, distortion: &str, moments: Moments) -> Option<Stats<'a>> {
-    let best = measures(run, moments).into_iter().find_map(|m| error_by(run, distortion, moments, &m));
-    best
+    measures(run, moments).iter().find_map(|m| error_by(run, distortion, moments, m))
 }
 
 /// The measures of the points of a run, the most thorough first.

@@ -262,9 +262,10 @@ pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint
 
     let present = length - 8 - header;
     if metadata.data_len() as u64 != present {
+        let listed = metadata.data_len();
+        let what = if present > listed as u64 { "too long" } else { "truncated" };
         return Err(fail(format!(
-            "{present} bytes of tensors, the header lists {}: the file is truncated or damaged; use another checkpoint",
-            metadata.data_len()
+            "{present} bytes of tensors, the header lists {listed}: the file is {what} or damaged; use another checkpoint"
         )));
     }
     let mut checkpoint = Checkpoint { tensors: BTreeMap::new(), meta };

@@ -217,13 +217,14 @@ enum Labels {
     Array,
 }
 
+/// Protocol, the place of numpy's core, and whether the keys are bytes.
+type How = (u8, &'static str, bool);
+
+/// How the labels are kept, and whether the images are column-major.
+type Kept = (Labels, bool);
+
 /// A batch file as Python 3 writes it, read from a published file with `encoding="latin1"`, or `"bytes"` if `bytes`.
-fn python3(
-    (protocol, numpy, bytes): (u8, &'static str, bool),
-    labels: &[u8],
-    pixels: &[u8],
-    (kept, column_major): (Labels, bool),
-) -> Vec<u8> {
+fn python3((protocol, numpy, bytes): How, labels: &[u8], pixels: &[u8], (kept, column_major): Kept) -> Vec<u8> {
     let mut p = Pickler { protocol, numpy, bytes, out: vec![b'}'], slots: 0, known: vec![] };
     p.put();
     p.out.push(b'(');
@@ -261,7 +262,7 @@ fn python3(
 }
 
 /// Every way in which Python 3 and numpy keep a batch.
-fn ways() -> Vec<((u8, &'static str, bool), (Labels, bool))> {
+fn ways() -> Vec<(How, Kept)> {
     let mut all = vec![];
     for protocol in 2..=5 {
         for numpy in ["numpy.core", "numpy._core"] {
