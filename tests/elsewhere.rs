@@ -131,6 +131,9 @@ fn what_does_not_fit_is_named_with_what_is_expected_and_nothing_is_loaded() {
         },
     );
     refused(&[], &["element 3 is NaN"], &|t| find(t, "0.weight").3[12..16].copy_from_slice(&f32::NAN.to_le_bytes()));
+    refused(&[], &["1.running_var (bn1.running_var here): element 2 is -0.5; a variance is not negative"], &|t| {
+        find(t, "1.running_var").3[8..12].copy_from_slice(&(-0.5f32).to_le_bytes());
+    });
     refused(&[], &["linear layers in the file: 2 (7, 9), in the network: 1 (fc1)", "[names]"], &|t| {
         t.push(("9.weight".into(), Dtype::F32, vec![10, 10], vec![0; 400]));
     });

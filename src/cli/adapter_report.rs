@@ -75,7 +75,10 @@ impl AdapterReport {
                 .map_err(|e| Error::Invalid(format!("--seconds {seconds}: {e}")))?;
             let (round, out, data, seed) = (self.round, out.clone(), self.data.clone(), global.seed);
             let task = Task { stage, round, out, time, begun, width, data, seed };
-            let open = |preset: Option<&Preset>| preset.map_or_else(|| global.open_with(true), |p| global.open_for(p));
+            let open = |preset: Option<&Preset>| match preset {
+                Some(preset) => global.open_for(preset, crate::train::input(preset, task.data.as_deref())?),
+                None => global.open_with(true),
+            };
             return adapter_report::work(&task, &open).map(|()| ExitCode::SUCCESS);
         }
         if let Some(python) = &self.python {

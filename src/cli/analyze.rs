@@ -154,12 +154,15 @@ impl Analyze {
         let stop = catch_ctrl_c("stopping; the sections so far are kept")?;
         let mut found = Analysis { run: subject.name.clone(), step: subject.step, ..Analysis::default() };
         let done = self.answer(global, &subject, &asked, stop, |section| {
-            section.save(&out)?;
-            found.merge(section);
-            Ok(())
-        })?;
-        let json = || serde_json::to_string(&found).map_err(|e| Error::Invalid(e.to_string()));
-        print(&if self.json { json()? + "\n" } else { table::table(&found) })?;
+            found.merge(section.clone());
+            section.save(&out)
+        });
+        // Also what could not be stored, or was found before something failed: it took its time.
+        if done.is_ok() || found.has_sections() {
+            let json = || serde_json::to_string(&found).map_err(|e| Error::Invalid(e.to_string()));
+            print(&if self.json { json()? + "\n" } else { table::table(&found) })?;
+        }
+        let done = done?;
         log::info!("analysis: {}", out.display());
         let missing: Vec<String> = asked.sections[done..].iter().map(|s| s.name()).collect();
         if !missing.is_empty() {
@@ -215,7 +218,7 @@ impl Analyze {
         mut done: impl FnMut(Analysis) -> Result<()>,
     ) -> Result<usize> {
         let Subject { preset, network, weights, .. } = subject;
-        let mut runner = Runner::new(global.open_for(preset)?);
+        let mut runner = Runner::new(global.open_for(preset, network.input)?);
         let seed = global.seed.unwrap_or(preset.seed);
         let mut evaluator = None;
         if asked.sections.iter().any(|s| s.needs_data()) {

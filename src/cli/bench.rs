@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::check::unknown_images;
 use super::{Global, line, print};
 use crate::bench::compare::{self, Ratio};
 use crate::bench::measure::{self, Step};
@@ -18,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{self, KERNELS};
 use crate::model::Network;
 use crate::model::preset::Preset;
+use crate::train;
 
 /// Runs of a test case, if --steps is not given.
 const RUNS: usize = 10;
@@ -127,7 +127,7 @@ impl Bench {
             return Ok(all);
         };
         let (preset, network) = self.open(name, global)?;
-        let device = global.open_for(&preset)?;
+        let device = global.open_for(&preset, network.input)?;
         let changed: String = self.set.iter().map(|s| format!(" {s}")).collect();
         let step = Step { name: format!("{}{changed}", name.display()), network, seed: preset.seed, steps };
         if self.kernels { step.dispatches(&device) } else { Ok(vec![step.whole(&device)?]) }
@@ -137,7 +137,7 @@ impl Bench {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         let preset = Preset::load(name, &sets)?;
-        let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+        let input = train::input(&preset, None)?;
         let network = Arc::new(Network::without_data(&preset, input)?);
         Ok((preset, network))
     }

@@ -7,13 +7,14 @@ use clap::Args;
 
 use super::{Global, print, say};
 use crate::check::{Share, Twins, check, compare};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::Runner;
 use crate::kernels::case::Fill;
 use crate::kernels::{self, KERNELS, projections};
 use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::plan::Step;
+use crate::train;
 
 /// Arguments of `check`.
 #[derive(Args)]
@@ -72,9 +73,9 @@ fn bisect(preset: &Path, sets: &[String], global: &Global) -> Result<ExitCode> {
     let seed = global.seed.map(|s| format!("seed={s}"));
     let sets: Vec<String> = small.into_iter().chain(sets.iter().cloned()).chain(seed).collect();
     let preset = Preset::load(preset, &sets)?;
-    let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+    let input = train::input(&preset, None)?;
     let network = Network::without_data(&preset, input)?;
-    let device = global.open_for(&preset)?;
+    let device = global.open_for(&preset, network.input)?;
     print(&format!("{}\n", device.info))?;
     let target = device.target.clone();
     let mut runner = Runner::new(device);
@@ -95,10 +96,4 @@ fn bisect(preset: &Path, sets: &[String], global: &Global) -> Result<ExitCode> {
     let (commands, share) = (loaded.plan.commands.len(), worst.share);
     print(&format!("{commands} commands agree with their twins; worst {share:.2} of its budget at {}\n", worst.place))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The shape of the images of a data set that this program does not know.
-pub(super) fn unknown_images(preset: &Preset) -> Error {
-    let set = &preset.data.set;
-    Error::Invalid(format!("the data set \"{set}\" is not known, so neither is the shape of its images"))
 }

@@ -43,7 +43,7 @@ impl Data {
         match self.verb {
             Verb::Fetch { set, data } => {
                 let dir = data.unwrap_or_else(data::default_dir);
-                let at = data::fetch(&data::fetch::spec(&set)?, &dir, global.quiet)?;
+                let at = data::get(&set, &dir, global.quiet)?;
                 print(&format!("{}\n", at.display()))?;
             }
             Verb::Verify { set, data } => {

@@ -54,7 +54,7 @@ impl Eval {
         let distortions = Distortion::parse_list(&self.distort)?;
         let subject = subject::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
         let Subject { preset, network, step, .. } = &subject;
-        let device = global.open_for(preset)?;
+        let device = global.open_for(preset, network.input)?;
         // What can be refused is refused before anything is compiled.
         distortions.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
         let data = subject.data(self.data.as_deref())?;

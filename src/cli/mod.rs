@@ -82,9 +82,10 @@ pub struct Global {
 /// costs some 50 µs a dispatch, 3 ms a step; a second thread gains that where a step takes 10 ms and more.
 const SMALL_STEP: u64 = 200_000_000;
 
-/// Whether a training step of the preset is so small; not if its shapes are not known here.
-fn is_small(preset: &Preset) -> bool {
-    let Some(Ok(layers)) = preset.input().map(|input| preset.shapes(input)) else { return false };
+/// Whether a training step of the preset on images of `input` rows, columns and channels is so small; not if its layers do
+/// not fit them.
+fn is_small(preset: &Preset, input: [usize; 3]) -> bool {
+    let Ok(layers) = preset.shapes(input) else { return false };
     // Forward, and the gradients of input and weights: three products per weight, two operations each.
     6 * (preset.batch as u64).saturating_mul(totals(&layers).1) < SMALL_STEP
 }
@@ -95,9 +96,9 @@ impl Global {
         self.open_with(false)
     }
 
-    /// Opens the adapter for the network of a preset.
-    fn open_for(&self, preset: &Preset) -> Result<Arc<Device>> {
-        self.open_with(is_small(preset))
+    /// Opens the adapter for the network of a preset on images of `input` rows, columns and channels.
+    fn open_for(&self, preset: &Preset, input: [usize; 3]) -> Result<Arc<Device>> {
+        self.open_with(is_small(preset, input))
     }
 
     /// The words that give another process of this program the same adapter, seed and ways to compute, and its messages no

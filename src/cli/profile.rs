@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use super::check::unknown_images;
 use super::{Global, print, print_beside};
 use crate::error::{Error, Result};
 use crate::files;
@@ -80,13 +79,17 @@ impl Profile {
         }
         let earlier = self.against.as_deref().map(json::read).transpose()?;
         let (preset, saved, name) = self.open(global)?;
-        let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+        let data = self.data.as_deref();
+        let input = match &saved {
+            Some(saved) => train::subject::input_of(saved, &preset, data)?,
+            None => train::input(&preset, data)?,
+        };
         let network = Network::without_data(&preset, input)?;
         let weights = match &saved {
             Some(saved) => state::weights(&network, &saved.tensors)?,
             None => network.initial_weights(preset.seed),
         };
-        let device = global.open_for(&preset)?;
+        let device = global.open_for(&preset, input)?;
         if self.projections {
             let another = |p: &Projection| -> Result<Arc<Network>> {
                 let preset = preset.with(&[format!("projection={p}")])?;
@@ -98,7 +101,7 @@ impl Profile {
             print(&table::projections(&costs))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let data = self.data.as_deref().map(|dir| train::load_data(&preset, Some(dir))).transpose()?;
+        let data = data.map(|dir| train::load_data(&preset, Some(dir))).transpose()?;
         let about = About {
             preset: name,
             pass: self.pass().name().into(),

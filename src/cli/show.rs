@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::check::unknown_images;
 use super::{Global, print, print_bytes};
 use crate::error::{Error, Result, suggest};
 use crate::files;
@@ -19,6 +18,7 @@ use crate::kernels::{self, KERNELS, Work};
 use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
+use crate::train;
 
 /// How projections become distortions, for `show --projections`.
 const DISTORTIONS: &str = "
@@ -97,12 +97,12 @@ impl Show {
                 }
             } else {
                 let preset = Preset::load(name, &self.set)?;
-                print(&format!("{}\n{}\n", preset.to_toml(), preset.describe()?))?;
+                print(&format!("{}\n{}\n", preset.to_toml(), preset.describe(train::input(&preset, None).ok())?))?;
             }
         }
         if let Some(name) = &what.plan {
             let preset = Preset::load(name, &self.set)?;
-            let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+            let input = train::input(&preset, None)?;
             let network = Network::without_data(&preset, input)?;
             // The plan for the adapter at hand, else for the least that WebGPU guarantees.
             let target = match global.open() {

@@ -82,7 +82,7 @@ impl Sweep {
         }
         // One small network is no reason: the first device decides for all.
         let device = match subjects.as_slice() {
-            [one] => global.open_for(&one.preset)?,
+            [one] => global.open_for(&one.preset, one.network.input)?,
             _ => global.open()?,
         };
         let sweep = sweep::Sweep {

@@ -57,7 +57,7 @@ impl Train {
             }
             _ => Preset::load(&self.preset, &sets)?,
         };
-        let device = global.open_for(&preset)?;
+        let device = global.open_for(&preset, train::input(&preset, self.data.as_deref())?)?;
         // After a second Ctrl-C the last checkpoint is intact.
         let stop = catch_ctrl_c("stopping after this step")?;
         let own = || line(std::env::args_os());

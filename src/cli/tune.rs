@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::check::unknown_images;
 use super::{Global, print};
 use crate::bench::tune;
 use crate::error::{Error, Result};
@@ -15,6 +14,7 @@ use crate::kernels::{self, KERNELS, tuning};
 use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::plan::Row;
+use crate::train;
 
 /// What stands at the head of a table that this program writes.
 const HEAD: &str =
@@ -43,10 +43,10 @@ impl Tune {
             None => KERNELS.to_vec(),
         };
         let preset = Preset::load(&self.preset, &self.set)?;
-        let input = preset.input().ok_or_else(|| unknown_images(&preset))?;
+        let input = train::input(&preset, None)?;
         let network = Network::without_data(&preset, input)?;
         let own = own_table()?;
-        let device = global.open_for(&preset)?;
+        let device = global.open_for(&preset, network.input)?;
         let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
         let mut proposed: Vec<Row> = vec![];
         for kernel in chosen {

@@ -6,9 +6,7 @@
 
 use std::path::Path;
 
-use flate2::read::GzDecoder;
-
-use super::files::read_bounded;
+use super::files::gunzip;
 use super::{DataSet, Shape, Split, batches};
 use crate::error::Result;
 
@@ -17,7 +15,8 @@ pub(super) const PACKED: &[u8] = include_bytes!("../../data/digits.bin.gz");
 /// The name the packed set has in error texts and in the list of checksums.
 pub(super) const PACKED_NAME: &str = "digits.bin.gz";
 
-const SHAPE: Shape = Shape { channels: 1, height: 8, width: 8 };
+/// The size of every image.
+pub(super) const SHAPE: Shape = Shape { channels: 1, height: 8, width: 8 };
 /// All images.
 const COUNT: usize = 1797;
 /// The first of them, after shuffling, to learn from; the remaining 360 are the test set.
@@ -33,7 +32,7 @@ const TRAIN: usize = 1437;
 /// None unless the program file itself is damaged.
 pub(super) fn load() -> Result<DataSet> {
     let record = SHAPE.features() + 1;
-    let bytes = read_bounded(GzDecoder::new(PACKED), Path::new(PACKED_NAME), COUNT * record)?;
+    let bytes = gunzip(PACKED, Path::new(PACKED_NAME))?;
     let mut splits = [Split::default(), Split::default()];
     for (place, i) in batches::permutation(COUNT, 0, 0).into_iter().enumerate() {
         let (pixels, label) = bytes[i as usize * record..][..record].split_at(SHAPE.features());

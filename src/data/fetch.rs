@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::download::download;
@@ -65,6 +65,28 @@ pub fn spec(name: &str) -> Result<Spec> {
             Ok(Spec { folder: "mnist".into(), downloads, files, unpacked: 0 })
         }
         name => Err(Error::Invalid(format!("{name} is part of the program: there is nothing to fetch"))),
+    }
+}
+
+/// Sees to it that the data set `name` is in the folder `dest`, and returns the folder of its files. If it is there, under
+/// any of the names that [`super::load`] knows, nothing is downloaded.
+///
+/// # Errors
+/// As [`spec`] and [`fetch`]; a file that differs from the published one and is read before the one that was fetched.
+pub fn get(name: &str, dest: &Path, quiet: bool) -> Result<PathBuf> {
+    let spec = spec(name)?;
+    let there = |files: Vec<PathBuf>| files.first().and_then(|file| file.parent()).map(Path::to_path_buf);
+    if let Some(folder) = verify::verify(name, Some(dest)).ok().and_then(there) {
+        log::info!("{}: already there and intact", folder.display());
+        return Ok(folder);
+    }
+    let target = fetch(&spec, dest, quiet)?;
+    match verify::verify(name, Some(dest)) {
+        Ok(_) => Ok(target),
+        Err(e) => Err(Error::format(
+            &target,
+            format!("the set was fetched, but these files are read before it; remove them and try again: {e}"),
+        )),
     }
 }
 
@@ -169,7 +191,7 @@ fn install(staged: &Path, target: &Path) -> Result<()> {
 fn unpack(path: &Path, staged: &Path, spec: &Spec) -> Result<()> {
     let damaged = |e: io::Error| Error::format(path, format!("the archive cannot be unpacked: {e}"));
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let mut archive = tar::Archive::new(GzDecoder::new(io::BufReader::new(file)));
+    let mut archive = tar::Archive::new(MultiGzDecoder::new(io::BufReader::new(file)));
     let mut room = spec.unpacked;
     for entry in archive.entries().map_err(damaged)? {
         let mut entry = entry.map_err(damaged)?;

@@ -1,10 +1,11 @@
-//! What all readers share: whole files with one clear error each, and digests.
+//! What all readers share: whole files with one clear error each, unpacking, and digests.
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
+use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -38,9 +39,60 @@ pub(super) fn read_bounded(source: impl Read, path: &Path, expected: usize) -> R
         _ => Error::io(path, e),
     })?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Error::format(path, format!("more than {LARGEST} bytes: this is no file of a known data set")));
+        return Err(too_large(path));
     }
     Ok(bytes)
+}
+
+fn too_large(path: &Path) -> Error {
+    Error::format(path, format!("more than {LARGEST} bytes: this is no file of a known data set"))
+}
+
+/// What the gzip file `bytes`, the content of `path`, unpacks to: all of its members, one after the other, as gzip itself
+/// does. Zeros after the last one are padding.
+pub(super) fn gunzip(bytes: &[u8], path: &Path) -> Result<Vec<u8>> {
+    let (mut rest, mut out) = (bytes, vec![]);
+    loop {
+        let room = LARGEST.saturating_sub(out.len() as u64);
+        let mut member = GzDecoder::new(rest);
+        out.append(&mut read_bounded((&mut member).take(room + 1), path, rest.len())?);
+        if out.len() as u64 > LARGEST {
+            return Err(too_large(path));
+        }
+        rest = member.into_inner();
+        if rest.iter().all(|byte| *byte == 0) {
+            return Ok(out);
+        }
+        if !rest.starts_with(&[0x1f, 0x8b]) {
+            let message = format!("the file is too long: {} bytes follow the end of what is compressed", rest.len());
+            return Err(Error::format(path, message));
+        }
+    }
+}
+
+/// Whether a file is gzipped, by its name.
+pub(super) fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "gz")
+}
+
+/// The first `count` bytes of the file `path`, unpacked if it is gzipped; fewer, if it has no more.
+pub(super) fn head(path: &Path, count: usize) -> Result<Vec<u8>> {
+    let file = BufReader::new(File::open(path).map_err(|e| Error::io(path, e))?);
+    let count = count as u64;
+    match is_gzip(path) {
+        true => read_bounded(MultiGzDecoder::new(file).take(count), path, 0),
+        false => read_bounded(file.take(count), path, 0),
+    }
+}
+
+/// A file of a data set.
+pub(super) struct Member {
+    /// Where it is, or where it should be.
+    pub path: PathBuf,
+    /// Its line in the list of checksums.
+    pub published: String,
+    /// Reads `path` as the bytes of the published file, in whatever form it is.
+    pub content: fn(&Path) -> Result<Vec<u8>>,
 }
 
 /// `bytes` in hexadecimal.

@@ -1,30 +1,93 @@
 //! MNIST (LeCun, Cortes and Burges 1998): 60,000 + 10,000 grey handwritten digits of 28x28, from the four published
-//! idx files, plain or gzipped, named `train-images-idx3-ubyte` or `train-images.idx3-ubyte`. Data sets published in the
-//! same form (Fashion-MNIST, KMNIST) can be read in its place.
+//! idx files, plain or gzipped, named `train-images-idx3-ubyte` or `train-images.idx3-ubyte`, in a folder `mnist` or where
+//! torchvision puts them. Data sets published in the same form (Fashion-MNIST, KMNIST), and of images of another size, can
+//! be read in its place.
 //!
 //! An idx file is the bytes 0, 0, 8 (unsigned byte), the number of dimensions, each dimension as a big-endian u32, and
 //! the values.
 
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
-
-use super::files::{read, read_bounded, remedy};
+use super::files::{self, Member, remedy};
 use super::{DataSet, Shape, Split};
 use crate::error::{Error, Result};
 
-/// The folder's usual name.
-const FOLDER: &str = "mnist";
+/// Where the files may be, relative to the data folder: its first is the one they are fetched to. torchvision makes
+/// `MNIST/raw`; the data folder may also be that of the set itself.
+const FOLDERS: [&str; 4] = ["mnist", "MNIST/raw", "raw", ""];
 /// Widest image side accepted: keeps products of header fields far from overflow.
 const LARGEST_SIDE: usize = 4096;
 
-/// Reads MNIST from `dir`: the folder with the four files, or the parent of a folder `mnist`.
+/// What a file holds.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// `train` or `t10k`.
+    prefix: &'static str,
+    /// `images` or `labels`.
+    what: &'static str,
+    /// Dimensions.
+    rank: usize,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind { prefix: "train", what: "images", rank: 3 },
+    Kind { prefix: "train", what: "labels", rank: 1 },
+    Kind { prefix: "t10k", what: "images", rank: 3 },
+    Kind { prefix: "t10k", what: "labels", rank: 1 },
+];
+
+impl Kind {
+    /// The names it goes by; the first is the published one.
+    fn names(self) -> [String; 4] {
+        let Kind { prefix, what, rank } = self;
+        [("-", ""), (".", ""), ("-", ".gz"), (".", ".gz")]
+            .map(|(separator, ending)| format!("{prefix}-{what}{separator}idx{rank}-ubyte{ending}"))
+    }
+
+    /// The file in `folder` under any of its names; where there is none, the published one.
+    fn file(self, folder: &Path) -> PathBuf {
+        let names = self.names();
+        names.iter().map(|name| folder.join(name)).find(|path| path.is_file()).unwrap_or_else(|| folder.join(&names[0]))
+    }
+}
+
+/// The files in `dir`, in the order of [`KINDS`], all of one folder. Where there are none, where they should be.
+fn locate(dir: &Path) -> [PathBuf; 4] {
+    let folders = FOLDERS.map(|folder| dir.join(folder));
+    let any = |folder: &&PathBuf| KINDS.iter().any(|kind| kind.file(folder).is_file());
+    let folder = folders.iter().find(any).unwrap_or(&folders[0]);
+    KINDS.map(|kind| kind.file(folder))
+}
+
+/// The files of the set in `dir`, for a comparison with the published ones.
+pub(super) fn members(dir: &Path) -> Vec<Member> {
+    let published = KINDS.map(|kind| format!("{}/{}", FOLDERS[0], kind.names()[0]));
+    let all = locate(dir).into_iter().zip(published);
+    all.map(|(path, published)| Member { path, published, content: unpacked }).collect()
+}
+
+/// The size of the images in `dir`, by the header of the training images; none if they are not there.
 ///
 /// # Errors
-/// A missing, truncated or damaged file, or a label above 9; the text names the file.
+/// A file that cannot be read, or that is no idx file of images.
+pub(super) fn shape(dir: &Path) -> Result<Option<Shape>> {
+    let [path, ..] = locate(dir);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let head = files::head(&path, header(3))?;
+    let [_, height, width] = dimensions::<3>(&head, &path)?;
+    Ok(Some(Shape { channels: 1, height, width }))
+}
+
+/// Reads MNIST from `dir`: the folder with the four files, or the parent of a folder `mnist` or `MNIST/raw`.
+///
+/// # Errors
+/// A missing, truncated, overlong or damaged file, or a label above 9; the text names the file.
 pub fn load(dir: &Path) -> Result<DataSet> {
-    let (train, shape) = read_split(dir, "train")?;
-    let (test, test_shape) = read_split(dir, "t10k")?;
+    let [train_images, train_labels, test_images, test_labels] = locate(dir);
+    let (train, shape) = read_split(&train_images, &train_labels)?;
+    let (test, test_shape) = read_split(&test_images, &test_labels)?;
     if shape != test_shape {
         return Err(Error::format(
             dir,
@@ -41,12 +104,10 @@ pub fn load(dir: &Path) -> Result<DataSet> {
     })
 }
 
-/// Reads the two files of one split; `prefix` is `train` or `t10k`.
-fn read_split(dir: &Path, prefix: &str) -> Result<(Split, Shape)> {
-    let images_path = locate(dir, prefix, "images", 3);
-    let (dims, images) = read_idx::<3>(&images_path)?;
-    let labels_path = locate(dir, prefix, "labels", 1);
-    let ([count], labels) = read_idx::<1>(&labels_path)?;
+/// Reads the two files of one split.
+fn read_split(images_path: &Path, labels_path: &Path) -> Result<(Split, Shape)> {
+    let (dims, images) = read_idx::<3>(images_path)?;
+    let ([count], labels) = read_idx::<1>(labels_path)?;
     if count != dims[0] {
         return Err(Error::format(
             labels_path,
@@ -62,47 +123,46 @@ fn read_split(dir: &Path, prefix: &str) -> Result<(Split, Shape)> {
     Ok((Split { images, labels }, Shape { channels: 1, height: dims[1], width: dims[2] }))
 }
 
-/// The file for `kind` (`images`, `labels`) under any of its names; where there is none, the official one.
-fn locate(dir: &Path, prefix: &str, kind: &str, rank: usize) -> PathBuf {
-    let names = [
-        format!("{prefix}-{kind}-idx{rank}-ubyte"),
-        format!("{prefix}-{kind}.idx{rank}-ubyte"),
-        format!("{prefix}-{kind}-idx{rank}-ubyte.gz"),
-        format!("{prefix}-{kind}.idx{rank}-ubyte.gz"),
-    ];
-    let folder = dir.join(FOLDER);
-    [&folder, dir]
-        .into_iter()
-        .flat_map(|folder: &Path| names.iter().map(|name| folder.join(name)))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| folder.join(&names[0]))
+/// The content of a file, plain or gzipped.
+fn unpacked(path: &Path) -> Result<Vec<u8>> {
+    let bytes = files::read(path, "mnist")?;
+    if files::is_gzip(path) { files::gunzip(&bytes, path) } else { Ok(bytes) }
+}
+
+/// Bytes before the values of an idx file.
+const fn header(rank: usize) -> usize {
+    4 + 4 * rank
+}
+
+/// The dimensions in the first bytes of an idx file.
+fn dimensions<const RANK: usize>(bytes: &[u8], path: &Path) -> Result<[usize; RANK]> {
+    if bytes.len() < header(RANK) || bytes[..4] != [0, 0, 8, RANK as u8] {
+        let message = format!("this is no idx file of bytes with {RANK} dimension(s). {}", remedy("mnist"));
+        return Err(Error::format(path, message));
+    }
+    Ok(std::array::from_fn(|i| {
+        let field = &bytes[4 + 4 * i..][..4];
+        u32::from_be_bytes(field.try_into().expect("four bytes")) as usize
+    }))
 }
 
 /// The dimensions and values of an idx file of bytes with `RANK` dimensions.
 fn read_idx<const RANK: usize>(path: &Path) -> Result<([usize; RANK], Vec<u8>)> {
-    let mut bytes = read(path, "mnist")?;
-    if path.extension().is_some_and(|e| e == "gz") {
-        bytes = read_bounded(GzDecoder::new(&bytes[..]), path, bytes.len())?;
+    let mut bytes = unpacked(path)?;
+    let dims = dimensions::<RANK>(&bytes, path)?;
+    let values = bytes.len() - header(RANK);
+    let fail = |what: &str| {
+        let message = format!("the header promises {dims:?} bytes, the file has {values}: {what}. {}", remedy("mnist"));
+        Err(Error::format(path, message))
+    };
+    match dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)) {
+        Some(promised) if promised < values => return fail("it is too long"),
+        Some(promised) if promised == values => {}
+        _ => return fail("it is truncated"),
     }
-    let header = 4 + 4 * RANK;
-    if bytes.len() < header || bytes[..4] != [0, 0, 8, RANK as u8] {
-        return Err(Error::format(
-            path,
-            format!("this is no idx file of bytes with {RANK} dimension(s). {}", remedy("mnist")),
-        ));
+    if dims[0] == 0 || !dims[1..].iter().all(|side| (1..=LARGEST_SIDE).contains(side)) {
+        return fail(&format!("images are wanted, of sides up to {LARGEST_SIDE}"));
     }
-    let dims: [usize; RANK] = std::array::from_fn(|i| {
-        let field = &bytes[4 + 4 * i..][..4];
-        u32::from_be_bytes(field.try_into().expect("four bytes")) as usize
-    });
-    let sides_fit = dims[1..].iter().all(|side| (1..=LARGEST_SIDE).contains(side));
-    let values = bytes.len() - header;
-    if dims[0] == 0 || !sides_fit || dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)) != Some(values) {
-        return Err(Error::format(
-            path,
-            format!("the header promises {dims:?} bytes, the file has {values}: it is truncated. {}", remedy("mnist")),
-        ));
-    }
-    bytes.drain(..header);
+    bytes.drain(..header(RANK));
     Ok((dims, bytes))
 }

@@ -25,7 +25,7 @@ use std::time::Instant;
 use crate::error::{Error, Result, suggest};
 
 pub use batches::{Batch, Batches, Position};
-pub use fetch::fetch;
+pub use fetch::{fetch, get};
 pub use prepare::{Examples, Prepared, Preprocessing, Scale, prepare};
 pub use verify::verify;
 
@@ -102,6 +102,9 @@ pub struct Info {
     /// Under which terms it comes.
     pub licence: &'static str,
     load: fn(&Path) -> Result<DataSet>,
+    shape: fn(&Path) -> Result<Option<Shape>>,
+    /// The files that `load` reads from a folder; none for a set that is part of the program.
+    members: Option<fn(&Path) -> Vec<files::Member>>,
 }
 
 /// All data sets this program knows.
@@ -113,13 +116,17 @@ pub fn list() -> &'static [Info] {
             files: "none: it is part of the program",
             licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
             load: |_| digits::load(),
+            shape: |_| Ok(Some(digits::SHAPE)),
+            members: None,
         },
         Info {
             name: "mnist",
             description: "60,000 + 10,000 handwritten digits, 28x28 grey, 10 classes",
-            files: "mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
+            files: "{mnist,MNIST/raw}/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
             licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
             load: mnist::load,
+            shape: mnist::shape,
+            members: Some(mnist::members),
         },
         Info {
             name: "cifar10",
@@ -127,6 +134,8 @@ pub fn list() -> &'static [Info] {
             files: "cifar-10-batches-bin/{data_batch_1..5,test_batch}.bin, or the same in cifar-10-batches-py",
             licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
             load: cifar10::load,
+            shape: |_| Ok(Some(cifar10::SHAPE)),
+            members: Some(cifar10::members),
         },
     ];
     &SETS
@@ -137,9 +146,16 @@ pub fn list() -> &'static [Info] {
 /// # Errors
 /// An unknown name; the nearest known ones are in the text.
 pub fn info(name: &str) -> Result<&'static Info> {
-    list().iter().find(|set| set.name == name).ok_or_else(|| {
-        Error::Invalid(format!("no data set is called \"{name}\".{}", suggest(name, list().iter().map(|s| s.name))))
-    })
+    list().iter().find(|set| set.name == name).map_or_else(|| unknown(name), Ok)
+}
+
+/// The error that no data set is called `name`, with the nearest names.
+///
+/// # Errors
+/// Always.
+pub fn unknown<T>(name: &str) -> Result<T> {
+    let near = suggest(name, list().iter().map(|s| s.name));
+    Err(Error::Invalid(format!("no data set is called \"{name}\".{near}")))
 }
 
 /// Where data sets are when no folder is named: `$WEIGHTPROOF_DATA`, else `$XDG_DATA_HOME/weightproof`, else
@@ -152,7 +168,7 @@ pub fn default_dir() -> PathBuf {
 /// parent of that folder.
 ///
 /// # Errors
-/// An unknown name, or a file that is missing, truncated or damaged; the text names it and says what to do.
+/// An unknown name, or a file that is missing, truncated, too long or damaged; the text names it and says what to do.
 pub fn load(name: &str, dir: Option<&Path>) -> Result<DataSet> {
     let start = Instant::now();
     let set = (info(name)?.load)(dir.unwrap_or(&default_dir()))?;
@@ -165,6 +181,18 @@ pub fn load(name: &str, dir: Option<&Path>) -> Result<DataSet> {
         start.elapsed().as_secs_f64()
     );
     Ok(set)
+}
+
+/// The size of the images of the data set called `name` in `dir` (`None`: [`default_dir`]); none if the name is unknown, or
+/// if only files can say it that are not there. Nothing but the header of a file is read.
+///
+/// # Errors
+/// A file that cannot be read, or that is none of the set.
+pub fn shape(name: &str, dir: Option<&Path>) -> Result<Option<Shape>> {
+    match list().iter().find(|set| set.name == name) {
+        Some(set) => (set.shape)(dir.unwrap_or(&default_dir())),
+        None => Ok(None),
+    }
 }
 
 impl Split {

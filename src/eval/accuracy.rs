@@ -1,7 +1,7 @@
 //! The test protocol of Merolla et al. 2016: distort the weights once, re-compute the batch-norm moments
 //! on the training data, then count the errors on the test data.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -72,6 +72,11 @@ pub struct Score {
     pub top5_error: Option<f64>,
 }
 
+/// What a test loss that is not finite means, in words.
+pub fn unsound(loss: f64) -> String {
+    format!("the test loss is {loss}: numbers of the network are beyond f32, so its error says nothing of the weights")
+}
+
 /// The averaged moments on the host: the content of each buffer by its name.
 type Kept = Vec<(String, Vec<u32>)>;
 
@@ -91,6 +96,8 @@ pub struct Evaluator {
     /// The moments of training for the weights at hand, and the seed of the draws under which they were averaged; none
     /// where they came with the weights.
     trained: Option<(Option<u64>, Kept)>,
+    /// Distortions whose loss was not finite: it is said once of each.
+    unsound: HashSet<String>,
 }
 
 impl Evaluator {
@@ -147,7 +154,7 @@ impl Evaluator {
         let test_source = resident::source(wanted, &target, &images.data, images.part);
         let test = runner.load(network.test_plan_from(&target, test_batch, &test_source)?, false)?;
         resident::upload(runner, &images.data, images.part, &test_source)?;
-        let (known, trained) = (HashMap::new(), None);
+        let (known, trained, unsound) = (HashMap::new(), None, HashSet::new());
         Ok(Evaluator {
             network,
             projector,
@@ -159,6 +166,7 @@ impl Evaluator {
             test_batch,
             known,
             trained,
+            unsound,
         })
     }
 
@@ -175,6 +183,7 @@ impl Evaluator {
     pub fn weights_changed(&mut self) {
         self.known.clear();
         self.trained = None;
+        self.unsound.clear();
     }
 
     /// Takes these for the moments of training of the weights at hand: those that came with weights from elsewhere, by the
@@ -232,6 +241,9 @@ impl Evaluator {
             return Ok(None);
         }
         let Some(score) = self.test(runner, distortion, bar, stop)? else { return Ok(None) };
+        if !score.loss.is_finite() && self.unsound.insert(score.distortion.clone()) {
+            log::warn!("under {}: {}", score.distortion, unsound(score.loss));
+        }
         self.known.insert(key, score.clone());
         Ok(Some(score))
     }
@@ -308,6 +320,7 @@ impl Evaluator {
         stop: &AtomicBool,
     ) -> Result<bool> {
         let Some(moments) = &self.moments else { return Ok(true) };
+        self.network.check_batch_moments()?;
         for (name, channels) in self.network.moments() {
             runner.write(&name, &vec![0; channels])?;
         }

@@ -10,7 +10,7 @@ pub mod projector;
 pub(crate) mod resident;
 mod table;
 
-pub use accuracy::{Evaluator, Images, Moments, Score};
+pub use accuracy::{Evaluator, Images, Moments, Score, unsound};
 pub use draws::{Draws, Spread};
 pub use point::{Point, Points};
 pub use table::table;

@@ -33,6 +33,9 @@ pub struct Point {
     pub moments_batches: u64,
     /// Test images.
     pub images: u64,
+    /// Keys of the preset that were changed for the test and that its result depends on: `precision = "f16"; data.gcn = 55`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub set: String,
     /// Share of test images whose class is not the first guess, per cent, to four decimals.
     pub error: f64,
     /// Share of test images whose class is not among the first five guesses, per cent, to four decimals; where there are
@@ -51,7 +54,7 @@ impl Point {
     /// Whether `other` is the same measurement: everything but the result and the name of the run, which may be moved.
     pub fn is_same_measurement(&self, other: &Point) -> bool {
         let key = |p: &Point| (p.step, p.draw, p.seed, p.moments, p.moments_batches, p.images);
-        key(self) == key(other) && self.distortion == other.distortion
+        key(self) == key(other) && self.distortion == other.distortion && self.set == other.set
     }
 }
 
@@ -192,6 +195,7 @@ mod tests {
             moments: Moments::Recomputed,
             moments_batches: 200,
             images: 10_000,
+            set: String::new(),
             error: 12.34,
             top5_error: None,
             loss: 0.4567,
@@ -217,6 +221,7 @@ mod tests {
         assert!(back[1].loss.is_nan() && back[1].moments == Moments::Trained);
         assert!(points.find(&Point { error: 0.0, run: "moved".into(), ..point(0) }).is_some());
         assert!(points.find(&Point { images: 5000, ..point(0) }).is_none());
+        assert!(points.find(&Point { set: "data.gcn = 55".into(), ..point(0) }).is_none());
         assert!(points.find(&Point { distortion: "addnorm:0.4".into(), ..point(0) }).is_none());
     }
 

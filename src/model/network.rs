@@ -64,6 +64,8 @@ pub struct Network {
     optimizer: Optimizer,
     /// Batch-norm layers with their channels.
     normalised: Vec<(String, usize)>,
+    /// The first batch-norm layer that sees one value per channel in a training batch.
+    single_valued: Option<String>,
     /// For every linear layer's weight: height, width, channels of the map that it flattens.
     flattened: Vec<(String, [usize; 3])>,
     /// Layers whose output is that of the network.
@@ -102,6 +104,7 @@ impl Network {
             loss: preset.loss,
             optimizer: preset.optimizer.clone(),
             normalised: vec![],
+            single_valued: if preset.batch == 1 { single_valued(&shapes) } else { None },
             flattened: vec![],
             last: last_layers(&shapes),
             dropouts: 0,
@@ -243,6 +246,23 @@ impl Network {
     /// Whether it has batch-norm moments to re-compute.
     pub fn has_moments(&self) -> bool {
         !self.normalised.is_empty()
+    }
+
+    /// That the moments of a training batch say something of every batch-norm layer. Those of one value are the value
+    /// itself and 0: normalised it is 0 whatever the image, and nothing before it learns; in a test, what is divided by
+    /// that deviation is beyond all bounds.
+    ///
+    /// # Errors
+    /// A layer that sees one value per channel.
+    pub fn check_batch_moments(&self) -> Result<()> {
+        match &self.single_valued {
+            None => Ok(()),
+            Some(name) => Err(Error::layer(
+                name,
+                "this batch norm sees one value per channel, since the batch is 1 and its map has one pixel: its mean is \
+                 the value, its variance 0, and nothing can be learned or tested; use --set batch=2 or more",
+            )),
+        }
     }
 
     /// The state buffers of the averaged moments with their lengths.
@@ -457,6 +477,14 @@ impl Network {
 fn last_layers(shapes: &[preset::LayerShape]) -> Vec<String> {
     let behind = shapes.iter().rev().take_while(|s| matches!(s.layer, preset::Layer::Dropout(_))).count();
     shapes.iter().rev().take(behind + 1).map(|s| s.name.clone()).collect()
+}
+
+/// The first batch norm whose map has one pixel.
+fn single_valued(shapes: &[preset::LayerShape]) -> Option<String> {
+    shapes.iter().find_map(|s| match s.layer {
+        preset::Layer::BatchNorm(_) if s.input[..2] == [1, 1] => Some(s.name.clone()),
+        _ => single_valued(&s.body),
+    })
 }
 
 /// A convolution or linear layer.

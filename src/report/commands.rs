@@ -47,12 +47,3 @@ impl Commands {
         format!("weightproof report {} --out {}", self.runs.join(" "), self.out)
     }
 }
-
-/// Options for the test images and the training batches that a point was measured with; none where the images are not
-/// known: 0.
-pub fn thoroughness(images: u64, moments_batches: u64) -> String {
-    match images {
-        0 => String::new(),
-        _ => format!(" --images {images} --moments-batches {moments_batches}"),
-    }
-}

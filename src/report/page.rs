@@ -153,13 +153,17 @@ pub fn points(runs: &[Run]) -> Sheet {
         "top-5 error, %",
         "loss",
     ]);
+    let changed = runs.iter().flat_map(|r| &r.points).any(|p| !p.set.is_empty());
+    if changed {
+        sheet.columns.push("changed for the test");
+    }
     for (run, p) in runs.iter().flat_map(|r| r.points.iter().map(move |p| (r, p))) {
         let moments = match p.moments {
             Moments::Recomputed => "recomputed",
             Moments::Trained => "trained",
         };
         let known = |n: u64| if p.images == 0 { Cell::Empty } else { Cell::count(n) };
-        sheet.rows.push(vec![
+        let mut row = vec![
             run.label.as_str().into(),
             Cell::count(p.step),
             p.distortion.as_str().into(),
@@ -172,7 +176,11 @@ pub fn points(runs: &[Run]) -> Sheet {
             Cell::Number(p.error, 2),
             Cell::maybe(p.top5_error, 2),
             Cell::Number(p.loss, 4),
-        ]);
+        ];
+        if changed {
+            row.push(p.set.as_str().into());
+        }
+        sheet.rows.push(row);
     }
     sheet
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::shell;
 use crate::error::{Error, Result};
 use crate::eval::analysis::Analysis;
-use crate::eval::{Moments, Point, point};
+use crate::eval::{self, Moments, Point, point};
 use crate::figure::Style;
 use crate::train::record;
 
@@ -33,7 +33,7 @@ pub struct Run {
     pub steps: Vec<StepLine>,
     /// Lines of the log about evaluations, in order.
     pub evals: Vec<EvalLine>,
-    /// Test errors at the latest step that has any, and per distortion those over the most test images.
+    /// Test errors at the latest step that has any; what they are over is a [`super::stats::Measure`].
     pub points: Vec<Point>,
     /// Analyses.
     pub analysis: Analysis,
@@ -67,6 +67,10 @@ pub struct EvalLine {
     pub error: f64,
     /// Mean loss.
     pub loss: f64,
+    /// Images tested; 0 where the log does not say it.
+    pub images: u64,
+    /// Training batches for the moments of batch norm.
+    pub moments_batches: u64,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +83,10 @@ struct Line {
     error: Option<f64>,
     loss: Option<f64>,
     lr: Option<f64>,
+    #[serde(default)]
+    images: u64,
+    #[serde(default)]
+    moments_batches: u64,
 }
 
 impl Run {
@@ -167,14 +175,11 @@ impl Run {
                 warnings.push(format!("{at}: the points are of step {step}, but the training went on to {last}"));
             }
         }
-        let rank = |p: &Point| (p.images, if p.moments_batches == 0 { u64::MAX } else { p.moments_batches });
-        let most = self.points.clone();
-        // Of one distortion the most thorough test counts. That is no loss, so there is no warning.
-        self.points.retain(|p| {
-            let same = |q: &&Point| q.distortion == p.distortion && q.moments == p.moments;
-            most.iter().filter(same).all(|q| rank(q) <= rank(p))
-        });
         self.points.extend(self.last_tests());
+        let unsound = self.points.iter().filter(|p| !p.loss.is_finite()).count();
+        if let Some(p) = self.points.iter().find(|p| !p.loss.is_finite()) {
+            warnings.push(format!("{at}: {unsound} points, e.g. under {}: {}", p.distortion, eval::unsound(p.loss)));
+        }
         let step = self.points.first().map(|p| p.step);
         if !self.analysis.run.is_empty() && step.is_some_and(|s| s != self.analysis.step) {
             let (a, b) = (self.analysis.step, step.unwrap_or_default());
@@ -182,7 +187,7 @@ impl Run {
         }
     }
 
-    /// The test at the end of training as points, for distortions that no sweep measured. The log does not say how many
+    /// The test at the end of training as points, for distortions that no sweep measured. Old logs do not say how many
     /// images it had: 0.
     fn last_tests(&self) -> Vec<Point> {
         let tests = || self.evals.iter().filter(|l| !l.validation && l.error.is_finite());
@@ -191,6 +196,7 @@ impl Run {
             return vec![];
         }
         let measured = |d: &str| self.points.iter().any(|p| p.distortion == d && p.moments == Moments::Recomputed);
+        let seed = super::differs::preset(self).get("seed").and_then(|s| s.parse().ok()).unwrap_or_default();
         let mut out: Vec<Point> = vec![];
         for l in tests().filter(|l| l.step == last) {
             let distortion = without_draws(&l.distortion).to_owned();
@@ -201,10 +207,11 @@ impl Run {
                     step: last,
                     distortion,
                     draw: 0,
-                    seed: 0,
+                    seed,
                     moments: Moments::Recomputed,
-                    moments_batches: 0,
-                    images: 0,
+                    moments_batches: l.moments_batches,
+                    images: l.images,
+                    set: String::new(),
                     error: l.error,
                     top5_error: None,
                     loss: l.loss,
@@ -235,6 +242,8 @@ fn split(lines: Vec<Line>) -> (Vec<StepLine>, Vec<EvalLine>) {
                 validation: l.part.is_some_and(|p| p == "validation"),
                 error: number(l.error),
                 loss: number(l.loss),
+                images: l.images,
+                moments_batches: l.moments_batches,
             }),
             None => {
                 steps.push(StepLine { step: l.step, epoch: l.epoch, loss: number(l.loss), lr: number(l.lr) });

@@ -145,6 +145,126 @@ fn table_2_has_ours_the_papers_and_the_difference_and_says_what_differs() {
 }
 
 #[test]
+fn unlike_points_share_neither_a_curve_nor_a_caption() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sweep = String::new();
+    let mut add = |distortion: &str, images: u64, batches: u64, error: &str| {
+        let batches = format!("\"moments_batches\":{batches}");
+        sweep += &point(4, distortion, 0, images, error).replace("\"moments_batches\":200", &batches);
+    };
+    for sigma in ["0", "0.5", "1"] {
+        add(&format!("addnorm:{sigma}"), 360, 7, "30");
+        add(&format!("addnorm:{sigma}"), 360, 2, "35");
+        add(&format!("multunif:{sigma}"), 360, 7, "30");
+    }
+    for sigma in ["0", "0.25", "0.75"] {
+        add(&format!("addnorm:{sigma}"), 20, 7, "50");
+    }
+    // At no other parameter than the thorough one: a trial that it replaces.
+    add("multunif:0", 20, 7, "70");
+    add("multunif:1", 20, 7, "70");
+    add("none", 360, 7, "11");
+    add("sign", 20, 7, "55");
+    let log = "{\"step\":4,\"epoch\":1,\"eval\":\"round\",\"error\":12,\"loss\":1}\n";
+    let with = folder(dir.path(), "a", &[("run.json", &info("a")), ("sweep.jsonl", &sweep), ("log.jsonl", log)]);
+    // Another network, without batch norm: its points are like those over as many images.
+    let mut sweep = String::new();
+    for sigma in ["0", "1"] {
+        let line = point(4, &format!("addnorm:{sigma}"), 0, 360, "40");
+        sweep += &line.replace("\"moments_batches\":200", "\"moments_batches\":0");
+    }
+    let without = folder(dir.path(), "b", &[("run.json", &info("b")), ("sweep.jsonl", &sweep)]);
+    let out = dir.path().join("out");
+    write(&[with, without], &out, false).unwrap();
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    let rows = |id: &str| fs::read_to_string(out.join(format!("data/{id}.csv"))).unwrap();
+    // Nothing but the parameters differs within a figure; those of 2 batches are replaced by those of 7.
+    let csv = rows("sweep-addnorm");
+    assert_eq!(csv.lines().count(), 1 + 3 + 2, "{csv}");
+    assert!(csv.lines().skip(1).all(|l| l.contains(",1,360,")) && !csv.contains(",35,"), "{csv}");
+    let csv = rows("sweep-addnorm-2");
+    assert_eq!(csv.lines().count(), 1 + 3, "{csv}");
+    assert!(csv.lines().skip(1).all(|l| l.contains(",50,") && l.contains(",1,20,")), "{csv}");
+    assert_eq!(rows("sweep-multunif").lines().count(), 1 + 3);
+    assert!(!out.join("data/sweep-multunif-2.csv").exists());
+    for text in [
+        "One draw a point, 360 test images, 7 training batches for the moments, computed anew for every draw.",
+        "One draw a point, 20 test images, 7 training batches for the moments, computed anew for every draw.",
+        "additive noise (20 test images, 7 training batches for the moments)</h3>",
+        "--addnorm 0:1:0.5 --images 360 --moments-batches 7",
+        "--images 20 --moments-batches 7",
+        // Table 2: most by one measure, the others marked.
+        "<td class=n>11.00</td>",
+        "<p class=note>Unless marked: 360 test images, 7 training batches for the moments.</p>",
+        "<td class=n>55.00<sup>a</sup></td>",
+        "<p class=note><sup>a</sup> 20 test images, 7 training batches for the moments.</p>",
+        "<td class=n>12.00<sup>b</sup></td>",
+        "<sup>b</sup> the test at the end of training; its log does not say over how many images.",
+        "Only errors over 360 test images, 7 training batches for the moments; the others are in the table.",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(!page.contains("20 to 360"), "no caption spans what is unlike");
+}
+
+#[test]
+fn analyses_over_other_images_have_panels_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = folder(dir.path(), "a", &[("run.json", &info("a")), ("analysis.json", ANALYSIS)]);
+    let other = ANALYSIS.replace("\"images\":50", "\"images\":20");
+    let other = folder(dir.path(), "b", &[("run.json", &info("b")), ("analysis.json", &other)]);
+    let out = dir.path().join("out");
+    write(&[one, other], &out, false).unwrap();
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    for (id, titles) in [
+        ("budgets", vec!["(50 test images, 2 training", "(20 test images, 2 training"]),
+        ("sensitivity", vec!["this layer alone (50 test images", "this layer alone (20 test images"]),
+        ("correlation", vec!["none and sign (50 images)", "none and sign (20 images)"]),
+    ] {
+        let from = page.find(&format!("<figure id=\"{id}\">")).unwrap();
+        let figure = &page[from..from + page[from..].find("</figure>").unwrap()];
+        for title in titles {
+            assert!(figure.contains(title), "{title} is not in {id}");
+        }
+    }
+    assert!(!page.contains("50, 20"), "no caption for both");
+}
+
+#[test]
+fn a_caption_says_what_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |name: &str, analysis: Option<&str>| {
+        let (info, log) = (info(name), log());
+        let mut files = vec![("run.json", info.as_str()), ("log.jsonl", log.as_str())];
+        files.extend(analysis.map(|text| ("analysis.json", text)));
+        folder(dir.path(), name, &files)
+    };
+    let written = |runs: &[PathBuf]| {
+        let out = dir.path().join("out");
+        write(runs, &out, false).unwrap();
+        fs::read_to_string(out.join("index.html")).unwrap()
+    };
+    // Of three panels one has a picture of a filter, and only one: the other filter is of a linear layer.
+    let (a, b, c) = (run("a", None), run("b", Some(ANALYSIS)), run("c", None));
+    let page = written(&[a.clone(), b.clone(), c]);
+    assert!(page.contains("Above b: the weights of a filter after training."), "{page}");
+    assert!(written(&[b]).contains("Above the chart: the weights of a filter after training."));
+    let two = ANALYSIS.replace(
+        "\"layer\":\"fc1\",\"filter\":0,\"shape\":[1,1,4]",
+        "\"layer\":\"fc1\",\"filter\":0,\"shape\":[4,1,1]",
+    );
+    let two = two.replace("\"distortion\":\"none\"}", "\"distortion\":\"sign\"}");
+    let (d, e) = (run("d", Some(&two)), run("e", Some(&two)));
+    assert!(written(&[d, e]).contains("Above each: the weights of two filters after training, under sign."));
+    let page = written(&[a]);
+    assert!(!page.contains("filters after training"));
+    // One draw, no band and no deviation; a log of four lines, no means.
+    for text in ["The band reaches", "± is", "dark line reaches", "means of neighbours", "None: the bound"] {
+        assert!(!page.contains(text), "{text}");
+    }
+}
+
+#[test]
 fn figures_without_data_are_left_out_and_named_with_their_command() {
     let dir = tempfile::tempdir().unwrap();
     let run = folder(dir.path(), "it's", &[("run.json", &info("p")), ("sweep.jsonl", &point(4, "none", 0, 50, "20"))]);

@@ -14,7 +14,7 @@ use indicatif::ProgressBar;
 
 use crate::data::{Part, Prepared};
 use crate::error::Result;
-use crate::eval::{Evaluator, Moments, Point, Points, Score, point};
+use crate::eval::{Evaluator, Moments, Point, Points, Score, point, unsound};
 use crate::gpu::{Device, Runner};
 use crate::kernels::distortion::Distortion;
 use crate::model::preset::{CheckpointEvery, Clip, Data, Eval, Init, Log, Lr, Optimizer, Preset};
@@ -97,10 +97,20 @@ impl Sweep<'_> {
             // Runs on the same data share them.
             let same = |job: &&Job| data_key(&job.subject.preset) == data_key(&subject.preset);
             let data = match jobs.iter().find(same) {
-                Some(job) => job.data.clone(),
+                Some(job) => {
+                    subject.check(&job.data)?;
+                    job.data.clone()
+                }
                 None => subject.data(self.data)?,
             };
             jobs.push(self.job(subject, data)?);
+        }
+        for job in &jobs {
+            // Of those that are computed the evaluation tells.
+            let there: Vec<&Point> = job.wanted.iter().filter_map(|(p, _)| job.points.find(p)).collect();
+            if let Some(p) = there.iter().find(|p| !p.loss.is_finite()) {
+                log::warn!("{}, under {}: {}", job.subject.name, p.distortion, unsound(p.loss));
+            }
         }
         let total: usize = jobs.iter().map(|job| job.missing().len() * job.batches()).sum();
         let bar = train::evaluation_bar(self.quiet, total as u64);
@@ -147,6 +157,7 @@ impl Sweep<'_> {
             moments: self.moments,
             moments_batches: moments_batches as u64,
             images: data.test.labels.len() as u64,
+            set: subject.changed.clone(),
             error: 0.0,
             top5_error: None,
             loss: 0.0,

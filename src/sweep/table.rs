@@ -57,6 +57,7 @@ mod tests {
             moments: Moments::Recomputed,
             moments_batches: 4,
             images: 100,
+            set: String::new(),
             error,
             top5_error: None,
             loss: 1.0,

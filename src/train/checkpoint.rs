@@ -45,6 +45,8 @@ pub mod key {
     pub const VALIDATION: &str = "validation_error";
     /// Adapter and driver.
     pub const ADAPTER: &str = "adapter";
+    /// Rows, columns and channels of the images: `28x28x1`. Old checkpoints have none.
+    pub const INPUT: &str = "input";
 }
 
 /// A named array.
@@ -82,6 +84,18 @@ impl Checkpoint {
     pub fn number<T: FromStr>(&self, key: &str) -> Result<T> {
         let text = self.text(key)?;
         text.parse().map_err(|_| Error::Invalid(format!("`{key}` of the checkpoint is \"{text}\", not a number")))
+    }
+
+    /// Rows, columns and channels of the images that it was trained on, if it says.
+    ///
+    /// # Errors
+    /// It says something else.
+    pub fn input(&self) -> Result<Option<[usize; 3]>> {
+        let Some(text) = self.meta.get(key::INPUT) else { return Ok(None) };
+        let sides: Option<Vec<usize>> = text.split('x').map(|n| n.parse().ok()).collect();
+        let wrong =
+            || Error::Invalid(format!("`{}` of the checkpoint is \"{text}\", not ROWSxCOLUMNSxCHANNELS", key::INPUT));
+        sides.and_then(|sides| sides.try_into().ok()).map(Some).ok_or_else(wrong)
     }
 
     /// SHA-256 over the metadata and the tensors, every part preceded by its length.
@@ -248,9 +262,10 @@ pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint
 
     let present = length - 8 - header;
     if metadata.data_len() as u64 != present {
+        let listed = metadata.data_len();
+        let what = if present > listed as u64 { "too long" } else { "truncated" };
         return Err(fail(format!(
-            "{present} bytes of tensors, the header lists {}: the file is truncated or damaged; use another checkpoint",
-            metadata.data_len()
+            "{present} bytes of tensors, the header lists {listed}: the file is {what} or damaged; use another checkpoint"
         )));
     }
     let mut checkpoint = Checkpoint { tensors: BTreeMap::new(), meta };

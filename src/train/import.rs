@@ -36,7 +36,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// A file that is no sound safetensors file; tensors that are missing, too many, of another shape, of a type that is not
-/// f32, f16 or bf16, or not finite: all of them with what is expected.
+/// f32, f16 or bf16, or not finite; negative variances: all of them with what is expected.
 pub fn load(path: &Path, network: &Network, names: &BTreeMap<String, String>) -> Result<Imported> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let file = SafeTensors::deserialize(&bytes)
@@ -63,6 +63,12 @@ struct Wanted {
     shape: Vec<usize>,
     /// Whether the file may lack it: moments can be re-computed.
     moment: bool,
+}
+
+impl Wanted {
+    fn is_variance(&self) -> bool {
+        self.moment && split(&self.name).1 == "running_var"
+    }
 }
 
 /// Moments come first: they show every batch norm in its place, those without gamma and beta too.
@@ -274,7 +280,7 @@ fn take(
             continue;
         };
         let label = if *theirs == w.name { w.name.clone() } else { format!("{theirs} ({} here)", w.name) };
-        match values(&tensors[*theirs], &w.shape) {
+        match values(&tensors[*theirs], w) {
             Err(message) => complaints.push(format!("{label}: {message}")),
             Ok(data) => match (network.parameters.find(&w.name), &mut imported.moments) {
                 (Some(t), _) => match layout::from_torch(&label, &w.shape, &data, network.flattens(&w.name)) {
@@ -289,10 +295,10 @@ fn take(
     if complaints.is_empty() { Ok(imported) } else { Err(complaints) }
 }
 
-/// The elements of a tensor of that shape.
-fn values(tensor: &TensorView, shape: &[usize]) -> std::result::Result<Vec<f32>, String> {
-    if tensor.shape() != shape {
-        return Err(format!("shape {:?}; {shape:?} is expected", tensor.shape()));
+/// The elements of a tensor, if they can be those of the one that is wanted.
+fn values(tensor: &TensorView, wanted: &Wanted) -> std::result::Result<Vec<f32>, String> {
+    if tensor.shape() != wanted.shape {
+        return Err(format!("shape {:?}; {:?} is expected", tensor.shape(), wanted.shape));
     }
     if !matches!(tensor.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16) {
         return Err(format!("type {:?}; F32 is expected (or F16, BF16): save it as `tensor.float()`", tensor.dtype()));
@@ -300,7 +306,10 @@ fn values(tensor: &TensorView, shape: &[usize]) -> std::result::Result<Vec<f32>,
     let data = decode(tensor);
     match data.iter().position(|v| !v.is_finite()) {
         Some(at) => Err(format!("element {at} is {}; finite numbers are expected", data[at])),
-        None => Ok(data),
+        None => match data.iter().position(|v| wanted.is_variance() && *v < 0.0) {
+            Some(at) => Err(format!("element {at} is {}; a variance is not negative", data[at])),
+            None => Ok(data),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Training: the loop, its schedules, the run folder with its log, checkpoints, and what of it is measured later.
 
+mod best;
 pub mod checkpoint;
 mod diagnose;
 mod import;
@@ -14,4 +15,4 @@ pub mod subject;
 mod watch;
 
 pub use resume::{Resume, same_preset};
-pub use run::{Options, Outcome, evaluation_bar, load_data, network, train};
+pub use run::{Options, Outcome, evaluation_bar, input, load_data, network, train};

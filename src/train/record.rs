@@ -60,6 +60,10 @@ pub struct EvalLine<'a> {
     pub worst: Option<f64>,
     /// Mean loss.
     pub loss: f64,
+    /// Images tested.
+    pub images: usize,
+    /// Training batches for the moments of batch norm; 0 for a network without.
+    pub moments_batches: usize,
 }
 
 /// A run folder open for writing, by this process alone.
@@ -302,8 +306,18 @@ mod tests {
         let mut run = Run::create(Some(dir.path().join("a/b")), &preset(), &about()).unwrap();
         run.log(&line(10)).unwrap();
         let loss = f64::NAN;
-        let line =
-            EvalLine { step: 10, epoch: 1, eval: "sign", part: None, error: 0.25, deviation: None, worst: None, loss };
+        let line = EvalLine {
+            step: 10,
+            epoch: 1,
+            eval: "sign",
+            part: None,
+            error: 0.25,
+            deviation: None,
+            worst: None,
+            loss,
+            images: 50,
+            moments_batches: 2,
+        };
         run.log(&line).unwrap();
         let info = info(run.dir()).unwrap();
         assert_eq!((&info["preset"], &info["variants"]["conv2d.forward"]), (&json!("digits"), &json!("lanes")));
@@ -313,7 +327,8 @@ mod tests {
         assert_eq!(
             log,
             "{\"step\":10,\"epoch\":0,\"loss\":0.5,\"lr\":0.003,\"images_per_s\":100.0}\n\
-             {\"step\":10,\"epoch\":1,\"eval\":\"sign\",\"error\":0.25,\"loss\":null}\n"
+             {\"step\":10,\"epoch\":1,\"eval\":\"sign\",\"error\":0.25,\"loss\":null,\"images\":50,\
+             \"moments_batches\":2}\n"
         );
     }
 

@@ -51,20 +51,26 @@ pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     if then == *now {
         return Ok(());
     }
-    let (old, new) = (keys(&then)?, keys(now)?);
-    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let changed: Vec<String> = names
-        .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
-        .map(|name| format!("{name} = {} (was {})", shown(new.get(name)), shown(old.get(name))))
-        .collect();
+    let changed: Vec<String> =
+        changes(&then, now)?.into_iter().map(|[name, old, new]| format!("{name} = {new} (was {old})")).collect();
     let schedule =
         if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
     Err(Error::Invalid(format!(
         "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
         changed.join("; ")
     )))
+}
+
+/// What makes one preset of another: keys with their old and new values, `not set` where there is none.
+///
+/// # Errors
+/// None for presets that were read.
+pub(super) fn changes(then: &Preset, now: &Preset) -> Result<Vec<[String; 3]>> {
+    let (old, new) = (keys(then)?, keys(now)?);
+    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+    Ok(changed.map(|name| [name.clone(), shown(old.get(name)), shown(new.get(name))]).collect())
 }
 
 /// Every key of a preset with its value, `lr.initial` and `0.003`.

@@ -11,8 +11,9 @@ use super::checkpoint::{self, Checkpoint, key};
 use super::record::{self, About, EvalLine, Run, StepLine};
 use super::resume::{Resume, joined, same_preset, say_other_variants, variants};
 use super::saver::Saver;
+use super::schedule::evaluates_at;
 use super::watch::{Seen, Watch};
-use super::{diagnose, schedule, state};
+use super::{best, diagnose, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
 use crate::eval::{Draws, Evaluator, Images, Moments, resident};
@@ -76,6 +77,19 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
     Ok(Arc::new(prepared))
 }
 
+/// Rows, columns and channels of the images that a preset trains on: what the files in `dir` (absent: the default folder)
+/// say, and where there are none, what was published.
+///
+/// # Errors
+/// A data set that this program does not know; a file that is none of the set.
+pub fn input(preset: &Preset, dir: Option<&Path>) -> Result<[usize; 3]> {
+    let set = &preset.data.set;
+    match data::shape(set, dir)? {
+        Some(s) => Ok([s.height, s.width, s.channels]),
+        None => preset.input().map_or_else(|| data::unknown(set), Ok),
+    }
+}
+
 /// The network of a preset for a data set.
 ///
 /// # Errors
@@ -109,6 +123,16 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         return Err(Error::layer("data.train", message));
     }
     let network = network(preset, &data)?;
+    if let Some(input) = saved.as_ref().map(Checkpoint::input).transpose()?.flatten()
+        && input != network.input
+    {
+        let message = format!(
+            "the checkpoint was trained on images of {input:?} (rows, columns, channels), and {} has images of {:?}",
+            preset.data.set, network.input
+        );
+        return Err(Error::Invalid(message));
+    }
+    network.check_batch_moments()?;
     distort.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
     let mut runner = Runner::new(device);
     let target = runner.device.target.clone();
@@ -144,6 +168,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         (_, out) => Run::create(out, preset, &about)?,
     };
     log::info!("run folder: {}", run.dir().display());
+    if preset.data.validation.is_some() {
+        best::restore(run.dir(), preset, per_epoch, step, total)?;
+    }
     let watch = Watch::new(&network, step);
     let mut trainer = Trainer {
         preset,
@@ -170,15 +197,6 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     }
     trainer.start_projection()?;
     trainer.run()
-}
-
-/// Whether the network is tested after `step` steps, if they are not the last.
-fn evaluates_at(preset: &Preset, step: u64, per_epoch: u64) -> bool {
-    let e = &preset.eval;
-    let never = e.every == 0 && e.every_steps == 0;
-    let epochs = if preset.data.validation.is_some() && never { 1 } else { e.every };
-    let is_due = |every: u64| every > 0 && step > 0 && step.is_multiple_of(every);
-    is_due(epochs.saturating_mul(per_epoch)) || is_due(e.every_steps)
 }
 
 /// What the time to the first step is made of.
@@ -367,6 +385,7 @@ impl Trainer<'_> {
             (key::SEED, self.preset.seed.to_string()),
             (key::VARIANTS, joined(&self.about.variants)),
             (key::ADAPTER, self.about.adapter.clone()),
+            (key::INPUT, self.network.input.map(|n| n.to_string()).join("x")),
         ];
         let validation = validation.map(|error| (key::VALIDATION, error.to_string()));
         let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();
@@ -388,15 +407,13 @@ impl Trainer<'_> {
         }
         let Some(scores) = self.evaluate(Part::Validation, 1, true)? else { return Ok(false) };
         self.saver.wait()?;
-        let path = record::best(self.run.dir());
         // A run that was killed may have a best of later steps; the same steps give the same errors again.
-        let best = match path.exists() {
-            true => checkpoint::load(&path)?.number(key::VALIDATION)?,
-            false => f64::INFINITY,
-        };
         let error = scores[0].error().mean;
-        if error < best {
-            self.save_to(&path, Some(error))?;
+        if error < best::error(self.run.dir())? {
+            if !evaluates_at(self.preset, self.step, self.per_epoch) {
+                best::displace(self.run.dir())?;
+            }
+            self.save_to(&record::best(self.run.dir()), Some(error))?;
         }
         Ok(true)
     }
@@ -432,6 +449,8 @@ impl Trainer<'_> {
                 deviation: error.deviation,
                 worst: error.deviation.map(|_| error.most),
                 loss: draws.loss().mean,
+                images: evaluator.test_images(),
+                moments_batches: evaluator.moments_batches(),
             })?;
             all.push(draws);
         }

@@ -46,6 +46,15 @@ pub fn total_steps(preset: &Preset, steps_per_epoch: u64) -> u64 {
     preset.epochs.saturating_mul(steps_per_epoch.max(1)).min(preset.steps.unwrap_or(u64::MAX))
 }
 
+/// Whether the network is tested after `step` steps, wherever the run ends.
+pub fn evaluates_at(preset: &Preset, step: u64, steps_per_epoch: u64) -> bool {
+    let e = &preset.eval;
+    let never = e.every == 0 && e.every_steps == 0;
+    let epochs = if preset.data.validation.is_some() && never { 1 } else { e.every };
+    let is_due = |every: u64| every > 0 && step > 0 && step.is_multiple_of(every);
+    is_due(epochs.saturating_mul(steps_per_epoch)) || is_due(e.every_steps)
+}
+
 /// Product of the factors of the `[step, times]` pairs that `step` has reached.
 fn product_until(pairs: &[(u64, f64)], step: u64) -> f64 {
     pairs.iter().take_while(|(from, _)| *from <= step).map(|(_, times)| times).product()

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checkpoint::{self, key};
-use super::{import, load_data, network, record, state};
+use super::checkpoint::{self, Checkpoint, key};
+use super::resume::changes;
+use super::{import, input, load_data, record, state};
 use crate::data::Prepared;
 use crate::error::{Error, Result};
 use crate::eval::Evaluator;
@@ -26,6 +27,8 @@ pub struct Subject {
     pub moments: Option<Vec<(String, Vec<f32>)>>,
     /// The file of the weights.
     pub source: PathBuf,
+    /// Keys of the preset that were changed and that a test depends on, with their values.
+    pub changed: String,
     /// What to call it: the run folder's name, or the file's without its ending.
     pub name: String,
 }
@@ -47,6 +50,15 @@ impl Subject {
     /// Missing or damaged files; images or classes that are not those of the network.
     pub fn data(&self, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         let data = load_data(&self.preset, dir)?;
+        self.check(&data)?;
+        Ok(data)
+    }
+
+    /// That `data` are those of the network.
+    ///
+    /// # Errors
+    /// Images or classes that are not.
+    pub fn check(&self, data: &Prepared) -> Result<()> {
         let s = data.shape;
         let (images, classes) = ([s.height, s.width, s.channels], data.classes.len());
         if (images, classes) != (self.network.input, self.network.classes) {
@@ -56,13 +68,13 @@ impl Subject {
                 self.name, self.network.classes, self.network.input, self.preset.data.set
             )));
         }
-        Ok(data)
+        Ok(())
     }
 }
 
 /// Opens what `path` names: a run folder or a checkpoint that `train` wrote, or a safetensors file with PyTorch's names
 /// and layouts for the network of `preset` (a file, or the name of a shipped one). `sets` change keys of the preset,
-/// `data_dir` is the folder of the data sets for presets whose images are not known without their files.
+/// `data_dir` is the folder of the data sets, whose files say the shape of the images where the run does not.
 ///
 /// # Errors
 /// A file that is missing, damaged or no safetensors file; a `preset` for a run, which has its own, or none for weights
@@ -82,7 +94,10 @@ pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Optio
     }
     match (checkpoint::is_one(&source)?, preset) {
         (true, None) => of_checkpoint(source, name(path), sets, data_dir),
-        (false, Some(preset)) => of_weights(source, name(path), Preset::load(preset, sets)?, data_dir),
+        (false, Some(preset)) => {
+            let own = Preset::load(preset, &[])?;
+            of_weights(source, name(path), &own, own.with(sets)?, data_dir)
+        }
         (true, Some(_)) => {
             let message = "it carries its preset: leave --preset out, and change keys of it with --set KEY=VALUE";
             Err(Error::format(path, message))
@@ -97,23 +112,56 @@ pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Optio
 
 fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
     let saved = checkpoint::load(&source)?;
-    let preset = Preset::from_toml(saved.text(key::PRESET)?)?.with(sets)?;
-    let network = network_of(&preset, data_dir)?;
+    let own = Preset::from_toml(saved.text(key::PRESET)?)?;
+    let preset = own.with(sets)?;
+    let changed = changed(&own, &preset)?;
+    let network = Arc::new(Network::without_data(&preset, input_of(&saved, &preset, data_dir)?)?);
     let weights = state::weights(&network, &saved.tensors)?;
-    Ok(Subject { preset, network, weights, step: saved.number(key::STEP)?, moments: None, source, name })
+    let step = saved.number(key::STEP)?;
+    Ok(Subject { preset, network, weights, step, moments: None, source, changed, name })
 }
 
-fn of_weights(source: PathBuf, name: String, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
-    let network = network_of(&preset, data_dir)?;
+fn of_weights(source: PathBuf, name: String, own: &Preset, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
+    let changed = changed(own, &preset)?;
+    let network = Arc::new(Network::without_data(&preset, input(&preset, data_dir)?)?);
     let import::Imported { weights, moments } = import::load(&source, &network, &preset.names)?;
-    Ok(Subject { preset, network, weights, step: 0, moments, source, name })
+    Ok(Subject { preset, network, weights, step: 0, moments, source, changed, name })
 }
 
-/// The network of a preset. The data are read only where nothing else knows their shape.
-fn network_of(preset: &Preset, data_dir: Option<&Path>) -> Result<Arc<Network>> {
-    match preset.input() {
-        Some(input) => Ok(Arc::new(Network::without_data(preset, input)?)),
-        None => network(preset, load_data(preset, data_dir)?.as_ref()),
+/// Keys, or their beginnings, that change no test error, or that a point has in a field of its own.
+const BESIDE: [&str; 13] = [
+    "name",
+    "seed",
+    "epochs",
+    "steps",
+    "init.",
+    "optimizer.",
+    "lr.",
+    "clip.",
+    "eval.",
+    "log.",
+    "checkpoint.",
+    "data.test",
+    "data.resident",
+];
+
+/// What makes `now` of `own`, as far as a test depends on it.
+fn changed(own: &Preset, now: &Preset) -> Result<String> {
+    let counts = |name: &str| BESIDE.iter().all(|b| *b != name && !(b.ends_with('.') && name.starts_with(b)));
+    let changes = changes(own, now)?.into_iter().filter(|[name, ..]| counts(name));
+    Ok(changes.map(|[name, _, value]| format!("{name} = {value}")).collect::<Vec<_>>().join("; "))
+}
+
+/// Rows, columns and channels of the images that `saved` was trained on; where it does not say, or `preset` names another
+/// data set now, those of the data.
+///
+/// # Errors
+/// As [`input`].
+pub fn input_of(saved: &Checkpoint, preset: &Preset, data_dir: Option<&Path>) -> Result<[usize; 3]> {
+    let same_set = Preset::from_toml(saved.text(key::PRESET)?)?.data.set == preset.data.set;
+    match saved.input()? {
+        Some(input) if same_set => Ok(input),
+        _ => input(preset, data_dir),
     }
 }
 

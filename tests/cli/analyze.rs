@@ -107,4 +107,10 @@ fn what_analyze_cannot_do_is_refused_with_what_it_can() {
     }
     std::fs::write(place.path("run/analysis.json"), "{}").unwrap();
     place.run("analyze run --only bits").refused(&["analysis.json", "move it away"]);
+    // What cannot be stored is printed all the same.
+    for json in ["", " --json"] {
+        let ran = place.run(&format!("analyze run --only bits,distance --distort sign --out gone/a.json{json}"));
+        assert!(ran.out.contains("bits") && ran.out.contains("conv1"), "{}", ran.out);
+        ran.refused(&["gone/a.json"]);
+    }
 }

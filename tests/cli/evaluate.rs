@@ -104,6 +104,55 @@ fn eval_takes_chains_layers_draws_and_the_moments_of_training() {
 }
 
 #[test]
+fn a_test_loss_that_is_not_finite_is_a_warning_wherever_it_appears() {
+    let place = Place::new();
+    place.given("run");
+    // Each distortion once, however many draws it has.
+    let warned_of = |distortions: usize, ran: Ran| {
+        let said = ran.err.matches("the test loss is ").count();
+        assert!(said == distortions && ran.err.contains("says nothing of the weights"), "{said}: {}", ran.err);
+        ran.ok()
+    };
+    let warned = |ran: Ran| warned_of(1, ran);
+    let out = warned(place.run("eval run --json --distort none,addnorm:1e38,addnorm:1e38+sign"));
+    let object: Value = serde_json::from_str(&out).unwrap();
+    let losses: Vec<bool> = object["losses"].as_object().unwrap().values().map(Value::is_null).collect();
+    assert_eq!(losses, [false, true, false], "{out}");
+    // Also of a point that is there already.
+    let sweep = "sweep run --distort addnorm:1e38 --draws 2";
+    warned(place.run(sweep));
+    warned(place.run(sweep));
+    // The one layer, and the whole network.
+    warned_of(2, place.run("analyze run --only layers --distort addnorm:1e38 --layers conv1 --draws 1"));
+    let set = "--set steps=2 --set eval.distort=[\"addnorm:1e38\"]";
+    warned(place.train("trained", set));
+    assert!(!place.run("eval run --distort none,sign").err.contains("test loss"));
+    let page = place.run("report run").err;
+    assert!(page.contains("2 points, e.g. under addnorm:1") && page.contains("the test loss is NaN"), "{page}");
+}
+
+#[test]
+fn batch_norm_of_one_value_per_channel_is_refused_in_training_and_in_tests() {
+    let place = Place::new();
+    // The last layer normalises one pixel.
+    let words = ["bn2", "one value per channel", "batch=2"];
+    place.train("one", "--set steps=2 --set batch=1").refused(&words);
+    assert!(!place.path("one").exists(), "refused before anything is written");
+    place.given("run");
+    for command in ["eval run", "eval run --moments trained", "sweep run --distort sign", "analyze run --only layers"] {
+        place.run(&format!("{command} --set batch=1")).refused(&words);
+    }
+    // Tests of one image at a time are sound; so is training, where the map has several pixels.
+    place.run("eval run --distort none --batch 1").ok();
+    let layers = "[{conv2d=64,kernel=3},{batchnorm=true},{relu=true},{linear=10,output=true}]";
+    place.train("several", &format!("--set steps=2 --set batch=1 --set layers={layers}")).ok();
+    // Weights that bring their moments need none of a batch.
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference");
+    let file = format!("eval {folder}/torch_digits.safetensors --preset {folder}/torch_digits.toml --set batch=1");
+    place.run(&format!("{file} --distort none --moments trained")).ok();
+}
+
+#[test]
 fn the_table_is_on_stdout_and_messages_are_on_stderr() {
     let place = Place::new();
     place.given("run");

@@ -17,6 +17,7 @@ mod profile;
 mod report;
 mod reproduce;
 mod resume;
+mod shapes;
 mod sweep;
 mod train;
 

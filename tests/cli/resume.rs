@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::Place;
+use weightproof::train::checkpoint;
+
+use crate::{Place, tensors};
 
 /// A run of 50 steps and one of 100 with the same preset.
 fn half_and_whole(place: &Place, more: &str) {
@@ -37,6 +39,50 @@ fn an_evaluation_that_was_cut_off_is_done_again() {
     fs::write(&path, cut).unwrap();
     place.run("train half --resume --set steps=100").ok();
     place.assert_same("half", "whole");
+}
+
+/// Step and validation error of the best weights of a run.
+fn best(place: &Place, run: &str) -> (u64, f64) {
+    let best = checkpoint::load(place.path(run).join("best.safetensors")).unwrap();
+    (best.number("step").unwrap(), best.number("validation_error").unwrap())
+}
+
+#[test]
+fn a_stop_between_two_evaluations_chooses_no_other_weights_than_one_go() {
+    let place = Place::new();
+    // A learning rate that grows: the weights at the stops are better than all that one go looks at.
+    let set = "--set data.validation=100 --set eval.every=0 --set eval.every_steps=4 --set epochs=4 \
+               --set eval.distort=[\"none\"] --set lr.initial=0.003 --set lr.final=10";
+    let whole = place.train("whole", set).ok();
+    for stop in [9, 13] {
+        let run = format!("parts{stop}");
+        let first = place.train(&run, &format!("{set} --set steps={stop}")).ok();
+        let (step, error) = best(&place, &run);
+        assert!(step == stop && error < best(&place, "whole").1, "step {step}, {error} %: this shows nothing");
+        assert_eq!(place.run(&format!("train {run} --resume")).ok(), first, "tested again, the same weights");
+        let displaced = place.path(&run).join("best-before-end.safetensors");
+        assert!(displaced.exists());
+        if stop == 13 {
+            // What a kill in the middle of the choice leaves.
+            fs::remove_file(place.path(&run).join("best.safetensors")).unwrap();
+        }
+        let parts = place.run(&format!("train {run} --resume --set steps=20")).ok();
+        assert_eq!(parts.replace(&run, "whole"), whole);
+        place.assert_same_tensors(&run, "whole");
+        let [one, other] = [&run, "whole"].map(|run| tensors(&place.path(run).join("best.safetensors")));
+        assert!(one == other, "the best weights after a stop at {stop}");
+        assert!(!displaced.exists());
+    }
+}
+
+#[test]
+fn errors_by_another_measure_are_not_compared() {
+    let place = Place::new();
+    let set = "--set data.validation=100 --set eval.every=1 --set epochs=4 --set eval.distort=[\"none\"]";
+    place.train("run", &format!("{set} --set steps=5")).ok();
+    let ran = place.run("train run --resume --set steps=10 --set eval.distort=[\"addnorm:3\"]");
+    assert!(ran.err.contains("best weights so far, of step 5, are given up"), "{}", ran.err);
+    ran.ok();
 }
 
 #[test]

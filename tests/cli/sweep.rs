@@ -184,3 +184,18 @@ fn what_cannot_be_swept_is_refused_before_anything_is_computed() {
     fs::write(place.path("run/sweep.jsonl"), "{\"what\":1}\n").unwrap();
     place.run("sweep run --distort none").refused(&["sweep.jsonl", "line 1 is no point"]);
 }
+
+#[test]
+fn points_under_another_preset_are_other_points() {
+    let place = Place::new();
+    place.given("run");
+    let first = place.run("sweep run --distort sign --json").ok();
+    // The images stay as they are in the files, instead of -1 to 1.
+    let other = place.run("sweep run --distort sign --json --set data.scale=\"raw\"").ok();
+    let [one, two]: [serde_json::Value; 2] = [&first, &other].map(|text| serde_json::from_str(text).unwrap());
+    assert!(one["set"].is_null() && two["set"] == "data.scale = \"raw\"", "{two}");
+    assert_ne!(one["loss"], two["loss"], "measured, not taken from the file");
+    assert_eq!(place.run("sweep run --distort sign --json").ok(), first);
+    // What changes no number is no other point.
+    assert_eq!(place.run("sweep run --distort sign --json --set log.every=3 --set data.test=50").ok(), first);
+}

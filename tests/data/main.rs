@@ -2,6 +2,7 @@
 
 mod batches;
 mod fetch;
+mod pickles;
 mod prepare;
 mod sets;
 

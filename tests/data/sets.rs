@@ -1,57 +1,27 @@
 //! Reading the published layouts, and what damaged files are told.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use weightproof::data::{self, Shape};
 
+use super::pickles::{pickled, python_folder};
 use super::random_bytes;
 
-const BATCHES: [&str; 6] =
+pub const BATCHES: [&str; 6] =
     ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
 
 /// `count` labels and images of a CIFAR-10 batch.
-fn cifar_batch(count: usize, seed: u32) -> (Vec<u8>, Vec<u8>) {
+pub fn cifar_batch(count: usize, seed: u32) -> (Vec<u8>, Vec<u8>) {
     (random_bytes(count, seed).iter().map(|b| b % 10).collect(), random_bytes(3072 * count, seed + 100))
 }
 
 /// The binary layout.
 fn binary(labels: &[u8], pixels: &[u8]) -> Vec<u8> {
     labels.iter().zip(pixels.chunks(3072)).flat_map(|(label, image)| [&[*label], image].concat()).collect()
-}
-
-/// The python layout, instruction for instruction as `cPickle` wrote the published files.
-fn pickled(labels: &[u8], pixels: &[u8], width: u16) -> Vec<u8> {
-    fn text(out: &mut Vec<u8>, text: &str, slot: u8) {
-        out.extend([b'U', text.len() as u8]);
-        out.extend(text.as_bytes());
-        out.extend([b'q', slot]);
-    }
-    let mut out = b"\x80\x02}q\x01(".to_vec();
-    text(&mut out, "batch_label", 2);
-    text(&mut out, "training batch 1 of 5", 3);
-    text(&mut out, "labels", 4);
-    out.extend(b"]q\x05(");
-    labels.iter().for_each(|label| out.extend([b'K', *label]));
-    out.push(b'e');
-    text(&mut out, "data", 6);
-    out.extend(
-        b"cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85U\x01bq\x09\x87Rq\x0a(K\x01",
-    );
-    out.push(b'M');
-    out.extend((labels.len() as u16).to_le_bytes());
-    out.push(b'M');
-    out.extend(width.to_le_bytes());
-    out.extend(b"\x86cnumpy\ndtype\nq\x0bU\x02u1K\x00K\x01\x87Rq\x0c(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");
-    out.extend((pixels.len() as u32).to_le_bytes());
-    out.extend(pixels);
-    out.extend(b"tb");
-    text(&mut out, "filenames", 13);
-    out.extend(b"]r\x0e\x00\x00\x00(U\x05a.pngq\x0fU\x05b.pngeu.");
-    out
 }
 
 /// A folder with the binary layout, three images per file.
@@ -66,23 +36,12 @@ fn binary_folder() -> tempfile::TempDir {
     dir
 }
 
-/// A folder with the python layout of the same images.
-fn python_folder() -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("cifar-10-batches-py")).unwrap();
-    for (seed, name) in BATCHES.iter().enumerate() {
-        let (labels, pixels) = cifar_batch(3, seed as u32);
-        fs::write(dir.path().join("cifar-10-batches-py").join(name), pickled(&labels, &pixels, 3072)).unwrap();
-    }
-    dir
-}
-
 /// What `load` says about CIFAR-10 or MNIST in `dir`.
-fn complaint(name: &str, dir: &Path) -> String {
+pub fn complaint(name: &str, dir: &Path) -> String {
     data::load(name, Some(dir)).unwrap_err().to_string()
 }
 
-fn assert_says(text: &str, words: &[&str]) {
+pub fn assert_says(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "\"{text}\" does not say \"{word}\"");
     }
@@ -145,53 +104,33 @@ fn a_truncated_batch_is_named() {
 }
 
 #[test]
+fn a_batch_that_is_too_long_is_called_so_and_named() {
+    for (name, at) in [("test_batch", 5), ("data_batch_1", 0), ("data_batch_4", 3)] {
+        let dir = binary_folder();
+        let file = dir.path().join(format!("cifar-10-batches-bin/{name}.bin"));
+        let whole = fs::read(&file).unwrap();
+        let (labels, pixels) = cifar_batch(4, at);
+        for (more, words) in [(&[0][..], "3 images and 1 bytes"), (&binary(&labels, &pixels)[..3073], "4 images")] {
+            fs::write(&file, [&whole, more].concat()).unwrap();
+            let said = complaint("cifar10", dir.path());
+            assert_says(&said, &[name, words, "the other files have 3", "too long"]);
+            assert!(!said.contains("truncated"), "{said}");
+        }
+    }
+    // The python layout: a batch of one image more.
+    let dir = python_folder();
+    let (labels, pixels) = cifar_batch(4, 0);
+    fs::write(dir.path().join("cifar-10-batches-py/test_batch"), pickled(&labels, &pixels, 3072)).unwrap();
+    assert_says(&complaint("cifar10", dir.path()), &["test_batch", "4 images", "too long"]);
+}
+
+#[test]
 fn a_label_out_of_range_is_named() {
     let dir = binary_folder();
     let (mut labels, pixels) = cifar_batch(3, 0);
     labels[1] = 10;
     fs::write(dir.path().join("cifar-10-batches-bin/test_batch.bin"), binary(&labels, &pixels)).unwrap();
     assert_says(&complaint("cifar10", dir.path()), &["test_batch.bin", "image 1 has label 10"]);
-}
-
-#[test]
-fn a_pickle_that_calls_anything_else_is_refused() {
-    let dir = python_folder();
-    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
-    fs::write(&file, b"\x80\x02cposix\nsystem\nU\x04true\x85R.").unwrap();
-    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "posix.system", "not executed"]);
-}
-
-#[test]
-fn a_pickle_whose_counts_disagree_is_refused() {
-    let dir = python_folder();
-    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
-    let (labels, pixels) = cifar_batch(3, 0);
-    fs::write(&file, pickled(&labels, &pixels, 3071)).unwrap();
-    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "claims 3 x 3071 bytes"]);
-    fs::write(&file, pickled(&labels, &pixels[..3 * 1024], 1024)).unwrap();
-    assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "3 images of 1024 values"]);
-}
-
-#[test]
-fn a_cut_or_altered_pickle_is_an_error_and_never_a_panic() {
-    let dir = python_folder();
-    let file = dir.path().join("cifar-10-batches-py/data_batch_1");
-    let (labels, pixels) = cifar_batch(2, 0);
-    let whole = pickled(&labels, &pixels, 3072);
-    let head = whole.len() - pixels.len() - 60;
-    for length in (0..head).chain([whole.len() - 1]) {
-        fs::write(&file, &whole[..length]).unwrap();
-        assert_says(&complaint("cifar10", dir.path()), &["data_batch_1", "truncated"]);
-    }
-    // Every byte that is an instruction or its operand, replaced by several others: most are errors, none may panic.
-    for at in (0..head).chain(whole.len() - 60..whole.len()) {
-        for byte in b".(eRb\xff" {
-            let mut altered = whole.clone();
-            altered[at] = *byte;
-            fs::write(&file, altered).unwrap();
-            let _ = data::load("cifar10", Some(dir.path()));
-        }
-    }
 }
 
 /// An idx file.
@@ -220,20 +159,77 @@ fn write_mnist(dir: &Path, name: impl Fn(&str, usize) -> String) {
 }
 
 #[test]
-fn mnist_is_the_same_plain_or_gzipped_under_all_its_names() {
+fn mnist_is_the_same_plain_or_gzipped_under_all_its_names_and_in_torchvisions_folders() {
     let mut sets = Vec::new();
     for (separator, extension) in [("-", ""), (".", ""), ("-", ".gz"), (".", ".gz")] {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("mnist")).unwrap();
-        write_mnist(&dir.path().join("mnist"), |stem, rank| format!("{stem}{separator}idx{rank}-ubyte{extension}"));
-        for dir in [dir.path(), &dir.path().join("mnist")] {
-            let set = data::load("mnist", Some(dir)).unwrap();
-            assert_eq!(set.shape, Shape { channels: 1, height: 28, width: 28 });
-            sets.push((set.train, set.test));
+        for (folder, seen_from) in [("mnist", ["", "mnist"]), ("MNIST/raw", ["", "MNIST"])] {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+            write_mnist(&dir.path().join(folder), |stem, rank| format!("{stem}{separator}idx{rank}-ubyte{extension}"));
+            for from in seen_from {
+                let from = dir.path().join(from);
+                let set = data::load("mnist", Some(&from)).unwrap();
+                assert_eq!(set.shape, Shape { channels: 1, height: 28, width: 28 });
+                assert_eq!(data::shape("mnist", Some(&from)).unwrap(), Some(set.shape));
+                sets.push((set.train, set.test));
+                // The same files are compared, and differ.
+                let said = data::verify("mnist", Some(&from)).unwrap_err().to_string();
+                for kind in ["train-images", "train-labels", "t10k-images", "t10k-labels"] {
+                    let rank = if kind.ends_with("images") { 3 } else { 1 };
+                    let file = dir.path().join(folder).join(format!("{kind}{separator}idx{rank}-ubyte{extension}"));
+                    assert_says(&said, &[&format!("{} differs", file.display())]);
+                }
+            }
         }
     }
     assert_eq!(sets[0].0.labels, [0, 1, 2, 3, 4, 5]);
     assert!(sets.iter().all(|set| *set == sets[0]));
+}
+
+#[test]
+fn files_of_two_folders_are_not_mixed() {
+    let dir = tempfile::tempdir().unwrap();
+    for folder in ["mnist", "MNIST/raw"] {
+        fs::create_dir_all(dir.path().join(folder)).unwrap();
+        write_mnist(&dir.path().join(folder), |stem, rank| format!("{stem}-idx{rank}-ubyte"));
+    }
+    fs::remove_file(dir.path().join("mnist/t10k-labels-idx1-ubyte")).unwrap();
+    assert_says(&complaint("mnist", dir.path()), &["mnist/t10k-labels-idx1-ubyte", "missing"]);
+}
+
+#[test]
+fn a_gzip_file_of_several_members_is_read_whole() {
+    let whole = tempfile::tempdir().unwrap();
+    write_mnist(whole.path(), |stem, rank| format!("{stem}-idx{rank}-ubyte.gz"));
+    let one = data::load("mnist", Some(whole.path())).unwrap();
+    let file = whole.path().join("train-images-idx3-ubyte.gz");
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&fs::read(&file).unwrap()[..]).read_to_end(&mut bytes).unwrap();
+    let members = [&bytes[..7], &[], &bytes[7..3000], &bytes[3000..]].map(gzipped).concat();
+    for padding in [0, 512] {
+        fs::write(&file, [&members[..], &vec![0; padding]].concat()).unwrap();
+        let several = data::load("mnist", Some(whole.path())).unwrap();
+        assert!((&several.train, &several.test) == (&one.train, &one.test));
+        assert_eq!(data::shape("mnist", Some(whole.path())).unwrap(), Some(one.shape));
+    }
+    fs::write(&file, [&members[..], b"abc"].concat()).unwrap();
+    assert_says(&complaint("mnist", whole.path()), &["train-images-idx3-ubyte.gz", "too long", "3 bytes follow"]);
+    fs::write(&file, &members[..members.len() - 1]).unwrap();
+    assert_says(&complaint("mnist", whole.path()), &["train-images-idx3-ubyte.gz", "truncated"]);
+}
+
+#[test]
+fn the_shape_is_that_of_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(data::shape("mnist", Some(dir.path())).unwrap(), None);
+    assert_eq!(data::shape("svhn", Some(dir.path())).unwrap(), None);
+    let shape = |channels, height, width| Some(Shape { channels, height, width });
+    assert_eq!(data::shape("cifar10", Some(dir.path())).unwrap(), shape(3, 32, 32));
+    fs::write(dir.path().join("train-images.idx3-ubyte"), idx(&[1, 56, 28], &[0; 56 * 28])).unwrap();
+    assert_eq!(data::shape("mnist", Some(dir.path())).unwrap(), shape(1, 56, 28));
+    fs::write(dir.path().join("train-images.idx3-ubyte"), b"\0\0\x08\x03\0").unwrap();
+    let said = data::shape("mnist", Some(dir.path())).unwrap_err().to_string();
+    assert_says(&said, &["train-images.idx3-ubyte", "no idx file"]);
 }
 
 #[test]
@@ -247,6 +243,8 @@ fn a_damaged_mnist_file_is_named() {
         (&images, good_images[..good_images.len() - 1].to_vec(), "truncated"),
         // A header that claims 2^92 bytes.
         (&images, idx(&[u32::MAX, u32::MAX, u32::MAX], &[]), "truncated"),
+        (&images, [&good_images[..], &[0]].concat(), "too long"),
+        (&labels, [&good_labels[..], &[0]].concat(), "too long"),
         (&images, good_labels.clone(), "no idx file of bytes with 3"),
         (&images, vec![], "no idx file"),
         (&labels, idx(&[5], &[0; 5]), "5 labels for the 6 images"),
@@ -279,5 +277,7 @@ fn verify_accepts_the_embedded_set_and_names_every_file_that_is_wrong() {
     fs::remove_file(dir.path().join("cifar-10-batches-bin/test_batch.bin")).unwrap();
     let said = data::verify("cifar10", Some(dir.path())).unwrap_err().to_string();
     assert_says(&said, &["data_batch_1.bin differs", "data_batch_5.bin differs", "test_batch.bin is missing"]);
+    let said = data::verify("cifar10", Some(python_folder().path())).unwrap_err().to_string();
+    assert_says(&said, &["cifar-10-batches-py/data_batch_1 differs", "cifar-10-batches-py/test_batch differs"]);
     assert!(data::verify("svhn", None).is_err());
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::Device;
 use crate::model::Network;
 use crate::model::preset::Preset;
@@ -60,10 +60,9 @@ impl fmt::Display for Rates {
 /// Measures a few steps of a preset.
 ///
 /// # Errors
-/// A data set of unknown images; what the device reports.
-pub fn rates(device: &Arc<Device>, preset: &Preset) -> Result<Rates> {
-    let unknown = || Error::Invalid(format!("the size of the images of {} is not known", preset.data.set));
-    let network = Arc::new(Network::without_data(preset, preset.input().ok_or_else(unknown)?)?);
+/// A network that does not fit the images; what the device reports.
+pub fn rates(device: &Arc<Device>, preset: &Preset, input: [usize; 3]) -> Result<Rates> {
+    let network = Arc::new(Network::without_data(preset, input)?);
     let rate = |pass: Pass| -> Result<f64> {
         let (eval_batch, seed) = (preset.eval_batch(), preset.seed);
         let weights = network.initial_weights(seed);

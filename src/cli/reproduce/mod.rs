@@ -94,7 +94,9 @@ impl Reproduce {
         let rates = if work.is_none() {
             None
         } else {
-            Some(estimate::rates(&global.open_for(&nets[0].preset)?, &nets[0].preset)?)
+            let preset = &nets[0].preset;
+            let input = train::input(preset, self.data.as_deref())?;
+            Some(estimate::rates(&global.open_for(preset, input)?, preset, input)?)
         };
         let mut text =
             format!("{}: {}\nscale {}, in {}\n", reproduction.name, reproduction.what, setting.name, out.display());

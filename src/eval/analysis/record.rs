@@ -227,6 +227,11 @@ impl Analysis {
         })
     }
 
+    /// Whether there is an answer to anything.
+    pub fn has_sections(&self) -> bool {
+        *self != Analysis { run: self.run.clone(), step: self.step, ..Analysis::default() }
+    }
+
     /// Takes over the sections that `newer` has. Sections of another run or step are dropped: they say nothing of this one.
     pub fn merge(&mut self, newer: Analysis) {
         if (&self.run, self.step) != (&newer.run, newer.step) {

@@ -54,12 +54,12 @@ impl Preset {
         pass.layers(&self.layers, input)
     }
 
-    /// The preset in words and its layers as a table.
+    /// The preset in words and its layers as a table, for images of `input` rows, columns and channels, if they are known.
     ///
     /// # Errors
     /// As [`Preset::shapes`].
-    pub fn describe(&self) -> Result<String> {
-        let Some(input) = self.input() else {
+    pub fn describe(&self, input: Option<[usize; 3]>) -> Result<String> {
+        let Some(input) = input else {
             return Ok(format!("{}\nThe shape of {} is not known here.\n", self.to_toml(), self.data.set));
         };
         let layers = self.shapes(input)?;

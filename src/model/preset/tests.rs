@@ -104,7 +104,7 @@ fn cifar_vgg_has_the_weights_and_multiply_adds_of_the_paper() {
     let fc = shapes.iter().find(|l| l.name == "fc1").unwrap();
     assert_eq!((fc.input, fc.output), ([4, 4, 512], [1, 1, 1024]));
     assert_eq!(shapes.last().unwrap().output, [1, 1, 10]);
-    says(&p.describe().unwrap(), &["12,973,440", "conv6", "maxpool 2x2 / 2x2"]);
+    says(&p.describe(p.input()).unwrap(), &["12,973,440", "conv6", "maxpool 2x2 / 2x2"]);
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn shapes_follow_pooling_modes_groups_and_residual_blocks() {
     assert_eq!((shapes[3].weights, shapes[3].multiply_adds), (144, 144 * 64));
     assert!(matches!(&shapes[1].layer, Layer::BatchNorm(l) if l.learned == Some(false)));
     assert!(matches!(&shapes[3].body[1].layer, Layer::BatchNorm(l) if l.learned == Some(true)));
-    says(&p.describe().unwrap(), &["  conv2", "avgpool global", "dropout 0.5"]);
+    says(&p.describe(p.input()).unwrap(), &["  conv2", "avgpool global", "dropout 0.5"]);
 }
 
 #[test]

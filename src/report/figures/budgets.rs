@@ -10,6 +10,7 @@ use crate::report::html::details;
 use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
+use crate::report::stats::Apart;
 
 /// The section.
 pub fn section(runs: &[Run], commands: &Commands) -> Section {
@@ -105,13 +106,14 @@ fn bounds(own: &[&(&Run, &Budget)]) -> Vec<String> {
 }
 
 fn figure(all: &[(&Run, &Budget)], data: Sheet, commands: &Commands) -> Figure {
+    let apart = Apart::of(all.iter().map(|(_, b)| &b.measured));
     let families = distinct(all.iter().map(|(_, b)| b.distortion.as_str()));
-    // A panel for each family and bound.
+    // A panel for each family and bound, and for each way to measure.
     let mut panels: Vec<(String, Vec<(&Run, &Budget)>)> = vec![];
     for family in &families {
         let own: Vec<&(&Run, &Budget)> = all.iter().filter(|(_, b)| b.distortion == *family).collect();
         for (one, bound) in own.iter().zip(bounds(&own)) {
-            let title = format!("{family}: {bound}");
+            let title = format!("{family}: {bound}{}", apart.text(&one.1.measured));
             match panels.iter_mut().find(|(t, _)| *t == title) {
                 Some((_, members)) => members.push(**one),
                 None => panels.push((title, vec![**one])),
@@ -129,9 +131,7 @@ fn figure(all: &[(&Run, &Budget)], data: Sheet, commands: &Commands) -> Figure {
     Figure {
         id: "budgets".into(),
         title: TITLE.into(),
-        caption: "A stick reaches from the harmless end to the strongest distortion with which the error keeps the bound; above it \
-                  the effective bits per weight there, where there is room. None: the bound is exceeded without any noise."
-            .into(),
+        caption: caption(all),
         description: format!(
             "Chart of the strongest parameter of {} that keeps a bound on the test error, {} panels: {}. The table has the numbers.",
             families.join(", "),
@@ -142,10 +142,33 @@ fn figure(all: &[(&Run, &Budget)], data: Sheet, commands: &Commands) -> Figure {
         data,
         command: distinct(all.iter().map(|(_, b)| bound(b, all)))
             .iter()
-            .map(|bound| commands.analyze("budgets", &format!("--budget {} --bound {bound} --draws {draws}", quote(&families.join(",")))))
+            .map(|bound| {
+                commands.analyze(
+                    "budgets",
+                    &format!(
+                        "--budget {} --bound {bound} --draws {draws}{}",
+                        quote(&families.join(",")),
+                        apart.options()
+                    ),
+                )
+            })
             .collect::<Vec<_>>()
             .join("\n"),
     }
+}
+
+fn caption(all: &[(&Run, &Budget)]) -> String {
+    let mut text =
+        "A stick reaches from the harmless end to the strongest distortion with which the error keeps the bound"
+            .to_owned();
+    if all.iter().any(|(_, b)| b.parameter.is_some() && b.bits.is_some()) {
+        text += "; above it the effective bits per weight there, where there is room";
+    }
+    text += ".";
+    if all.iter().any(|(_, b)| b.parameter.is_none()) {
+        text += " None: the bound is exceeded without any noise.";
+    }
+    text
 }
 
 fn panel(d: &mut Drawing, own: &[(&Run, &Budget)], area: [f64; 4]) {

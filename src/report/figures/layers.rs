@@ -8,6 +8,7 @@ use crate::figure::axes::{Axes, Axis};
 use crate::report::commands::Commands;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
+use crate::report::stats::Apart;
 
 /// A value of a layer of a run.
 struct Value<'a> {
@@ -71,23 +72,30 @@ pub fn correlation(runs: &[Run], commands: &Commands) -> Section {
         let numbers = [Cell::maybe(c.r, 4), Cell::maybe(c.r_sums, 4), Cell::count(c.images as u64)];
         texts.into_iter().chain(numbers).collect()
     }));
-    let panel = |(a, b): (&str, &str)| Panel {
-        title: format!("{a} and {b}"),
+    let minibatches = distinct(all().map(|(_, c)| c.images));
+    let panel = |(a, b, images): (&str, &str, usize)| Panel {
+        title: match minibatches.len() {
+            1 => format!("{a} and {b}"),
+            _ => format!("{a} and {b} ({images} images)"),
+        },
         values: all()
-            .filter(|(_, c)| (c.a.as_str(), c.b.as_str()) == (a, b))
+            .filter(|(_, c)| (c.a.as_str(), c.b.as_str(), c.images) == (a, b, images))
             .map(|(run, c)| Value { run, layer: &c.layer, value: c.r.unwrap_or(f64::NAN), base: None })
             .collect(),
     };
-    let panels = distinct(all().map(|(_, c)| (c.a.as_str(), c.b.as_str()))).into_iter().map(panel).collect();
+    let panels = distinct(all().map(|(_, c)| (c.a.as_str(), c.b.as_str(), c.images))).into_iter().map(panel).collect();
     let distortions = or(distinct(all().map(|(_, c)| c.b.as_str())), &["sign"]);
     let command = commands.analyze_under("correlation", &distortions);
-    let images = distinct(all().map(|(_, c)| c.images.to_string())).join(", ");
+    let images = match minibatches.as_slice() {
+        [one] => format!(" ({one} test images)"),
+        _ => String::new(),
+    };
     let look = Look {
         id: "correlation",
         title: "Figure 1D: correlation of the activity of each layer between two passes",
         axis: "Pearson's r",
         caption: format!(
-            "The same minibatch ({images} test images) passes twice, the weights under one distortion and under the other; r is \
+            "The same minibatch{images} passes twice, the weights under one distortion and under the other; r is \
              taken over images, places and channels behind the nonlinearity of the layer."
         ),
         least: 1.0,
@@ -123,22 +131,23 @@ pub fn sensitivity(runs: &[Run], commands: &Commands) -> Section {
         ];
         texts.into_iter().chain(numbers).collect()
     }));
-    let kinds = distinct(all().filter(|(_, l)| l.distortion != "none").map(|(_, l)| (l.distortion.as_str(), l.except)));
-    let panel = |(distortion, except): (&str, bool)| {
+    let apart = Apart::of(all().map(|(_, l)| &l.measured));
+    let distorted = || all().filter(|(_, l)| l.distortion != "none").map(|(_, l)| l);
+    let kinds = distinct(distorted().map(|l| (l.distortion.as_str(), l.except, apart.text(&l.measured))));
+    let panel = |(distortion, except, measured): &(&str, bool, String)| {
         let whole = |l: &LayerError| l.layer == LayerError::ALL;
-        let of = |l: &LayerError| l.distortion == distortion && (l.except == except || whole(l));
+        let of = |l: &LayerError| {
+            l.distortion == *distortion && (l.except == *except || whole(l)) && apart.text(&l.measured) == *measured
+        };
         let values = || all().filter(|(_, l)| of(l));
         // The whole network last.
         let ordered = values().filter(|(_, l)| !whole(l)).chain(values().filter(|(_, l)| whole(l)));
         Panel {
-            title: if except {
-                format!("{distortion}, all layers but this one")
-            } else {
-                format!("{distortion}, this layer alone")
+            title: match except {
+                true => format!("{distortion}, all layers but this one{measured}"),
+                false => format!("{distortion}, this layer alone{measured}"),
             },
-            values: ordered
-                .map(|(run, l)| Value { run, layer: &l.layer, value: l.error, base: Some(none(run).unwrap_or(0.0)) })
-                .collect(),
+            values: ordered.map(|(run, l)| Value { run, layer: &l.layer, value: l.error, base: none(run) }).collect(),
         }
     };
     let look = Look {
@@ -151,14 +160,15 @@ pub fn sensitivity(runs: &[Run], commands: &Commands) -> Section {
         least: 0.0,
     };
     let mut command = commands.analyze_under("layers", &or(distinct(kinds.iter().map(|k| k.0)), &["sign"]));
-    if kinds.iter().any(|(_, except)| *except) {
+    if kinds.iter().any(|(_, except, _)| *except) {
         command = command.replace(" --only layers", " --only layers --all-but-one");
     }
     let draws = all().map(|(_, l)| l.measured.draws).max().unwrap_or(1);
     if draws > 1 {
         command = command.replace(" --distort", &format!(" --draws {draws} --distort"));
     }
-    let panels = kinds.into_iter().map(panel).collect();
+    command += &apart.options();
+    let panels = kinds.iter().map(panel).collect();
     section("Sensitivity of the layers", "", look, panels, data, command)
 }
 

@@ -64,7 +64,7 @@ pub fn sections(runs: &[Run], commands: &Commands) -> Vec<Section> {
 }
 
 /// The different values of something, in the order in which they come.
-fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut out: Vec<T> = vec![];
     for v in values {
         if !out.contains(&v) {

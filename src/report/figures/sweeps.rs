@@ -1,19 +1,17 @@
 //! Figure 2: the test error over the parameter of a distortion, for any number of networks.
 
-use std::collections::BTreeMap;
-
 use super::plot::{self, EDGE, WIDTH};
 use super::{Figure, Section, distinct};
 use crate::eval::Moments;
 use crate::figure::Style;
 use crate::figure::axes::{Axes, Axis};
-use crate::report::commands::{Commands, thoroughness};
+use crate::report::commands::Commands;
 use crate::report::html::slug;
 use crate::report::paper;
 use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet, thousands};
-use crate::report::stats::{self, Stats};
+use crate::report::stats::{self, Measure, Stats};
 
 /// A family of distortions with one parameter, and how the paper draws it.
 struct Family {
@@ -81,15 +79,15 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
     for moments in [Moments::Recomputed, Moments::Trained] {
         let swept: Vec<&str> = stats::distortions(runs).into_iter().filter_map(|d| Some(split(d)?.0)).collect();
         let known = FAMILIES.iter().map(|f| f.name).chain(swept.iter().copied());
-        figures.extend(distinct(known).into_iter().filter_map(|name| figure(name, runs, moments, commands)));
+        figures.extend(distinct(known).into_iter().flat_map(|name| family(name, runs, moments, commands)));
     }
     let missing = FAMILIES[..3]
         .iter()
-        .filter(|f| !figures.iter().any(|made| made.id == id(f.name, Moments::Recomputed)))
+        .filter(|f| !figures.iter().any(|made| made.id == id(f.name, Moments::Recomputed, 0)))
         .map(|f| (f.title.to_owned(), commands.sweep(f.option)))
         .collect();
-    let about = "Mean over the draws; the band reaches from the best to the worst draw. One draw is one distorted network: \
-                 batch-norm moments are computed for it on training images, then the test images are classified.";
+    let about =
+        "A point is the mean over its draws, and a draw is one distorted network that classifies the test images.";
     Section {
         heading: "Error over the strength of a distortion",
         about: about.into(),
@@ -99,44 +97,76 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
     }
 }
 
-fn id(name: &str, moments: Moments) -> String {
-    match moments {
-        Moments::Recomputed => format!("sweep-{}", slug(name)),
-        Moments::Trained => format!("sweep-{}-moments-trained", slug(name)),
-    }
+/// The name of a figure and its files; `place`: among those of one family, which are measured otherwise.
+fn id(name: &str, moments: Moments, place: usize) -> String {
+    let trained = if moments == Moments::Trained { "-moments-trained" } else { "" };
+    let number = if place > 0 { format!("-{}", place + 1) } else { String::new() };
+    format!("sweep-{}{trained}{number}", slug(name))
 }
 
-/// The points of a run, by parameter.
-fn curve(run: &Run, name: &str, same: &[(f64, &str)], moments: Moments) -> Vec<(f64, Stats)> {
+/// Errors of one network by one measure, with their parameters, ascending.
+struct Curve<'a> {
+    run: &'a Run,
+    measure: Measure<'a>,
+    points: Vec<(f64, Stats<'a>)>,
+}
+
+/// The points of a run by one measure.
+fn curve<'a>(run: &'a Run, measure: Measure<'a>, name: &str, same: &[(f64, &str)], moments: Moments) -> Curve<'a> {
     let own = distinct(run.points.iter().filter(|p| p.moments == moments).map(|p| p.distortion.as_str()));
-    let mut at: Vec<(f64, Stats)> = own
-        .into_iter()
-        .filter_map(|d| {
-            split(d).filter(|(n, _)| *n == name).and_then(|(_, p)| Some((p, stats::error(run, d, moments)?)))
-        })
-        .collect();
-    if at.len() < 2 {
-        return vec![];
-    }
-    for (parameter, distortion) in same {
-        if !at.iter().any(|(p, _)| p == parameter) {
-            at.extend(stats::error(run, distortion, moments).map(|s| (*parameter, s)));
+    let at = |d: &str, parameter: f64| Some((parameter, stats::error_by(run, d, moments, &measure)?));
+    let swept = own.into_iter().filter_map(|d| split(d).filter(|(n, _)| *n == name).and_then(|(_, p)| at(d, p)));
+    let mut points: Vec<(f64, Stats)> = swept.collect();
+    if points.len() >= 2 {
+        for (parameter, distortion) in same {
+            if !points.iter().any(|(p, _)| p == parameter) {
+                points.extend(at(distortion, *parameter));
+            }
         }
     }
-    at.sort_by(|a, b| a.0.total_cmp(&b.0));
-    at
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    Curve { run, measure, points }
 }
 
-fn figure(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Option<Figure> {
+/// The curves of a run, one for each measure: but for those at whose parameters a more thorough one is, too.
+fn curves<'a>(run: &'a Run, name: &str, same: &[(f64, &str)], moments: Moments) -> Vec<Curve<'a>> {
+    let mut out: Vec<Curve> = vec![];
+    for measure in stats::measures(run, moments) {
+        let new = curve(run, measure, name, same, moments);
+        let has = |c: &Curve, parameter: f64| c.points.iter().any(|(p, _)| *p == parameter);
+        if new.points.len() >= 2 && !out.iter().any(|c| new.points.iter().all(|(p, _)| has(c, *p))) {
+            out.push(new);
+        }
+    }
+    out
+}
+
+/// The figures of a family, one for each measure: what is measured otherwise is no curve beside the others.
+fn family(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Vec<Figure> {
+    let same = FAMILIES.iter().find(|f| f.name == name).map_or(&[][..], |f| f.same);
+    let mut all: Vec<Curve> = runs.iter().flat_map(|r| curves(r, name, same, moments)).collect();
+    let groups = stats::groups(all.iter().map(|c| c.measure));
+    let several = groups.len() > 1;
+    let mut figures = vec![];
+    for (place, group) in groups.iter().enumerate() {
+        let (own, others) = all.into_iter().partition(|c| group.is_like(&c.measure));
+        all = others;
+        let mut made = figure(name, own, group, moments, commands);
+        made.id = id(name, moments, place);
+        if several {
+            made.title = format!("{} ({})", made.title, group.text());
+        }
+        figures.push(made);
+    }
+    figures
+}
+
+/// The figure of curves that are measured alike, of which there is at least one.
+fn figure(name: &str, curves: Vec<Curve>, measure: &Measure, moments: Moments, commands: &Commands) -> Figure {
     let family = FAMILIES.iter().find(|f| f.name == name);
     let same = family.map_or(&[][..], |f| f.same);
-    let curves: Vec<(&Run, Vec<(f64, Stats)>)> =
-        runs.iter().map(|r| (r, curve(r, name, same, moments))).filter(|(_, c)| !c.is_empty()).collect();
-    if curves.is_empty() {
-        return None;
-    }
-    let theirs: Vec<(&Run, f64, f64)> = curves.iter().flat_map(|(run, _)| papers(run, name, same)).collect();
-    let all = || curves.iter().flat_map(|(_, c)| c);
+    let theirs: Vec<(&Run, f64, f64)> = curves.iter().flat_map(|c| papers(c.run, name, same)).collect();
+    let all = || curves.iter().flat_map(|c| &c.points);
     let fold =
         |f: fn(f64, f64) -> f64, from: f64| all().map(|(p, _)| *p).chain(theirs.iter().map(|t| t.1)).fold(from, f);
     let (first, last) = (fold(f64::min, f64::INFINITY), fold(f64::max, f64::NEG_INFINITY));
@@ -157,18 +187,18 @@ fn figure(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Op
     if moments == Moments::Trained {
         title += ", moments as trained";
     }
-    let mut keys = plot::keys(curves.iter().map(|(r, _)| *r));
+    let mut keys = plot::keys(curves.iter().map(|c| c.run));
     if !theirs.is_empty() {
         keys.push(plot::paper("hollow: the paper's value for this network", Style::of(0)));
     }
     let (mut d, begin) = plot::begin(&title, &keys, 400.0);
     let axes = Axes::within([10.0, begin + 8.0, WIDTH - EDGE, begin + 392.0], x, y);
     axes.draw(&mut d);
-    for (run, curve) in &curves {
-        plot::band(&mut d, &axes, &curve.iter().map(|(p, s)| [*p, s.least, s.worst]).collect::<Vec<_>>(), run.style);
+    for Curve { run, points, .. } in &curves {
+        plot::band(&mut d, &axes, &points.iter().map(|(p, s)| [*p, s.least, s.worst]).collect::<Vec<_>>(), run.style);
     }
-    for (run, curve) in &curves {
-        plot::line(&mut d, &axes, &curve.iter().map(|(p, s)| [*p, s.mean]).collect::<Vec<_>>(), run.style);
+    for Curve { run, points, .. } in &curves {
+        plot::line(&mut d, &axes, &points.iter().map(|(p, s)| [*p, s.mean]).collect::<Vec<_>>(), run.style);
     }
     for (i, (run, parameter, error)) in theirs.iter().enumerate() {
         // Values at one parameter are moved apart.
@@ -178,44 +208,42 @@ fn figure(name: &str, runs: &[Run], moments: Moments, commands: &Commands) -> Op
         d.hollow(run.style.mark, [x + plot::beside(before, all, 36.0), y], 5.0, run.style.color);
     }
     let own_option = family.is_some_and(|f| !f.option.is_empty());
-    let made_with: Vec<String> =
-        options(name, all().copied(), own_option, moments).iter().map(|o| commands.sweep(o)).collect();
+    let made_with = commands.sweep(&options(name, all().copied(), own_option, measure, moments));
     let description = format!(
         "Line chart of the test error in per cent over the parameter of {name}, from {first} to {last}, one line for each of \
          {} networks. The table below has the numbers.",
         curves.len()
     );
-    Some(Figure {
-        id: id(name, moments),
+    Figure {
+        id: String::new(),
         title,
-        caption: caption(&curves, moments, !theirs.is_empty()),
+        caption: caption(&curves, measure, moments, !theirs.is_empty()),
         description,
         drawing: d,
         data: sheet(&curves, &theirs),
-        command: made_with.join("\n"),
-    })
+        command: made_with,
+    }
 }
 
-/// What `sweep` is told to test these points: once for each number of test images and of batches for the moments.
-fn options(name: &str, points: impl Iterator<Item = (f64, Stats)>, own_option: bool, moments: Moments) -> Vec<String> {
-    let mut groups: BTreeMap<(u64, u64), (Vec<f64>, usize)> = BTreeMap::new();
-    for (parameter, s) in points {
-        let group = groups.entry((s.images, s.moments_batches)).or_default();
-        group.0.push(parameter);
-        group.1 = s.draws.max(group.1);
+/// What `sweep` is told to test these points by one measure.
+fn options<'a>(
+    name: &str,
+    points: impl Iterator<Item = (f64, Stats<'a>)>,
+    own_option: bool,
+    measure: &Measure,
+    moments: Moments,
+) -> String {
+    let (parameters, draws): (Vec<f64>, Vec<usize>) = points.map(|(p, s)| (p, s.draws)).unzip();
+    let mut text = range(name, parameters, own_option);
+    let draws = draws.into_iter().max().unwrap_or(1);
+    if draws > 1 {
+        text += &format!(" --draws {draws}");
     }
-    let one = |((images, batches), (parameters, draws)): ((u64, u64), (Vec<f64>, usize))| {
-        let mut text = range(name, parameters, own_option);
-        if draws > 1 {
-            text += &format!(" --draws {draws}");
-        }
-        text += &thoroughness(images, batches);
-        if moments == Moments::Trained {
-            text += " --moments trained";
-        }
-        text
-    };
-    groups.into_iter().map(one).collect()
+    text += &measure.options();
+    if moments == Moments::Trained {
+        text += " --moments trained";
+    }
+    text
 }
 
 /// What `sweep` is told to test these parameters: a range where they are equally far apart, else a list.
@@ -248,29 +276,32 @@ fn papers<'a>(run: &'a Run, name: &str, same: &[(f64, &str)]) -> Vec<(&'a Run, f
     at_same.chain(own).map(|(p, e)| (run, p, e)).collect()
 }
 
-fn caption(curves: &[(&Run, Vec<(f64, Stats)>)], moments: Moments, theirs: bool) -> String {
-    let span = |values: Vec<u64>| match (values.iter().min(), values.iter().max()) {
-        (Some(a), Some(b)) if a == b => thousands(*a),
-        (Some(a), Some(b)) => format!("{} to {}", thousands(*a), thousands(*b)),
-        _ => String::from("unknown"),
+fn caption(curves: &[Curve], measure: &Measure, moments: Moments, theirs: bool) -> String {
+    let draws = || curves.iter().flat_map(|c| &c.points).map(|(_, s)| s.draws as u64);
+    let draws = match (draws().min().unwrap_or(1), draws().max().unwrap_or(1)) {
+        (1, 1) => "One draw".into(),
+        (a, b) if a == b => format!("{} draws", thousands(a)),
+        (a, b) => format!("{} to {} draws", thousands(a), thousands(b)),
     };
-    let all = || curves.iter().flat_map(|(_, c)| c);
-    let draws = span(all().map(|(_, s)| s.draws as u64).collect());
-    let images = span(all().map(|(_, s)| s.images).filter(|n| *n > 0).collect());
-    let moments = match moments {
-        Moments::Recomputed => "computed anew for every draw",
-        Moments::Trained => "those of the undistorted training, not computed anew",
+    let moments = match (measure.moments_batches, moments) {
+        (0, _) => "",
+        (_, Moments::Recomputed) => ", computed anew for every draw",
+        (_, Moments::Trained) => ", those of the undistorted training, not computed anew",
+    };
+    let band = if curves.iter().flat_map(|c| &c.points).any(|(_, s)| s.draws > 1) {
+        " The band reaches from the best to the worst draw."
+    } else {
+        ""
     };
     let theirs = if theirs {
         " Hollow marks: values that the paper gives, moved apart where they have one parameter; its networks have full width."
     } else {
         ""
     };
-    let draws = if draws == "1" { "One draw".into() } else { format!("{draws} draws") };
-    format!("{draws} a point, {images} test images, batch-norm moments {moments}.{theirs}")
+    format!("{draws} a point, {}{moments}.{band}{theirs}", measure.text())
 }
 
-fn sheet(curves: &[(&Run, Vec<(f64, Stats)>)], theirs: &[(&Run, f64, f64)]) -> Sheet {
+fn sheet(curves: &[Curve], theirs: &[(&Run, f64, f64)]) -> Sheet {
     let mut sheet = Sheet::new(&[
         "network",
         "parameter",
@@ -282,10 +313,10 @@ fn sheet(curves: &[(&Run, Vec<(f64, Stats)>)], theirs: &[(&Run, f64, f64)]) -> S
         "test images",
         "paper, %",
     ]);
-    for (run, curve) in curves {
+    for Curve { run, points: curve, .. } in curves {
         let paper = |p: f64| theirs.iter().find(|(r, at, _)| r.label == run.label && *at == p).map(|t| t.2);
         for (p, s) in curve {
-            let images = if s.images == 0 { Cell::Empty } else { Cell::count(s.images) };
+            let images = if s.measure.images == 0 { Cell::Empty } else { Cell::count(s.measure.images) };
             sheet.rows.push(vec![
                 run.label.as_str().into(),
                 Cell::Number(*p, 3),
@@ -315,8 +346,10 @@ fn moments_table(runs: &[Run]) -> String {
         Sheet::new(&["network", "distortion", "moments computed anew, error %", "moments as trained, error %"]);
     for run in runs {
         for distortion in distinct(run.points.iter().map(|p| p.distortion.as_str())) {
-            let at = |moments| stats::error(run, distortion, moments).map(|s| s.mean);
-            if let (Some(anew), Some(trained)) = (at(Moments::Recomputed), at(Moments::Trained)) {
+            // Both by one measure.
+            let at = |moments, m: &Measure| stats::error_by(run, distortion, moments, m).map(|s| s.mean);
+            let both = |m: &Measure| at(Moments::Recomputed, m).zip(at(Moments::Trained, m));
+            if let Some((anew, trained)) = stats::measures(run, Moments::Trained).iter().find_map(both) {
                 sheet.rows.push(vec![
                     run.label.as_str().into(),
                     distortion.into(),
@@ -339,7 +372,7 @@ fn moments_table(runs: &[Run]) -> String {
 mod tests {
     use super::{options, range, split};
     use crate::eval::Moments;
-    use crate::report::stats::Stats;
+    use crate::report::stats::{Measure, Stats};
 
     #[test]
     fn the_command_is_a_range_where_the_parameters_are_one() {
@@ -353,26 +386,17 @@ mod tests {
     }
 
     #[test]
-    fn points_over_other_numbers_of_images_have_a_command_of_their_own() {
-        let at = |images, moments_batches, draws| Stats {
-            mean: 1.0,
-            deviation: 0.0,
-            least: 1.0,
-            worst: 1.0,
-            draws,
-            images,
-            moments_batches,
-        };
-        let points = [(0.0, at(500, 5, 1)), (0.5, at(500, 5, 2)), (0.55, at(1000, 20, 4)), (1.0, at(500, 5, 2))];
+    fn the_command_says_how_its_points_are_measured() {
+        let at = |measure, draws| Stats { mean: 1.0, deviation: 0.0, least: 1.0, worst: 1.0, draws, measure };
+        let m = Measure { images: 500, moments_batches: 5, set: "" };
+        let points = [(0.0, at(m, 1)), (0.5, at(m, 2)), (1.0, at(m, 2))];
         assert_eq!(
-            options("addnorm", points.into_iter(), true, Moments::Trained),
-            [
-                "--addnorm 0:1:0.5 --draws 2 --images 500 --moments-batches 5 --moments trained",
-                "--distort addnorm:0.55 --draws 4 --images 1000 --moments-batches 20 --moments trained",
-            ]
+            options("addnorm", points.into_iter(), true, &m, Moments::Trained),
+            "--addnorm 0:1:0.5 --draws 2 --images 500 --moments-batches 5 --moments trained",
         );
-        let of_a_log = [(0.0, at(0, 0, 1)), (1.0, at(0, 0, 1))].into_iter();
-        assert_eq!(options("power", of_a_log, true, Moments::Recomputed), ["--distort power:0,power:1"]);
+        let m = Measure { images: 0, moments_batches: 0, set: "" };
+        let of_a_log = [(0.0, at(m, 1)), (1.0, at(m, 1))].into_iter();
+        assert_eq!(options("power", of_a_log, true, &m, Moments::Recomputed), "--distort power:0,power:1");
     }
 
     #[test]

@@ -1,21 +1,20 @@
 //! Table 2 of Merolla et al. 2016, ours and theirs side by side; the same as a figure.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::plot::{self, EDGE, WIDTH};
-use super::{Figure, Section, distinct};
-use crate::eval::{Moments, Point};
+use super::{Figure, Section};
+use crate::eval::Moments;
 use crate::figure::axes::{Axes, Axis};
 use crate::figure::legend::{Key, Symbol};
 use crate::figure::{INK, PALETTE, Style};
-use crate::report::commands::{Commands, thoroughness};
+use crate::report::commands::Commands;
 use crate::report::differs::{Difference, differences};
 use crate::report::html::escape;
 use crate::report::paper::{self, NETS, Net};
 use crate::report::read::Run;
-use crate::report::sheet::{Cell, Sheet, thousands};
-use crate::report::stats::{self, Stats};
+use crate::report::sheet::{Cell, Sheet};
+use crate::report::stats::{self, Measure, Stats};
 
 /// The columns: distortion, and what the paper calls it.
 const COLUMNS: [(&str, &str); 4] =
@@ -36,8 +35,13 @@ impl Row<'_> {
         }
     }
 
-    fn ours(&self, distortion: &str) -> Option<Stats> {
+    fn ours(&self, distortion: &str) -> Option<Stats<'_>> {
         stats::error(self.run?, distortion, Moments::Recomputed)
+    }
+
+    /// What the figure shows: errors that are measured otherwise than most are in the table alone.
+    fn drawn(&self, distortion: &str, measures: &[Measure]) -> Option<Stats<'_>> {
+        self.ours(distortion).filter(|s| measures.first().is_some_and(|most| most.is_like(&s.measure)))
     }
 
     fn theirs(&self, distortion: &str) -> Option<f64> {
@@ -73,13 +77,9 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
         figures: vec![],
         missing: vec![],
     };
-    let shown: BTreeSet<(u64, u64)> = rows
-        .iter()
-        .flat_map(|r| COLUMNS.iter().filter_map(|(d, _)| r.ours(d)))
-        .map(|s| (s.images, s.moments_batches))
-        .collect();
-    let with = match shown.into_iter().collect::<Vec<_>>().as_slice() {
-        [(images, batches)] => thoroughness(*images, *batches),
+    let measures = measures(&rows);
+    let with = match measures.as_slice() {
+        [one] => one.options(),
         _ => String::new(),
     };
     let command = commands.sweep(&format!("--distort 'none,sign,round,addnorm:0.3 x4'{with}"));
@@ -88,14 +88,17 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
         return section;
     }
     let papers = rows.iter().any(|r| r.net.is_some());
+    let moments = measures.iter().any(|m| m.images == 0 || m.moments_batches > 0);
     section.about = match papers {
-        true => "A network is trained under one projection (its name) and tested under another (the column). The batch-norm \
-                 moments are computed anew on training images for each."
-            .into(),
-        false => "The weights are projected, the batch-norm moments computed anew on training images, the test images classified.".into(),
-    };
-    section.tables = table(&rows, papers) + &deviations(runs);
-    section.figures.push(figure(&rows, papers, command));
+        true => "A network is trained under one projection (its name) and tested under another (the column).",
+        false => "The weights are projected, and the test images classified.",
+    }
+    .into();
+    if moments {
+        section.about += " The batch-norm moments are computed anew on training images for each projection.";
+    }
+    section.tables = table(&rows, papers, &measures) + &deviations(runs);
+    section.figures.push(figure(&rows, papers, &measures, command));
     section
 }
 
@@ -106,23 +109,46 @@ fn tone(difference: f64) -> String {
     color.tint(strength).hex()
 }
 
-fn ours(s: Option<Stats>) -> String {
-    match s {
-        None => "<td class=n>–</td>".into(),
-        Some(s) if s.draws > 1 => format!("<td class=n>{:.2} ± {:.2}</td>", s.mean, s.deviation),
-        Some(s) => format!("<td class=n>{:.2}</td>", s.mean),
+/// What the errors of the table are over: what most are first, then the others, each a mark in its cells.
+fn measures<'a>(rows: &'a [Row]) -> Vec<Measure<'a>> {
+    let all: Vec<Measure> =
+        rows.iter().flat_map(|r| COLUMNS.iter().filter_map(|(d, _)| r.ours(d))).map(|s| s.measure).collect();
+    let mut groups = stats::groups(all.iter().copied());
+    groups.sort_by_key(|group| std::cmp::Reverse(all.iter().filter(|m| group.is_like(m)).count()));
+    groups
+}
+
+/// The mark of a cell that is not measured as most are.
+fn mark(s: &Stats, measures: &[Measure]) -> String {
+    match measures.iter().position(|m| m.is_like(&s.measure)) {
+        None | Some(0) => String::new(),
+        Some(i) => format!("<sup>{}</sup>", letter(i)),
     }
 }
 
-fn table(rows: &[Row], papers: bool) -> String {
+/// `a` for 1, `b` for 2, ...; numbers where there are no more letters.
+fn letter(i: usize) -> String {
+    let one = u32::try_from(i).ok().and_then(|i| char::from_digit(i + 9, 36));
+    one.map_or_else(|| i.to_string(), String::from)
+}
+
+fn ours(s: Option<Stats>, measures: &[Measure]) -> String {
+    let Some(s) = s else { return "<td class=n>–</td>".into() };
+    let spread = if s.draws > 1 { format!(" ± {:.2}", s.deviation) } else { String::new() };
+    format!("<td class=n>{:.2}{spread}{}</td>", s.mean, mark(&s, measures))
+}
+
+fn table(rows: &[Row], papers: bool, measures: &[Measure]) -> String {
     let mut out = String::from("<div class=wide><table class=tight>\n<caption>");
     out += match papers {
         true => {
-            "Test error in per cent: ours, the paper's, and the difference in points (blue: ours is lower; orange: ours is higher). \
-             ± is the deviation over draws."
+            "Test error in per cent: ours, the paper's, and the difference in points (blue: ours is lower; orange: ours is higher)."
         }
-        false => "Test error in per cent; ± is the deviation over draws.",
+        false => "Test error in per cent.",
     };
+    if rows.iter().any(|r| COLUMNS.iter().any(|(d, _)| r.ours(d).is_some_and(|s| s.draws > 1))) {
+        out += " ± is the deviation over draws.";
+    }
     out += "</caption>\n<thead>\n";
     let shown: Vec<(&str, &str)> = COLUMNS
         .into_iter()
@@ -149,7 +175,7 @@ fn table(rows: &[Row], papers: bool) -> String {
         let _ = write!(out, "<tr><th scope=row>{}</th>", escape(&row.name()));
         for (distortion, _) in &shown {
             let (mine, theirs) = (row.ours(distortion), row.theirs(distortion));
-            out += &ours(mine);
+            out += &ours(mine, measures);
             if given(distortion) {
                 let _ = write!(out, "<td class=n>{}</td>", theirs.map_or("–".into(), |t| format!("{t:.2}")));
                 match mine.zip(theirs).map(|(m, t)| m.mean - t) {
@@ -166,28 +192,24 @@ fn table(rows: &[Row], papers: bool) -> String {
     if papers {
         let _ = writeln!(out, "<p class=note>Paper: {}.</p>", escape(paper::SOURCE));
     }
-    out += &measured(rows);
+    out += &measured(measures);
     out
 }
 
-/// Over how many images, and batches for the moments, the errors are.
-fn measured(rows: &[Row]) -> String {
-    let points = || {
-        let runs = rows.iter().filter_map(|r| r.run);
-        let of = |p: &&Point| p.moments == Moments::Recomputed && COLUMNS.iter().any(|(d, _)| *d == p.distortion);
-        runs.flat_map(|r| &r.points).filter(of)
-    };
-    let all = |number: fn(&Point) -> u64| {
-        let known = points().filter(|p| p.images > 0).map(number);
-        distinct(known).into_iter().map(thousands).collect::<Vec<_>>().join("; ")
-    };
+/// What the errors are over.
+fn measured(measures: &[Measure]) -> String {
     let mut out = String::new();
-    if points().any(|p| p.images > 0) {
-        let (images, batches) = (all(|p| p.images), all(|p| p.moments_batches));
-        let _ = writeln!(out, "<p class=note>Test images: {images}. Training batches for the moments: {batches}.</p>");
-    }
-    if points().any(|p| p.images == 0) {
-        out += "<p class=note>Errors that no sweep measured are those of the test at the end of training, from the log.</p>\n";
+    for (i, m) in measures.iter().enumerate() {
+        let over = match m.images {
+            0 => "the test at the end of training; its log does not say over how many images".into(),
+            _ => m.text(),
+        };
+        let which = match (i, measures.len()) {
+            (0, 1) => String::new(),
+            (0, _) => "Unless marked: ".into(),
+            _ => format!("<sup>{}</sup> ", letter(i)),
+        };
+        let _ = writeln!(out, "<p class=note>{which}{}.</p>", escape(&over));
     }
     out
 }
@@ -224,13 +246,14 @@ fn deviations(runs: &[Run]) -> String {
     out + "</tbody>\n</table>\n"
 }
 
-fn figure(rows: &[Row], papers: bool, command: String) -> Figure {
+fn figure(rows: &[Row], papers: bool, measures: &[Measure], command: String) -> Figure {
     let title = if papers { "Table 2 as a figure" } else { "Test error under projected weights" };
-    let shown: Vec<&Row> = rows.iter().filter(|r| COLUMNS.iter().any(|(d, _)| r.ours(d).is_some())).collect();
+    let shown: Vec<&Row> =
+        rows.iter().filter(|r| COLUMNS.iter().any(|(d, _)| r.drawn(d, measures).is_some())).collect();
     let mut keys: Vec<Key> = COLUMNS
         .iter()
         .enumerate()
-        .filter(|(_, (d, _))| shown.iter().any(|r| r.ours(d).is_some()))
+        .filter(|(_, (d, _))| shown.iter().any(|r| r.drawn(d, measures).is_some()))
         .map(|(i, (_, name))| {
             let style = Style::of(i);
             Key { symbol: Symbol::Mark(style.mark), color: style.color, text: (*name).into() }
@@ -243,7 +266,9 @@ fn figure(rows: &[Row], papers: bool, command: String) -> Figure {
     let errors = shown.iter().flat_map(|r| {
         COLUMNS
             .iter()
-            .flat_map(|(d, _)| [r.ours(d).map(|s| s.least), r.ours(d).map(|s| s.worst), r.theirs(d)])
+            .flat_map(|(d, _)| {
+                [r.drawn(d, measures).map(|s| s.least), r.drawn(d, measures).map(|s| s.worst), r.theirs(d)]
+            })
             .flatten()
     });
     let (low, high) = errors.filter(|e| *e > 0.0).fold((100.0, 1.0), |(a, b): (f64, f64), e| (a.min(e), b.max(e)));
@@ -261,7 +286,7 @@ fn figure(rows: &[Row], papers: bool, command: String) -> Figure {
                 let [x, y] = axes.at(place as f64 + 0.5, error);
                 [x + shift, y]
             };
-            let (mine, theirs) = (row.ours(distortion), row.theirs(distortion));
+            let (mine, theirs) = (row.drawn(distortion, measures), row.theirs(distortion));
             if let (Some(m), Some(t)) = (mine, theirs) {
                 d.line(&[at(m.mean), at(t)], 1.0, Default::default(), style.color);
             }
@@ -296,7 +321,7 @@ fn figure(rows: &[Row], papers: bool, command: String) -> Figure {
                 Cell::maybe(mine.map(|m| m.mean), 2),
                 Cell::maybe(mine.map(|m| m.deviation), 2),
                 mine.map_or(Cell::Empty, |m| Cell::count(m.draws as u64)),
-                mine.filter(|m| m.images > 0).map_or(Cell::Empty, |m| Cell::count(m.images)),
+                mine.filter(|m| m.measure.images > 0).map_or(Cell::Empty, |m| Cell::count(m.measure.images)),
                 Cell::maybe(theirs, 2),
                 Cell::maybe(mine.zip(theirs).map(|(m, t)| m.mean - t), 2),
             ]);
@@ -306,9 +331,18 @@ fn figure(rows: &[Row], papers: bool, command: String) -> Figure {
         "Chart of the test errors of the table above on a logarithmic axis, a group of marks for each of {} networks.",
         shown.len()
     );
-    let caption = match papers {
-        true => "Filled: ours; hollow: the paper's; the line between them is the difference. The axis is logarithmic.",
-        false => "The axis is logarithmic; a dark line reaches from the best to the worst draw.",
+    let mut caption = match papers {
+        true => "Filled: ours; hollow: the paper's; the line between them is the difference. ",
+        false => "",
+    }
+    .to_owned();
+    caption += "The axis is logarithmic";
+    if shown.iter().any(|r| COLUMNS.iter().any(|(d, _)| r.drawn(d, measures).is_some_and(|s| s.draws > 1))) {
+        caption += "; a dark line reaches from the best to the worst draw";
+    }
+    caption += &match measures {
+        [_] => ".".into(),
+        several => format!(". Only errors over {}; the others are in the table.", several[0].text()),
     };
-    Figure { id: "table2".into(), title: title.into(), caption: caption.into(), description, drawing: d, data, command }
+    Figure { id: "table2".into(), title: title.into(), caption, description, drawing: d, data, command }
 }

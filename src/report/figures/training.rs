@@ -7,8 +7,9 @@ use crate::figure::{Drawing, Style};
 use crate::report::commands::Commands;
 use crate::report::paper;
 use crate::report::quote;
-use crate::report::read::Run;
+use crate::report::read::{EvalLine, Run};
 use crate::report::sheet::{Cell, Sheet};
+use crate::report::stats::Measure;
 
 /// Points of a loss curve that are drawn, at most: each is a mean over neighbours.
 const MOST: usize = 150;
@@ -66,9 +67,30 @@ impl Time {
     }
 }
 
-/// What a line of figure 1B is of.
-fn series(distortion: &str, validation: bool) -> String {
-    if validation { format!("{distortion}, images held out") } else { distortion.to_owned() }
+/// What the lines of figure 1B of a run are of, one name for each evaluation of its log. Those of one distortion that are
+/// measured otherwise, because the run went on with other keys, are another line.
+fn series(run: &Run) -> Vec<String> {
+    let measure = |l: &EvalLine| (l.images, l.moments_batches);
+    let mut known: Vec<(&str, bool, (u64, u64))> = vec![];
+    for l in run.evals.iter().filter(|l| l.images > 0) {
+        let one = (l.distortion.as_str(), l.validation, measure(l));
+        if !known.contains(&one) {
+            known.push(one);
+        }
+    }
+    let name = |l: &EvalLine| {
+        let several = known.iter().filter(|k| (k.0, k.1) == (l.distortion.as_str(), l.validation)).count() > 1;
+        let held_out = if l.validation { ", images held out" } else { "" };
+        let over = match several {
+            true => {
+                let (images, moments_batches) = measure(l);
+                format!(" ({})", Measure { images, moments_batches, set: "" }.text())
+            }
+            false => String::new(),
+        };
+        format!("{}{held_out}{over}", l.distortion)
+    };
+    run.evals.iter().map(name).collect()
 }
 
 fn errors(runs: &[Run], time: Time) -> Option<Figure> {
@@ -77,7 +99,8 @@ fn errors(runs: &[Run], time: Time) -> Option<Figure> {
     if shown.is_empty() {
         return None;
     }
-    let names = distinct(shown.iter().flat_map(|r| r.evals.iter().map(|l| series(&l.distortion, l.validation))));
+    let lines: Vec<Vec<String>> = shown.iter().map(|r| series(r)).collect();
+    let names = distinct(lines.iter().flatten().cloned());
     let style = |name: &str| Style::of(names.iter().position(|n| n == name).unwrap_or(0));
     let mut keys: Vec<_> = names.iter().map(|n| plot::key(n, style(n))).collect();
     let theirs = |run: &Run| -> Vec<(String, f64)> {
@@ -94,7 +117,7 @@ fn errors(runs: &[Run], time: Time) -> Option<Figure> {
     let values = shown.iter().flat_map(|r| r.evals.iter().map(|l| l.error).chain(theirs(r).into_iter().map(|t| t.1)));
     let top = plot::above(values).min(100.0);
     let mut data = Sheet::new(&["network", "epoch", "step", "distortion", "error, %", "loss"]);
-    for (run, area) in shown.iter().zip(plot::panels(shown.len(), columns, begin, height)) {
+    for ((run, series), area) in shown.iter().zip(&lines).zip(plot::panels(shown.len(), columns, begin, height)) {
         plot::panel_title(&mut d, area, &run.label);
         let mut area = area;
         if filters {
@@ -109,8 +132,8 @@ fn errors(runs: &[Run], time: Time) -> Option<Figure> {
         );
         axes.draw(&mut d);
         for name in &names {
-            let own = run.evals.iter().filter(|l| series(&l.distortion, l.validation) == *name);
-            let points: Vec<[f64; 2]> = own.map(|l| [time.at(run, l.step), l.error]).collect();
+            let own = run.evals.iter().zip(series).filter(|(_, own)| *own == name);
+            let points: Vec<[f64; 2]> = own.map(|(l, _)| [time.at(run, l.step), l.error]).collect();
             plot::line(&mut d, &axes, &points, style(name));
         }
         let papers = theirs(run);
@@ -118,20 +141,27 @@ fn errors(runs: &[Run], time: Time) -> Option<Figure> {
             let [x, y] = axes.at(last, *error);
             d.hollow(style(name).mark, [x + plot::beside(i, papers.len(), 40.0), y], 4.5, style(name).color);
         }
-        data.rows.extend(run.evals.iter().map(|l| {
-            let name = series(&l.distortion, l.validation);
+        data.rows.extend(run.evals.iter().zip(series).map(|(l, name)| {
             let numbers = [Cell::Number(l.error, 2), Cell::Number(l.loss, 4)];
             let time = [Cell::count(l.epoch), Cell::count(l.step)];
-            [run.label.as_str().into()].into_iter().chain(time).chain([Cell::Text(name)]).chain(numbers).collect()
+            [run.label.as_str().into()]
+                .into_iter()
+                .chain(time)
+                .chain([Cell::Text(name.clone())])
+                .chain(numbers)
+                .collect()
         }));
     }
-    let insets = if filters { " Above each: weights of two filters after training." } else { "" };
+    let insets = insets(&shown);
+    let without_moments = |l: &EvalLine| l.images > 0 && l.moments_batches == 0;
+    let moments = match shown.iter().all(|r| r.evals.iter().all(without_moments)) {
+        true => "",
+        false => "; for each projection the batch-norm moments are computed anew",
+    };
     Some(Figure {
         id: ERRORS.into(),
         title: TITLE.into(),
-        caption: format!(
-            "The network is tested as it is at that time; for each projection the batch-norm moments are computed anew.{insets}"
-        ),
+        caption: format!("The network is tested as it is at that time{moments}.{insets}"),
         description: format!(
             "Line charts of the test error in per cent over the {}, one for each of {} networks, a line for each of: {}. The \
              table below has the numbers.",
@@ -145,13 +175,40 @@ fn errors(runs: &[Run], time: Time) -> Option<Figure> {
     })
 }
 
+/// What stands above the panels, in words.
+fn insets(shown: &[&Run]) -> String {
+    let most = |r: &&&Run| super::weights::insets(r).len().min(FILTERS);
+    let with: Vec<&&Run> = shown.iter().filter(|r| most(r) > 0).collect();
+    let counts = distinct(with.iter().map(most));
+    let what = match counts.as_slice() {
+        [] => return String::new(),
+        [1] => "the weights of a filter",
+        [_] => "the weights of two filters",
+        _ => "the weights of one or two filters",
+    };
+    let which = match (with.len(), shown.len()) {
+        (_, 1) => "the chart".into(),
+        (a, b) if a == b => "each".into(),
+        _ => with.iter().map(|r| r.label.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    let distortions = distinct(with.iter().map(|r| super::weights::insets(r)[0].distortion.as_str()));
+    let under = match distortions.as_slice() {
+        ["none"] => String::new(),
+        own => format!(", under {}", own.join(" or ")),
+    };
+    format!(" Above {which}: {what} after training{under}.")
+}
+
+/// Filters above a panel, at most.
+const FILTERS: usize = 2;
+
 /// Height of the pictures of filters above a panel.
 const INSET: f64 = 36.0;
 
-/// Two filters beside one another.
+/// Filters beside one another.
 fn inset(d: &mut Drawing, run: &Run, [left, top]: [f64; 2]) {
     let mut x = left;
-    for filter in super::weights::insets(run).into_iter().take(2) {
+    for filter in super::weights::insets(run).into_iter().take(FILTERS) {
         x += super::weights::picture(d, filter, [x, top], INSET - 10.0) + 14.0;
     }
 }
@@ -194,12 +251,15 @@ fn losses(runs: &[Run], time: Time) -> Option<Figure> {
         let numbers = [Cell::count(l.epoch), Cell::count(l.step), Cell::Number(l.loss, 4), Cell::Number(l.lr, 6)];
         data.rows.push([run.label.as_str().into()].into_iter().chain(numbers).collect());
     }
+    let thinned = match curves.iter().any(|(r, _)| r.steps.len() > MOST) {
+        true => format!("; at most {MOST} means of neighbours are drawn"),
+        false => String::new(),
+    };
     Some(Figure {
         id: LOSSES.into(),
         title: "Training loss".into(),
         caption: format!(
-            "Mean over the steps since the line before in the log, under the projection of training; at most {MOST} means of \
-             neighbours are drawn."
+            "Mean over the steps since the line before in the log, under the projection of training{thinned}."
         ),
         description: format!(
             "Line chart of the training loss over the {}, one line for each of {} networks.",

@@ -61,10 +61,14 @@ fn histograms(run: &Run, commands: &Commands) -> Option<Figure> {
             ]);
         }
     }
-    let more = match layers.len() {
+    let mut more = match layers.len() {
         1 => String::new(),
         n => format!(" The other {} layers are in the table.", n - 1),
     };
+    let distortions = all.iter().filter(sound).filter(|h| h.layer == *layer).count();
+    if distortions > shown.len() {
+        more += &format!(" The first {} of {distortions} distortions; the table has all.", shown.len());
+    }
     Some(Figure {
         id: format!("histograms-{}", slug(&run.label)),
         caption: format!(
@@ -199,12 +203,20 @@ fn filters(runs: &[Run], commands: &Commands) -> Option<Figure> {
             data.rows.push(texts.into_iter().chain(number).chain(at).chain(weight).collect());
         }
     }
+    let most = match sound().any(|f| f.shape[2] > MOST_CHANNELS) {
+        true => format!(", the first {MOST_CHANNELS} of them"),
+        false => String::new(),
+    };
+    let more = match distortions.len() > columns {
+        true => format!(" The first {columns} of {} distortions; the table has all.", distortions.len()),
+        false => String::new(),
+    };
     Some(Figure {
         id: "filters".into(),
         title: title.into(),
         caption: format!(
-            "A square for each input channel, at most {MOST_CHANNELS}; colours are relative to the largest weight of the filter under \
-             that distortion."
+            "A square for each input channel{most}; colours are relative to the largest weight of the filter under that \
+             distortion.{more}"
         ),
         description: "Pictures of the weights of single filters, a row for each filter, a column for each distortion."
             .into(),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::report::stats::error;
 
 /// A run folder with some files.
 pub fn folder(dir: &Path, name: &str, files: &[(&str, &str)]) -> PathBuf {
@@ -66,7 +67,7 @@ fn runs_of_one_preset_are_told_apart_by_their_folders() {
 }
 
 #[test]
-fn points_that_do_not_belong_together_are_left_out() {
+fn points_of_earlier_steps_are_left_out_and_of_one_distortion_the_most_thorough_count() {
     let dir = tempfile::tempdir().unwrap();
     let lines = [
         point(2, "none", 0, 50, "80"),
@@ -74,6 +75,7 @@ fn points_that_do_not_belong_together_are_left_out() {
         point(4, "sign", 0, 10, "99"),
         point(4, "sign", 0, 50, "30"),
         point(4, "sign", 1, 50, "32"),
+        point(4, "sign", 0, 50, "12").replace("\"error\"", "\"set\":\"data.gcn = 55\",\"error\""),
     ];
     let run = folder(
         dir.path(),
@@ -81,7 +83,9 @@ fn points_that_do_not_belong_together_are_left_out() {
         &[("sweep.jsonl", &lines.concat()), ("log.jsonl", "{\"step\":9,\"epoch\":2,\"loss\":1}\n")],
     );
     let (runs, warnings) = read(&[run]);
-    assert_eq!(runs[0].points.iter().map(|p| p.error).collect::<Vec<_>>(), [20.0, 30.0, 32.0]);
+    assert_eq!(runs[0].points.iter().map(|p| p.error).collect::<Vec<_>>(), [20.0, 99.0, 30.0, 32.0, 12.0]);
+    let sign = error(&runs[0], "sign", Moments::Recomputed).unwrap();
+    assert_eq!((sign.mean, sign.draws, sign.measure.images, sign.measure.set), (31.0, 2, 50, ""));
     let text = warnings.join("\n");
     assert!(text.contains("earlier steps") && text.contains("went on to 9") && warnings.len() == 2, "{text}");
     assert_eq!((runs[0].step(), runs[0].steps_per_epoch()), (Some(9), Some(4)));
@@ -98,12 +102,13 @@ fn the_test_at_the_end_of_training_counts_where_no_sweep_measured() {
         eval(4, "none", "", 11.0),
         eval(4, "none", ",\"part\":\"validation\"", 9.0),
         eval(4, "addnorm:0.3 x8", "", 13.0),
+        eval(4, "sign", ",\"images\":360,\"moments_batches\":7", 14.0),
     ];
     let run = folder(dir.path(), "a", &[("log.jsonl", &log.concat()), ("sweep.jsonl", &point(4, "none", 0, 50, "12"))]);
     let (runs, _) = read(&[run]);
     let points: Vec<(&str, f64, u64)> =
         runs[0].points.iter().map(|p| (p.distortion.as_str(), p.error, p.images)).collect();
-    assert_eq!(points, [("none", 12.0, 50), ("addnorm:0.3", 13.0, 0)]);
+    assert_eq!(points, [("none", 12.0, 50), ("addnorm:0.3", 13.0, 0), ("sign", 14.0, 360)]);
 }
 
 #[test]
