@@ -53,6 +53,23 @@ fn training_leaves_a_run_folder_that_any_tool_can_read() {
     assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 3, "no temporary file stays");
 }
 
+/// What a user sets is left alone. Subgroups of 16 lanes run other variants, so the sums are made in another order.
+#[test]
+fn lavapipe_with_vectors_of_another_width_trains_as_well() {
+    let place = Place::new();
+    let log = |run: &str, bits: &str| -> Vec<f64> {
+        let mut command = place.command(&super::small(run, "--set steps=10 --set log.every=1"));
+        place.settle(&mut command);
+        super::Ran::of(command.env("LP_NATIVE_VECTOR_WIDTH", bits).output().unwrap()).ok();
+        place.log(run).iter().filter_map(|l| l["lr"].as_f64().and(l["loss"].as_f64())).collect()
+    };
+    let (narrow, wide) = (log("narrow", "256"), log("wide", "512"));
+    assert_eq!((narrow.len(), wide.len()), (10, 10));
+    for (step, (a, b)) in narrow.iter().zip(&wide).enumerate() {
+        assert!((a - b).abs() <= 1e-3 * a.abs(), "step {}: {a} and {b}", step + 1);
+    }
+}
+
 #[test]
 fn one_seed_gives_the_same_bits_twice_and_another_seed_gives_others() {
     let place = Place::new();
