@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::check::unknown_images;
-use super::{Global, print};
+use super::{Global, own_program, print};
 use crate::bench::compare::{self, Ratio};
 use crate::bench::measure::{self, Step};
 use crate::bench::peers::{Places, Workload, absolute};
@@ -143,7 +143,7 @@ impl Bench {
 
     /// This program and another build of it, by turns.
     fn against_program(&self, other: &Path) -> Result<ExitCode> {
-        let (own, other) = (own()?, &absolute(other));
+        let (own, other) = (own_program()?, &absolute(other));
         let args = without(std::env::args().skip(1), &["--vs", "--rounds"]);
         let (mut here, mut there) = (vec![], vec![]);
         for round in 1..=self.rounds {
@@ -181,7 +181,7 @@ impl Bench {
         for sentence in &missing {
             log::warn!("left out: {sentence}");
         }
-        let own = own()?;
+        let own = own_program()?;
         let taken = ["--peers", "--python", "--modes", "--net", "--burn", "--probe", "--rounds"];
         let args = without(std::env::args().skip(1), &taken);
         // `(what is compared, our values, theirs)`, a value of each round.
@@ -278,10 +278,6 @@ fn other(path: &Path) -> Result<Other> {
     }
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
     bench::parse(&text).map(Other::Results).map_err(|e| Error::format(path, e))
-}
-
-fn own() -> Result<PathBuf> {
-    std::env::current_exe().map_err(|e| Error::io("this program", e))
 }
 
 /// Runs `bench --json` in another process.

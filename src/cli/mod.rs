@@ -17,6 +17,7 @@ mod tune;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -246,6 +247,13 @@ fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
     };
     ctrlc::set_handler(handler).map_err(|e| Error::Invalid(format!("cannot catch Ctrl-C: {e}")))?;
     Ok(&STOP)
+}
+
+/// The file of this program, to be started again.
+fn own_program() -> Result<PathBuf> {
+    // The system may not tell (Linux without /proc), but a path that was typed is as good.
+    let typed = || std::env::args_os().next().map(PathBuf::from).filter(|p| p.components().count() > 1 && p.is_file());
+    std::env::current_exe().or_else(|e| typed().ok_or(e)).map_err(|e| Error::io("this program", e))
 }
 
 /// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.
