@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::{Global, INTERRUPTED, catch_ctrl_c, print};
+use super::{Global, INTERRUPTED, catch_ctrl_c, own_program, print};
 use crate::adapter_report::{self, Options, Stage, Task};
 use crate::bench::peers::imports;
 use crate::error::{Error, Result};
@@ -87,7 +87,7 @@ impl AdapterReport {
         let stop = catch_ctrl_c("ending the report with what is there")?;
         let now = jiff::Timestamp::now().strftime("adapter-report-%Y%m%d-%H%M%S").to_string();
         let options = Options {
-            program: std::env::current_exe().map_err(|e| Error::io("this program", e))?,
+            program: own_program()?,
             words: global.words(),
             out: self.out.unwrap_or_else(|| now.into()),
             time: Duration::from_secs_f64(60.0 * self.minutes),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Global, line, print};
+use super::{Global, line, own_program, print};
 use crate::bench::compare::{self, Ratio};
 use crate::bench::measure::{self, Step};
 use crate::bench::peers::{Places, Workload, absolute};
@@ -144,7 +144,7 @@ impl Bench {
 
     /// This program and another build of it, by turns.
     fn against_program(&self, other: &Path) -> Result<ExitCode> {
-        let (own, other) = (own()?, &absolute(other));
+        let (own, other) = (own_program()?, &absolute(other));
         let args = without(std::env::args_os().skip(1), &["--vs", "--rounds"]);
         let (mut here, mut there) = (vec![], vec![]);
         for round in 1..=self.rounds {
@@ -182,7 +182,7 @@ impl Bench {
         for sentence in &missing {
             log::warn!("left out: {sentence}");
         }
-        let own = own()?;
+        let own = own_program()?;
         let taken = ["--peers", "--python", "--modes", "--net", "--burn", "--probe", "--rounds"];
         let args = without(std::env::args_os().skip(1), &taken);
         // `(what is compared, our values, theirs)`, a value of each round.
@@ -279,10 +279,6 @@ fn other(path: &Path) -> Result<Other> {
     }
     let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
     bench::parse(&text).map(Other::Results).map_err(|e| Error::format(path, e))
-}
-
-fn own() -> Result<PathBuf> {
-    std::env::current_exe().map_err(|e| Error::io("this program", e))
 }
 
 /// Runs `bench --json` in another process.

@@ -240,6 +240,13 @@ fn logger(level: &str) -> env_logger::Builder {
     logger
 }
 
+/// The file of this program, to be started again.
+fn own_program() -> Result<PathBuf> {
+    // The system may not tell (Linux without /proc), but a path that was typed is as good.
+    let typed = || std::env::args_os().next().map(PathBuf::from).filter(|p| p.components().count() > 1 && p.is_file());
+    std::env::current_exe().or_else(|e| typed().ok_or(e)).map_err(|e| Error::io("this program", e))
+}
+
 /// Prints to stdout; a closed pipe ends the program quietly, as a reader like `head` expects.
 fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())
