@@ -64,12 +64,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var own: array<Pixels, LEFT_EACH>;
   var left_blocks: array<mat4x4<Input>, LEFT_EACH>;
   var right_blocks: array<mat4x4<f32>, RIGHT_EACH>;
-  for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+  for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
     let block = left_block(lane, i);
     own[i] = pixels(tile_m + block.x);
     if block.x < TILE_M { left_blocks[i] = fetch_x(own[i], block.y); }
   }
-  for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+  for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
     let block = right_block(lane, i);
     if block.y < STAGE / 4u { right_blocks[i] = fetch_w(tile_n + block.x, block.y, count_k); }
   }
@@ -78,21 +78,21 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   for (var s = 0u; s < count_k; s += STAGE) {
     let next = (s + STAGE) / 4u;
     workgroupBarrier();
-    for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+    for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
       let block = left_block(lane, i);
       if block.x < TILE_M { put_left(block.x, block.y, left_blocks[i]); }
     }
-    for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+    for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
       let block = right_block(lane, i);
       if block.y < STAGE / 4u { put_right(block.y * 4u, block.x, right_blocks[i]); }
     }
     workgroupBarrier();
     if s + STAGE < count_k {
-      for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+      for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
         let block = left_block(lane, i);
         if block.x < TILE_M { left_blocks[i] = fetch_x(own[i], next + block.y); }
       }
-      for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+      for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
         let block = right_block(lane, i);
         if block.y < STAGE / 4u { right_blocks[i] = fetch_w(tile_n + block.x, next + block.y, count_k); }
       }

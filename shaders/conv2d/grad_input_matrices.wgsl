@@ -54,12 +54,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var own: array<Pixels, LEFT_EACH>;
   var left_blocks: array<mat4x4<f32>, LEFT_EACH>;
   var right_blocks: array<mat4x4<f32>, RIGHT_EACH>;
-  for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+  for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
     let block = block_of(lane, i);
     own[i] = pixels(c, tile_m + block.x);
     if block.x < TILE_M { left_blocks[i] = scale * fetch_dy(c, own[i], block.y); }
   }
-  for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+  for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
     let block = block_of(lane, i);
     if block.x < TILE_N { right_blocks[i] = fetch_w(c, tile_n + block.x / 4u, block.y); }
   }
@@ -68,21 +68,21 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   for (var s = 0u; s < count_k; s += STAGE) {
     let next = (s + STAGE) / 4u;
     workgroupBarrier();
-    for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+    for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
       let block = block_of(lane, i);
       if block.x < TILE_M { put_left(block.x, block.y, left_blocks[i]); }
     }
-    for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+    for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
       let block = block_of(lane, i);
       if block.x < TILE_N { put_right(block.x, block.y, right_blocks[i]); }
     }
     workgroupBarrier();
     if s + STAGE < count_k {
-      for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+      for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
         let block = block_of(lane, i);
         if block.x < TILE_M { left_blocks[i] = scale * fetch_dy(c, own[i], next + block.y); }
       }
-      for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+      for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
         let block = block_of(lane, i);
         if block.x < TILE_N { right_blocks[i] = fetch_w(c, tile_n + block.x / 4u, next + block.y); }
       }

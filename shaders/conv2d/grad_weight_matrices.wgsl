@@ -71,11 +71,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>,
   let own = rows(tile_m / 4u + left_block(lane, 0u).x);
   var left_blocks: array<mat4x4<Input>, LEFT_EACH>;
   var right_blocks: array<mat4x4<f32>, RIGHT_EACH>;
-  for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+  for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
     let block = left_block(lane, i);
     if block.y < STAGE / 4u { left_blocks[i] = fetch_x(own, start + block.y * 4u, end); }
   }
-  for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+  for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
     let block = right_block(lane, i);
     if block.y < STAGE / 4u { right_blocks[i] = scale * fetch_dy(tile_n + block.x, start + block.y * 4u, end); }
   }
@@ -83,21 +83,21 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>,
   for (var s = start; s < end; s += STAGE) {
     let next = s + STAGE;
     workgroupBarrier();
-    for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+    for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
       let block = left_block(lane, i);
       if block.y < STAGE / 4u { put_left(block.y * 4u, block.x, left_blocks[i]); }
     }
-    for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+    for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
       let block = right_block(lane, i);
       if block.y < STAGE / 4u { put_right(block.y * 4u, block.x, right_blocks[i]); }
     }
     workgroupBarrier();
     if next < end {
-      for (var i = 0u; i < bound(LEFT_EACH, wid); i++) {
+      for (var i = 0u; i < bound(LEFT_EACH, wid.x); i++) {
         let block = left_block(lane, i);
         if block.y < STAGE / 4u { left_blocks[i] = fetch_x(own, next + block.y * 4u, end); }
       }
-      for (var i = 0u; i < bound(RIGHT_EACH, wid); i++) {
+      for (var i = 0u; i < bound(RIGHT_EACH, wid.x); i++) {
         let block = right_block(lane, i);
         if block.y < STAGE / 4u { right_blocks[i] = scale * fetch_dy(tile_n + block.x, next + block.y * 4u, end); }
       }

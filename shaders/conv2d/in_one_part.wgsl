@@ -5,18 +5,16 @@ const RIGHT_PARTS: u32 = 1u;
 
 fn put_left(row: u32, word: u32, block: mat4x4<Input>) {
   let at = row * LEFT + word;
-  set_left(at, vec4<f16>(block[0]));
-  set_left(at + LEFT, vec4<f16>(block[1]));
-  set_left(at + 2u * LEFT, vec4<f16>(block[2]));
-  set_left(at + 3u * LEFT, vec4<f16>(block[3]));
+  for (var i = 0u; i < bound(4u, row); i++) {
+    set_left(at + i * LEFT, vec4<f16>(block[i]));
+  }
 }
 
 fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
   let at = row * RIGHT + word;
-  set_right(at, vec4<f16>(block[0]));
-  set_right(at + RIGHT, vec4<f16>(block[1]));
-  set_right(at + 2u * RIGHT, vec4<f16>(block[2]));
-  set_right(at + 3u * RIGHT, vec4<f16>(block[3]));
+  for (var i = 0u; i < bound(4u, row); i++) {
+    set_right(at + i * RIGHT, vec4<f16>(block[i]));
+  }
 }
 
 // Adds the products of a stage to the sums of a subgroup.

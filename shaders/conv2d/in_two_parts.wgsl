@@ -5,7 +5,7 @@ const RIGHT_PARTS: u32 = select(2u, 1u, SIGNS);
 
 fn put_left(row: u32, word: u32, block: mat4x4<Input>) {
   let at = row * LEFT + word;
-  for (var i = 0u; i < 4u; i++) {
+  for (var i = 0u; i < bound(4u, row); i++) {
     let v = vec4<f32>(block[i]);
     set_left(at + i * LEFT, high(v));
     set_left(at + i * LEFT + LEFT_FOURS, low(v));
@@ -15,7 +15,7 @@ fn put_left(row: u32, word: u32, block: mat4x4<Input>) {
 fn put_right(row: u32, word: u32, block: mat4x4<f32>) {
   let at = row * RIGHT + word;
   note(block);
-  for (var i = 0u; i < 4u; i++) {
+  for (var i = 0u; i < bound(4u, row); i++) {
     set_right(at + i * RIGHT, staged(block[i]));
     if !SIGNS {
       set_right(at + i * RIGHT + RIGHT_FOURS, low(block[i]));

@@ -17,10 +17,10 @@ const RESULT_FOURS: u32 = max(2u * MATRIX, LANES / 2u) * RESULT; // as many rows
 const LEFT_EACH: u32 = (TILE_M * STAGE / 16u + THREADS - 1u) / THREADS;
 const RIGHT_EACH: u32 = (TILE_N * STAGE / 16u + THREADS - 1u) / THREADS;
 
-// Such a number as the bound of a loop. Subgroups of 8 are those of drivers on the CPU, which take seconds to compile the loop
-// when they unroll it: there it is no constant for them. No grid has 2^24 columns.
-fn bound(each: u32, wid: vec3<u32>) -> u32 {
-  return each + select(0u, wid.x >> 24u, LANES == 8u);
+// `count` as the bound of a loop that fetches blocks or rounds them to f16. Subgroups of 8 are those of drivers on the CPU, which take seconds to compile
+// such a loop when they unroll it: there the bound is no constant, for all that they know of a number below 2^24.
+fn bound(count: u32, small: u32) -> u32 {
+  return count + select(0u, small >> 24u, LANES == 8u);
 }
 
 // First row and column of a subgroup in the tile.
