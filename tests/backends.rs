@@ -146,7 +146,8 @@ fn supports_excludes_on_metal_and_dx12_what_their_writers_refuse_and_nothing_els
                 let composed = compose(variant.file, variant.source, settings).unwrap_or_else(|e| panic!("{e}"));
                 text(&composed, world.language, Some(&world.target), false)
             };
-            let plain = write(&Settings::default());
+            let facts = Knobs::of_target(variant.source, &world.target);
+            let plain = write(&Settings { knobs: &facts, ..Settings::default() });
             let commands = commands(kernel, variant, &world.target);
             if commands.is_empty() {
                 let elsewhere = !self::commands(kernel, variant, &with_everything(world)).is_empty();
