@@ -17,8 +17,12 @@ pub(super) fn write(module: &Module, info: &ModuleInfo, version: (u8, u8), check
     }
     let functions = module.functions.iter().map(|(handle, f)| (f, &info[handle]));
     let entries = module.entry_points.iter().enumerate().map(|(i, e)| (&e.function, info.get_entry_point(i)));
-    if functions.chain(entries).any(|(f, info)| moves_matrices_by_vectors(module, f, info)) {
+    let all: Vec<_> = functions.chain(entries).collect();
+    if all.iter().any(|(f, info)| moves_matrices_by_vectors(module, f, info)) {
         return Err("a matrix is loaded from vectors or stored to them; Metal has that for numbers only".into());
+    }
+    if all.iter().any(|(f, info)| adds_or_scales_matrices(module, f, info)) {
+        return Err("matrices are added or scaled; Metal only multiplies them".into());
     }
     let mut resources = msl::BindingMap::default();
     let (mut buffers, mut textures) = (0, 0);
@@ -67,6 +71,18 @@ pub(super) fn write(module: &Module, info: &ModuleInfo, version: (u8, u8), check
         None => Ok(text),
         Some(e) => Err(e.to_string()),
     }
+}
+
+/// Whether a function has matrices of subgroups as operands of `+`, `*` and the like: the writer hands them on.
+fn adds_or_scales_matrices(module: &Module, function: &Function, info: &FunctionInfo) -> bool {
+    let is_matrix = |e: naga::Handle<Expression>| {
+        matches!(info[e].ty.inner_with(&module.types), TypeInner::CooperativeMatrix { .. })
+    };
+    function.expressions.iter().any(|(_, e)| match *e {
+        Expression::Binary { left, right, .. } => is_matrix(left) || is_matrix(right),
+        Expression::Unary { expr, .. } => is_matrix(expr),
+        _ => false,
+    })
 }
 
 /// Whether a function moves matrices from or to vectors: the writer hands their pointers to `simdgroup_load` and
