@@ -10,12 +10,14 @@ use weightproof::plan::Plan;
 /// failure, not a skip: `make test` installs one.
 pub fn device(checked: bool) -> Arc<Device> {
     static DEVICES: [OnceLock<Arc<Device>>; 2] = [const { OnceLock::new() }; 2];
-    let open = || {
-        let device = std::env::var("WEIGHTPROOF_DEVICE").ok();
-        let options = Options { device, checked, one_thread: true, ..Options::default() };
-        Arc::new(Device::open(&options).unwrap_or_else(|e| panic!("{e}")))
-    };
-    DEVICES[usize::from(checked)].get_or_init(open).clone()
+    DEVICES[usize::from(checked)].get_or_init(|| open(checked)).clone()
+}
+
+/// The same adapter, opened for the caller alone.
+pub fn open(checked: bool) -> Arc<Device> {
+    let device = std::env::var("WEIGHTPROOF_DEVICE").ok();
+    let options = Options { device, checked, one_thread: true, ..Options::default() };
+    Arc::new(Device::open(&options).unwrap_or_else(|e| panic!("{e}")))
 }
 
 /// Loads a plan with its data on a fresh runner; every transient can be read afterwards.
