@@ -16,9 +16,7 @@ const TILE_M: u32 = 64u; // knob 64 128
 const TILE_N: u32 = 64u; // knob 64 128
 const BUFFERS: u32 = 1u; // knob 1 2
 
-const THREADS: u32 = TILE_M * TILE_N / 64u;
-const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the pixels, then the output channels
-var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
+// include conv2d/stages.wgsl
 
 // Four channels of one tap for four pixels; a column holds one channel.
 fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<f32> {
@@ -31,15 +29,6 @@ fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<f32> {
   let zero = vec4<f32>(0.0);
   return transpose(mat4x4<f32>(select(zero, vec4<f32>(x[at.x]), inside.x), select(zero, vec4<f32>(x[at.y]), inside.y),
                                select(zero, vec4<f32>(x[at.z]), inside.z), select(zero, vec4<f32>(x[at.w]), inside.w)));
-}
-
-// Stores a block in a stage: `column` counts words, `k` blocks.
-fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
-  let at = base + k * 4u * SPAN + (column ^ (k * 2u));
-  stages[at] = block[0];
-  stages[at + SPAN] = block[1];
-  stages[at + 2u * SPAN] = block[2];
-  stages[at + 3u * SPAN] = block[3];
 }
 
 fn write(split: u32, row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
@@ -102,21 +91,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
         b = fetch_w(tile_n + column_second, next / 4u + k_second, end);
       }
     }
-    for (var k = 0u; k < 4u; k++) {
-      let row = base + k * 4u * SPAN;
-      let l = row + (block.y ^ (k * 2u));
-      let r = row + TILE_M / 4u + (block.x ^ (k * 2u));
-      outer_product(&acc, stages[l], stages[l + TILE_M / 8u], stages[r], stages[r + TILE_N / 8u]);
-      let l1 = l + SPAN;
-      let r1 = r + SPAN;
-      outer_product(&acc, stages[l1], stages[l1 + TILE_M / 8u], stages[r1], stages[r1 + TILE_N / 8u]);
-      let l2 = l1 + SPAN;
-      let r2 = r1 + SPAN;
-      outer_product(&acc, stages[l2], stages[l2 + TILE_M / 8u], stages[r2], stages[r2 + TILE_N / 8u]);
-      let l3 = l2 + SPAN;
-      let r3 = r2 + SPAN;
-      outer_product(&acc, stages[l3], stages[l3 + TILE_M / 8u], stages[r3], stages[r3 + TILE_N / 8u]);
-    }
+    multiply_stage(&acc, base, block);
   }
   let row = tile_m + block.y * 4u;
   let to = tile_n + block.x;

@@ -1,8 +1,6 @@
 // What conv2d.forward.first and its relative share: as conv2d/forward_tiled.wgsl, for any number of input channels.
 // The file around it binds x and w, gives the knobs TILE_M, TILE_N and BUFFERS, and `leave` (conv2d/leave_*.wgsl).
-const THREADS: u32 = TILE_M * TILE_N / 64u;
-const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the pixels, then the output channels
-var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
+// include conv2d/stages.wgsl
 
 // Four consecutive pixels: where their windows begin in x, and which taps are inside.
 struct Pixels { at: vec4<u32>, mask: vec4<u32> }
@@ -46,15 +44,6 @@ fn fetch_w(column: u32, k: u32) -> mat4x4<f32> {
   let at = select(vec4<u32>(0u), row * columns + column, inside);
   return mat4x4<f32>(select(vec4<f32>(0.0), w[at.x], inside.x), select(vec4<f32>(0.0), w[at.y], inside.y),
                      select(vec4<f32>(0.0), w[at.z], inside.z), select(vec4<f32>(0.0), w[at.w], inside.w));
-}
-
-// Stores a block in a stage: `column` counts words, `k` blocks.
-fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
-  let at = base + k * 4u * SPAN + (column ^ (k * 2u));
-  stages[at] = block[0];
-  stages[at + SPAN] = block[1];
-  stages[at + 2u * SPAN] = block[2];
-  stages[at + 3u * SPAN] = block[3];
 }
 
 @compute @workgroup_size(THREADS)
@@ -107,21 +96,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         b = fetch_w(tile_n + column_second, s * 4u + 4u + k_second);
       }
     }
-    for (var k = 0u; k < 4u; k++) {
-      let row = base + k * 4u * SPAN;
-      let l = row + (block.y ^ (k * 2u));
-      let r = row + TILE_M / 4u + (block.x ^ (k * 2u));
-      outer_product(&acc, stages[l], stages[l + TILE_M / 8u], stages[r], stages[r + TILE_N / 8u]);
-      let l1 = l + SPAN;
-      let r1 = r + SPAN;
-      outer_product(&acc, stages[l1], stages[l1 + TILE_M / 8u], stages[r1], stages[r1 + TILE_N / 8u]);
-      let l2 = l1 + SPAN;
-      let r2 = r1 + SPAN;
-      outer_product(&acc, stages[l2], stages[l2 + TILE_M / 8u], stages[r2], stages[r2 + TILE_N / 8u]);
-      let l3 = l2 + SPAN;
-      let r3 = r2 + SPAN;
-      outer_product(&acc, stages[l3], stages[l3 + TILE_M / 8u], stages[r3], stages[r3 + TILE_N / 8u]);
-    }
+    multiply_stage(&acc, base, block);
   }
   leave(&acc, tile_m, tile_n, lane);
 }

@@ -1,9 +1,7 @@
 // What conv2d.grad_weight.tiled and its relative share: the product of a matrix (ky, kx, ci) x pixels with dy. The file
 // around it binds x, dy and dw, gives the knobs TILE_M, TILE_N and BUFFERS, and `inputs` (conv2d/inputs_*.wgsl).
 // include conv2d/grad_weight_operands.wgsl
-const THREADS: u32 = TILE_M * TILE_N / 64u;
-const SPAN: u32 = (TILE_M + TILE_N) / 4u; // words in a row of a stage: the rows of dw, then its columns
-var<workgroup> stages: array<vec4<f32>, BUFFERS * 16u * SPAN>;
+// include conv2d/stages.wgsl
 
 // Inputs of four rows for the pixels k, k + 1, k + 2, k + 3 below `end`; a column holds one pixel.
 fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
@@ -17,15 +15,6 @@ fn fetch_x(r: Rows, k: u32, end: u32) -> mat4x4<f32> {
   let v = inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), r.quad);
   return mat4x4<f32>(select(zero, vec4<f32>(v[0]), inside.x), select(zero, vec4<f32>(v[1]), inside.y),
                      select(zero, vec4<f32>(v[2]), inside.z), select(zero, vec4<f32>(v[3]), inside.w));
-}
-
-// Stores a block in a stage: `column` counts words, `k` blocks.
-fn put(base: u32, column: u32, k: u32, block: mat4x4<f32>) {
-  let at = base + k * 4u * SPAN + (column ^ (k * 2u));
-  stages[at] = block[0];
-  stages[at + SPAN] = block[1];
-  stages[at + 2u * SPAN] = block[2];
-  stages[at + 3u * SPAN] = block[3];
 }
 
 fn write(split: u32, row: u32, column: u32, left: vec4<f32>, right: vec4<f32>) {
@@ -89,21 +78,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) 
         b = fetch_dy(tile_n + column_second, next + k_second * 4u, end);
       }
     }
-    for (var k = 0u; k < 4u; k++) {
-      let row = base + k * 4u * SPAN;
-      let l = row + (block.y ^ (k * 2u));
-      let r = row + TILE_M / 4u + (block.x ^ (k * 2u));
-      outer_product(&acc, stages[l], stages[l + TILE_M / 8u], stages[r], stages[r + TILE_N / 8u]);
-      let l1 = l + SPAN;
-      let r1 = r + SPAN;
-      outer_product(&acc, stages[l1], stages[l1 + TILE_M / 8u], stages[r1], stages[r1 + TILE_N / 8u]);
-      let l2 = l1 + SPAN;
-      let r2 = r1 + SPAN;
-      outer_product(&acc, stages[l2], stages[l2 + TILE_M / 8u], stages[r2], stages[r2 + TILE_N / 8u]);
-      let l3 = l2 + SPAN;
-      let r3 = r2 + SPAN;
-      outer_product(&acc, stages[l3], stages[l3 + TILE_M / 8u], stages[r3], stages[r3 + TILE_N / 8u]);
-    }
+    multiply_stage(&acc, base, block);
   }
   let row = tile_m + block.y * 4u;
   let to = tile_n + block.x;

@@ -25,6 +25,7 @@ pub static PARTS: &[(&str, &str)] = &[
     ("conv2d/grad_weight_matrices.wgsl", include_str!("../../shaders/conv2d/grad_weight_matrices.wgsl")),
     ("conv2d/inputs_plain.wgsl", include_str!("../../shaders/conv2d/inputs_plain.wgsl")),
     ("conv2d/inputs_normalised.wgsl", include_str!("../../shaders/conv2d/inputs_normalised.wgsl")),
+    ("conv2d/stages.wgsl", include_str!("../../shaders/conv2d/stages.wgsl")),
     ("conv2d/write_tile.wgsl", include_str!("../../shaders/conv2d/write_tile.wgsl")),
     ("conv2d/leave_tile.wgsl", include_str!("../../shaders/conv2d/leave_tile.wgsl")),
     ("conv2d/leave_tile_statistics.wgsl", include_str!("../../shaders/conv2d/leave_tile_statistics.wgsl")),
