@@ -1,8 +1,11 @@
 //! What the shaders become on the backends that no machine of continuous integration has: every text that wgpu would give
 //! to Metal or DX12 is written, and what cannot be written is told by a fact of the adapter before it is tried.
 
+mod common;
+
 use std::collections::BTreeSet;
 
+use common::halves;
 use rayon::prelude::*;
 use weightproof::error::Error;
 use weightproof::gpu::compose::{Settings, compose};
@@ -49,14 +52,6 @@ fn worlds() -> Vec<World> {
 
 fn every_variant() -> Vec<(&'static Kernel, &'static Variant)> {
     KERNELS.iter().flat_map(|k| k.variants.iter().map(move |v| (*k, v))).collect()
-}
-
-/// Which arguments of a variant may be 16-bit floats at a time: none, each alone, all.
-fn halves(variant: &Variant) -> Vec<Vec<&'static str>> {
-    let all: Vec<&str> = variant.maps().collect();
-    let each = all.iter().map(|name| vec![*name]);
-    let sets: BTreeSet<Vec<&str>> = std::iter::once(vec![]).chain(each).chain([all.clone()]).collect();
-    sets.into_iter().collect()
 }
 
 /// What a text must be refused for whatever the adapter: DX12 has no matrices of subgroups, Metal has those of 8 x 8.

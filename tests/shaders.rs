@@ -1,9 +1,12 @@
 //! Everything about the shaders that needs no adapter: they compose, parse, validate and bind, in every variant and with
 //! every value of every knob; the host gives their constants; no file lies unused.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use common::halves;
 use rayon::prelude::*;
 use weightproof::error::Error;
 use weightproof::gpu::compose::{Include, Settings, compose};
@@ -16,16 +19,6 @@ fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)], halves: &[&
     let composed = compose(variant.file, variant.source, &Settings { knobs, halves, params: None })?;
     reflect(kernel, variant, &composed)
         .map_err(|e| format!("{} {}, knobs {knobs:?}, f16 {halves:?}: {e}", kernel.name, variant.name))
-}
-
-/// Which arguments of a variant may be 16-bit floats at a time: none, each alone, all.
-fn halves(variant: &Variant) -> Vec<Vec<&'static str>> {
-    let all: Vec<&str> = variant.maps().collect();
-    let mut sets: Vec<Vec<&str>> = std::iter::once(vec![]).chain(all.iter().map(|name| vec![*name])).collect();
-    if all.len() > 1 {
-        sets.push(all);
-    }
-    sets
 }
 
 /// Files under `shaders/` with this extension, as paths relative to it.

@@ -344,8 +344,6 @@ mod tests {
         }
     }
 
-    use super::choose;
-
     #[test]
     fn a_number_is_an_index_and_a_word_is_part_of_a_name() {
         let names = ["NVIDIA GeForce RTX 4090", "Intel Arc A770 1", "llvmpipe (LLVM 15.0.6, 256 bits)"];
