@@ -1,7 +1,7 @@
 // m[split, row, kx, ci, co] = sum over the bands of the split and the columns of left[row, column + kx, ci] times
-// right[row, column, co]: for each of the four transformed rows the gradient of a filter of one row.
-// left: [ceil(c_in / 32), 4, bands, width + 2, 32], right: [ceil(c_out / 32), 4, bands, width, 32], see
-// common/winograd_rows.wgsl; m: [splits, 4, 3, c_in, c_out].
+// right[row, column, co]: for each of the six transformed rows the gradient of a filter of one row.
+// left: [ceil(c_in / 32), 6, bands, width + 2, 32], right: [ceil(c_out / 32), 6, bands, width, 32], see
+// common/winograd_rows.wgsl; m: [splits, 6, 3, c_in, c_out].
 // One invocation owns one element. Grid: ceil(elements / 64) workgroups, in rows.
 // include common/grid.wgsl
 // include common/winograd_rows.wgsl
@@ -17,14 +17,14 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let co = i % params.c_out;
   let ci = i / params.c_out % params.c_in;
   let kx = i / params.c_out / params.c_in % 3u;
-  let row = i / params.c_out / params.c_in / 3u % 4u;
-  let split = i / params.c_out / params.c_in / 12u;
+  let row = i / params.c_out / params.c_in / 3u % 6u;
+  let split = i / params.c_out / params.c_in / 18u;
   if split >= params.splits {
     return;
   }
   let columns = width(params);
-  let from_left = (ci / 32u * 4u + row) * bands(params);
-  let from_right = (co / 32u * 4u + row) * bands(params);
+  let from_left = (ci / 32u * 6u + row) * bands(params);
+  let from_right = (co / 32u * 6u + row) * bands(params);
   var sum = 0.0;
   for (var band = first_band(params, split); band < first_band(params, split + 1u); band++) {
     for (var k = 0u; k < columns; k++) {

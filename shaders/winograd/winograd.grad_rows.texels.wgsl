@@ -1,4 +1,4 @@
-// As naive, for c_out a multiple of 4, on software Vulkan: dy in texels, eight lanes own the four rows of one band
+// As naive, for c_out a multiple of 4, on software Vulkan: dy in texels, eight lanes own the six rows of one band
 // and panel and walk along the columns without a division.
 // Grid: x, y = bands in rows, z = ceil(c_out / 32).
 // include common/grid.wgsl
@@ -18,23 +18,28 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     return;
   }
   let c = panel * 8u + lane;
-  let n = band / ((params.oh + 1u) / 2u);
-  let y = band % ((params.oh + 1u) / 2u) * 2u;
-  let real = c < depth;
-  let below = y + 1u < params.oh;
-  let from_row = (n * params.oh + y) * params.ow * depth + c;
+  let n = band / bands_per_image(params);
+  let y = band % bands_per_image(params) * 4u;
+  let row = vec4<u32>(y, y + 1u, y + 2u, y + 3u);
+  let inside = (row < vec4<u32>(params.oh)) & vec4<bool>(c < depth);
+  let from_row = (vec4<u32>(n * params.oh) + row) * params.ow * depth + c;
   let columns = width(params);
-  let to = (panel * 4u * bands(params) + band) * columns * 8u + lane;
+  let to = (panel * 6u * bands(params) + band) * columns * 8u + lane;
   let step = bands(params) * columns * 8u;
   for (var i = 0u; i < columns; i++) {
-    let there = real && i < params.ow;
-    let at = select(0u, from_row + i * depth, there);
-    let upper = select(vec4<f32>(0.0), textureLoad(dy, texel(at)), there);
-    let under = there && below;
-    let lower = select(vec4<f32>(0.0), textureLoad(dy, texel(select(0u, at + params.ow * depth, under))), under);
-    t[to + i * 8u] = upper;
-    t[to + step + i * 8u] = upper + lower;
-    t[to + 2u * step + i * 8u] = upper - lower;
-    t[to + 3u * step + i * 8u] = lower;
+    let there = inside & vec4<bool>(i < params.ow);
+    let at = select(vec4<u32>(0u), from_row + i * depth, there);
+    let e0 = select(vec4<f32>(0.0), textureLoad(dy, texel(at.x)), there.x);
+    let e1 = select(vec4<f32>(0.0), textureLoad(dy, texel(at.y)), there.y);
+    let e2 = select(vec4<f32>(0.0), textureLoad(dy, texel(at.z)), there.z);
+    let e3 = select(vec4<f32>(0.0), textureLoad(dy, texel(at.w)), there.w);
+    let even = 5.0 * (e0 + e2);
+    let odd = 5.0 * (e1 + e3);
+    t[to + i * 8u] = 15.0 * e0;
+    t[to + step + i * 8u] = odd + even;
+    t[to + 2u * step + i * 8u] = odd - even;
+    t[to + 3u * step + i * 8u] = -16.0 * e0 - 8.0 * e1 - 4.0 * e2 - 2.0 * e3;
+    t[to + 4u * step + i * 8u] = e0 - 2.0 * e1 + 4.0 * e2 - 8.0 * e3;
+    t[to + 5u * step + i * 8u] = 15.0 * e3;
   }
 }

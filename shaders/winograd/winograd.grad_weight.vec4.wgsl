@@ -2,9 +2,16 @@
 // Grid: x, y = ceil(3 c_in c_out / 256) in rows, z = splits.
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> dw: array<vec4<f32>>;
+
+fn fifteenths(sum: vec4<f32>) -> vec4<f32> {
+  let fifteen = f32(12u + params.kh);
+  return vec4<f32>(exact_quotient(sum.x, fifteen), exact_quotient(sum.y, fifteen), exact_quotient(sum.z, fifteen),
+                   exact_quotient(sum.w, fifteen));
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -14,10 +21,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   if i >= row {
     return;
   }
-  let at = wid.z * 4u * row + i;
+  let at = wid.z * 6u * row + i;
   let to = wid.z * 3u * row + i;
-  let middle = 0.5 * (m[at + row] + m[at + 2u * row]);
-  dw[to] = m[at] + middle;
-  dw[to + row] = 0.5 * (m[at + row] - m[at + 2u * row]);
-  dw[to + 2u * row] = middle + m[at + 3u * row];
+  let even = m[at + row] + m[at + 2u * row];
+  let odd = m[at + row] - m[at + 2u * row];
+  let half = m[at + 3u * row];
+  let two = m[at + 4u * row];
+  dw[to] = fifteenths(m[at] + even + half + two);
+  dw[to + row] = fifteenths(odd + 0.5 * half - 2.0 * two);
+  dw[to + 2u * row] = fifteenths(even + 0.25 * half + 4.0 * two + m[at + 5u * row]);
 }

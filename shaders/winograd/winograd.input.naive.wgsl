@@ -3,6 +3,7 @@
 // Grid: ceil(elements of v / 64), rows of equal length beyond 65,535.
 // include common/grid.wgsl
 // include common/winograd.wgsl
+// include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> v: array<f32>;
@@ -14,24 +15,13 @@ fn pixel(p: Place, row: u32, column: u32, k: u32) -> f32 {
   return select(0.0, x[select(0u, ((p.n * params.h + y) * params.w + x_) * params.c_in + k, inside)], inside);
 }
 
-// Row i of B^T; element c of row j of C^T.
+// Row i of B^T.
 fn input_rows(i: u32) -> vec4<f32> {
   switch i {
     case 0u: { return vec4<f32>(1.0, 0.0, -1.0, 0.0); }
     case 1u: { return vec4<f32>(0.0, 1.0, 1.0, 0.0); }
     case 2u: { return vec4<f32>(0.0, -1.0, 1.0, 0.0); }
     default: { return vec4<f32>(0.0, 1.0, 0.0, -1.0); }
-  }
-}
-
-fn input_column(j: u32, c: u32) -> f32 {
-  switch j {
-    case 0u: { return array<f32, 6>(1.0, -1.5, -2.0, 1.5, 1.0, 0.0)[c]; }
-    case 1u: { return array<f32, 6>(0.0, -1.0, 0.5, 2.5, 1.0, 0.0)[c]; }
-    case 2u: { return array<f32, 6>(0.0, 1.0, -2.5, 0.5, 1.0, 0.0)[c]; }
-    case 3u: { return array<f32, 6>(0.0, -2.0, -1.0, 2.0, 1.0, 0.0)[c]; }
-    case 4u: { return array<f32, 6>(0.0, 0.5, -1.0, -0.5, 1.0, 0.0)[c]; }
-    default: { return array<f32, 6>(0.0, 1.0, -1.5, -2.0, 1.5, 1.0)[c]; }
   }
 }
 
@@ -51,7 +41,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var sum = 0.0;
   for (var c = 0u; c < 6u; c++) {
     let down = vec4<f32>(pixel(p, 0u, c, k), pixel(p, 1u, c, k), pixel(p, 2u, c, k), pixel(p, 3u, c, k));
-    sum = fma(input_column(f % 6u, c), dot(rows, down), sum);
+    sum = fma(six_points_factor(f % 6u, c), dot(rows, down), sum);
   }
   v[e] = sum;
 }

@@ -4,6 +4,7 @@
 // include common/grid.wgsl
 // include common/texels.wgsl
 // include common/winograd.wgsl
+// include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
@@ -31,12 +32,13 @@ fn column(p: Place, x: u32, quad: u32) -> Four {
 fn put_row(at: u32, row: u32, d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>, d4: vec4<f32>, d5: vec4<f32>) {
   let step = params.c_in / 4u * 32u;
   let to = at + row * 6u * step;
-  v[to] = d0 + 1.5 * (d3 - d1) - 2.0 * d2 + d4;
-  v[to + step] = d4 + 2.5 * d3 + 0.5 * d2 - d1;
-  v[to + 2u * step] = d4 + 0.5 * d3 - 2.5 * d2 + d1;
-  v[to + 3u * step] = d4 - d2 + 2.0 * (d3 - d1);
-  v[to + 4u * step] = d4 - d2 - 0.5 * (d3 - d1);
-  v[to + 5u * step] = d1 + 1.5 * (d4 - d2) - 2.0 * d3 + d5;
+  let t = six_points(d0, d1, d2, d3, d4, d5);
+  v[to] = t.a;
+  v[to + step] = t.b;
+  v[to + 2u * step] = t.c;
+  v[to + 3u * step] = t.d;
+  v[to + 4u * step] = t.e;
+  v[to + 5u * step] = t.f;
 }
 
 @compute @workgroup_size(128)

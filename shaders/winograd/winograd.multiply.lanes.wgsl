@@ -158,7 +158,7 @@ var<private> hidden: u32;
 
 // Two columns of one output pixel.
 fn write(at: u32, left: u32, right: u32, value: vec2<f32>) {
-  // Division is rounded correctly on a CPU; see `fifteenth` of naive for why the divisor is hidden: wid.z is 0.
+  // Division is rounded correctly on a CPU; see `exact_quotient` of naive for why the divisor is hidden: wid.z is 0.
   let fifteen = f32(15u + hidden);
   if left != 0u { y[at] = value.x / fifteen; }
   if right != 0u { y[at + 8u] = value.y / fifteen; }

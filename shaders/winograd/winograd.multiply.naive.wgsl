@@ -3,17 +3,11 @@
 // Grid: ceil(elements of y / 64), rows of equal length beyond 65,535.
 // include common/grid.wgsl
 // include common/winograd.wgsl
+// include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> v: array<f32>;
 @group(0) @binding(2) var<storage, read> u: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
-
-// sum / 15; a multiple of 15 gives an integer, on devices too whose division is not rounded correctly. `fifteen` must not be
-// known to the compiler: some turn a chain of operations with constants into one, and its rounding is another.
-fn fifteenth(sum: f32, fifteen: f32) -> f32 {
-  let near = sum / fifteen;
-  return near + fma(-near, fifteen, sum) / fifteen;
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -37,5 +31,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     }
     sum = fma(output_rows(f / 6u)[oy % 2u] * output_columns(f % 6u)[ox % 4u], m, sum);
   }
-  y[e] = fifteenth(sum, f32(15u + params.flip / 2u));
+  y[e] = exact_quotient(sum, f32(15u + params.flip / 2u));
 }

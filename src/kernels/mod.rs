@@ -428,6 +428,7 @@ pub static COMMON: &[(&str, &str)] = &[
     ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
     ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
     ("common/rotated.wgsl", include_str!("../../shaders/common/rotated.wgsl")),
+    ("common/winograd_six.wgsl", include_str!("../../shaders/common/winograd_six.wgsl")),
     ("common/winograd_rows.wgsl", include_str!("../../shaders/common/winograd_rows.wgsl")),
     ("common/walk.wgsl", include_str!("../../shaders/common/walk.wgsl")),
     ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),

@@ -26,7 +26,7 @@ const PART: usize = 6 << 20;
 const INPUT_Y: [[f64; 4]; 4] = [[1., 0., -1., 0.], [0., 1., 1., 0.], [0., -1., 1., 0.], [0., 1., 0., -1.]];
 const FILTER_Y: [[f64; 3]; 4] = [[1., 0., 0.], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0., 0., 1.]];
 const OUTPUT_Y: [[f64; 4]; 2] = [[1., 1., 1., 0.], [0., 1., -1., -1.]];
-const INPUT_X: [[f64; 6]; 6] = [
+pub(super) const SIX_POINTS: [[f64; 6]; 6] = [
     [1., -1.5, -2., 1.5, 1., 0.],
     [0., -1., 0.5, 2.5, 1., 0.],
     [0., 1., -2.5, 0.5, 1., 0.],
@@ -301,7 +301,7 @@ pub static INPUT_TRANSFORM: Kernel = Kernel {
                     continue;
                 }
                 for (place, k) in (0..PLACES).flat_map(|f| (0..s.c_in).map(move |k| (f, k))) {
-                    let factor = INPUT_Y[place / 6][dy] * INPUT_X[place % 6][dx];
+                    let factor = INPUT_Y[place / 6][dy] * SIX_POINTS[place % 6][dx];
                     v.add(s.at(TILES, place, k, tile), factor * x[((n * s.h + iy) * s.w + ix) * s.c_in + k]);
                 }
             }
@@ -419,7 +419,7 @@ mod tests {
         }
         for (tap, pixel) in (0..3).flat_map(|t| (0..6).map(move |p| (t, p))) {
             for (o, row) in OUTPUT_X.iter().enumerate() {
-                let y: f64 = (0..6).map(|j| row[j] * FILTER_X[j][tap] * INPUT_X[j][pixel]).sum();
+                let y: f64 = (0..6).map(|j| row[j] * FILTER_X[j][tap] * SIX_POINTS[j][pixel]).sum();
                 assert_eq!(y, 15.0 * expected(o, tap, pixel), "output {o}, tap {tap}, pixel {pixel}");
             }
         }

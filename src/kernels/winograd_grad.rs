@@ -1,22 +1,43 @@
-//! The gradient of 3x3 filters by Winograd's algorithm, a chain of [`conv2d::GRAD_WEIGHT`]: 16 products instead of 36 for
-//! four output pixels. `shaders/common/winograd_rows.wgsl` has the formula and the source.
+//! The gradient of 3x3 filters by Winograd's algorithm, a chain of [`conv2d::GRAD_WEIGHT`]: 24 products instead of 72 for
+//! eight output pixels. `shaders/common/winograd_rows.wgsl` has the formula and the source.
 //!
 //! Rows of the input and of the gradient are transformed first, one array each, then multiplied and summed over the
 //! batch for each transformed row and tap column, and the rows of the sums become rows of taps. The constants of all four
 //! kernels are those of the convolution.
 
-use super::case::{Case, CaseBuilder};
+use super::case::{Case, CaseBuilder, Fill};
 use super::conv2d::{self, Geometry};
+use super::winograd::SIX_POINTS;
 use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Target, View};
 
-/// `conv2d.grad_weight` by Winograd's F(3x3, 2x2).
+/// `conv2d.grad_weight` by Winograd's F(3x3, 4x2).
 pub static WINOGRAD: Chain = Chain { kernel: "conv2d.grad_weight", name: "winograd", maps: &[], supports, record };
 
-/// Rows of outputs of an image, two at a time.
+/// Transformed rows of a band.
+const ROWS: usize = 6;
+
+/// Rows of outputs in a band.
+const BAND: usize = 4;
+
+/// Pixels of a partial sum, at least: with fewer the rounding of the transforms does not average out.
+const LEAST: usize = 256;
+
+// The matrices of `shaders/common/winograd_rows.wgsl` along y; B^T is [`SIX_POINTS`].
+const GRADIENT: [[f64; BAND]; ROWS] = [
+    [15., 0., 0., 0.],
+    [5., 5., 5., 5.],
+    [-5., 5., -5., 5.],
+    [-16., -8., -4., -2.],
+    [1., -2., 4., -8.],
+    [0., 0., 0., 15.],
+];
+const TAPS: [[f64; ROWS]; 3] = [[1., 1., 1., 1., 1., 0.], [0., 1., -1., 0.5, -2., 0.], [0., 1., 1., 0.25, 4., 1.]];
+
+/// Bands of the batch.
 fn bands(p: &Params) -> usize {
-    p.u("n") * p.u("oh").div_ceil(2)
+    p.u("n") * p.u("oh").div_ceil(BAND)
 }
 
 /// Columns of a transformed row of the gradient; one of the input has two more.
@@ -25,11 +46,11 @@ fn width(p: &Params) -> usize {
 }
 
 fn left_len(p: &Params) -> usize {
-    p.u("c_in").div_ceil(32) * 4 * bands(p) * (width(p) + 2) * 32
+    p.u("c_in").div_ceil(32) * ROWS * bands(p) * (width(p) + 2) * 32
 }
 
 fn right_len(p: &Params) -> usize {
-    p.u("c_out").div_ceil(32) * 4 * bands(p) * width(p) * 32
+    p.u("c_out").div_ceil(32) * ROWS * bands(p) * width(p) * 32
 }
 
 /// Elements of the sums for one transformed row.
@@ -41,7 +62,7 @@ fn row_len(p: &Params) -> usize {
 fn first_band(p: &Params, split: usize) -> usize {
     let pixels = p.u("n") * p.u("oh") * p.u("ow");
     let pixel = (split * pixels.div_ceil(p.u("splits"))).min(pixels);
-    pixel / (p.u("oh") * p.u("ow")) * p.u("oh").div_ceil(2) + pixel / p.u("ow") % p.u("oh") / 2
+    pixel / (p.u("oh") * p.u("ow")) * p.u("oh").div_ceil(BAND) + pixel / p.u("ow") % p.u("oh") / BAND
 }
 
 fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
@@ -56,12 +77,15 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     }
     let pixels = p.u("n") * p.u("oh") * p.u("ow");
     let run = pixels.div_ceil(p.u("splits"));
-    let whole = if p.u("oh").is_multiple_of(2) { 2 * p.u("ow") } else { p.u("oh") * p.u("ow") };
+    if run < LEAST {
+        return Err("it needs partial sums over 256 pixels or more");
+    }
+    let whole = if p.u("oh").is_multiple_of(BAND) { BAND * p.u("ow") } else { p.u("oh") * p.u("ow") };
     if run != pixels && !run.is_multiple_of(whole) {
-        return Err("a partial sum ends within two rows");
+        return Err("a partial sum ends within four rows");
     }
     let most = t.limits.max_binding.min(t.limits.max_texture as usize * 4096 * 16) / 4;
-    if left_len(p).max(right_len(p)).max(p.u("splits") * 4 * row_len(p)) > most {
+    if left_len(p).max(right_len(p)).max(p.u("splits") * ROWS * row_len(p)) > most {
         return Err("a transformed array exceeds what can be bound");
     }
     Ok(())
@@ -88,7 +112,7 @@ fn record(b: &mut Builder, scope: &str, p: &Params, args: &[(&'static str, View)
     };
     let left = scratch("input_rows", left_len(p));
     let right = scratch("grad_rows", right_len(p));
-    let m = scratch("sums", p.u("splits") * 4 * row_len(p));
+    let m = scratch("sums", p.u("splits") * ROWS * row_len(p));
     INPUT_ROWS.dispatch(b, scope, &p.0, &[("x", arg("x")), ("t", left)])?;
     GRAD_ROWS.dispatch(b, scope, &p.0, &[("dy", arg("dy")), ("t", right)])?;
     ACCUMULATE.dispatch(b, scope, &p.0, &[("left", left), ("right", right), ("m", m)])?;
@@ -104,12 +128,12 @@ fn by_band(p: &Params, channels: usize) -> [u32; 3] {
 /// Calls `f(index in t, its channel, columns of t, image, first row of the patch or tile, transformed row)` for a
 /// transformed array.
 fn for_each_row(p: &Params, channels: usize, columns: usize, mut f: impl FnMut(usize, usize, usize, usize, usize)) {
-    let per_image = p.u("oh").div_ceil(2);
+    let per_image = p.u("oh").div_ceil(BAND);
     for panel in 0..channels.div_ceil(32) {
-        for row in 0..4 {
+        for row in 0..ROWS {
             for band in 0..bands(p) {
-                let at = ((panel * 4 + row) * bands(p) + band) * columns * 32;
-                f(at, panel * 32, band / per_image, band % per_image * 2, row);
+                let at = ((panel * ROWS + row) * bands(p) + band) * columns * 32;
+                f(at, panel * 32, band / per_image, band % per_image * BAND, row);
             }
         }
     }
@@ -143,19 +167,17 @@ pub static INPUT_ROWS: Kernel = Kernel {
         for_each_row(p, c_in, width(p) + 2, |at, channel, n, y, row| {
             for (column, c) in (0..width(p) + 2).flat_map(|i| (0..32).map(move |c| (i, c))) {
                 let ix = column.wrapping_sub(p.u("pad_w"));
-                for (i, factor) in
-                    [(0, [1., 0., 0., 0.]), (1, [0., 1., -1., -1.]), (2, [-1., 1., 1., 0.]), (3, [0., 0., 0., 1.])]
-                {
+                for (i, factor) in SIX_POINTS[row].iter().enumerate() {
                     let iy = (y + i).wrapping_sub(p.u("pad_h"));
                     if iy < h && ix < w && channel + c < c_in {
-                        t.add(at + column * 32 + c, factor[row] * x[((n * h + iy) * w + ix) * c_in + channel + c]);
+                        t.add(at + column * 32 + c, factor * x[((n * h + iy) * w + ix) * c_in + channel + c]);
                     }
                 }
             }
         });
         io.put("t", t);
     },
-    budget: Budget::Sum(|_| 2),
+    budget: Budget::Sum(|_| ROWS),
     flop: |_| 0.0,
     cases: || {
         cases(|c, g, p| {
@@ -192,16 +214,16 @@ pub static GRAD_ROWS: Kernel = Kernel {
         let (oh, ow, c_out) = (p.u("oh"), p.u("ow"), p.u("c_out"));
         for_each_row(p, c_out, width(p), |at, channel, n, y, row| {
             for (ox, c) in (0..ow).flat_map(|i| (0..32.min(c_out - channel)).map(move |c| (i, c))) {
-                for (i, factor) in [(0, [1., 1., 1., 0.]), (1, [0., 1., -1., 1.])] {
+                for (i, factor) in GRADIENT[row].iter().enumerate() {
                     if y + i < oh {
-                        t.add(at + ox * 32 + c, factor[row] * dy[((n * oh + y + i) * ow + ox) * c_out + channel + c]);
+                        t.add(at + ox * 32 + c, factor * dy[((n * oh + y + i) * ow + ox) * c_out + channel + c]);
                     }
                 }
             }
         });
         io.put("t", t);
     },
-    budget: Budget::Sum(|_| 2),
+    budget: Budget::Sum(|_| BAND),
     flop: |_| 0.0,
     cases: || {
         cases(|c, g, p| {
@@ -221,14 +243,14 @@ pub static ACCUMULATE: Kernel = Kernel {
             file: "winograd/winograd.accumulate.naive.wgsl",
             source: include_str!("../../shaders/winograd/winograd.accumulate.naive.wgsl"),
             supports: anywhere,
-            grid: |p, _| linear_grid((p.u("splits") * 4 * row_len(p)).div_ceil(64)),
+            grid: |p, _| linear_grid((p.u("splits") * ROWS * row_len(p)).div_ceil(64)),
         },
         Variant {
             name: "lanes",
             file: "winograd/winograd.accumulate.lanes.wgsl",
             source: include_str!("../../shaders/winograd/winograd.accumulate.lanes.wgsl"),
             supports: lanes,
-            grid: |p, _| [4 * p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32],
+            grid: |p, _| [(ROWS * p.u("c_in").div_ceil(32)) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32],
         },
     ],
     twin: |io: &mut Io| {
@@ -236,15 +258,15 @@ pub static ACCUMULATE: Kernel = Kernel {
         let (left, right) = (io.f("left"), io.f("right"));
         let mut m = Scalars::zeros(io.len("m"));
         let (columns, c_in, c_out) = (width(p), p.u("c_in"), p.u("c_out"));
-        for (split, row) in (0..p.u("splits")).flat_map(|s| (0..4).map(move |r| (s, r))) {
+        for (split, row) in (0..p.u("splits")).flat_map(|s| (0..ROWS).map(move |r| (s, r))) {
             for (band, k) in
                 (first_band(p, split)..first_band(p, split + 1)).flat_map(|b| (0..columns).map(move |k| (b, k)))
             {
                 for (kx, ci) in (0..3).flat_map(|k| (0..c_in).map(move |c| (k, c))) {
-                    let a = left[(((ci / 32 * 4 + row) * bands(p) + band) * (columns + 2) + k + kx) * 32 + ci % 32];
+                    let a = left[(((ci / 32 * ROWS + row) * bands(p) + band) * (columns + 2) + k + kx) * 32 + ci % 32];
                     for co in 0..c_out {
-                        let b = right[(((co / 32 * 4 + row) * bands(p) + band) * columns + k) * 32 + co % 32];
-                        m.add((((split * 4 + row) * 3 + kx) * c_in + ci) * c_out + co, a * b);
+                        let b = right[(((co / 32 * ROWS + row) * bands(p) + band) * columns + k) * 32 + co % 32];
+                        m.add((((split * ROWS + row) * 3 + kx) * c_in + ci) * c_out + co, a * b);
                     }
                 }
             }
@@ -257,7 +279,7 @@ pub static ACCUMULATE: Kernel = Kernel {
     cases: || {
         cases(|c, _, p| {
             let (left, right) = (c.operand("left", &[left_len(p)]), c.operand("right", &[right_len(p)]));
-            let m = c.output("m", &[p.u("splits") * 4 * row_len(p)]);
+            let m = c.output("m", &[p.u("splits") * ROWS * row_len(p)]);
             ACCUMULATE.dispatch(&mut c.b, "winograd.accumulate", &p.0, &[("left", left), ("right", right), ("m", m)])
         })
     },
@@ -289,20 +311,29 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
         let mut dw = Scalars::zeros(io.len("dw"));
         let row = row_len(p);
         for (split, i) in (0..p.u("splits")).flat_map(|s| (0..row).map(move |i| (s, i))) {
-            for (ky, factors) in [[1.0, 0.5, 0.5, 0.0], [0.0, 0.5, -0.5, 0.0], [0.0, 0.5, 0.5, 1.0]].iter().enumerate()
-            {
+            for (ky, factors) in TAPS.iter().enumerate() {
                 for (r, factor) in factors.iter().enumerate() {
-                    dw.add((split * 3 + ky) * row + i, factor * m[(split * 4 + r) * row + i]);
+                    dw.add((split * 3 + ky) * row + i, factor * m[(split * ROWS + r) * row + i]);
                 }
             }
         }
+        // Once, at the end: the sum is exact.
+        dw.value.iter_mut().chain(&mut dw.scale).for_each(|v| *v /= 15.0);
         io.put("dw", dw);
     },
-    budget: Budget::Sum(|_| 3),
+    budget: Budget::Sum(|_| ROWS),
     flop: |_| 0.0,
     cases: || {
         cases(|c, _, p| {
-            let m = c.operand("m", &[p.u("splits") * 4 * row_len(p)]);
+            let len = p.u("splits") * ROWS * row_len(p);
+            let m = match c.is_exact() {
+                // As the transforms make them: multiples of 15, which the division leaves exact.
+                true => {
+                    let multiples = Fill::Integers(4).values("m", len).iter().map(|m| 15.0 * m).collect();
+                    c.input("m", &[len], &Fill::Values(multiples))
+                }
+                false => c.operand("m", &[len]),
+            };
             let dw = c.output("dw", &[p.u("splits") * 3 * row_len(p)]);
             GRAD_WEIGHT.dispatch(&mut c.b, "winograd.grad_weight", &p.0, &[("m", m), ("dw", dw)])
         })
@@ -330,4 +361,21 @@ fn cases(build: fn(&mut CaseBuilder, &Geometry, &Params) -> Result<()>) -> Vec<C
         all.push(Case::new(name, case));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_matrices_make_the_gradient_of_a_tap() {
+        // Against every pair of unit vectors: the transforms are linear.
+        for (pixel, gradient) in (0..6).flat_map(|p| (0..BAND).map(move |g| (p, g))) {
+            for (tap, row) in TAPS.iter().enumerate() {
+                let dw: f64 = (0..ROWS).map(|i| row[i] * GRADIENT[i][gradient] * SIX_POINTS[i][pixel]).sum();
+                let expected = if pixel == gradient + tap { 15.0 } else { 0.0 };
+                assert_eq!(dw, expected, "tap {tap}, pixel {pixel}, gradient {gradient}");
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
     let base = Geometry { n: 2, h: 6, w: 5, c_in: 3, c_out: 4, kernel: [3, 3], stride: [1, 1], pad: [1, 1], groups: 1 };
     let shapes = [
         ("3x3 pad 1, first layer", Geometry { c_out: 16, ..base }),
-        ("3x3 pad 1, 16 to 32", Geometry { h: 8, w: 8, c_in: 16, c_out: 32, ..base }),
+        ("3x3 pad 1, 16 to 32", Geometry { n: 16, h: 8, w: 8, c_in: 16, c_out: 32, ..base }),
         ("3x3 pad 1, 8 to 36", Geometry { c_in: 8, c_out: 36, ..base }),
         ("odd channels", Geometry { c_in: 5, c_out: 7, ..base }),
         ("1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 8, c_out: 12, ..base }),
@@ -36,8 +36,8 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
             "3x3 stride 2, classes of 182 pixels",
             Geometry { n: 1, stride: [2, 2], h: 27, w: 25, c_in: 4, c_out: 8, ..base },
         ),
-        ("3x3 pad 1, 64 to 40", Geometry { w: 7, c_in: 64, c_out: 40, ..base }),
-        ("3x3 pad 1, 32 to 48", Geometry { n: 3, h: 8, w: 8, c_in: 32, c_out: 48, ..base }),
+        ("3x3 pad 1, 64 to 40", Geometry { n: 32, w: 7, c_in: 64, c_out: 40, ..base }),
+        ("3x3 pad 1, 32 to 48", Geometry { n: 16, h: 8, w: 8, c_in: 32, c_out: 48, ..base }),
         ("many pixels", Geometry { n: 3, h: 40, w: 40, c_in: 4, c_out: 4, ..base }),
     ];
     let mut all = vec![];

@@ -60,18 +60,18 @@ impl Geometry {
     /// Partial sums into which `grad_weight` cuts the pixels of a batch: a function of the shape alone, so that results
     /// do not depend on the machine. At most 16 MiB of them.
     ///
-    /// They are runs of equal length, and if the shape allows it near the wanted number, of whole images or of pairs of
-    /// rows: Winograd's algorithm works on pairs of rows.
+    /// They are runs of equal length, and if the shape allows it near the wanted number, of whole images or of four
+    /// rows: Winograd's algorithm works on bands of four rows.
     pub fn splits(&self) -> usize {
         let most = (1 << 22) / self.w_len();
         let wanted = (self.n * self.oh() * self.ow() / 2048).min(64).min(most).max(1);
         self.whole_splits(wanted.div_ceil(2), wanted)
     }
 
-    /// The largest number of partial sums within the range that makes them whole pairs of rows or whole images; `high` if
+    /// The largest number of partial sums within the range that makes them whole bands of four rows or whole images; `high` if
     /// none does.
     pub(super) fn whole_splits(&self, low: usize, high: usize) -> usize {
-        let units = if self.oh().is_multiple_of(2) { self.n * self.oh() / 2 } else { self.n };
+        let units = if self.oh().is_multiple_of(4) { self.n * self.oh() / 4 } else { self.n };
         (low..=high).rev().find(|s| units.is_multiple_of(*s)).unwrap_or(high)
     }
 
