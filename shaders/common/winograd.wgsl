@@ -20,9 +20,9 @@
 // H is 15 times what it should be, so that all factors are exact in binary and sums of small integers stay exact: the
 // output is divided by 15, which is exact for its multiples.
 //
-// Transformed arrays are cut for a multiplication in tiles of 32 x 16, four channels of a row side by side:
+// Transformed arrays are cut for a multiplication in tiles of 32 x 32, four channels of a row side by side:
 // v: [ceil(tiles / 32), 24, c_in / 4, 32, 4], from the input; tiles are counted image by image, row by row;
-// u: [ceil(c_out / 16), 24, c_in / 4, 16, 4], from the weights. What lies beyond the last tile or column is zero.
+// u: [ceil(c_out / 32), 24, c_in / 4, 32, 4], from the weights. What lies beyond the last tile or column is zero.
 // Of the 24 places the column counts fastest.
 
 // Of the convolution that is computed: x [n, h, w, c_in], y [n, oh, ow, c_out], stride 1, pads above and to the left.

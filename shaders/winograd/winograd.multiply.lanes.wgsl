@@ -14,7 +14,7 @@
 
 // Element d: row lane ^ d, columns lane and lane + 8. Named by constants throughout: one variable index would keep the
 // whole in memory instead of registers.
-alias Rows = array<vec2<f32>, 8>;
+alias Rows = array<vec4<f32>, 8>;
 
 // The sums over a row of products: four columns of outputs.
 alias Columns = array<Rows, 4>;
@@ -22,125 +22,127 @@ alias Columns = array<Rows, 4>;
 // The outputs of a tile: row by row.
 alias Outputs = array<Rows, 8>;
 
-fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, sum: vec2<f32>) -> vec2<f32> {
-  return vec2<f32>(fma(x.w, w0.w, fma(x.z, w0.z, fma(x.y, w0.y, fma(x.x, w0.x, sum.x)))),
-                   fma(x.w, w1.w, fma(x.z, w1.z, fma(x.y, w1.y, fma(x.x, w1.x, sum.y)))));
+fn products(x: vec4<f32>, w: array<vec4<f32>, 4>, sum: vec4<f32>) -> vec4<f32> {
+  return vec4<f32>(fma(x.w, w[0].w, fma(x.z, w[0].z, fma(x.y, w[0].y, fma(x.x, w[0].x, sum.x)))),
+                   fma(x.w, w[1].w, fma(x.z, w[1].z, fma(x.y, w[1].y, fma(x.x, w[1].x, sum.y)))),
+                   fma(x.w, w[2].w, fma(x.z, w[2].z, fma(x.y, w[2].y, fma(x.x, w[2].x, sum.z)))),
+                   fma(x.w, w[3].w, fma(x.z, w[3].z, fma(x.y, w[3].y, fma(x.x, w[3].x, sum.w)))));
 }
 
 // Four channels of eight rows, one of them in this lane, times two columns.
-fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, lane: u32) {
-  (*acc)[0] = products(x, w0, w1, (*acc)[0]);
-  (*acc)[1] = products(subgroupShuffle(x, lane ^ 1u), w0, w1, (*acc)[1]);
-  (*acc)[2] = products(subgroupShuffle(x, lane ^ 2u), w0, w1, (*acc)[2]);
-  (*acc)[3] = products(subgroupShuffle(x, lane ^ 3u), w0, w1, (*acc)[3]);
-  (*acc)[4] = products(subgroupShuffle(x, lane ^ 4u), w0, w1, (*acc)[4]);
-  (*acc)[5] = products(subgroupShuffle(x, lane ^ 5u), w0, w1, (*acc)[5]);
-  (*acc)[6] = products(subgroupShuffle(x, lane ^ 6u), w0, w1, (*acc)[6]);
-  (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w0, w1, (*acc)[7]);
+fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w: array<vec4<f32>, 4>, lane: u32) {
+  (*acc)[0] = products(x, w, (*acc)[0]);
+  (*acc)[1] = products(subgroupShuffle(x, lane ^ 1u), w, (*acc)[1]);
+  (*acc)[2] = products(subgroupShuffle(x, lane ^ 2u), w, (*acc)[2]);
+  (*acc)[3] = products(subgroupShuffle(x, lane ^ 3u), w, (*acc)[3]);
+  (*acc)[4] = products(subgroupShuffle(x, lane ^ 4u), w, (*acc)[4]);
+  (*acc)[5] = products(subgroupShuffle(x, lane ^ 5u), w, (*acc)[5]);
+  (*acc)[6] = products(subgroupShuffle(x, lane ^ 6u), w, (*acc)[6]);
+  (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w, (*acc)[7]);
 }
 
 // Adds one of the six products of a row to the four columns, with their factors.
 fn add(z: ptr<function, Columns>, factors: vec4<f32>, m: ptr<function, Rows>) {
-  (*z)[0][0] = fma(vec2<f32>(factors.x), (*m)[0], (*z)[0][0]);
-  (*z)[1][0] = fma(vec2<f32>(factors.y), (*m)[0], (*z)[1][0]);
-  (*z)[2][0] = fma(vec2<f32>(factors.z), (*m)[0], (*z)[2][0]);
-  (*z)[3][0] = fma(vec2<f32>(factors.w), (*m)[0], (*z)[3][0]);
-  (*z)[0][1] = fma(vec2<f32>(factors.x), (*m)[1], (*z)[0][1]);
-  (*z)[1][1] = fma(vec2<f32>(factors.y), (*m)[1], (*z)[1][1]);
-  (*z)[2][1] = fma(vec2<f32>(factors.z), (*m)[1], (*z)[2][1]);
-  (*z)[3][1] = fma(vec2<f32>(factors.w), (*m)[1], (*z)[3][1]);
-  (*z)[0][2] = fma(vec2<f32>(factors.x), (*m)[2], (*z)[0][2]);
-  (*z)[1][2] = fma(vec2<f32>(factors.y), (*m)[2], (*z)[1][2]);
-  (*z)[2][2] = fma(vec2<f32>(factors.z), (*m)[2], (*z)[2][2]);
-  (*z)[3][2] = fma(vec2<f32>(factors.w), (*m)[2], (*z)[3][2]);
-  (*z)[0][3] = fma(vec2<f32>(factors.x), (*m)[3], (*z)[0][3]);
-  (*z)[1][3] = fma(vec2<f32>(factors.y), (*m)[3], (*z)[1][3]);
-  (*z)[2][3] = fma(vec2<f32>(factors.z), (*m)[3], (*z)[2][3]);
-  (*z)[3][3] = fma(vec2<f32>(factors.w), (*m)[3], (*z)[3][3]);
-  (*z)[0][4] = fma(vec2<f32>(factors.x), (*m)[4], (*z)[0][4]);
-  (*z)[1][4] = fma(vec2<f32>(factors.y), (*m)[4], (*z)[1][4]);
-  (*z)[2][4] = fma(vec2<f32>(factors.z), (*m)[4], (*z)[2][4]);
-  (*z)[3][4] = fma(vec2<f32>(factors.w), (*m)[4], (*z)[3][4]);
-  (*z)[0][5] = fma(vec2<f32>(factors.x), (*m)[5], (*z)[0][5]);
-  (*z)[1][5] = fma(vec2<f32>(factors.y), (*m)[5], (*z)[1][5]);
-  (*z)[2][5] = fma(vec2<f32>(factors.z), (*m)[5], (*z)[2][5]);
-  (*z)[3][5] = fma(vec2<f32>(factors.w), (*m)[5], (*z)[3][5]);
-  (*z)[0][6] = fma(vec2<f32>(factors.x), (*m)[6], (*z)[0][6]);
-  (*z)[1][6] = fma(vec2<f32>(factors.y), (*m)[6], (*z)[1][6]);
-  (*z)[2][6] = fma(vec2<f32>(factors.z), (*m)[6], (*z)[2][6]);
-  (*z)[3][6] = fma(vec2<f32>(factors.w), (*m)[6], (*z)[3][6]);
-  (*z)[0][7] = fma(vec2<f32>(factors.x), (*m)[7], (*z)[0][7]);
-  (*z)[1][7] = fma(vec2<f32>(factors.y), (*m)[7], (*z)[1][7]);
-  (*z)[2][7] = fma(vec2<f32>(factors.z), (*m)[7], (*z)[2][7]);
-  (*z)[3][7] = fma(vec2<f32>(factors.w), (*m)[7], (*z)[3][7]);
+  (*z)[0][0] = fma(vec4<f32>(factors.x), (*m)[0], (*z)[0][0]);
+  (*z)[1][0] = fma(vec4<f32>(factors.y), (*m)[0], (*z)[1][0]);
+  (*z)[2][0] = fma(vec4<f32>(factors.z), (*m)[0], (*z)[2][0]);
+  (*z)[3][0] = fma(vec4<f32>(factors.w), (*m)[0], (*z)[3][0]);
+  (*z)[0][1] = fma(vec4<f32>(factors.x), (*m)[1], (*z)[0][1]);
+  (*z)[1][1] = fma(vec4<f32>(factors.y), (*m)[1], (*z)[1][1]);
+  (*z)[2][1] = fma(vec4<f32>(factors.z), (*m)[1], (*z)[2][1]);
+  (*z)[3][1] = fma(vec4<f32>(factors.w), (*m)[1], (*z)[3][1]);
+  (*z)[0][2] = fma(vec4<f32>(factors.x), (*m)[2], (*z)[0][2]);
+  (*z)[1][2] = fma(vec4<f32>(factors.y), (*m)[2], (*z)[1][2]);
+  (*z)[2][2] = fma(vec4<f32>(factors.z), (*m)[2], (*z)[2][2]);
+  (*z)[3][2] = fma(vec4<f32>(factors.w), (*m)[2], (*z)[3][2]);
+  (*z)[0][3] = fma(vec4<f32>(factors.x), (*m)[3], (*z)[0][3]);
+  (*z)[1][3] = fma(vec4<f32>(factors.y), (*m)[3], (*z)[1][3]);
+  (*z)[2][3] = fma(vec4<f32>(factors.z), (*m)[3], (*z)[2][3]);
+  (*z)[3][3] = fma(vec4<f32>(factors.w), (*m)[3], (*z)[3][3]);
+  (*z)[0][4] = fma(vec4<f32>(factors.x), (*m)[4], (*z)[0][4]);
+  (*z)[1][4] = fma(vec4<f32>(factors.y), (*m)[4], (*z)[1][4]);
+  (*z)[2][4] = fma(vec4<f32>(factors.z), (*m)[4], (*z)[2][4]);
+  (*z)[3][4] = fma(vec4<f32>(factors.w), (*m)[4], (*z)[3][4]);
+  (*z)[0][5] = fma(vec4<f32>(factors.x), (*m)[5], (*z)[0][5]);
+  (*z)[1][5] = fma(vec4<f32>(factors.y), (*m)[5], (*z)[1][5]);
+  (*z)[2][5] = fma(vec4<f32>(factors.z), (*m)[5], (*z)[2][5]);
+  (*z)[3][5] = fma(vec4<f32>(factors.w), (*m)[5], (*z)[3][5]);
+  (*z)[0][6] = fma(vec4<f32>(factors.x), (*m)[6], (*z)[0][6]);
+  (*z)[1][6] = fma(vec4<f32>(factors.y), (*m)[6], (*z)[1][6]);
+  (*z)[2][6] = fma(vec4<f32>(factors.z), (*m)[6], (*z)[2][6]);
+  (*z)[3][6] = fma(vec4<f32>(factors.w), (*m)[6], (*z)[3][6]);
+  (*z)[0][7] = fma(vec4<f32>(factors.x), (*m)[7], (*z)[0][7]);
+  (*z)[1][7] = fma(vec4<f32>(factors.y), (*m)[7], (*z)[1][7]);
+  (*z)[2][7] = fma(vec4<f32>(factors.z), (*m)[7], (*z)[2][7]);
+  (*z)[3][7] = fma(vec4<f32>(factors.w), (*m)[7], (*z)[3][7]);
 }
 
 // Adds a row of sums to both rows of outputs, with their factors.
 fn fold(y: ptr<function, Outputs>, factors: vec2<f32>, z: ptr<function, Columns>) {
-  (*y)[0][0] = fma(vec2<f32>(factors.x), (*z)[0][0], (*y)[0][0]);
-  (*y)[1][0] = fma(vec2<f32>(factors.x), (*z)[1][0], (*y)[1][0]);
-  (*y)[2][0] = fma(vec2<f32>(factors.x), (*z)[2][0], (*y)[2][0]);
-  (*y)[3][0] = fma(vec2<f32>(factors.x), (*z)[3][0], (*y)[3][0]);
-  (*y)[4][0] = fma(vec2<f32>(factors.y), (*z)[0][0], (*y)[4][0]);
-  (*y)[5][0] = fma(vec2<f32>(factors.y), (*z)[1][0], (*y)[5][0]);
-  (*y)[6][0] = fma(vec2<f32>(factors.y), (*z)[2][0], (*y)[6][0]);
-  (*y)[7][0] = fma(vec2<f32>(factors.y), (*z)[3][0], (*y)[7][0]);
-  (*y)[0][1] = fma(vec2<f32>(factors.x), (*z)[0][1], (*y)[0][1]);
-  (*y)[1][1] = fma(vec2<f32>(factors.x), (*z)[1][1], (*y)[1][1]);
-  (*y)[2][1] = fma(vec2<f32>(factors.x), (*z)[2][1], (*y)[2][1]);
-  (*y)[3][1] = fma(vec2<f32>(factors.x), (*z)[3][1], (*y)[3][1]);
-  (*y)[4][1] = fma(vec2<f32>(factors.y), (*z)[0][1], (*y)[4][1]);
-  (*y)[5][1] = fma(vec2<f32>(factors.y), (*z)[1][1], (*y)[5][1]);
-  (*y)[6][1] = fma(vec2<f32>(factors.y), (*z)[2][1], (*y)[6][1]);
-  (*y)[7][1] = fma(vec2<f32>(factors.y), (*z)[3][1], (*y)[7][1]);
-  (*y)[0][2] = fma(vec2<f32>(factors.x), (*z)[0][2], (*y)[0][2]);
-  (*y)[1][2] = fma(vec2<f32>(factors.x), (*z)[1][2], (*y)[1][2]);
-  (*y)[2][2] = fma(vec2<f32>(factors.x), (*z)[2][2], (*y)[2][2]);
-  (*y)[3][2] = fma(vec2<f32>(factors.x), (*z)[3][2], (*y)[3][2]);
-  (*y)[4][2] = fma(vec2<f32>(factors.y), (*z)[0][2], (*y)[4][2]);
-  (*y)[5][2] = fma(vec2<f32>(factors.y), (*z)[1][2], (*y)[5][2]);
-  (*y)[6][2] = fma(vec2<f32>(factors.y), (*z)[2][2], (*y)[6][2]);
-  (*y)[7][2] = fma(vec2<f32>(factors.y), (*z)[3][2], (*y)[7][2]);
-  (*y)[0][3] = fma(vec2<f32>(factors.x), (*z)[0][3], (*y)[0][3]);
-  (*y)[1][3] = fma(vec2<f32>(factors.x), (*z)[1][3], (*y)[1][3]);
-  (*y)[2][3] = fma(vec2<f32>(factors.x), (*z)[2][3], (*y)[2][3]);
-  (*y)[3][3] = fma(vec2<f32>(factors.x), (*z)[3][3], (*y)[3][3]);
-  (*y)[4][3] = fma(vec2<f32>(factors.y), (*z)[0][3], (*y)[4][3]);
-  (*y)[5][3] = fma(vec2<f32>(factors.y), (*z)[1][3], (*y)[5][3]);
-  (*y)[6][3] = fma(vec2<f32>(factors.y), (*z)[2][3], (*y)[6][3]);
-  (*y)[7][3] = fma(vec2<f32>(factors.y), (*z)[3][3], (*y)[7][3]);
-  (*y)[0][4] = fma(vec2<f32>(factors.x), (*z)[0][4], (*y)[0][4]);
-  (*y)[1][4] = fma(vec2<f32>(factors.x), (*z)[1][4], (*y)[1][4]);
-  (*y)[2][4] = fma(vec2<f32>(factors.x), (*z)[2][4], (*y)[2][4]);
-  (*y)[3][4] = fma(vec2<f32>(factors.x), (*z)[3][4], (*y)[3][4]);
-  (*y)[4][4] = fma(vec2<f32>(factors.y), (*z)[0][4], (*y)[4][4]);
-  (*y)[5][4] = fma(vec2<f32>(factors.y), (*z)[1][4], (*y)[5][4]);
-  (*y)[6][4] = fma(vec2<f32>(factors.y), (*z)[2][4], (*y)[6][4]);
-  (*y)[7][4] = fma(vec2<f32>(factors.y), (*z)[3][4], (*y)[7][4]);
-  (*y)[0][5] = fma(vec2<f32>(factors.x), (*z)[0][5], (*y)[0][5]);
-  (*y)[1][5] = fma(vec2<f32>(factors.x), (*z)[1][5], (*y)[1][5]);
-  (*y)[2][5] = fma(vec2<f32>(factors.x), (*z)[2][5], (*y)[2][5]);
-  (*y)[3][5] = fma(vec2<f32>(factors.x), (*z)[3][5], (*y)[3][5]);
-  (*y)[4][5] = fma(vec2<f32>(factors.y), (*z)[0][5], (*y)[4][5]);
-  (*y)[5][5] = fma(vec2<f32>(factors.y), (*z)[1][5], (*y)[5][5]);
-  (*y)[6][5] = fma(vec2<f32>(factors.y), (*z)[2][5], (*y)[6][5]);
-  (*y)[7][5] = fma(vec2<f32>(factors.y), (*z)[3][5], (*y)[7][5]);
-  (*y)[0][6] = fma(vec2<f32>(factors.x), (*z)[0][6], (*y)[0][6]);
-  (*y)[1][6] = fma(vec2<f32>(factors.x), (*z)[1][6], (*y)[1][6]);
-  (*y)[2][6] = fma(vec2<f32>(factors.x), (*z)[2][6], (*y)[2][6]);
-  (*y)[3][6] = fma(vec2<f32>(factors.x), (*z)[3][6], (*y)[3][6]);
-  (*y)[4][6] = fma(vec2<f32>(factors.y), (*z)[0][6], (*y)[4][6]);
-  (*y)[5][6] = fma(vec2<f32>(factors.y), (*z)[1][6], (*y)[5][6]);
-  (*y)[6][6] = fma(vec2<f32>(factors.y), (*z)[2][6], (*y)[6][6]);
-  (*y)[7][6] = fma(vec2<f32>(factors.y), (*z)[3][6], (*y)[7][6]);
-  (*y)[0][7] = fma(vec2<f32>(factors.x), (*z)[0][7], (*y)[0][7]);
-  (*y)[1][7] = fma(vec2<f32>(factors.x), (*z)[1][7], (*y)[1][7]);
-  (*y)[2][7] = fma(vec2<f32>(factors.x), (*z)[2][7], (*y)[2][7]);
-  (*y)[3][7] = fma(vec2<f32>(factors.x), (*z)[3][7], (*y)[3][7]);
-  (*y)[4][7] = fma(vec2<f32>(factors.y), (*z)[0][7], (*y)[4][7]);
-  (*y)[5][7] = fma(vec2<f32>(factors.y), (*z)[1][7], (*y)[5][7]);
-  (*y)[6][7] = fma(vec2<f32>(factors.y), (*z)[2][7], (*y)[6][7]);
-  (*y)[7][7] = fma(vec2<f32>(factors.y), (*z)[3][7], (*y)[7][7]);
+  (*y)[0][0] = fma(vec4<f32>(factors.x), (*z)[0][0], (*y)[0][0]);
+  (*y)[1][0] = fma(vec4<f32>(factors.x), (*z)[1][0], (*y)[1][0]);
+  (*y)[2][0] = fma(vec4<f32>(factors.x), (*z)[2][0], (*y)[2][0]);
+  (*y)[3][0] = fma(vec4<f32>(factors.x), (*z)[3][0], (*y)[3][0]);
+  (*y)[4][0] = fma(vec4<f32>(factors.y), (*z)[0][0], (*y)[4][0]);
+  (*y)[5][0] = fma(vec4<f32>(factors.y), (*z)[1][0], (*y)[5][0]);
+  (*y)[6][0] = fma(vec4<f32>(factors.y), (*z)[2][0], (*y)[6][0]);
+  (*y)[7][0] = fma(vec4<f32>(factors.y), (*z)[3][0], (*y)[7][0]);
+  (*y)[0][1] = fma(vec4<f32>(factors.x), (*z)[0][1], (*y)[0][1]);
+  (*y)[1][1] = fma(vec4<f32>(factors.x), (*z)[1][1], (*y)[1][1]);
+  (*y)[2][1] = fma(vec4<f32>(factors.x), (*z)[2][1], (*y)[2][1]);
+  (*y)[3][1] = fma(vec4<f32>(factors.x), (*z)[3][1], (*y)[3][1]);
+  (*y)[4][1] = fma(vec4<f32>(factors.y), (*z)[0][1], (*y)[4][1]);
+  (*y)[5][1] = fma(vec4<f32>(factors.y), (*z)[1][1], (*y)[5][1]);
+  (*y)[6][1] = fma(vec4<f32>(factors.y), (*z)[2][1], (*y)[6][1]);
+  (*y)[7][1] = fma(vec4<f32>(factors.y), (*z)[3][1], (*y)[7][1]);
+  (*y)[0][2] = fma(vec4<f32>(factors.x), (*z)[0][2], (*y)[0][2]);
+  (*y)[1][2] = fma(vec4<f32>(factors.x), (*z)[1][2], (*y)[1][2]);
+  (*y)[2][2] = fma(vec4<f32>(factors.x), (*z)[2][2], (*y)[2][2]);
+  (*y)[3][2] = fma(vec4<f32>(factors.x), (*z)[3][2], (*y)[3][2]);
+  (*y)[4][2] = fma(vec4<f32>(factors.y), (*z)[0][2], (*y)[4][2]);
+  (*y)[5][2] = fma(vec4<f32>(factors.y), (*z)[1][2], (*y)[5][2]);
+  (*y)[6][2] = fma(vec4<f32>(factors.y), (*z)[2][2], (*y)[6][2]);
+  (*y)[7][2] = fma(vec4<f32>(factors.y), (*z)[3][2], (*y)[7][2]);
+  (*y)[0][3] = fma(vec4<f32>(factors.x), (*z)[0][3], (*y)[0][3]);
+  (*y)[1][3] = fma(vec4<f32>(factors.x), (*z)[1][3], (*y)[1][3]);
+  (*y)[2][3] = fma(vec4<f32>(factors.x), (*z)[2][3], (*y)[2][3]);
+  (*y)[3][3] = fma(vec4<f32>(factors.x), (*z)[3][3], (*y)[3][3]);
+  (*y)[4][3] = fma(vec4<f32>(factors.y), (*z)[0][3], (*y)[4][3]);
+  (*y)[5][3] = fma(vec4<f32>(factors.y), (*z)[1][3], (*y)[5][3]);
+  (*y)[6][3] = fma(vec4<f32>(factors.y), (*z)[2][3], (*y)[6][3]);
+  (*y)[7][3] = fma(vec4<f32>(factors.y), (*z)[3][3], (*y)[7][3]);
+  (*y)[0][4] = fma(vec4<f32>(factors.x), (*z)[0][4], (*y)[0][4]);
+  (*y)[1][4] = fma(vec4<f32>(factors.x), (*z)[1][4], (*y)[1][4]);
+  (*y)[2][4] = fma(vec4<f32>(factors.x), (*z)[2][4], (*y)[2][4]);
+  (*y)[3][4] = fma(vec4<f32>(factors.x), (*z)[3][4], (*y)[3][4]);
+  (*y)[4][4] = fma(vec4<f32>(factors.y), (*z)[0][4], (*y)[4][4]);
+  (*y)[5][4] = fma(vec4<f32>(factors.y), (*z)[1][4], (*y)[5][4]);
+  (*y)[6][4] = fma(vec4<f32>(factors.y), (*z)[2][4], (*y)[6][4]);
+  (*y)[7][4] = fma(vec4<f32>(factors.y), (*z)[3][4], (*y)[7][4]);
+  (*y)[0][5] = fma(vec4<f32>(factors.x), (*z)[0][5], (*y)[0][5]);
+  (*y)[1][5] = fma(vec4<f32>(factors.x), (*z)[1][5], (*y)[1][5]);
+  (*y)[2][5] = fma(vec4<f32>(factors.x), (*z)[2][5], (*y)[2][5]);
+  (*y)[3][5] = fma(vec4<f32>(factors.x), (*z)[3][5], (*y)[3][5]);
+  (*y)[4][5] = fma(vec4<f32>(factors.y), (*z)[0][5], (*y)[4][5]);
+  (*y)[5][5] = fma(vec4<f32>(factors.y), (*z)[1][5], (*y)[5][5]);
+  (*y)[6][5] = fma(vec4<f32>(factors.y), (*z)[2][5], (*y)[6][5]);
+  (*y)[7][5] = fma(vec4<f32>(factors.y), (*z)[3][5], (*y)[7][5]);
+  (*y)[0][6] = fma(vec4<f32>(factors.x), (*z)[0][6], (*y)[0][6]);
+  (*y)[1][6] = fma(vec4<f32>(factors.x), (*z)[1][6], (*y)[1][6]);
+  (*y)[2][6] = fma(vec4<f32>(factors.x), (*z)[2][6], (*y)[2][6]);
+  (*y)[3][6] = fma(vec4<f32>(factors.x), (*z)[3][6], (*y)[3][6]);
+  (*y)[4][6] = fma(vec4<f32>(factors.y), (*z)[0][6], (*y)[4][6]);
+  (*y)[5][6] = fma(vec4<f32>(factors.y), (*z)[1][6], (*y)[5][6]);
+  (*y)[6][6] = fma(vec4<f32>(factors.y), (*z)[2][6], (*y)[6][6]);
+  (*y)[7][6] = fma(vec4<f32>(factors.y), (*z)[3][6], (*y)[7][6]);
+  (*y)[0][7] = fma(vec4<f32>(factors.x), (*z)[0][7], (*y)[0][7]);
+  (*y)[1][7] = fma(vec4<f32>(factors.x), (*z)[1][7], (*y)[1][7]);
+  (*y)[2][7] = fma(vec4<f32>(factors.x), (*z)[2][7], (*y)[2][7]);
+  (*y)[3][7] = fma(vec4<f32>(factors.x), (*z)[3][7], (*y)[3][7]);
+  (*y)[4][7] = fma(vec4<f32>(factors.y), (*z)[0][7], (*y)[4][7]);
+  (*y)[5][7] = fma(vec4<f32>(factors.y), (*z)[1][7], (*y)[5][7]);
+  (*y)[6][7] = fma(vec4<f32>(factors.y), (*z)[2][7], (*y)[6][7]);
+  (*y)[7][7] = fma(vec4<f32>(factors.y), (*z)[3][7], (*y)[7][7]);
 }
 
 // Where the outputs of a tile lie: the element of y of its first pixel and column 0; and which of its eight pixels there
@@ -156,29 +158,31 @@ fn outputs_of(tile: u32) -> vec2<u32> {
 
 var<private> hidden: u32;
 
-// Two columns of one output pixel.
-fn write(at: u32, left: u32, right: u32, value: vec2<f32>) {
+// Four columns of one output pixel.
+fn write(at: u32, there: vec4<bool>, pixel: u32, value: vec4<f32>) {
   // Division is rounded correctly on a CPU; see `exact_quotient` of naive for why the divisor is hidden: wid.z is 0.
   let fifteen = f32(15u + hidden);
-  if left != 0u { y[at] = value.x / fifteen; }
-  if right != 0u { y[at + 8u] = value.y / fifteen; }
+  let own = there & vec4<bool>(pixel != 0u);
+  if own.x { y[at] = value.x / fifteen; }
+  if own.y { y[at + 8u] = value.y / fifteen; }
+  if own.z { y[at + 16u] = value.z / fifteen; }
+  if own.w { y[at + 24u] = value.w / fifteen; }
 }
 
 // The eight outputs of a tile, upper row first.
-fn put(to: vec2<u32>, column: u32, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>,
-       e: vec2<f32>, f: vec2<f32>, g: vec2<f32>, h: vec2<f32>) {
-  let left = select(0u, to.y, column < params.c_out);
-  let right = select(0u, to.y, column + 8u < params.c_out);
+fn put(to: vec2<u32>, column: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,
+       e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32>) {
+  let there = vec4<u32>(column, column + 8u, column + 16u, column + 24u) < vec4<u32>(params.c_out);
   let upper = to.x + column;
   let lower = upper + params.ow * params.c_out;
-  write(upper, left & 1u, right & 1u, a);
-  write(upper + params.c_out, left & 2u, right & 2u, b);
-  write(upper + 2u * params.c_out, left & 4u, right & 4u, c);
-  write(upper + 3u * params.c_out, left & 8u, right & 8u, d);
-  write(lower, left & 16u, right & 16u, e);
-  write(lower + params.c_out, left & 32u, right & 32u, f);
-  write(lower + 2u * params.c_out, left & 64u, right & 64u, g);
-  write(lower + 3u * params.c_out, left & 128u, right & 128u, h);
+  write(upper, there, to.y & 1u, a);
+  write(upper + params.c_out, there, to.y & 2u, b);
+  write(upper + 2u * params.c_out, there, to.y & 4u, c);
+  write(upper + 3u * params.c_out, there, to.y & 8u, d);
+  write(lower, there, to.y & 16u, e);
+  write(lower + params.c_out, there, to.y & 32u, f);
+  write(lower + 2u * params.c_out, there, to.y & 64u, g);
+  write(lower + 3u * params.c_out, there, to.y & 128u, h);
 }
 
 fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
@@ -217,18 +221,19 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
     for (var column = 0u; column < 6u; column++) {
       let f = row * 6u + column;
       let from_v = (wid.y * 24u + f) * quads * 32u + lane;
-      let from_u = (wid.x * 24u + f) * quads * 16u + lane;
+      let from_u = (wid.x * 24u + f) * quads * 32u + lane;
       var m0 = Rows();
       var m1 = Rows();
       var m2 = Rows();
       var m3 = Rows();
       for (var q = 0u; q < quads; q++) {
-        let w0 = textureLoad(u, texel(from_u + q * 16u));
-        let w1 = textureLoad(u, texel(from_u + q * 16u + 8u));
-        accumulate(&m0, textureLoad(v, texel(from_v + q * 32u)), w0, w1, lane);
-        accumulate(&m1, textureLoad(v, texel(from_v + q * 32u + 8u)), w0, w1, lane);
-        accumulate(&m2, textureLoad(v, texel(from_v + q * 32u + 16u)), w0, w1, lane);
-        accumulate(&m3, textureLoad(v, texel(from_v + q * 32u + 24u)), w0, w1, lane);
+        let w = array<vec4<f32>, 4>(
+          textureLoad(u, texel(from_u + q * 32u)), textureLoad(u, texel(from_u + q * 32u + 8u)),
+          textureLoad(u, texel(from_u + q * 32u + 16u)), textureLoad(u, texel(from_u + q * 32u + 24u)));
+        accumulate(&m0, textureLoad(v, texel(from_v + q * 32u)), w, lane);
+        accumulate(&m1, textureLoad(v, texel(from_v + q * 32u + 8u)), w, lane);
+        accumulate(&m2, textureLoad(v, texel(from_v + q * 32u + 16u)), w, lane);
+        accumulate(&m3, textureLoad(v, texel(from_v + q * 32u + 24u)), w, lane);
       }
       let factors = output_columns(column);
       add(&z0, factors, &m0);
@@ -244,7 +249,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   }
   hidden = wid.z;
   let tile = wid.y * 32u;
-  let column = wid.x * 16u + lane;
+  let column = wid.x * 32u + lane;
   put_all(tile, column, lane, &y0);
   put_all(tile + 8u, column, lane, &y1);
   put_all(tile + 16u, column, lane, &y2);

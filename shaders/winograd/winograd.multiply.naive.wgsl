@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     var m = 0.0;
     for (var k = 0u; k < params.c_in; k++) {
       let from_v = (((tile / 32u * 24u + f) * (params.c_in / 4u) + k / 4u) * 32u + tile % 32u) * 4u + k % 4u;
-      let from_u = (((column / 16u * 24u + f) * (params.c_in / 4u) + k / 4u) * 16u + column % 16u) * 4u + k % 4u;
+      let from_u = (((column / 32u * 24u + f) * (params.c_in / 4u) + k / 4u) * 32u + column % 32u) * 4u + k % 4u;
       m = fma(v[from_v], u[from_u], m);
     }
     sum = fma(output_rows(f / 6u)[oy % 2u] * output_columns(f % 6u)[ox % 4u], m, sum);

@@ -33,13 +33,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) local: u32) {
   let e = linear_workgroup(wid, count) * 64u + local;
   let quads = params.c_in / 4u;
-  let block = e / (24u * params.c_in * 16u);
-  if block >= (params.c_out + 15u) / 16u {
+  let block = e / (24u * params.c_in * 32u);
+  if block >= (params.c_out + 31u) / 32u {
     return;
   }
-  let k = e / 64u % quads * 4u + e % 4u;
-  let column = block * 16u + e / 4u % 16u;
-  let f = e / (quads * 64u) % 24u;
+  let k = e / 128u % quads * 4u + e % 4u;
+  let column = block * 32u + e / 4u % 32u;
+  let f = e / (quads * 128u) % 24u;
   var sum = 0.0;
   let rows = filter_rows(f / 6u);
   let columns = filter_columns(f % 6u);

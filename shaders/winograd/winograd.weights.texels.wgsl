@@ -1,6 +1,6 @@
 // As naive, for c_in and c_out multiples of 4, from a texture. An invocation makes four columns of four channels: it
 // loads their 4 x 4 weights of each tap and stores 24 x 4 texels.
-// Grid: ceil(c_in / 4 * columns in whole blocks of 16 / 4 / 64), rows of equal length beyond 65,535.
+// Grid: ceil(c_in / 4 * columns in whole blocks of 32 / 4 / 64), rows of equal length beyond 65,535.
 // include common/grid.wgsl
 // include common/texels.wgsl
 // include common/winograd.wgsl
@@ -31,7 +31,7 @@ fn expand(a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) -> Four {
 }
 
 fn put(at: u32, place: u32, m: mat4x4<f32>) {
-  let to = at + place * (params.c_in / 4u * 16u);
+  let to = at + place * (params.c_in / 4u * 32u);
   u[to] = m[0];
   u[to + 1u] = m[1];
   u[to + 2u] = m[2];
@@ -54,19 +54,19 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) local: u32) {
   let i = linear_workgroup(wid, count) * 64u + local;
   let quads = params.c_in / 4u;
-  let block_of = i / (quads * 4u);
-  if block_of >= (params.c_out + 15u) / 16u {
+  let block_of = i / (quads * 8u);
+  if block_of >= (params.c_out + 31u) / 32u {
     return;
   }
-  let k = i / 4u % quads * 4u;
-  let column = block_of * 16u + i % 4u * 4u;
+  let k = i / 8u % quads * 4u;
+  let column = block_of * 32u + i % 8u * 4u;
   // Columns beyond the last: zeros, made from the first.
   let own = select(0u, column, column < params.c_out);
   let keep = select(0.0, 1.0, column < params.c_out);
   let left = expand(keep * block(0u, 0u, k, own), keep * block(1u, 0u, k, own), keep * block(2u, 0u, k, own));
   let middle = expand(keep * block(0u, 1u, k, own), keep * block(1u, 1u, k, own), keep * block(2u, 1u, k, own));
   let right = expand(keep * block(0u, 2u, k, own), keep * block(1u, 2u, k, own), keep * block(2u, 2u, k, own));
-  let at = (block_of * 24u * quads + i / 4u % quads) * 16u + i % 4u * 4u;
+  let at = (block_of * 24u * quads + i / 8u % quads) * 32u + i % 8u * 4u;
   put_row(at, 0u, left.a, middle.a, right.a);
   put_row(at, 1u, left.b, middle.b, right.b);
   put_row(at, 2u, left.c, middle.c, right.c);

@@ -10,7 +10,7 @@ use crate::plan::{Builder, Elem, Limits, Params, Role, Target, Value, View};
 
 /// Tiles of a block of v, columns of a block of u.
 const TILES: usize = 32;
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 32;
 
 /// Places of a transformed patch.
 const PLACES: usize = 24;
