@@ -2,7 +2,7 @@
 // Horizontally it is Winograd's F(3, 2): four products for two columns and three kx, where naive has six. The transformed
 // columns are made on the fly from values that it has loaded anyway; the input's carry over from one tile to the next.
 // Both operands in texels: every load is 128 bytes in a row, next to the one before.
-// Grid: x = 6 ceil(c_in / 32), the rows fastest; y = ceil(c_out / 32), z = splits.
+// Grid: x = ceil(c_in / 32), y = ceil(c_out / 32), z = 6 splits, the rows fastest: what a row reads stays in the cache.
 // include common/texels.wgsl
 // include common/rotated.wgsl
 // include common/winograd_rows.wgsl
@@ -21,19 +21,19 @@ fn store(to: u32, plane: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: v
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
-  let panel = wid.x;
   let columns = width(params);
   let left_step = (columns + 2u) * 8u;
   let right_step = columns * 8u;
-  let end = first_band(params, wid.z + 1u);
-  let row = panel % 6u;
+  let row = wid.z % 6u;
+  let split = wid.z / 6u;
+  let end = first_band(params, split + 1u);
   var acc0: Tile;
   var acc1: Tile;
   var acc2: Tile;
   var acc3: Tile;
-  var i = (panel * bands(params) + first_band(params, wid.z)) * left_step + lane;
-  var j = ((wid.y * 6u + row) * bands(params) + first_band(params, wid.z)) * right_step + lane;
-  for (var band = first_band(params, wid.z); band < end; band++) {
+  var i = ((wid.x * 6u + row) * bands(params) + first_band(params, split)) * left_step + lane;
+  var j = ((wid.y * 6u + row) * bands(params) + first_band(params, split)) * right_step + lane;
+  for (var band = first_band(params, split); band < end; band++) {
     var d0 = textureLoad(left, texel(i));
     var d1 = textureLoad(left, texel(i + 8u));
     let stop = j + right_step;
@@ -57,11 +57,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
     i += 16u;
   }
   let depth = params.c_in / 4u;
-  let tile = panel / 6u * 8u;
+  let tile = wid.x * 8u;
   let quads = params.c_out / 4u;
   let column = wid.y * 8u + lane;
   let plane = params.c_in * quads;
-  let to = (wid.z * 6u + row) * 3u * plane + column;
+  let to = wid.z * 3u * plane + column;
   let row0 = tile + lane;
   if column < quads && row0 < depth {
     store(to + (row0 * 4u + 0u) * quads, plane, acc0[0], acc1[0], acc2[0], acc3[0]);

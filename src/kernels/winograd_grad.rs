@@ -250,7 +250,7 @@ pub static ACCUMULATE: Kernel = Kernel {
             file: "winograd/winograd.accumulate.lanes.wgsl",
             source: include_str!("../../shaders/winograd/winograd.accumulate.lanes.wgsl"),
             supports: lanes,
-            grid: |p, _| [(ROWS * p.u("c_in").div_ceil(32)) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32],
+            grid: |p, _| [p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, (ROWS * p.u("splits")) as u32],
         },
     ],
     twin: |io: &mut Io| {
