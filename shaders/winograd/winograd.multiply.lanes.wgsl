@@ -1,10 +1,11 @@
-// As naive, on subgroups of 8 lanes (software Vulkan), operands in textures. A subgroup owns 32 tiles x 16 columns: 4096
-// elements of y. Lane l loads rows l, l + 8, l + 16, l + 24 of v and columns l and l + 8 of u, four channels at a time;
-// v then travels through the lanes: after the shuffle by `lane ^ d` lane l holds row l ^ d, so that 8 shuffles meet all
+// As naive, on subgroups of 8 lanes (software Vulkan), operands in textures. A subgroup owns 32 tiles x 32 columns: 8192
+// elements of y. Lane l loads rows l, l + 8, l + 16, l + 24 of v and the same columns of u, four channels at a time; v
+// then travels through the lanes: after the shuffle by `lane ^ d` lane l holds row l ^ d, so that 8 shuffles meet all
 // pairs of a row and a column, and each is one vector permute. The 24 products of a tile are made one after the other; six
 // of them, a row, go through sums of four columns before the two rows of outputs get them: half the work, and half the
-// memory, of adding each to eight outputs. Nothing but y is written.
-// Grid: x = ceil(c_out / 16), y = ceil(tiles / 32).
+// memory, of adding each to eight outputs. Nothing but y is written. Of 64 tiles the compilers of Mesa 25 and later keep
+// the sums in memory, at half the speed.
+// Grid: x = ceil(c_out / 32), y = ceil(tiles / 32).
 // include common/texels.wgsl
 // include common/winograd.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
@@ -12,7 +13,7 @@
 @group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-// Element d: row lane ^ d, columns lane and lane + 8. Named by constants throughout: one variable index would keep the
+// Element d: row lane ^ d, columns lane, lane + 8, lane + 16 and lane + 24. Named by constants throughout: one variable index would keep the
 // whole in memory instead of registers.
 alias Rows = array<vec4<f32>, 8>;
 
@@ -29,7 +30,7 @@ fn products(x: vec4<f32>, w: array<vec4<f32>, 4>, sum: vec4<f32>) -> vec4<f32> {
                    fma(x.w, w[3].w, fma(x.z, w[3].z, fma(x.y, w[3].y, fma(x.x, w[3].x, sum.w)))));
 }
 
-// Four channels of eight rows, one of them in this lane, times two columns.
+// Four channels of eight rows, one of them in this lane, times four columns.
 fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w: array<vec4<f32>, 4>, lane: u32) {
   (*acc)[0] = products(x, w, (*acc)[0]);
   (*acc)[1] = products(subgroupShuffle(x, lane ^ 1u), w, (*acc)[1]);
