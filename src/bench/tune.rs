@@ -179,7 +179,8 @@ impl Site {
         });
         let ran = match kernel.variant(&way.variant) {
             Some(_) => plan.commands.iter().any(|c| c.kernel == kernel.name && c.variant == way.variant),
-            None => !plan.commands.is_empty() && plan.commands.iter().all(|c| c.kernel != kernel.name),
+            // Where the chain cannot run, another one may have taken its place.
+            None => kernel.chains().any(|c| c.name == way.variant && (c.supports)(own, &self.params).is_ok()),
         };
         Ok(ran.then_some(plan))
     }
