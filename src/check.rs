@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::case::Case;
 use crate::kernels::{self, Budget, Kernel, Knobs, Terms, Values, Variant, half_step, nearest_half};
-use crate::plan::{Command, Elem, Params, Plan, Target};
+use crate::plan::{Command, Elem, Plan, Target};
 
 /// The worst element of a comparison that stayed within its budget.
 #[derive(Clone, Debug, Default)]
@@ -261,7 +261,7 @@ fn shapes(kernel: &'static Kernel, cases: &[Case], target: &Target) -> Result<Ve
     let mut known = HashMap::new();
     let mut number = |case: &Case| {
         let plan = case.build(&target)?.plan;
-        let shape: Vec<&Params> = plan.commands.iter().map(|c| &c.params).collect();
+        let shape: Vec<_> = plan.commands.iter().map(|c| (&c.params, &c.knobs)).collect();
         let next = known.len();
         Ok(*known.entry(format!("{shape:?}")).or_insert(next))
     };

@@ -266,7 +266,10 @@ fn matrices_are_for_the_precision_that_is_asked_for_on_drivers_on_the_cpu_too() 
     };
     let coop = |precision: &str, target: &Target| {
         let plan = cifar_vgg_in(precision).train_plan(target).unwrap_or_else(|e| panic!("{e}"));
-        plan.commands.iter().filter(|c| c.variant.starts_with("coop")).map(|c| c.knobs.clone()).collect::<Vec<_>>()
+        let own = plan.commands.iter().filter(|c| c.variant.starts_with("coop"));
+        // But for the optional arguments.
+        let constants = |c: &Command| c.knobs.iter().filter(|(n, _)| n.starts_with(char::is_uppercase)).cloned().collect();
+        own.map(constants).collect::<Vec<Vec<_>>>()
     };
     let plain = listing::listing(&cifar_vgg_in("f32").train_plan(&lavapipe()).expect("it fits"));
     for size in [8, 16] {
@@ -357,6 +360,15 @@ fn fusable(plan: &Plan) -> BTreeMap<&str, Vec<&str>> {
     all
 }
 
+/// The optional arguments of the convolution of a scope.
+fn given(plan: &Plan, scope: &str) -> Vec<&'static str> {
+    let own = |c: &&Command| c.scope == scope && c.kernel.starts_with("conv2d.");
+    let command = plan.commands.iter().find(own);
+    command.map_or(vec![], |c| {
+        kernels::find(c.kernel).expect("a known kernel").given(c.args.iter().map(|a| a.name))
+    })
+}
+
 /// Before a convolution: normalisation and ReLU, unless it is a linear layer, or two read the map. After one: moments, unless
 /// pooling or a sum comes between. On GPUs alone.
 #[test]
@@ -366,18 +378,17 @@ fn convolutions_take_over_what_batch_norms_around_them_leave_to_them() {
     let kernels = fusable(&plan);
     let of = |scope: &str| kernels.get(scope).map_or(&[][..], |k| k.as_slice());
     for (layer, forward) in [
-        ("conv1", "conv2d.forward_statistics"),
-        ("conv2", "conv2d.forward_normalised_statistics"),
-        ("conv3", "conv2d.forward_normalised"),
-        ("conv4", "conv2d.forward_statistics"),
-        ("conv5", "conv2d.forward_normalised_statistics"),
-        ("conv6", "conv2d.forward_normalised_statistics"),
-        ("fc1", "conv2d.forward"),
+        ("conv1", &["moments"][..]),
+        ("conv2", &["table", "moments"]),
+        ("conv3", &["table"]),
+        ("conv4", &["moments"]),
+        ("conv5", &["table", "moments"]),
+        ("conv6", &["table", "moments"]),
+        ("fc1", &[]),
     ] {
-        let backward =
-            if forward.contains("normalised") { "conv2d.grad_weight_normalised" } else { "conv2d.grad_weight" };
-        assert_eq!(of(&format!("{layer}.forward")), [forward]);
-        assert_eq!(of(&format!("{layer}.grad_weight")), [backward], "{layer}");
+        assert_eq!(given(&plan, &format!("{layer}.forward")), forward, "{layer}");
+        let backward: &[&str] = if forward.contains(&"table") { &["table"] } else { &[] };
+        assert_eq!(given(&plan, &format!("{layer}.grad_weight")), backward, "{layer}");
     }
     let (combine, both) = (vec!["batchnorm.combine"], vec!["batchnorm.partial", "batchnorm.combine"]);
     let (table, stored) = (vec!["norm_relu.table"], vec!["norm_relu.table", "norm_relu.forward"]);
@@ -395,7 +406,7 @@ fn convolutions_take_over_what_batch_norms_around_them_leave_to_them() {
     }
     for target in [lavapipe(), Target { unfused: true, ..gpu() }] {
         let plan = network.train_plan(&target).expect("it fits");
-        let taken = |c: &&Command| c.kernel.ends_with("normalised") || c.kernel.ends_with("statistics");
+        let taken = |c: &&Command| !given(&plan, &c.scope).is_empty();
         assert_eq!(plan.commands.iter().find(taken).map(|c| &c.scope), None, "{:?}", target.class);
     }
 }

@@ -45,6 +45,11 @@ fn every_variant_composes_validates_and_binds_by_name() {
     let mut bad = vec![];
     for kernel in KERNELS {
         for variant in kernel.variants {
+            for name in Knobs::arguments(variant.source) {
+                if kernel.given([name]).is_empty() {
+                    bad.push(format!("{}: `{name}` is no optional argument of {}", variant.file, kernel.name));
+                }
+            }
             bad.extend(halves(variant).iter().filter_map(|halves| load(kernel, variant, &[], halves).err()));
             for (name, default, allowed) in Knobs::constants(variant.source) {
                 if !allowed.contains(&default) {
@@ -122,14 +127,20 @@ fn every_common_piece_parses_on_its_own_and_binds_nothing() {
 
 /// Parts are whole only in the files that include them, and the other tests see them there.
 #[test]
-fn every_part_is_of_some_variant_and_leaves_bindings_and_knobs_to_it() {
+fn every_part_is_of_some_variant_and_leaves_knobs_to_it_and_bindings_but_those_of_optional_arguments() {
     let texts = KERNELS.iter().flat_map(|k| k.variants).map(|v| v.source).chain(PARTS.iter().map(|(_, text)| *text));
     let includes = texts.flat_map(str::lines).filter_map(|l| Include::of(l).unwrap_or_else(|e| panic!("{e}")));
     let included: BTreeSet<&str> = includes.flat_map(Include::paths).collect();
+    let optional = KERNELS.iter().flat_map(|k| k.args).filter(|a| a.optional.is_some());
+    let optional: BTreeSet<&str> = optional.map(|a| a.name).collect();
+    // `@group(0) @binding(4) var<storage, read> table: ...`
+    let bound = |l: &str| l.split_once('>').and_then(|(_, l)| l.split_once(':')).map(|(name, _)| name.trim().to_owned());
     for (path, text) in PARTS {
         assert!(included.contains(path), "nothing includes {path}");
         let code = text.lines().map(|l| l.split("//").next().unwrap_or_default());
-        assert!(code.clone().all(|l| !l.contains("@group")) && Knobs::declared(text).is_empty(), "{path}");
+        let bindings = code.filter(|l| l.contains("@group")).map(|l| bound(l).unwrap_or_default());
+        let of_others: Vec<String> = bindings.filter(|name| !optional.contains(name.as_str())).collect();
+        assert!(of_others.is_empty() && Knobs::declared(text).is_empty(), "{path}: {of_others:?}");
     }
 }
 

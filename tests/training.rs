@@ -8,7 +8,7 @@ mod small;
 use serde_json::Value;
 use weightproof::check;
 use weightproof::gpu::{Loaded, Readback, Runner};
-use weightproof::kernels::conv2d::fused;
+use weightproof::kernels::conv2d::FORWARD;
 use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{projections, relu, texels};
 use weightproof::model::Network;
@@ -128,7 +128,7 @@ fn three_steps_agree_with_an_independent_implementation() {
 #[test]
 fn three_steps_with_fused_convolutions_agree_with_an_independent_implementation() {
     let s = planned("sign", true, as_gpu);
-    let fused = |c: &&Command| c.kernel == fused::STATISTICS.name || c.kernel == fused::NORMALISED.name;
+    let fused = |c: &&Command| c.kernel == FORWARD.name && !FORWARD.given(c.args.iter().map(|a| a.name)).is_empty();
     assert_eq!(s.loaded.plan.commands.iter().filter(fused).count(), 2);
     three_steps(s);
 }

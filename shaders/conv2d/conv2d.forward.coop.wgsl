@@ -13,8 +13,8 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 // include common/conv2d.wgsl
-// include conv2d/inputs_plain.wgsl
-// include conv2d/leave_matrices.wgsl
+// include conv2d/inputs_normalised.wgsl if table else conv2d/inputs_plain.wgsl
+// include conv2d/matrix_outputs_moments.wgsl if moments else conv2d/matrix_outputs.wgsl
 // include conv2d/in_one_part.wgsl
 // include conv2d/forward_matrices.wgsl
 alias X = f32; // map x

@@ -5,8 +5,8 @@ enable f16;
 enable wgpu_cooperative_matrix;
 // include common/split.wgsl
 // include common/conv2d.wgsl
-// include conv2d/inputs_plain.wgsl
-// include conv2d/leave_matrices.wgsl
+// include conv2d/inputs_normalised.wgsl if table else conv2d/inputs_plain.wgsl
+// include conv2d/matrix_outputs_moments.wgsl if moments else conv2d/matrix_outputs.wgsl
 // include conv2d/weights_signs.wgsl
 // include conv2d/in_two_parts.wgsl
 // include conv2d/forward_matrices.wgsl

@@ -5,8 +5,8 @@
 // include common/conv2d.wgsl
 // include common/register_tile.wgsl
 // include common/taps.wgsl
-// include conv2d/leave_tile.wgsl
-// include conv2d/forward_first.wgsl
+// include conv2d/tile_outputs_moments.wgsl if moments else conv2d/tile_outputs.wgsl
+// include conv2d/stages.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<storage, read> x: array<X>;
@@ -17,3 +17,102 @@ alias Y = f32; // map y
 const TILE_M: u32 = 128u; // knob 64 128
 const TILE_N: u32 = 128u; // knob 64 128
 const BUFFERS: u32 = 1u; // knob 1 2
+
+// Four consecutive pixels: where their windows begin in x, and which taps are inside.
+struct Pixels { at: vec4<u32>, mask: vec4<u32> }
+
+fn window(p: u32) -> vec2<u32> {
+  let n = p / (params.ow * params.oh);
+  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
+  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
+  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * params.c_in;
+  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
+  return vec2<u32>(at, select(0u, mask, n < params.n));
+}
+
+fn pixels(first: u32) -> Pixels {
+  let a = window(first);
+  let b = window(first + 1u);
+  let c = window(first + 2u);
+  let d = window(first + 3u);
+  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
+}
+
+// One (ky, kx, ci) for four pixels.
+fn gather(p: Pixels, k: u32) -> vec4<f32> {
+  let tap = k / params.c_in;
+  let ky = tap / params.kw;
+  let kx = tap % params.kw;
+  let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
+  let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * params.c_in + k % params.c_in, inside);
+  return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
+}
+
+fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(gather(p, 4u * k), gather(p, 4u * k + 1u), gather(p, 4u * k + 2u), gather(p, 4u * k + 3u));
+}
+
+// Four output channels for four (ky, kx, ci), as far as there are.
+fn fetch_w(column: u32, k: u32) -> mat4x4<f32> {
+  let columns = params.c_out / 4u;
+  let row = vec4<u32>(4u * k) + vec4<u32>(0u, 1u, 2u, 3u);
+  let inside = (row < vec4<u32>(params.kh * params.kw * params.c_in)) & vec4<bool>(column < columns);
+  let at = select(vec4<u32>(0u), row * columns + column, inside);
+  return mat4x4<f32>(select(vec4<f32>(0.0), w[at.x], inside.x), select(vec4<f32>(0.0), w[at.y], inside.y),
+                     select(vec4<f32>(0.0), w[at.z], inside.z), select(vec4<f32>(0.0), w[at.w], inside.w));
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(local_invocation_index) lane: u32) {
+  let tile_m = (wid.z * count.y + wid.y) * TILE_M;
+  if tile_m >= params.n * params.oh * params.ow {
+    return;
+  }
+  let tile_n = wid.x * (TILE_N / 4u);
+  // The blocks to fetch: TILE_M of x, then TILE_N of w. Those that fetch w read rows of it.
+  let of_x = lane < TILE_M;
+  let own = pixels(tile_m + lane / 4u * 4u);
+  let first = lane - TILE_M;
+  let second = lane + THREADS - TILE_M;
+  let column = select(TILE_M / 4u + first % (TILE_N / 4u), lane / 4u, of_x);
+  let k_first = select(first / (TILE_N / 4u), lane % 4u, of_x);
+  let column_second = second % (TILE_N / 4u);
+  let k_second = second / (TILE_N / 4u);
+  let block = owned_block(lane, TILE_N / 8u);
+  let count_k = params.kh * params.kw * params.c_in;
+  var acc: RegisterTile;
+  var a: mat4x4<f32>;
+  var b: mat4x4<f32>;
+  if of_x {
+    a = fetch_x(own, k_first);
+  } else {
+    a = fetch_w(tile_n + column - TILE_M / 4u, k_first);
+  }
+  if second < TILE_N {
+    b = fetch_w(tile_n + column_second, k_second);
+  }
+  for (var s = 0u; s * 16u < count_k; s++) {
+    let base = s % BUFFERS * (16u * SPAN);
+    if BUFFERS == 1u {
+      workgroupBarrier();
+    }
+    put(base, column, k_first, a);
+    if second < TILE_N {
+      put(base, TILE_M / 4u + column_second, k_second, b);
+    }
+    workgroupBarrier();
+    if (s + 1u) * 16u < count_k {
+      if of_x {
+        a = fetch_x(own, s * 4u + 4u + k_first);
+      } else {
+        a = fetch_w(tile_n + column - TILE_M / 4u, s * 4u + 4u + k_first);
+      }
+      if second < TILE_N {
+        b = fetch_w(tile_n + column_second, s * 4u + 4u + k_second);
+      }
+    }
+    multiply_stage(&acc, base, block);
+  }
+  finish(&acc, tile_m, tile_n, lane);
+}

@@ -1,8 +1,12 @@
-// y[n, oy, ox, co] = sum over ky, kx, ci of x[n, oy s + ky - p, ox s + kx - p, g C + ci] w[ky, kx, ci, co],
-// C = c_in / groups, g = the group of co.
-// One invocation owns one output. Grid: ceil(n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl).
+// y[n, oy, ox, co] = sum over ky, kx, ci of v[n, oy s + ky - p, ox s + kx - p, g C + ci] w[ky, kx, ci, co], C = c_in / groups, g =
+// the group of co. v is x, or, given `table`, x behind batch norm and ReLU, which nobody has to store: max((x - mean) scale +
+// beta, 0) with padding of zeros behind the ReLU. Given `moments`, the moments of y as well.
+// One invocation owns one output. Grid: ceil(n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl); given `moments`,
+// ceil(n oh ow / 64) c_out.
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include conv2d/input_normalised.wgsl if table else conv2d/input_plain.wgsl
+// include conv2d/each_block.wgsl if moments else conv2d/each_output.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
@@ -10,15 +14,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
-  if i >= params.n * params.oh * params.ow * params.c_out {
-    return;
-  }
-  let co = i % params.c_out;
-  let pixel = i / params.c_out;
+fn output(pixel: u32, co: u32) -> f32 {
   let ox = pixel % params.ow;
   let oy = pixel / params.ow % params.oh;
   let n = pixel / (params.ow * params.oh);
@@ -31,12 +27,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     for (var kx = 0u; kx < params.kw; kx++) {
       let ix = ox * params.stride_w + kx - params.pad_w;
       if ix >= params.w { continue; }
-      let from_x = ((n * params.h + iy) * params.w + ix) * params.c_in + first;
+      let pixel_in = (n * params.h + iy) * params.w + ix;
       let from_w = (ky * params.kw + kx) * depth * params.c_out + co;
       for (var ci = 0u; ci < depth; ci++) {
-        sum = fma(f32(x[from_x + ci]), w[from_w + ci * params.c_out], sum);
+        sum = fma(input(pixel_in, first + ci), w[from_w + ci * params.c_out], sum);
       }
     }
   }
-  y[i] = Y(sum);
+  return sum;
 }

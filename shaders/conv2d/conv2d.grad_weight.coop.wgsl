@@ -5,7 +5,7 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 // include common/conv2d.wgsl
-// include conv2d/inputs_plain.wgsl
+// include conv2d/inputs_normalised.wgsl if table else conv2d/inputs_plain.wgsl
 // include conv2d/in_one_part.wgsl
 // include conv2d/grad_weight_matrices.wgsl
 alias X = f32; // map x

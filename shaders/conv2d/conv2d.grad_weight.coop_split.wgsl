@@ -4,7 +4,7 @@ enable f16;
 enable wgpu_cooperative_matrix;
 // include common/split.wgsl
 // include common/conv2d.wgsl
-// include conv2d/inputs_plain.wgsl
+// include conv2d/inputs_normalised.wgsl if table else conv2d/inputs_plain.wgsl
 // include conv2d/weights_any.wgsl
 // include conv2d/in_two_parts.wgsl
 // include conv2d/grad_weight_matrices.wgsl

@@ -1,8 +1,10 @@
-// dw[split, ky, kx, ci, co] = sum over the output pixels of the split of x[.., g C + ci] dy[.., co].
+// dw[split, ky, kx, ci, co] = sum over the output pixels of the split of v[.., g C + ci] dy[.., co]; v is x or,
+// given `table`, x behind batch norm and ReLU, as conv2d.forward.naive reads it.
 // The pixels n oh ow are cut into `splits` equal runs; the optimiser adds the partial sums in order.
 // One invocation owns one element of one split. Grid: ceil(splits kh kw C c_out / 64) workgroups, in rows.
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include conv2d/input_normalised.wgsl if table else conv2d/input_plain.wgsl
 alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<X>;
@@ -32,7 +34,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     let ix = p % params.ow * params.stride_w + kx - params.pad_w;
     if iy < params.h && ix < params.w {
       let n = p / (params.ow * params.oh);
-      sum = fma(f32(x[((n * params.h + iy) * params.w + ix) * params.c_in + ci]), dy[p * params.c_out + co], sum);
+      sum = fma(input((n * params.h + iy) * params.w + ix, ci), dy[p * params.c_out + co], sum);
     }
   }
   dw[i] = sum;

@@ -1,5 +1,5 @@
 // What conv2d.forward.coop, coop_split, coop_signs and their relatives share. The file around it binds x, w and y, gives the
-// knobs TILE_M and TILE_N, `inputs` (conv2d/inputs_*.wgsl), `leave` (conv2d/leave_*.wgsl), and the parts that operands are
+// knobs TILE_M and TILE_N, `inputs` (conv2d/inputs_*.wgsl), `finish` (conv2d/matrix_outputs*.wgsl), and the parts that operands are
 // multiplied in (conv2d/in_*.wgsl).
 // include conv2d/matrix_tile.wgsl
 // include conv2d/windows.wgsl
@@ -106,5 +106,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     workgroupBarrier();
     copy_out(i, tile_m, tile_n, lane);
   }
-  leave(tile_m, tile_n, lane);
+  finish(tile_m, tile_n, lane);
 }

@@ -1,6 +1,8 @@
 // The inputs of a convolution behind batch norm and ReLU, max((x - mean) scale + beta, 0), as norm_relu.forward computes
 // them, from x before both: four times four channels, which are number `quad` of the fours. Padding is zero behind the ReLU,
-// so it is put in its place afterwards. The file around it binds `table`: [4, c_in], its rows mean, scale, beta, inv_std.
+// so it is put in its place afterwards.
+@group(0) @binding(4) var<storage, read> table: array<vec4<f32>>; // [4, c_in]: mean, scale, beta, inv_std
+
 alias Input = f32;
 fn normalised(v: vec4<X>, mean: vec4<f32>, scale: vec4<f32>, beta: vec4<f32>) -> vec4<f32> {
   let z = fma(vec4<f32>(v) - mean, scale, beta);

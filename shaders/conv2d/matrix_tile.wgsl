@@ -11,7 +11,7 @@ const DOWN: u32 = TILE_M / 2u / MATRIX;
 const ACROSS: u32 = 32u / MATRIX;
 alias Sums = array<SumMatrix, DOWN * ACROSS>;
 const RESULT: u32 = TILE_N / 4u + 1u; // fours in a row of `result`
-const RESULT_FOURS: u32 = max(2u * MATRIX, LANES / 2u) * RESULT; // as many rows as conv2d/leave_matrices_statistics.wgsl needs
+const RESULT_FOURS: u32 = max(2u * MATRIX, LANES / 2u) * RESULT; // as many rows as conv2d/matrix_outputs_moments.wgsl needs
 
 // How many blocks of 4 x 4 an invocation fetches of an operand: the last of them may not exist.
 const LEFT_EACH: u32 = (TILE_M * STAGE / 16u + THREADS - 1u) / THREADS;

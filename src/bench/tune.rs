@@ -7,8 +7,8 @@ use super::measure::constants;
 use crate::error::Result;
 use crate::gpu::profile::time;
 use crate::gpu::{Device, Loaded, Runner};
-use crate::kernels::tuning::{Choice, choose};
-use crate::kernels::{Kernel, Knobs, Variant, texels};
+use crate::kernels::tuning::{Choice, Wanted, choose};
+use crate::kernels::{Chain, Kernel, Knobs, Variant, texels};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Params, Plan, Precision, Row, Target, Value};
 use crate::profile::quartiles;
@@ -42,6 +42,8 @@ struct Site {
     params: Params,
     /// Arguments that hold 16-bit floats.
     halves: Vec<&'static str>,
+    /// Optional arguments that are given.
+    given: Vec<&'static str>,
     /// Kernels of the scope in its plainest form.
     neighbours: BTreeSet<&'static str>,
     flop: f64,
@@ -129,7 +131,8 @@ fn sites(own: &Target, network: &Network, kernel: &'static Kernel, eval_batch: u
         for (plan, make) in PLANS.iter().enumerate() {
             let made = make(network, target, eval_batch)?;
             for c in made.commands.iter().filter(|c| c.kernel == kernel.name) {
-                if out.iter().any(|s| s.params == c.params) {
+                let given = kernel.given(c.args.iter().map(|a| a.name));
+                if out.iter().any(|s| s.params == c.params && s.given == given) {
                     continue;
                 }
                 // Copies into textures belong to the way that wants them.
@@ -137,7 +140,7 @@ fn sites(own: &Target, network: &Network, kernel: &'static Kernel, eval_batch: u
                 let neighbours = others.map(|o| o.kernel).collect();
                 let (scope, params, halves) = (c.scope.clone(), c.params.clone(), c.halves());
                 let flop = kernel.work(c).flop;
-                out.push(Site { plan, scope, params, halves, neighbours, flop });
+                out.push(Site { plan, scope, params, halves, given, neighbours, flop });
             }
         }
         if !out.is_empty() {
@@ -174,13 +177,17 @@ impl Site {
         let mut plan = PLANS[self.plan](network, &target, eval_batch)?;
         let chain = |kernel: &str| !self.neighbours.contains(kernel);
         plan.commands.retain(|c| {
-            let own = c.kernel == kernel.name && c.params == self.params;
+            let given = || kernel.given(c.args.iter().map(|a| a.name));
+            let own = c.kernel == kernel.name && c.params == self.params && given() == self.given;
             c.scope == self.scope && (own || chain(c.kernel))
         });
         let ran = match kernel.variant(&way.variant) {
             Some(_) => plan.commands.iter().any(|c| c.kernel == kernel.name && c.variant == way.variant),
             // Where the chain cannot run, another one may have taken its place.
-            None => kernel.chains().any(|c| c.name == way.variant && (c.supports)(own, &self.params).is_ok()),
+            None => {
+                let can = |c: &Chain| c.name == way.variant && (c.supports)(own, &self.params).is_ok();
+                self.given.is_empty() && kernel.chains().any(can)
+            }
         };
         Ok(ran.then_some(plan))
     }
@@ -203,7 +210,8 @@ impl SiteBench<'_> {
             |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
         let signs = self.site.plan == TRAIN && self.network.projection.leaves_signs();
         let target = Target { precision: self.network.precision, signs, ..self.device.target.clone() };
-        Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params, &self.site.halves)? {
+        let wanted = Wanted { halves: &self.site.halves, given: &self.site.given };
+        Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params, &wanted)? {
             Choice::Variant(v, knobs) => of(v.name, knobs),
             Choice::Chain(c) => of(c.name, vec![]),
         })
@@ -410,9 +418,9 @@ mod tests {
         assert!(copied.iter().all(|k| k.contains(&texels::COPY.name)), "{copied:?}");
         // On a GPU, where convolutions take over the work of batch norms.
         let gpu = Target { class: AdapterClass::Gpu, ..Target::baseline() };
-        for (kernel, sites) in [("conv2d.forward_normalised", 3), ("conv2d.grad_weight_normalised", 5)] {
+        for kernel in ["conv2d.forward", "conv2d.grad_weight"] {
             let direct = kernels_of(&gpu, kernel, "tiled");
-            assert!(direct.len() >= sites && direct.iter().all(|k| *k == [kernel]), "{kernel}: {direct:?}");
+            assert!(direct.len() >= 5 && direct.iter().all(|k| *k == [kernel]), "{kernel}: {direct:?}");
         }
         let parts = kernels_of(&gpu, "conv2d.forward", "split_k");
         assert!(!parts.is_empty() && parts.iter().all(|k| *k == ["conv2d.forward_partial", "conv2d.sum_partials"]));

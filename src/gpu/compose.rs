@@ -13,6 +13,8 @@ pub struct Composed {
     pub baked: bool,
     /// Arguments that hold 16-bit floats.
     pub halves: Vec<String>,
+    /// Optional arguments that are given.
+    pub given: Vec<String>,
     /// File and 1-based line of each line of `text`.
     pub origin: Vec<(String, usize)>,
 }
@@ -49,7 +51,7 @@ pub enum Include<'a> {
     /// `// include PATH for OTHER`: in the place of another piece.
     Instead(&'a str, &'a str),
     /// `// include PATH if NAME else OTHER`, `// include PATH if NAME == VALUE else OTHER`: one of two, by a constant of the file
-    /// that is composed, a knob or a fact of the adapter.
+    /// that is composed, a knob or a fact of the adapter, or by whether an optional argument is given.
     Either(&'a str, Condition<'a>, &'a str),
 }
 
@@ -121,7 +123,9 @@ pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed
         return Err(format!("{file}: no map `{name}` is declared"));
     }
     let halves: Vec<String> = halves.iter().map(|name| (*name).to_owned()).collect();
-    let mut out = Composed { text: String::new(), baked: false, halves, origin: vec![] };
+    let given = Knobs::arguments(source).into_iter().filter(|name| knobs.iter().any(|(n, v)| n == name && *v != 0));
+    let given = given.map(str::to_owned).collect();
+    let mut out = Composed { text: String::new(), baked: false, halves, given, origin: vec![] };
     if !out.halves.is_empty() {
         // Directives come before everything else; a file may have this one, too.
         out.text.push_str("enable f16;\n");

@@ -89,12 +89,12 @@ fn build(device: &Device, c: &Command) -> Result<Pipeline> {
         format: memory::texels(elem),
         view_dimension: wgpu::TextureViewDimension::D2,
     };
-    let mut entries: Vec<wgpu::BindGroupLayoutEntry> = k
+    let mut entries: Vec<wgpu::BindGroupLayoutEntry> = c
         .args
         .iter()
         .zip(reflected.bindings.iter().zip(&reflected.texels))
         .map(|(a, (&b, &in_texture))| match a.access {
-            _ if in_texture => entry(b, texels(c.arg(a.name).elem)),
+            _ if in_texture => entry(b, texels(a.elem)),
             Access::Uniform => entry(b, buffer(wgpu::BufferBindingType::Uniform)),
             a => entry(b, buffer(wgpu::BufferBindingType::Storage { read_only: !a.writes() })),
         })

@@ -167,7 +167,8 @@ pub(super) fn signature(
         bound.push((name, binding.binding, access, elem, false));
     }
     let mut bad = vec![];
-    for spec in kernel.args {
+    let is_given = |name: &str| shader.given.iter().any(|given| given == name);
+    for spec in kernel.args.iter().filter(|spec| spec.optional.is_none() || is_given(spec.name)) {
         match bound.iter().find(|(n, ..)| n == spec.name) {
             None => bad.push(format!("{file}: `{}` of {} is not bound", spec.name, kernel.name)),
             Some((_, binding, access, elem, texels)) => {
@@ -185,8 +186,12 @@ pub(super) fn signature(
         }
     }
     for (name, ..) in &bound {
-        if !kernel.args.iter().any(|s| s.name == name) {
-            bad.push(format!("{file}: `{name}` is bound but no argument of {}", kernel.name));
+        match kernel.args.iter().find(|s| s.name == name) {
+            None => bad.push(format!("{file}: `{name}` is bound but no argument of {}", kernel.name)),
+            Some(s) if s.optional.is_some() && !is_given(name) => {
+                bad.push(format!("{file}: `{name}` is bound where it is not given"));
+            }
+            Some(_) => {}
         }
     }
     let mut textures: Vec<&str> = bound.iter().filter(|b| b.4).map(|b| b.0.as_str()).collect();

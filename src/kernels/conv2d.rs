@@ -12,7 +12,7 @@ use families::*;
 pub(super) use families::{multiple_of_4, octets, one_group};
 pub use geometry::Geometry;
 
-use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
+use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, write};
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Params, View};
 
@@ -96,24 +96,35 @@ pub fn grad_weight_of(
         let (x, dy) = (x.rows(win, g.n), dy.rows(win, g.n));
         let mut args = vec![("x", x), ("dy", dy), ("dw", part)];
         args.extend(table.map(|table| ("table", table)));
-        let kernel = if table.is_some() { &fused::GRAD_WEIGHT } else { &GRAD_WEIGHT };
-        kernel.dispatch(b, scope, &g.params(win.len(), upto - done), &args)?;
+        GRAD_WEIGHT.dispatch(b, scope, &g.params(win.len(), upto - done), &args)?;
         done = upto;
     }
     Ok(())
 }
 
-/// y = x * w.
+/// y = x * w; what it does besides is in [`fused`].
 pub static FORWARD: Kernel = Kernel {
     name: "conv2d.forward",
-    args: &[read("x"), read("w"), write("y")],
+    args: &[
+        read("x"),
+        optional(read("table"), fused::normalisation),
+        read("w"),
+        write("y"),
+        optional(write("moments"), fused::of_moments),
+    ],
     variants: &[
         Variant {
             name: "naive",
             file: "conv2d/conv2d.forward.naive.wgsl",
             source: include_str!("../../shaders/conv2d/conv2d.forward.naive.wgsl"),
             supports: anywhere,
-            grid: |p, _| linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64)),
+            grid: |p, k| {
+                let pixels = p.u("n") * p.u("oh") * p.u("ow");
+                linear_grid(match k.get("moments") {
+                    0 => (pixels * p.u("c_out")).div_ceil(64),
+                    _ => pixels.div_ceil(fused::BLOCK) * p.u("c_out"),
+                })
+            },
         },
         Variant {
             name: "lanes",
@@ -179,20 +190,17 @@ pub static FORWARD: Kernel = Kernel {
             grid: forward_tiles,
         },
     ],
-    twin: |io: &mut Io| {
-        let (x, w) = (io.f("x"), io.f("w"));
-        let mut y = Scalars::zeros(io.len("y"));
-        for_each_product(io.params, |xi, wi, yi| y.add(yi, x[xi] * w[wi]));
-        io.put("y", y);
-    },
+    twin: fused::forward_twin,
     budget: Budget::Sum(|p| p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups")),
     flop,
     cases: || {
-        cases(|c, g| {
+        let mut all = cases(|c, g| {
             let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
             let y = c.output("y", &[g.n, g.y_len()]);
             forward(&mut c.b, "conv2d.forward", g, x, w, y)
-        })
+        });
+        all.extend(fused::forward_cases());
+        all
     },
 };
 
@@ -275,10 +283,10 @@ pub static GRAD_INPUT: Kernel = Kernel {
     },
 };
 
-/// dw in partial sums, from x and dy.
+/// dw in partial sums, from x, behind batch norm and ReLU where there is a table, and dy.
 pub static GRAD_WEIGHT: Kernel = Kernel {
     name: "conv2d.grad_weight",
-    args: &[read("x"), read("dy"), write("dw")],
+    args: &[read("x"), optional(read("table"), fused::normalisation), read("dy"), write("dw")],
     variants: &[
         Variant {
             name: "naive",
@@ -343,26 +351,18 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             grid: grad_weight_tiles,
         },
     ],
-    twin: |io: &mut Io| {
-        let p = io.params;
-        let (x, dy) = (io.f("x"), io.f("dy"));
-        let mut dw = Scalars::zeros(io.len("dw"));
-        let run = (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"));
-        for_each_product(p, |xi, wi, yi| {
-            let split = yi / p.u("c_out") / run;
-            dw.add(split * weights(p) + wi, x[xi] * dy[yi]);
-        });
-        io.put("dw", dw);
-    },
+    twin: fused::grad_weight_twin,
     budget: Budget::Sum(|p| (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"))),
     flop,
     cases: || {
-        cases(|c, g| {
+        let mut all = cases(|c, g| {
             let (x, dy) = (c.operand("x", &[g.n, g.x_len()]), c.operand("dy", &[g.n, g.y_len()]));
             let splits = g.splits().max(g.whole_splits(2, 4));
             let dw = c.output("dw", &[splits, g.w_len()]);
             grad_weight(&mut c.b, "conv2d.grad_weight", g, x, dy, dw, splits)
-        })
+        });
+        all.extend(fused::grad_weight_cases());
+        all
     },
 };
 

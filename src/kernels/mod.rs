@@ -51,10 +51,6 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd_grad::GRAD_ROWS,
     &winograd_grad::ACCUMULATE,
     &winograd_grad::GRAD_WEIGHT,
-    &conv2d::fused::STATISTICS,
-    &conv2d::fused::NORMALISED,
-    &conv2d::fused::NORMALISED_STATISTICS,
-    &conv2d::fused::GRAD_WEIGHT,
     &conv2d::split_k::PARTIAL,
     &conv2d::split_k::SUM,
     &relu::FORWARD,
@@ -123,40 +119,48 @@ pub struct ArgSpec {
     pub elem: Elem,
     /// How it is used.
     pub access: Access,
+    /// Of an argument that may be left out: the floating-point operations that it brings.
+    pub optional: Option<fn(&Params) -> f64>,
+}
+
+/// An argument that may be left out; `flop` counts what it brings. The variants that can take it choose a piece by its name,
+/// which binds it: `// include PATH if NAME else PATH`.
+pub const fn optional(spec: ArgSpec, flop: fn(&Params) -> f64) -> ArgSpec {
+    ArgSpec { optional: Some(flop), ..spec }
 }
 
 /// An f32 input.
 pub const fn read(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::F32, access: Access::Read }
+    ArgSpec { name, elem: Elem::F32, access: Access::Read, optional: None }
 }
 
 /// A u32 input.
 pub const fn read_u32(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::U32, access: Access::Read }
+    ArgSpec { elem: Elem::U32, ..read(name) }
 }
 
 /// An f32 output, every element of which the kernel writes.
 pub const fn write(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::F32, access: Access::Write }
+    ArgSpec { access: Access::Write, ..read(name) }
 }
 
 /// A u32 output.
 pub const fn write_u32(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::U32, access: Access::Write }
+    ArgSpec { elem: Elem::U32, ..write(name) }
 }
 
 /// An f32 argument that is read and changed.
 pub const fn update(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::F32, access: Access::ReadWrite }
+    ArgSpec { access: Access::ReadWrite, ..read(name) }
 }
 
 /// A u32 argument that is read and changed.
 pub const fn update_u32(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::U32, access: Access::ReadWrite }
+    ArgSpec { elem: Elem::U32, ..update(name) }
 }
 
 /// The step block.
-pub const STEP: ArgSpec = ArgSpec { name: "step", elem: Elem::U32, access: Access::Uniform };
+pub const STEP: ArgSpec = ArgSpec { elem: Elem::U32, access: Access::Uniform, ..read("step") };
 
 /// One way to compute a kernel: a WGSL file and the rule of its grid.
 pub struct Variant {
@@ -259,9 +263,22 @@ impl Knobs {
 
     /// The constants of a shader file that are facts of the adapter: `const LANES: u32 = 8u; // subgroup 8 16` is the size of its
     /// subgroups, `const MATRIX: u32 = 16u; // matrix 8 16` that of its matrices, and `const SCALARS: bool = false; // scalars` says
-    /// how these are loaded. They are set with the knobs, and are none: nobody chooses them.
+    /// how these are loaded. They are set with the knobs, and are none: nobody chooses them. Nor do they choose
+    /// [`arguments`](Knobs::arguments), which are facts of a command.
     pub fn facts(source: &str) -> Vec<Constant> {
-        source.lines().filter_map(Self::fact).map(|(constant, _)| constant).collect()
+        let given = Self::arguments(source).into_iter().map(|name| (name.to_owned(), 0, vec![0, 1]));
+        source.lines().filter_map(Self::fact).map(|(constant, _)| constant).chain(given).collect()
+    }
+
+    /// The optional arguments that a shader file can take: the names in lower case by which it chooses between pieces. As
+    /// constants they are 1 where the argument is given.
+    pub fn arguments(source: &str) -> Vec<&str> {
+        let includes = source.lines().filter_map(|l| l.strip_prefix("// include ")?.split_once(" if "));
+        let names = includes.filter_map(|(_, condition)| condition.split(' ').next());
+        let mut names: Vec<&str> = names.filter(|n| n.starts_with(|c: char| c.is_ascii_lowercase())).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     fn fact(line: &str) -> Option<(Constant, Fact)> {
@@ -366,7 +383,15 @@ impl Kernel {
     /// Counted work of a command of this kernel.
     pub fn work(&self, c: &Command) -> Work {
         let bytes = c.args.iter().map(|a| a.bytes() * if a.access == Access::ReadWrite { 2 } else { 1 }).sum::<usize>();
-        Work { flop: (self.flop)(&c.params), bytes: bytes as f64 }
+        let given = self.args.iter().filter(|spec| c.args.iter().any(|a| a.name == spec.name));
+        let besides: f64 = given.filter_map(|spec| spec.optional).map(|flop| flop(&c.params)).sum();
+        Work { flop: (self.flop)(&c.params) + besides, bytes: bytes as f64 }
+    }
+
+    /// The names of its optional arguments among these.
+    pub fn given<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+        let optional = |name: &&str| self.args.iter().any(|spec| spec.name == *name && spec.optional.is_some());
+        names.into_iter().filter(optional).collect()
     }
 
     /// Appends this kernel to the plan: picks variant and knobs for the builder's target, checks the arguments against
@@ -377,7 +402,7 @@ impl Kernel {
     /// A forced variant that does not exist or cannot run these constants; a view that cannot be bound.
     ///
     /// # Panics
-    /// If `args` are not those of the signature: a bug in the record function.
+    /// If `args` are not those of the signature, of which optional ones may be missing: a bug in the record function.
     pub fn dispatch(
         &'static self,
         b: &mut Builder,
@@ -386,24 +411,28 @@ impl Kernel {
         args: &[(&'static str, View)],
     ) -> Result<()> {
         let params = Params(params.to_vec());
-        assert_eq!(args.len(), self.args.len(), "{}: arguments of {}", scope, self.name);
+        let known = |(name, _): &(&str, View)| self.args.iter().any(|spec| spec.name == *name);
+        assert!(args.iter().all(known), "{scope}: arguments of {}", self.name);
+        let given = self.given(args.iter().map(|(name, _)| *name));
         let is_half = |(_, view): &&(&str, View)| b.elem(*view) == Elem::F16;
         let halves: Vec<&str> = args.iter().filter(is_half).map(|(name, _)| *name).collect();
-        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params, &halves)? {
+        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params, &tuning::Wanted { halves: &halves, given: &given })? {
             tuning::Choice::Chain(chain) => return (chain.record)(b, scope, &params, args),
             tuning::Choice::Variant(variant, knobs) => (variant, knobs),
         };
-        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(variant.source, &b.target)).collect();
+        let given = given.iter().map(|name| ((*name).to_owned(), 1));
+        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(variant.source, &b.target)).chain(given).collect();
         let textures = texels::declared(variant.source);
         let args = self
             .args
             .iter()
-            .map(|spec| {
-                let (_, view) = args
-                    .iter()
-                    .find(|(n, _)| *n == spec.name)
-                    .unwrap_or_else(|| panic!("{scope}: {} needs an argument `{}`", self.name, spec.name));
-                let view = if textures.contains(&spec.name) { texels::copy(b, scope, *view)? } else { *view };
+            .filter_map(|spec| {
+                let view = args.iter().find(|(n, _)| *n == spec.name).map(|(_, view)| *view);
+                assert!(view.is_some() || spec.optional.is_some(), "{scope}: {} needs `{}`", self.name, spec.name);
+                Some((spec, view?))
+            })
+            .map(|(spec, view)| {
+                let view = if textures.contains(&spec.name) { texels::copy(b, scope, view)? } else { view };
                 Ok(Arg { name: spec.name, view, elem: b.elem(view), access: spec.access })
             })
             .collect::<Result<_>>()?;

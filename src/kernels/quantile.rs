@@ -6,16 +6,12 @@ use super::case::{Case, Fill};
 use super::parameters::{Arrays, Parameters, Tensor, owned};
 use super::project::{AWKWARD, WINDOW, chunk_grid, flat, layout};
 use super::projections::{Projection, ROW, table_by};
-use super::{ArgSpec, Budget, Io, Kernel, Variant, anywhere, read, read_u32, write, write_u32};
+use super::{Budget, Io, Kernel, Variant, anywhere, read, read_u32, update_u32, write, write_u32};
 use crate::error::Result;
-use crate::plan::{Access, Builder, Elem, Params, Role};
+use crate::plan::{Builder, Elem, Params, Role};
 
 /// Digits of eight bits, from the top.
 const SHIFTS: [u32; 4] = [24, 16, 8, 0];
-
-const fn update_u32(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::U32, access: Access::ReadWrite }
-}
 
 fn tensor_grid(p: &Params) -> [u32; 3] {
     [p.u("tensors").div_ceil(64) as u32, 1, 1]

@@ -60,8 +60,17 @@ impl Row {
     }
 }
 
-/// How `kernel` is computed on `target` with these constants, where the arguments `halves` hold 16-bit floats: a forced variant or chain, else the first row of the
-/// target's own rows, then of the shipped table, that can run them, else `naive`.
+/// What a command asks of a variant besides its constants.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted<'a> {
+    /// Arguments that hold 16-bit floats.
+    pub halves: &'a [&'a str],
+    /// Optional arguments that are given.
+    pub given: &'a [&'a str],
+}
+
+/// How `kernel` is computed on `target` with these constants and arguments: a forced variant or chain, else the first row of
+/// the target's own rows, then of the shipped table, that can run them, else `naive`.
 ///
 /// # Errors
 /// A forced variant that does not exist or cannot run the constants.
@@ -70,13 +79,13 @@ pub fn choose(
     target: &Target,
     scope: &str,
     params: &Params,
-    halves: &[&str],
+    wanted: &Wanted,
 ) -> Result<Choice, Error> {
     // The last force wins, so that a command line can refine `*=naive`.
     for (name, text) in target.forced.iter().rev() {
         if name == kernel.name {
             let found = forced(kernel, text)?;
-            return match found.supports(target, params, halves) {
+            return match found.supports(target, params, wanted) {
                 Ok(()) => Ok(found),
                 Err(reason) => Err(Error::Unsupported {
                     scope: scope.into(),
@@ -87,16 +96,16 @@ pub fn choose(
         }
         if name == "*"
             && let Some(found) = find(kernel, text, &[])
-            && found.supports(target, params, halves).is_ok()
+            && found.supports(target, params, wanted).is_ok()
         {
             return Ok(found);
         }
     }
-    if let Some(found) = by_rows(kernel, target, params, halves) {
+    if let Some(found) = by_rows(kernel, target, params, wanted) {
         return Ok(found);
     }
     let naive = Choice::Variant(&kernel.variants[0], vec![]);
-    match naive.holds(halves) {
+    match naive.takes(wanted) {
         Ok(()) => Ok(naive),
         Err(reason) => Err(Error::Unsupported {
             scope: scope.into(),
@@ -107,25 +116,28 @@ pub fn choose(
 }
 
 /// The first row that can run these constants.
-fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, halves: &[&str]) -> Option<Choice> {
+fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, wanted: &Wanted) -> Option<Choice> {
     let rows = target.rows.iter().chain(shipped()).filter(|r| r.matches(kernel, target, params));
     let choices = rows.filter_map(|row| {
         let knobs: Vec<(String, u32)> = row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect();
         find(kernel, &row.variant, &knobs)
     });
-    choices.into_iter().find(|found| found.supports(target, params, halves).is_ok())
+    choices.into_iter().find(|found| found.supports(target, params, wanted).is_ok())
 }
 
-/// Whether `kernel`, which does the work of several others, is to take their place: a variant of it is forced by its name,
-/// or a row is for it, and can run these constants. Kernels that do so may hold maps of 16-bit floats in every variant.
+/// Whether `kernel` is to do what the optional arguments `given` ask for, instead of kernels of their own: the variant of some
+/// row takes them, and so does the one that is forced by the kernel's name, if any. Variants that take optional arguments
+/// hold maps of 16-bit floats.
 ///
 /// # Errors
 /// A forced variant that does not exist.
-pub fn asked_for(kernel: &'static Kernel, target: &Target, params: &Params) -> Result<bool, Error> {
-    match target.forced.iter().rev().find(|(name, _)| name == kernel.name) {
-        Some((_, text)) => Ok(forced(kernel, text)?.supports(target, params, &[]).is_ok()),
-        None => Ok(by_rows(kernel, target, params, &[]).is_some()),
-    }
+pub fn takes(kernel: &'static Kernel, target: &Target, params: &Params, given: &[&str]) -> Result<bool, Error> {
+    let wanted = Wanted { given, halves: &[] };
+    let forced_too = match target.forced.iter().rev().find(|(name, _)| name == kernel.name) {
+        Some((_, text)) => forced(kernel, text)?.supports(target, params, &wanted).is_ok(),
+        None => true,
+    };
+    Ok(forced_too && by_rows(kernel, target, params, &wanted).is_some())
 }
 
 fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<Choice> {
@@ -134,17 +146,24 @@ fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<
 }
 
 impl Choice {
-    /// Whether the arguments `halves` may hold 16-bit floats.
-    fn holds(&self, halves: &[&str]) -> Result<(), &'static str> {
-        let holds = |name: &&str| match self {
-            Choice::Variant(v, _) => v.maps().any(|map| map == *name),
-            Choice::Chain(c) => c.maps.contains(name),
+    /// Whether it can have these arguments.
+    fn takes(&self, wanted: &Wanted) -> Result<(), &'static str> {
+        let (maps, arguments): (Vec<&str>, Vec<&str>) = match self {
+            Choice::Variant(v, _) => (v.maps().collect(), Knobs::arguments(v.source)),
+            Choice::Chain(c) => (c.maps.to_vec(), vec![]),
         };
-        if halves.iter().all(holds) { Ok(()) } else { Err("it does not read or write 16-bit floats") }
+        if !wanted.halves.iter().all(|name| maps.contains(name)) {
+            return Err("it does not read or write 16-bit floats");
+        }
+        if wanted.given.iter().all(|name| arguments.contains(name)) {
+            Ok(())
+        } else {
+            Err("it does not take the optional arguments")
+        }
     }
 
-    fn supports(&self, target: &Target, params: &Params, halves: &[&str]) -> Result<(), &'static str> {
-        self.holds(halves)?;
+    fn supports(&self, target: &Target, params: &Params, wanted: &Wanted) -> Result<(), &'static str> {
+        self.takes(wanted)?;
         match self {
             Choice::Variant(v, knobs) => {
                 (v.supports)(target, params)?;
@@ -279,7 +298,7 @@ mod tests {
     fn variant(rows: &str, params: &Params) -> &'static str {
         let rows = read(Path::new("own.toml"), rows).unwrap();
         let target = Target { rows, ..Target::baseline() };
-        match choose(super::super::find("relu.forward").unwrap(), &target, "t", params, &[]).unwrap() {
+        match choose(super::super::find("relu.forward").unwrap(), &target, "t", params, &Wanted::default()).unwrap() {
             Choice::Variant(v, _) => v.name,
             Choice::Chain(c) => c.name,
         }
@@ -301,7 +320,7 @@ mod tests {
         let rows = read(Path::new("own.toml"), rows).unwrap();
         for (mesa, name) in [(Some(22.3), "naive"), (Some(24.3), "naive"), (Some(25.0), "vec4"), (None, "vec4")] {
             let target = Target { rows: rows.clone(), mesa, ..Target::baseline() };
-            let chosen = choose(super::super::find("relu.forward").unwrap(), &target, "t", &params, &[]).unwrap();
+            let chosen = choose(super::super::find("relu.forward").unwrap(), &target, "t", &params, &Wanted::default()).unwrap();
             let chosen = match chosen {
                 Choice::Variant(v, _) => v.name,
                 Choice::Chain(c) => c.name,

@@ -87,6 +87,11 @@ impl<'a> Io<'a> {
         Scalars { value: values.value.iter().map(|v| nearest_half(*v)).collect(), scale }
     }
 
+    /// Whether there is an argument of this name: optional ones may be missing.
+    pub fn has(&self, name: &str) -> bool {
+        self.args.iter().any(|(n, _)| *n == name)
+    }
+
     fn arg(&self, name: &str) -> &Values {
         &self.args.iter().find(|(n, _)| *n == name).unwrap_or_else(|| panic!("twin reads no argument `{name}`")).1
     }

@@ -1,8 +1,8 @@
-// The outputs of a workgroup of the cooperative family are in y; the moments of each block of 64 rows of them go to `partial`,
-// as batchnorm.partial leaves them (conv2d/leave_tile_statistics.wgsl). Each invocation reads back what it wrote itself
+// The outputs of a workgroup of the cooperative family are in y; the moments of each block of 64 rows of them go to `moments`,
+// as batchnorm.partial leaves them (conv2d/tile_outputs_moments.wgsl). Each invocation reads back what it wrote itself
 // in `copy_out`, from the cache: matrices have no elements that it could name. SHARE invocations share a column; their sums
-// are added in order. Call `leave` in uniform control flow, after the last use of `result`.
-// The file around it binds `partial`: [ceil(pixels / 64), 2, c_out].
+// are added in order. Call `finish` in uniform control flow, after the last use of `result`.
+@group(0) @binding(5) var<storage, read_write> moments: array<vec4<f32>>; // [ceil(pixels / 64), 2, c_out]
 const COLUMNS: u32 = TILE_N / 4u;
 const BLOCKS: u32 = TILE_M / 64u; // blocks of rows in the tile
 const SHARE: u32 = THREADS / COLUMNS; // invocations of a column
@@ -43,7 +43,7 @@ fn rows_from(row: u32) -> f32 {
   return f32(min(pixels - min(row, pixels), 64u));
 }
 
-fn leave(tile_m: u32, tile_n: u32, lane: u32) {
+fn finish(tile_m: u32, tile_n: u32, lane: u32) {
   let columns = params.c_out / 4u;
   let pixels = params.n * params.oh * params.ow;
   let column = tile_n + lane % COLUMNS;
@@ -88,7 +88,7 @@ fn leave(tile_m: u32, tile_n: u32, lane: u32) {
   if lane < BLOCKS * COLUMNS && column < columns && own < pixels {
     let squares = get_result(total(lane)) - off * off / count;
     let to = own / 64u * 2u * columns + column;
-    partial[to] = mean + off / count;
-    partial[to + columns] = max(squares, vec4<f32>(0.0));
+    moments[to] = mean + off / count;
+    moments[to + columns] = max(squares, vec4<f32>(0.0));
   }
 }

@@ -1,5 +1,10 @@
-// The entry point of the naive variants of kernels that leave y, [pixels, c_out], and the moments of its blocks. The file around it
-// binds y and partial, and gives `output(pixel, channel)`.
+// The entry point of conv2d.forward.naive where it takes the moments of y besides: moments[b, 0] = mean, moments[b, 1] = sum of
+// (y - mean)^2 per channel over the pixels 64 b .. 64 b + 63, as far as there are: what batchnorm.partial leaves for
+// batchnorm.combine. The second pass also measures by how much the rounded mean is off and corrects both (Chan, Golub,
+// LeVeque 1983). A workgroup owns one channel of one block, each invocation one output, the first the moments. The file around it
+// binds y and gives `output(pixel, channel)`.
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>; // [ceil(n oh ow / 64), 2, c_out]
+
 var<workgroup> block: array<f32, 64>;
 
 @compute @workgroup_size(64)
@@ -30,7 +35,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
       off += d;
       squares = fma(d, d, squares);
     }
-    partial[2u * b * params.c_out + co] = mean + off / f32(rows);
-    partial[(2u * b + 1u) * params.c_out + co] = max(squares - off * off / f32(rows), 0.0);
+    moments[2u * b * params.c_out + co] = mean + off / f32(rows);
+    moments[(2u * b + 1u) * params.c_out + co] = max(squares - off * off / f32(rows), 0.0);
   }
 }

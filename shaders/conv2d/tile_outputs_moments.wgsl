@@ -1,9 +1,9 @@
-// The outputs go to y, and the moments of each block of 64 rows of them to `partial`, as batchnorm.partial leaves them: mean
+// The outputs go to y, and the moments of each block of 64 rows of them to `moments`, as batchnorm.partial leaves them: mean
 // and sum of (y - mean)^2 per channel, the latter corrected by how much the rounded mean is off (Chan, Golub, LeVeque 1983).
 // From the registers, so that nobody reads y again for its moments. Sums go over the four rows of an invocation, then over the
-// sixteen fours of a block in order: whatever TILE_M is. Call `leave` in uniform control flow, after the last use of `stages`.
-// The file around it binds `partial`: [ceil(pixels / 64), 2, c_out].
+// sixteen fours of a block in order: whatever TILE_M is. Call `finish` in uniform control flow, after the last use of `stages`.
 // include conv2d/write_tile.wgsl
+@group(0) @binding(5) var<storage, read_write> moments: array<vec4<f32>>; // [ceil(pixels / 64), 2, c_out]
 const COLUMNS: u32 = TILE_N / 4u;
 const BLOCKS: u32 = TILE_M / 64u; // blocks of rows in the tile
 
@@ -57,7 +57,7 @@ fn squares_of(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f3
   return fma(d, d, fma(c, c, fma(b, b, a * a)));
 }
 
-fn leave(acc: ptr<function, RegisterTile>, tile_m: u32, tile_n: u32, lane: u32) {
+fn finish(acc: ptr<function, RegisterTile>, tile_m: u32, tile_n: u32, lane: u32) {
   let block = owned_block(lane, COLUMNS / 2u);
   write_tile(acc, tile_m, tile_n, block);
   // Rows beyond the last are zeros: they multiplied zeros.
@@ -101,7 +101,7 @@ fn leave(acc: ptr<function, RegisterTile>, tile_m: u32, tile_n: u32, lane: u32) 
   if lane < BLOCKS * COLUMNS && column < columns && own < params.n * params.oh * params.ow {
     let squares = stages[total(lane)] - off * off / count;
     let to = own / 64u * 2u * columns + column;
-    partial[to] = mean + off / count;
-    partial[to + columns] = max(squares, vec4<f32>(0.0));
+    moments[to] = mean + off / count;
+    moments[to + columns] = max(squares, vec4<f32>(0.0));
   }
 }
