@@ -128,7 +128,7 @@ fn compare_buffer(
         true => Terms::OneSign,
         false => Terms::Mixed,
     };
-    let factor = kernels::find(c.kernel)?.variant(c.variant).map_or(1.0, Variant::error_factor);
+    let factor = kernels::find(c.kernel)?.variant(c.variant).map_or(1.0, |v| v.error_factor);
     for (e, (&got, &before)) in got.iter().zip(before).enumerate() {
         let owner = c.args.iter().find(|a| {
             let v = a.view;
@@ -334,9 +334,9 @@ pub fn trials(target: &Target, kernel: &'static Kernel, share: Share) -> Result<
     let shapes = shapes(kernel, &cases, target)?;
     let chains = kernel.chains().map(|c| (c.name, None, c.maps.to_vec()));
     // A variant can read any texture as 16-bit floats; maps are what the plainest one takes for such.
-    let known: Vec<&str> = kernel.variants[0].maps().collect();
-    let maps = |v: &Variant| v.maps().filter(|name| known.contains(name)).collect();
-    let variants = kernel.variants.iter().map(|v| (v.name, Some(v.source), maps(v)));
+    let known: Vec<&str> = kernel.maps(&kernel.variants[0]).collect();
+    let maps = |v: &Variant| kernel.maps(v).filter(|name| known.contains(name)).collect();
+    let variants = kernel.variants.iter().map(|v| (v.name, Some(kernel.source(v)), maps(v)));
     let mut all = vec![];
     for (variant, source, maps) in variants.chain(chains) {
         for (number, (case, shape)) in cases.iter().zip(&shapes).enumerate() {

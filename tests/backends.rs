@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use common::halves;
 use rayon::prelude::*;
 use weightproof::error::Error;
-use weightproof::gpu::compose::{Settings, compose};
+use weightproof::gpu::compose::{self, Settings, compose};
 use weightproof::gpu::translate::{Language, text};
 use weightproof::kernels::{Constant, KERNELS, Kernel, Knobs, Variant};
 use weightproof::plan::{AdapterClass, Command, Limits, Matrices, Target};
@@ -74,19 +74,21 @@ fn never_written(variant: &Variant, wgsl: &str, language: Language) -> Option<&'
 fn every_variant_is_written_for_metal_and_dx12_with_every_combination_of_knobs() {
     let wrong = |(kernel, variant): (&Kernel, &Variant)| {
         let combinations = |of: &[Constant]| Knobs::combinations(of).into_iter().map(|k| k.0).collect::<Vec<_>>();
-        let (declared, facts) =
-            (combinations(&Knobs::declared(variant.source)), combinations(&Knobs::facts(variant.source)));
+        let (declared, facts) = (
+            combinations(&Knobs::declared(kernel.source(variant))),
+            combinations(&Knobs::facts(kernel.source(variant))),
+        );
         let knobs = declared.iter().flat_map(|d| facts.iter().map(move |f| [&d[..], f].concat())).map(|k| (k, vec![]));
         let mut bad = vec![];
-        for (knobs, halves) in knobs.chain(halves(variant).into_iter().map(|h| (vec![], h))) {
+        for (knobs, halves) in knobs.chain(halves(kernel, variant).into_iter().map(|h| (vec![], h))) {
             let settings = Settings { knobs: &knobs, halves: &halves, params: None };
-            let composed = compose(variant.file, variant.source, &settings).unwrap_or_else(|e| panic!("{e}"));
+            let composed = compose::variant(kernel, variant, &settings).unwrap_or_else(|e| panic!("{e}"));
             for language in [Language::Msl(2, 3), Language::Hlsl(6, 2)] {
                 for checked in [false, true] {
                     let written = text(&composed, language, None, checked);
                     let right = match (&written, never_written(variant, &composed.text, language)) {
                         (Ok(text), None) => text.contains("void main"),
-                        (Err(e), Some(reason)) => e.starts_with(variant.file) && e.contains(reason),
+                        (Err(e), Some(reason)) => e.starts_with(&kernel.file(variant)) && e.contains(reason),
                         _ => false,
                     };
                     let at = format!("{} {} {knobs:?} f16 {halves:?} {language:?}", kernel.name, variant.name);
@@ -142,10 +144,10 @@ fn supports_excludes_on_metal_and_dx12_what_their_writers_refuse_and_nothing_els
         for world in &worlds {
             let at = format!("{} {} on {}", kernel.name, variant.name, world.name);
             let write = |settings: &Settings| {
-                let composed = compose(variant.file, variant.source, settings).unwrap_or_else(|e| panic!("{e}"));
+                let composed = compose::variant(kernel, variant, settings).unwrap_or_else(|e| panic!("{e}"));
                 text(&composed, world.language, Some(&world.target), false)
             };
-            let facts = Knobs::of_target(variant.source, &world.target);
+            let facts = Knobs::of_target(kernel.source(variant), &world.target);
             let plain = write(&Settings { knobs: &facts, ..Settings::default() });
             let commands = commands(kernel, variant, &world.target);
             if commands.is_empty() {
@@ -156,11 +158,11 @@ fn supports_excludes_on_metal_and_dx12_what_their_writers_refuse_and_nothing_els
                 continue;
             }
             bad.extend(plain.err().map(|e| format!("{at}: not excluded, but refused: {e}")));
-            let sets = if world.target.float16 { halves(variant) } else { vec![vec![]] };
+            let sets = if world.target.float16 { halves(kernel, variant) } else { vec![vec![]] };
             for (i, c) in commands.iter().enumerate() {
                 // Types do not depend on constants: with one set of these, each set of 16-bit floats.
                 for halves in &sets[..if i == 0 { sets.len() } else { 1 }] {
-                    let params = variant.baked().then_some(&c.params);
+                    let params = kernel.baked(variant).then_some(&c.params);
                     let written = write(&Settings { knobs: &c.knobs, halves, params });
                     bad.extend(written.err().map(|e| format!("{at}, {:?} f16 {halves:?}: {e}", c.params)));
                 }

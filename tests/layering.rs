@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use weightproof::kernels::COMMON;
-use weightproof::kernels::parts::PARTS;
+use weightproof::kernels::shaders;
 
 /// `(module, the modules it may name)`: one row per file or folder of `src/`, from the bottom up. A row names rows above
 /// it only, so there are no cycles. Tests inside a module obey its row.
@@ -233,7 +232,7 @@ fn a_shader_is_called_folder_verb_variant() {
         let plain =
             |p: &&str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         // A piece to include has one word: no variant.
-        let piece = COMMON.iter().chain(PARTS).any(|(p, _)| path.ends_with(p));
+        let piece = shaders::pieces().any(|(p, _)| path.ends_with(p));
         let good = if piece { parts.len() == 1 } else { parts.len() == 3 && parts[0] == folder };
         if !good || !parts.iter().all(plain) || path.components().count() != 3 {
             bad.push(path.display().to_string());

@@ -268,7 +268,8 @@ fn matrices_are_for_the_precision_that_is_asked_for_on_drivers_on_the_cpu_too() 
         let plan = cifar_vgg_in(precision).train_plan(target).unwrap_or_else(|e| panic!("{e}"));
         let own = plan.commands.iter().filter(|c| c.variant.starts_with("coop"));
         // But for the optional arguments.
-        let constants = |c: &Command| c.knobs.iter().filter(|(n, _)| n.starts_with(char::is_uppercase)).cloned().collect();
+        let constants =
+            |c: &Command| c.knobs.iter().filter(|(n, _)| n.starts_with(char::is_uppercase)).cloned().collect();
         own.map(constants).collect::<Vec<Vec<_>>>()
     };
     let plain = listing::listing(&cifar_vgg_in("f32").train_plan(&lavapipe()).expect("it fits"));
@@ -364,9 +365,7 @@ fn fusable(plan: &Plan) -> BTreeMap<&str, Vec<&str>> {
 fn given(plan: &Plan, scope: &str) -> Vec<&'static str> {
     let own = |c: &&Command| c.scope == scope && c.kernel.starts_with("conv2d.");
     let command = plan.commands.iter().find(own);
-    command.map_or(vec![], |c| {
-        kernels::find(c.kernel).expect("a known kernel").given(c.args.iter().map(|a| a.name))
-    })
+    command.map_or(vec![], |c| kernels::find(c.kernel).expect("a known kernel").given(c.args.iter().map(|a| a.name)))
 }
 
 /// Before a convolution: normalisation and ReLU, unless it is a linear layer, or two read the map. After one: moments, unless

@@ -9,14 +9,13 @@ use std::path::Path;
 use common::halves;
 use rayon::prelude::*;
 use weightproof::error::Error;
-use weightproof::gpu::compose::{Include, Settings, compose};
+use weightproof::gpu::compose::{self, Include, Settings, compose};
 use weightproof::gpu::reflect::{Reflected, reflect};
-use weightproof::kernels::parts::PARTS;
-use weightproof::kernels::{COMMON, KERNELS, Kernel, Knobs, Variant, matrices, texels, tuning};
+use weightproof::kernels::{KERNELS, Kernel, Knobs, Variant, matrices, shaders, texels, tuning};
 use weightproof::plan::{AdapterClass, Limits, Matrices, Target};
 
 fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)], halves: &[&str]) -> Result<Reflected, String> {
-    let composed = compose(variant.file, variant.source, &Settings { knobs, halves, params: None })?;
+    let composed = compose::variant(kernel, variant, &Settings { knobs, halves, params: None })?;
     reflect(kernel, variant, &composed)
         .map_err(|e| format!("{} {}, knobs {knobs:?}, f16 {halves:?}: {e}", kernel.name, variant.name))
 }
@@ -45,19 +44,22 @@ fn every_variant_composes_validates_and_binds_by_name() {
     let mut bad = vec![];
     for kernel in KERNELS {
         for variant in kernel.variants {
-            for name in Knobs::arguments(variant.source) {
+            for name in Knobs::arguments(kernel.source(variant)) {
                 if kernel.given([name]).is_empty() {
-                    bad.push(format!("{}: `{name}` is no optional argument of {}", variant.file, kernel.name));
+                    bad.push(format!("{}: `{name}` is no optional argument of {}", kernel.file(variant), kernel.name));
                 }
             }
-            bad.extend(halves(variant).iter().filter_map(|halves| load(kernel, variant, &[], halves).err()));
-            for (name, default, allowed) in Knobs::constants(variant.source) {
+            bad.extend(halves(kernel, variant).iter().filter_map(|halves| load(kernel, variant, &[], halves).err()));
+            for (name, default, allowed) in Knobs::constants(kernel.source(variant)) {
                 if !allowed.contains(&default) {
-                    bad.push(format!("{}: the default {default} of {name} is not among {allowed:?}", variant.file));
+                    bad.push(format!(
+                        "{}: the default {default} of {name} is not among {allowed:?}",
+                        kernel.file(variant)
+                    ));
                 }
             }
             // The knobs that are chosen, not found, are in the test below.
-            let facts = Knobs::combinations(&Knobs::facts(variant.source));
+            let facts = Knobs::combinations(&Knobs::facts(kernel.source(variant)));
             bad.extend(facts.iter().filter_map(|facts| load(kernel, variant, &facts.0, &[]).err()));
         }
     }
@@ -69,14 +71,14 @@ fn every_variant_composes_validates_and_binds_by_name() {
 /// or not an adapter here can run it.
 #[test]
 fn every_variant_becomes_spirv_with_every_combination_of_knobs_and_facts() {
-    let all = KERNELS.iter().flat_map(|kernel| kernel.variants.iter().map(|variant| (kernel.name, variant)));
+    let all = KERNELS.iter().flat_map(|kernel| kernel.variants.iter().map(move |variant| (*kernel, variant)));
     all.collect::<Vec<_>>().into_par_iter().for_each(|(kernel, variant)| {
-        let knobs = Knobs::combinations(&Knobs::constants(variant.source));
-        let mixed = halves(variant).into_iter().skip(1).map(|halves| (Knobs::default(), halves));
+        let knobs = Knobs::combinations(&Knobs::constants(kernel.source(variant)));
+        let mixed = halves(kernel, variant).into_iter().skip(1).map(|halves| (Knobs::default(), halves));
         for (knobs, halves) in knobs.into_iter().map(|k| (k, vec![])).chain(mixed) {
-            let at = format!("{kernel} {} {knobs:?} f16 {halves:?}", variant.name);
+            let at = format!("{} {} {knobs:?} f16 {halves:?}", kernel.name, variant.name);
             let settings = Settings { knobs: &knobs.0, halves: &halves, params: None };
-            let composed = compose(variant.file, variant.source, &settings).unwrap_or_else(|e| panic!("{at}: {e}"));
+            let composed = compose::variant(kernel, variant, &settings).unwrap_or_else(|e| panic!("{at}: {e}"));
             let module = naga::front::wgsl::parse_str(&composed.text).unwrap_or_else(|e| panic!("{at}: {e}"));
             let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
             let info = naga::valid::Validator::new(flags, all).validate(&module);
@@ -84,7 +86,8 @@ fn every_variant_becomes_spirv_with_every_combination_of_knobs_and_facts() {
             let options = naga::back::spv::Options { lang_version: (1, 6), ..Default::default() };
             let words = naga::back::spv::write_vec(&module, &info, &options, None);
             assert!(words.unwrap_or_else(|e| panic!("{at}: {e}")).len() > 100, "{at}");
-            if let Some(counted) = matrices::workgroup(variant, &Knobs::full(variant.source, &knobs.0)) {
+            if let Some(counted) = matrices::workgroup(kernel, variant, &Knobs::full(kernel.source(variant), &knobs.0))
+            {
                 assert_eq!(counted, workgroup(&module), "{at}: invocations and bytes of a workgroup");
             }
         }
@@ -102,20 +105,23 @@ fn workgroup(module: &naga::Module) -> (u32, usize) {
 
 #[test]
 fn files_are_called_after_kernel_and_variant_and_none_lies_unused() {
-    let mut used: BTreeSet<String> = COMMON.iter().chain(PARTS).map(|(path, _)| (*path).into()).collect();
+    let mut used: BTreeSet<String> = shaders::pieces().map(|(path, _)| path.into()).collect();
     for kernel in KERNELS {
         for variant in kernel.variants {
-            let folder = kernel.name.split('.').next().unwrap_or_default();
-            assert_eq!(variant.file, format!("{folder}/{}.{}.wgsl", kernel.name, variant.name));
-            used.insert(variant.file.into());
+            used.insert(kernel.file(variant));
         }
     }
     assert_eq!(files("wgsl"), used);
 }
 
+/// Whether a piece is whole by itself: what is common to kernels, and the projections.
+fn is_whole(path: &str) -> bool {
+    path.starts_with("common/") || path.starts_with("project/") && path != "project/apply.wgsl"
+}
+
 #[test]
 fn every_common_piece_parses_on_its_own_and_binds_nothing() {
-    for (path, text) in COMMON {
+    for (path, text) in shaders::pieces().filter(|(path, _)| is_whole(path)) {
         let composed = compose(path, text, &Settings::default()).unwrap_or_else(|e| panic!("{e}"));
         if let Err(e) = naga::front::wgsl::parse_str(&composed.text) {
             panic!("{path}: {}", e.emit_to_string(&composed.text));
@@ -128,14 +134,16 @@ fn every_common_piece_parses_on_its_own_and_binds_nothing() {
 /// Parts are whole only in the files that include them, and the other tests see them there.
 #[test]
 fn every_part_is_of_some_variant_and_leaves_knobs_to_it_and_bindings_but_those_of_optional_arguments() {
-    let texts = KERNELS.iter().flat_map(|k| k.variants).map(|v| v.source).chain(PARTS.iter().map(|(_, text)| *text));
+    let own = KERNELS.iter().flat_map(|k| k.variants.iter().map(|v| k.source(v)));
+    let texts = own.chain(shaders::pieces().map(|(_, text)| text));
     let includes = texts.flat_map(str::lines).filter_map(|l| Include::of(l).unwrap_or_else(|e| panic!("{e}")));
     let included: BTreeSet<&str> = includes.flat_map(Include::paths).collect();
     let optional = KERNELS.iter().flat_map(|k| k.args).filter(|a| a.optional.is_some());
     let optional: BTreeSet<&str> = optional.map(|a| a.name).collect();
     // `@group(0) @binding(4) var<storage, read> table: ...`
-    let bound = |l: &str| l.split_once('>').and_then(|(_, l)| l.split_once(':')).map(|(name, _)| name.trim().to_owned());
-    for (path, text) in PARTS {
+    let bound =
+        |l: &str| l.split_once('>').and_then(|(_, l)| l.split_once(':')).map(|(name, _)| name.trim().to_owned());
+    for (path, text) in shaders::pieces().filter(|(path, _)| !is_whole(path)) {
         assert!(included.contains(path), "nothing includes {path}");
         let code = text.lines().map(|l| l.split("//").next().unwrap_or_default());
         let bindings = code.filter(|l| l.contains("@group")).map(|l| bound(l).unwrap_or_default());
@@ -186,9 +194,9 @@ fn wrong_constants(kernel: &Kernel, variant: &Variant) -> BTreeSet<String> {
             let shader = shaders
                 .entry((c.kernel, c.variant))
                 .or_insert_with(|| load(k, v, &[], &[]).unwrap_or_else(|e| panic!("{e}")));
-            if v.baked() {
+            if k.baked(v) {
                 let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params) };
-                let baked = compose(v.file, v.source, &settings);
+                let baked = compose::variant(k, v, &settings);
                 let reflected = baked.and_then(|composed| match texts.insert(composed.text.clone()) {
                     true => reflect(k, v, &composed).map(|_| ()),
                     false => Ok(()),

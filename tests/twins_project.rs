@@ -7,7 +7,7 @@
 use weightproof::cpu;
 use weightproof::kernels::parameters::{Parameters, Tensor};
 use weightproof::kernels::projections::{HostDraw, Kinds, PROJECTIONS, Projection, apply_host, beta_draw, table};
-use weightproof::kernels::{COMMON, normal::normal, project, quantile};
+use weightproof::kernels::{normal::normal, project, quantile, shaders};
 use weightproof::philox;
 use weightproof::plan::{Builder, Step, Target};
 
@@ -410,7 +410,7 @@ fn projections_are_written_as_they_are_read() {
 
 #[test]
 fn the_shader_knows_every_kind_by_its_position_in_the_table() {
-    let piece = |name: &str| COMMON.iter().find(|(path, _)| *path == name).expect("a piece").1;
+    let piece = |name: &str| shaders::text(name).expect("a piece");
     let source = piece("project/kinds.wgsl");
     for (i, kind) in PROJECTIONS.iter().enumerate().skip(1) {
         let name = kind.name.replace('-', "_");

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::gpu::profile::time;
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::tuning::{Choice, Wanted, choose};
-use crate::kernels::{Chain, Kernel, Knobs, Variant, texels};
+use crate::kernels::{Chain, Kernel, Knobs, texels};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Params, Plan, Precision, Row, Target, Value};
 use crate::profile::quartiles;
@@ -79,7 +79,7 @@ pub fn shapes(target: &Target, network: &Network, kernel: &'static Kernel, eval_
 
 /// Whether a kernel can be computed in more than one way.
 pub fn has_choice(kernel: &'static Kernel) -> bool {
-    let ways = kernel.variants.iter().map(|v| Knobs::declared(v.source).len() + 1).sum::<usize>();
+    let ways = kernel.variants.iter().map(|v| Knobs::declared(kernel.source(v)).len() + 1).sum::<usize>();
     ways + kernel.chains().count() > 1
 }
 
@@ -240,7 +240,7 @@ impl SiteBench<'_> {
         let mut least = self.run(&now, 1)?[0];
         let (mut ways, mut whole): (Vec<(Way, f64)>, bool) = (vec![], true);
         // What is coarser than the precision asked for is no way at all.
-        let factor = |way: &Way| self.kernel.variant(&way.variant).map_or(1.0, Variant::error_factor);
+        let factor = |way: &Way| self.kernel.variant(&way.variant).map_or(1.0, |v| v.error_factor);
         let most = factor(&present);
         for way in ways_of(self.kernel).into_iter().filter(|way| factor(way) <= most) {
             if !(self.goes_on)() {
@@ -307,7 +307,7 @@ impl std::fmt::Display for Way {
 fn ways_of(kernel: &'static Kernel) -> Vec<Way> {
     let mut out = vec![];
     for v in kernel.variants {
-        let knobs = combinations(&Knobs::declared(v.source));
+        let knobs = combinations(&Knobs::declared(kernel.source(v)));
         out.extend(knobs.into_iter().map(|knobs| Way { variant: v.name.into(), knobs }));
     }
     out.extend(kernel.chains().map(|c| Way { variant: c.name.into(), knobs: BTreeMap::new() }));

@@ -14,7 +14,7 @@ use crate::gpu;
 use crate::gpu::compose;
 use crate::gpu::translate::{self, Language, spirv};
 use crate::kernels::projections::PROJECTIONS;
-use crate::kernels::{self, KERNELS, Work};
+use crate::kernels::{self, KERNELS, Knobs, Work};
 use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Target, listing};
@@ -55,6 +55,9 @@ pub struct What {
 pub struct Show {
     #[command(flatten)]
     what: What,
+    /// With --shader: as it is composed where these optional arguments are given, e.g. table,moments of conv2d.forward
+    #[arg(long, requires = "shader", value_name = "ARGUMENT", value_delimiter = ',')]
+    with: Vec<String>,
     /// With --shader: the SPIR-V that a Vulkan driver gets, for `spirv-dis`, instead of the WGSL
     #[arg(long, requires = "shader", group = "translated")]
     spirv: bool,
@@ -141,24 +144,34 @@ impl Show {
             let near = suggest(variant, k.variants.iter().map(|v| v.name));
             Error::Invalid(format!("kernel {kernel} has no variant \"{variant}\".{near}"))
         })?;
+        let known = Knobs::arguments(k.source(v));
+        if let Some(name) = self.with.iter().find(|name| !known.contains(&name.as_str())) {
+            let near = suggest(name, known.iter().copied());
+            return Err(Error::Invalid(format!("{kernel}={variant} takes no optional argument \"{name}\".{near}")));
+        }
+        let given = self.with.iter().map(|name| (name.clone(), 1));
+        #[cfg(feature = "driver-statistics")]
+        if self.statistics {
+            let device = global.open()?;
+            let knobs: Vec<_> = Knobs::of_target(k.source(v), &device.target).into_iter().chain(given).collect();
+            let settings = compose::Settings { knobs: &knobs, ..compose::Settings::default() };
+            for s in gpu::statistics::statistics(&device.info.name, k, v, &settings)? {
+                print(&format!("{:<32} {:>12}  {}\n", s.name, s.value, s.description))?;
+            }
+            return Ok(());
+        }
+        let broken = |e| Error::Shaders(vec![e]);
+        let knobs: Vec<_> = given.collect();
+        let settings = compose::Settings { knobs: &knobs, ..compose::Settings::default() };
+        let composed = compose::variant(k, v, &settings).map_err(broken)?;
         if self.spirv {
-            let bytes: Vec<u8> = spirv::words(v)?.iter().flat_map(|w| w.to_le_bytes()).collect();
+            let bytes: Vec<u8> = spirv::words(&composed)?.iter().flat_map(|w| w.to_le_bytes()).collect();
             if self.out.is_none() && std::io::stdout().is_terminal() {
                 let message = "--spirv gives bytes: write them to a file with -o FILE, or pipe them to spirv-dis";
                 return Err(Error::Invalid(message.into()));
             }
             return self.write(&bytes);
         }
-        #[cfg(feature = "driver-statistics")]
-        if self.statistics {
-            let adapter = global.open()?.info.name.clone();
-            for s in gpu::statistics::statistics(&adapter, k, v)? {
-                print(&format!("{:<32} {:>12}  {}\n", s.name, s.value, s.description))?;
-            }
-            return Ok(());
-        }
-        let broken = |e| Error::Shaders(vec![e]);
-        let composed = compose::compose(v.file, v.source, &compose::Settings::default()).map_err(broken)?;
         let language = match (self.msl, self.hlsl) {
             (true, _) => Language::Msl(2, 3),
             (_, true) => Language::Hlsl(6, 2),

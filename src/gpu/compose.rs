@@ -1,7 +1,6 @@
 //! From the text of a shader file to the text that is compiled: includes and knobs, nothing else.
 
-use crate::kernels::parts::PARTS;
-use crate::kernels::{BAKED, COMMON, Knobs, map_of};
+use crate::kernels::{BAKED, Kernel, Knobs, Variant, map_of, shaders};
 use crate::plan::{Params, Value};
 
 /// A composed shader and where each of its lines comes from.
@@ -95,6 +94,14 @@ impl<'a> Include<'a> {
         };
         std::iter::once(path).chain(other)
     }
+}
+
+/// Composes the shader of a variant: [`compose`] with its file.
+///
+/// # Errors
+/// As [`compose`].
+pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Result<Composed, String> {
+    compose(&kernel.file(variant), kernel.source(variant), settings)
 }
 
 /// Replaces `// include PATH` lines by the named pieces (each once; the other forms: [`Include`]), the values of knobs by those given, and in
@@ -206,7 +213,7 @@ impl Composer<'_> {
 
     /// Path and text of the piece that an include takes in; none if it is in already.
     fn chosen<'p>(&mut self, include: Include<'p>) -> Result<Option<(&'p str, &'static str)>, String> {
-        let text = |path: &str| COMMON.iter().chain(PARTS).find(|(p, _)| *p == path).map(|(_, text)| *text);
+        let text = |path: &str| shaders::pieces().find(|(p, _)| *p == path).map(|(_, text)| text);
         if let Some(path) = include.paths().find(|path| text(path).is_none()) {
             return Err(format!("unknown include `{path}`"));
         }

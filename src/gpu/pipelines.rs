@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use rayon::prelude::*;
 
 use super::adapter::Device;
-use super::compose::{Settings, compose};
+use super::compose::{self, Settings};
 use super::memory;
 use super::reflect::{self, Reflected};
 use crate::error::{Error, Result};
@@ -51,7 +51,8 @@ pub(super) fn key(c: &Command) -> Result<String> {
     let Command { kernel, variant, knobs, params, .. } = c;
     let halves = c.halves();
     let base = format!("{kernel}/{variant} {knobs:?} {halves:?}");
-    Ok(if find(kernel, variant)?.1.baked() { format!("{base} {params:?}") } else { base })
+    let (k, v) = find(kernel, variant)?;
+    Ok(if k.baked(v) { format!("{base} {params:?}") } else { base })
 }
 
 fn find(kernel: &str, variant: &str) -> Result<(&'static kernels::Kernel, &'static kernels::Variant)> {
@@ -76,9 +77,9 @@ fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
 /// A shader that is broken, as [`Error::Shaders`]; what the device refuses.
 fn build(device: &Device, c: &Command) -> Result<Pipeline> {
     let (k, v) = find(c.kernel, c.variant)?;
-    let broken = |text: String| Error::Shaders(vec![text]);
+    let (broken, file) = (|text: String| Error::Shaders(vec![text]), k.file(v));
     let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params) };
-    let composed = compose(v.file, v.source, &settings).map_err(broken)?;
+    let composed = compose::variant(k, v, &settings).map_err(broken)?;
     let module = reflect::parse(&composed).map_err(broken)?;
     let reflected = reflect::signature(k, v, &composed, &module).map_err(broken)?;
     let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
@@ -103,7 +104,7 @@ fn build(device: &Device, c: &Command) -> Result<Pipeline> {
     let d = &device.device;
     let built = device.scoped(&format!("pipeline {}", key(c)?), || {
         let desc =
-            wgpu::ShaderModuleDescriptor { label: Some(v.file), source: wgpu::ShaderSource::Naga(Cow::Owned(module)) };
+            wgpu::ShaderModuleDescriptor { label: Some(&file), source: wgpu::ShaderSource::Naga(Cow::Owned(module)) };
         let module = if device.checked {
             d.create_shader_module(desc)
         } else {
@@ -112,14 +113,14 @@ fn build(device: &Device, c: &Command) -> Result<Pipeline> {
             unsafe { d.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
         let layout =
-            d.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(v.file), entries: &entries });
+            d.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&file), entries: &entries });
         let pipeline_layout = d.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(v.file),
+            label: Some(&file),
             bind_group_layouts: &[Some(&layout)],
             ..Default::default()
         });
         let pipeline = d.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(v.file),
+            label: Some(&file),
             layout: Some(&pipeline_layout),
             module: &module,
             entry_point: Some("main"),

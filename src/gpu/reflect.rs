@@ -93,7 +93,7 @@ pub(super) fn signature(
     shader: &Composed,
     module: &Module,
 ) -> Result<Reflected, String> {
-    let file = variant.file;
+    let file = kernel.file(variant);
     let [entry] = module.entry_points.as_slice() else {
         return Err(format!("{file}: {} entry points, there must be one", module.entry_points.len()));
     };
@@ -195,7 +195,7 @@ pub(super) fn signature(
         }
     }
     let mut textures: Vec<&str> = bound.iter().filter(|b| b.4).map(|b| b.0.as_str()).collect();
-    let mut declared = texels::declared(variant.source);
+    let mut declared = texels::declared(kernel.source(variant));
     textures.sort_unstable();
     declared.sort_unstable();
     if textures != declared {

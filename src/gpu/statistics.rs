@@ -5,12 +5,12 @@ use std::ffi::{CStr, c_char};
 
 use ash::{khr, vk};
 
-use super::compose::{Settings, compose};
+use super::compose::{self, Settings};
 use super::quiet::quietly;
 use super::reflect::reflect;
 use super::translate::spirv;
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Variant};
+use crate::kernels::{ArgSpec, Kernel, Variant};
 use crate::plan::Access;
 
 /// Extensions that shaders of this program may need, enabled where a driver has them.
@@ -27,16 +27,18 @@ pub struct Statistic {
     pub description: String,
 }
 
-/// The statistics of a variant with its default knobs on the Vulkan adapter called `adapter`.
+/// The statistics of a variant as the settings compose it on the Vulkan adapter called `adapter`.
 ///
 /// # Errors
 /// No Vulkan, no such adapter, a driver without the extension; a shader it refuses.
-pub fn statistics(adapter: &str, kernel: &Kernel, variant: &Variant) -> Result<Vec<Statistic>> {
+pub fn statistics(adapter: &str, kernel: &Kernel, variant: &Variant, settings: &Settings) -> Result<Vec<Statistic>> {
     let broken = |message: String| Error::Shaders(vec![message]);
-    let composed = compose(variant.file, variant.source, &Settings::default()).map_err(broken)?;
+    let composed = compose::variant(kernel, variant, settings).map_err(broken)?;
     let reflected = reflect(kernel, variant, &composed).map_err(broken)?;
     let mut bindings: Vec<(u32, vk::DescriptorType)> = vec![];
-    for ((spec, &binding), &texels) in kernel.args.iter().zip(&reflected.bindings).zip(&reflected.texels) {
+    let bound = |spec: &&ArgSpec| spec.optional.is_none() || composed.given.iter().any(|name| name == spec.name);
+    for ((spec, &binding), &texels) in kernel.args.iter().filter(bound).zip(&reflected.bindings).zip(&reflected.texels)
+    {
         bindings.push((
             binding,
             match spec.access {
@@ -47,7 +49,7 @@ pub fn statistics(adapter: &str, kernel: &Kernel, variant: &Variant) -> Result<V
         ));
     }
     bindings.extend(reflected.params_binding.map(|b| (b, vk::DescriptorType::UNIFORM_BUFFER)));
-    let words = spirv::words(variant)?;
+    let words = spirv::words(&composed)?;
     // SAFETY: every handle comes from the call before it, is used by one thread, and is destroyed after its last use.
     unsafe {
         let entry = ash::Entry::load().map_err(|e| Error::NoAdapter(format!("no Vulkan loader: {e}")))?;

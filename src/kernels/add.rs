@@ -35,20 +35,8 @@ pub static FORWARD: Kernel = Kernel {
     name: "add.forward",
     args: &[read("a"), read("b"), write("y")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "add/add.forward.naive.wgsl",
-            source: include_str!("../../shaders/add/add.forward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "add/add.forward.vec4.wgsl",
-            source: include_str!("../../shaders/add/add.forward.vec4.wgsl"),
-            supports: vec4_len,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
+        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(256))),
     ],
     // The nearest f32 to the exact sum: addition rounds correctly everywhere.
     twin: |io: &mut Io| {
@@ -75,20 +63,8 @@ pub static ACCUMULATE: Kernel = Kernel {
     name: "add.accumulate",
     args: &[read("src"), update("dst")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "add/add.accumulate.naive.wgsl",
-            source: include_str!("../../shaders/add/add.accumulate.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "add/add.accumulate.vec4.wgsl",
-            source: include_str!("../../shaders/add/add.accumulate.vec4.wgsl"),
-            supports: vec4_len,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
+        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let dst: Vec<f64> = io.f("dst").iter().zip(io.f("src")).map(|(d, s)| d + s).collect();

@@ -57,20 +57,8 @@ pub static FORWARD: Kernel = Kernel {
     name: "avgpool.forward",
     args: &[read("x"), write("y")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "avgpool/avgpool.forward.naive.wgsl",
-            source: include_str!("../../shaders/avgpool/avgpool.forward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(outputs(p).div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "avgpool/avgpool.forward.vec4.wgsl",
-            source: include_str!("../../shaders/avgpool/avgpool.forward.vec4.wgsl"),
-            supports: vec4_channels,
-            grid: |p, _| linear_grid(outputs(p).div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(outputs(p).div_ceil(64))),
+        Variant::new("vec4", vec4_channels, |p, _| linear_grid(outputs(p).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (x, counts) = (io.f("x"), counts(io.params));
@@ -96,20 +84,8 @@ pub static BACKWARD: Kernel = Kernel {
     name: "avgpool.backward",
     args: &[read("dy"), write("dx")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "avgpool/avgpool.backward.naive.wgsl",
-            source: include_str!("../../shaders/avgpool/avgpool.backward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(inputs(p).div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "avgpool/avgpool.backward.vec4.wgsl",
-            source: include_str!("../../shaders/avgpool/avgpool.backward.vec4.wgsl"),
-            supports: vec4_channels,
-            grid: |p, _| linear_grid(inputs(p).div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(inputs(p).div_ceil(64))),
+        Variant::new("vec4", vec4_channels, |p, _| linear_grid(inputs(p).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (dy, counts) = (io.f("dy"), counts(io.params));

@@ -18,22 +18,7 @@ fn in_fours(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
 pub static GATHER: Kernel = Kernel {
     name: "batch.gather",
     args: &[read_u32("index"), read("rows"), update("x")],
-    variants: &[
-        Variant {
-            name: "naive",
-            file: "batch/batch.gather.naive.wgsl",
-            source: include_str!("../../shaders/batch/batch.gather.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| grid(p, 1),
-        },
-        Variant {
-            name: "vec4",
-            file: "batch/batch.gather.vec4.wgsl",
-            source: include_str!("../../shaders/batch/batch.gather.vec4.wgsl"),
-            supports: in_fours,
-            grid: |p, _| grid(p, 4),
-        },
-    ],
+    variants: &[Variant::new("naive", anywhere, |p, _| grid(p, 1)), Variant::new("vec4", in_fours, |p, _| grid(p, 4))],
     twin: |io: &mut Io| {
         let features = io.params.u("features");
         twin(io, |io, row, f| io.f("rows")[row * features + f]);
@@ -47,22 +32,7 @@ pub static GATHER: Kernel = Kernel {
 pub static GATHER_BYTES: Kernel = Kernel {
     name: "batch.gather_bytes",
     args: &[read_u32("index"), read_u32("rows"), read("levels"), update("x")],
-    variants: &[
-        Variant {
-            name: "naive",
-            file: "batch/batch.gather_bytes.naive.wgsl",
-            source: include_str!("../../shaders/batch/batch.gather_bytes.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| grid(p, 1),
-        },
-        Variant {
-            name: "vec4",
-            file: "batch/batch.gather_bytes.vec4.wgsl",
-            source: include_str!("../../shaders/batch/batch.gather_bytes.vec4.wgsl"),
-            supports: in_fours,
-            grid: |p, _| grid(p, 4),
-        },
-    ],
+    variants: &[Variant::new("naive", anywhere, |p, _| grid(p, 1)), Variant::new("vec4", in_fours, |p, _| grid(p, 4))],
     twin: |io: &mut Io| {
         let words = words_per_image(io.params.u("features"));
         twin(io, |io, row, f| {

@@ -171,16 +171,16 @@ fn vec4_channels(_: &Target, p: &Params) -> std::result::Result<(), &'static str
 
 pub(super) type Grid = fn(&Params, &Knobs) -> [u32; 3];
 
-pub(super) const fn naive(file: &'static str, source: &'static str, grid: Grid) -> Variant {
-    Variant { name: "naive", file, source, supports: anywhere, grid }
+pub(super) const fn naive(grid: Grid) -> Variant {
+    Variant::new("naive", anywhere, grid)
 }
 
-pub(super) const fn vec4(file: &'static str, source: &'static str, grid: Grid) -> Variant {
-    Variant { name: "vec4", file, source, supports: vec4_channels, grid }
+pub(super) const fn vec4(grid: Grid) -> Variant {
+    Variant::new("vec4", vec4_channels, grid)
 }
 
-pub(super) const fn tree(file: &'static str, source: &'static str, grid: Grid) -> Variant {
-    Variant { name: "tree", file, source, supports: vec4_channels, grid }
+pub(super) const fn tree(grid: Grid) -> Variant {
+    Variant::new("tree", vec4_channels, grid)
 }
 
 /// Channels of the four-wide variants that read their operands from textures, where there are such.
@@ -189,8 +189,8 @@ fn texel_channels(t: &Target, p: &Params) -> std::result::Result<(), &'static st
     super::texels::readable(t)
 }
 
-pub(super) const fn texels(file: &'static str, source: &'static str, grid: Grid) -> Variant {
-    Variant { name: "texels", file, source, supports: texel_channels, grid }
+pub(super) const fn texels(grid: Grid) -> Variant {
+    Variant::new("texels", texel_channels, grid)
 }
 
 /// Blocks of rows of a dispatch.
@@ -213,16 +213,8 @@ pub static FORWARD: Kernel = Kernel {
     name: "batchnorm.forward",
     args: &[read("x"), read("mean"), read("variance"), read("gamma"), read("beta"), write("y")],
     variants: &[
-        naive(
-            "batchnorm/batchnorm.forward.naive.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.forward.naive.wgsl"),
-            |p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64)),
-        ),
-        vec4(
-            "batchnorm/batchnorm.forward.vec4.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.forward.vec4.wgsl"),
-            |p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256)),
-        ),
+        naive(|p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64))),
+        vec4(|p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (x, mean, var, gamma, beta) = (io.f("x"), io.f("mean"), io.f("variance"), io.f("gamma"), io.f("beta"));
@@ -245,21 +237,9 @@ pub static GRAD_PARTIAL: Kernel = Kernel {
     name: "batchnorm.grad_partial",
     args: &[read("x"), read("dy"), read("mean"), read("variance"), write("partial")],
     variants: &[
-        naive(
-            "batchnorm/batchnorm.grad_partial.naive.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.grad_partial.naive.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64)),
-        ),
-        vec4(
-            "batchnorm/batchnorm.grad_partial.vec4.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.grad_partial.vec4.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
-        ),
-        tree(
-            "batchnorm/batchnorm.grad_partial.tree.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.grad_partial.tree.wgsl"),
-            |p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32)),
-        ),
+        naive(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64))),
+        vec4(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256))),
+        tree(|p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32))),
     ],
     twin: |io: &mut Io| {
         let (p, x, dy, mean, var) = (io.params, io.f("x"), io.f("dy"), io.f("mean"), io.f("variance"));
@@ -281,21 +261,9 @@ pub static GRAD_COMBINE: Kernel = Kernel {
     name: "batchnorm.grad_combine",
     args: &[read("partial"), write("dgamma"), write("dbeta")],
     variants: &[
-        naive(
-            "batchnorm/batchnorm.grad_combine.naive.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.grad_combine.naive.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(64)),
-        ),
-        vec4(
-            "batchnorm/batchnorm.grad_combine.vec4.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.grad_combine.vec4.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(256)),
-        ),
-        tree(
-            "batchnorm/batchnorm.grad_combine.tree.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.grad_combine.tree.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(32)),
-        ),
+        naive(|p, _| linear_grid(p.u("c").div_ceil(64))),
+        vec4(|p, _| linear_grid(p.u("c").div_ceil(256))),
+        tree(|p, _| linear_grid(p.u("c").div_ceil(32))),
     ],
     twin: |io: &mut Io| {
         let (c, partial) = (io.params.u("c"), io.f("partial"));
@@ -326,16 +294,8 @@ pub static BACKWARD: Kernel = Kernel {
         write("dx"),
     ],
     variants: &[
-        naive(
-            "batchnorm/batchnorm.backward.naive.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.backward.naive.wgsl"),
-            |p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64)),
-        ),
-        vec4(
-            "batchnorm/batchnorm.backward.vec4.wgsl",
-            include_str!("../../shaders/batchnorm/batchnorm.backward.vec4.wgsl"),
-            |p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256)),
-        ),
+        naive(|p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64))),
+        vec4(|p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let p = io.params;

@@ -48,10 +48,8 @@ pub static FORWARD: Kernel = Kernel {
     name: "bias.forward",
     args: &[read("bias"), update("y")],
     variants: &[
-        naive("bias/bias.forward.naive.wgsl", include_str!("../../shaders/bias/bias.forward.naive.wgsl"), |p, _| {
-            linear_grid(p.u("len").div_ceil(64))
-        }),
-        vec4("bias/bias.forward.vec4.wgsl", include_str!("../../shaders/bias/bias.forward.vec4.wgsl"), |p, k| {
+        naive(|p, _| linear_grid(p.u("len").div_ceil(64))),
+        vec4(|p, k| {
             let rows = p.u("len") / p.u("c");
             linear_grid((rows.div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))
         }),
@@ -88,12 +86,8 @@ pub static GRAD: Kernel = Kernel {
     name: "bias.grad",
     args: &[read("dy"), write("sums")],
     variants: &[
-        naive("bias/bias.grad.naive.wgsl", include_str!("../../shaders/bias/bias.grad.naive.wgsl"), |p, _| {
-            linear_grid((blocks(p) * p.u("c")).div_ceil(64))
-        }),
-        vec4("bias/bias.grad.vec4.wgsl", include_str!("../../shaders/bias/bias.grad.vec4.wgsl"), |p, _| {
-            linear_grid((blocks(p) * p.u("c")).div_ceil(256))
-        }),
+        naive(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64))),
+        vec4(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (p, dy) = (io.params, io.f("dy"));

@@ -113,82 +113,22 @@ pub static FORWARD: Kernel = Kernel {
         optional(write("moments"), fused::of_moments),
     ],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "conv2d/conv2d.forward.naive.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, k| {
-                let pixels = p.u("n") * p.u("oh") * p.u("ow");
-                linear_grid(match k.get("moments") {
-                    0 => (pixels * p.u("c_out")).div_ceil(64),
-                    _ => pixels.div_ceil(fused::BLOCK) * p.u("c_out"),
-                })
-            },
-        },
-        Variant {
-            name: "lanes",
-            file: "conv2d/conv2d.forward.lanes.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.lanes.wgsl"),
-            supports: exchange_fours,
-            grid: |p, _| output_tiles(p, WIDE),
-        },
-        Variant {
-            name: "narrow",
-            file: "conv2d/conv2d.forward.narrow.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.narrow.wgsl"),
-            supports: exchange_fours,
-            grid: |p, _| output_tiles(p, NARROW),
-        },
-        Variant {
-            name: "lanes_any",
-            file: "conv2d/conv2d.forward.lanes_any.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.lanes_any.wgsl"),
-            supports: whole_input,
-            grid: |p, _| output_tiles(p, WIDE),
-        },
-        Variant {
-            name: "narrow_any",
-            file: "conv2d/conv2d.forward.narrow_any.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.narrow_any.wgsl"),
-            supports: whole_input,
-            grid: |p, _| output_tiles(p, NARROW),
-        },
-        Variant {
-            name: "tiled",
-            file: "conv2d/conv2d.forward.tiled.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.tiled.wgsl"),
-            supports: tiled,
-            grid: forward_tiles,
-        },
-        Variant {
-            name: "first",
-            file: "conv2d/conv2d.forward.first.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.first.wgsl"),
-            supports: tiled_any,
-            grid: forward_tiles,
-        },
-        Variant {
-            name: "coop",
-            file: "conv2d/conv2d.forward.coop.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.coop.wgsl"),
-            supports: matrices,
-            grid: forward_tiles,
-        },
-        Variant {
-            name: "coop_split",
-            file: "conv2d/conv2d.forward.coop_split.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.coop_split.wgsl"),
-            supports: split,
-            grid: forward_tiles,
-        },
-        Variant {
-            name: "coop_signs",
-            file: "conv2d/conv2d.forward.coop_signs.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.forward.coop_signs.wgsl"),
-            supports: signs,
-            grid: forward_tiles,
-        },
+        Variant::new("naive", anywhere, |p, k| {
+            let pixels = p.u("n") * p.u("oh") * p.u("ow");
+            linear_grid(match k.get("moments") {
+                0 => (pixels * p.u("c_out")).div_ceil(64),
+                _ => pixels.div_ceil(fused::BLOCK) * p.u("c_out"),
+            })
+        }),
+        Variant::new("lanes", exchange_fours, |p, _| output_tiles(p, WIDE)),
+        Variant::new("narrow", exchange_fours, |p, _| output_tiles(p, NARROW)),
+        Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
+        Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)),
+        Variant::new("tiled", tiled, forward_tiles),
+        Variant::new("first", tiled_any, forward_tiles),
+        Variant::new("coop", matrices, forward_tiles).in_halves(),
+        Variant::new("coop_split", split, forward_tiles).in_parts(),
+        Variant::new("coop_signs", signs, forward_tiles).in_parts(),
     ],
     twin: fused::forward_twin,
     budget: Budget::Sum(|p| p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups")),
@@ -209,62 +149,16 @@ pub static GRAD_INPUT: Kernel = Kernel {
     name: "conv2d.grad_input",
     args: &[read("dy"), read("w"), write("dx")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "conv2d/conv2d.grad_input.naive.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).div_ceil(64)),
-        },
-        Variant {
-            name: "lanes",
-            file: "conv2d/conv2d.grad_input.lanes.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.lanes.wgsl"),
-            supports: exchange_fours,
-            grid: |p, _| input_tiles(p, WIDE),
-        },
-        Variant {
-            name: "narrow",
-            file: "conv2d/conv2d.grad_input.narrow.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.narrow.wgsl"),
-            supports: exchange_fours,
-            grid: |p, _| input_tiles(p, NARROW),
-        },
-        Variant {
-            name: "few",
-            file: "conv2d/conv2d.grad_input.few.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.few.wgsl"),
-            supports: |_, p| pointwise(p),
-            grid: |p, _| input_tiles(p, FEW),
-        },
-        Variant {
-            name: "tiled",
-            file: "conv2d/conv2d.grad_input.tiled.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.tiled.wgsl"),
-            supports: tiled,
-            grid: grad_input_tiles,
-        },
-        Variant {
-            name: "coop",
-            file: "conv2d/conv2d.grad_input.coop.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop.wgsl"),
-            supports: matrices,
-            grid: grad_input_tiles,
-        },
-        Variant {
-            name: "coop_split",
-            file: "conv2d/conv2d.grad_input.coop_split.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop_split.wgsl"),
-            supports: split,
-            grid: grad_input_tiles,
-        },
-        Variant {
-            name: "coop_signs",
-            file: "conv2d/conv2d.grad_input.coop_signs.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_input.coop_signs.wgsl"),
-            supports: signs,
-            grid: grad_input_tiles,
-        },
+        Variant::new("naive", anywhere, |p, _| {
+            linear_grid((p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).div_ceil(64))
+        }),
+        Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
+        Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)),
+        Variant::new("few", |_, p| pointwise(p), |p, _| input_tiles(p, FEW)),
+        Variant::new("tiled", tiled, grad_input_tiles),
+        Variant::new("coop", matrices, grad_input_tiles).in_halves(),
+        Variant::new("coop_split", split, grad_input_tiles).in_parts(),
+        Variant::new("coop_signs", signs, grad_input_tiles).in_parts(),
     ],
     twin: |io: &mut Io| {
         let (dy, w) = (io.f("dy"), io.f("w"));
@@ -288,68 +182,28 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
     name: "conv2d.grad_weight",
     args: &[read("x"), optional(read("table"), fused::normalisation), read("dy"), write("dw")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "conv2d/conv2d.grad_weight.naive.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid((p.u("splits") * weights(p)).div_ceil(64)),
-        },
-        Variant {
-            name: "texels",
-            file: "conv2d/conv2d.grad_weight.texels.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.texels.wgsl"),
-            supports: exchange_fours,
-            grid: weight_tiles,
-        },
-        Variant {
-            name: "texels_any",
-            file: "conv2d/conv2d.grad_weight.texels_any.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.texels_any.wgsl"),
-            supports: exchange,
-            grid: weight_tiles,
-        },
-        Variant {
-            name: "few",
-            file: "conv2d/conv2d.grad_weight.few.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.few.wgsl"),
-            supports: |_, p| pointwise(p),
-            grid: |p, _| [p.u("c_in").div_ceil(8) as u32, p.u("c_out").div_ceil(8) as u32, p.u("splits") as u32],
-        },
-        Variant {
-            name: "tiled",
-            file: "conv2d/conv2d.grad_weight.tiled.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.tiled.wgsl"),
-            supports: tiled,
-            grid: grad_weight_tiles,
-        },
-        Variant {
-            name: "first",
-            file: "conv2d/conv2d.grad_weight.first.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.first.wgsl"),
-            supports: |_, p| {
+        Variant::new("naive", anywhere, |p, _| linear_grid((p.u("splits") * weights(p)).div_ceil(64))),
+        Variant::new("texels", exchange_fours, weight_tiles),
+        Variant::new("texels_any", exchange, weight_tiles),
+        Variant::new(
+            "few",
+            |_, p| pointwise(p),
+            |p, _| [p.u("c_in").div_ceil(8) as u32, p.u("c_out").div_ceil(8) as u32, p.u("splits") as u32],
+        ),
+        Variant::new("tiled", tiled, grad_weight_tiles),
+        Variant::new(
+            "first",
+            |_, p| {
                 one_group(p)?;
                 multiple_of_4(p, "c_out")
             },
-            grid: |p, _| {
+            |p, _| {
                 let rows = p.u("kh") * p.u("kw") * p.u("c_in");
                 [p.u("c_out").div_ceil(128) as u32, rows.div_ceil(8) as u32, p.u("splits") as u32]
             },
-        },
-        Variant {
-            name: "coop",
-            file: "conv2d/conv2d.grad_weight.coop.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.coop.wgsl"),
-            supports: matrices_any,
-            grid: grad_weight_tiles,
-        },
-        Variant {
-            name: "coop_split",
-            file: "conv2d/conv2d.grad_weight.coop_split.wgsl",
-            source: include_str!("../../shaders/conv2d/conv2d.grad_weight.coop_split.wgsl"),
-            supports: split_any,
-            grid: grad_weight_tiles,
-        },
+        ),
+        Variant::new("coop", matrices_any, grad_weight_tiles).in_halves(),
+        Variant::new("coop_split", split_any, grad_weight_tiles).in_parts(),
     ],
     twin: fused::grad_weight_twin,
     budget: Budget::Sum(|p| (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"))),

@@ -38,20 +38,8 @@ pub static APPLY: Kernel = Kernel {
     name: "dropout.apply",
     args: &[STEP, read("x"), write("y")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "dropout/dropout.apply.naive.wgsl",
-            source: include_str!("../../shaders/dropout/dropout.apply.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "dropout/dropout.apply.vec4.wgsl",
-            source: include_str!("../../shaders/dropout/dropout.apply.vec4.wgsl"),
-            supports: vec4_len,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
+        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (p, step) = (io.params, io.step());

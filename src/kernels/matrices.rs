@@ -1,6 +1,6 @@
 //! What the cooperative family, the variants `coop`, `coop_split` and `coop_signs`, needs of an adapter.
 
-use super::{Knobs, Variant};
+use super::{Kernel, Knobs, Variant};
 use crate::plan::Target;
 
 /// Whether there are matrices, and subgroups of a size for which the family is made.
@@ -31,9 +31,9 @@ pub fn added(t: &Target) -> Result<(), &'static str> {
 
 /// Whether a workgroup of the variant with these knobs is within the limits of a target: in the cooperative family it grows with the
 /// subgroups of the adapter.
-pub(super) fn fits(v: &Variant, t: &Target, knobs: &[(String, u32)]) -> Result<(), &'static str> {
-    let set: Vec<_> = knobs.iter().cloned().chain(Knobs::of_target(v.source, t)).collect();
-    match workgroup(v, &Knobs::full(v.source, &set)) {
+pub(super) fn fits(kernel: &Kernel, v: &Variant, t: &Target, knobs: &[(String, u32)]) -> Result<(), &'static str> {
+    let set: Vec<_> = knobs.iter().cloned().chain(Knobs::of_target(kernel.source(v), t)).collect();
+    match workgroup(kernel, v, &Knobs::full(kernel.source(v), &set)) {
         Some((invocations, _)) if invocations > t.limits.max_invocations => {
             Err("its workgroups have more invocations than the adapter allows")
         }
@@ -46,20 +46,20 @@ pub(super) fn fits(v: &Variant, t: &Target, knobs: &[(String, u32)]) -> Result<(
 
 /// Invocations and bytes of memory of a workgroup of the family with these constants, as the shaders count them
 /// (`conv2d/matrix_tile.wgsl`, `conv2d/*_matrices.wgsl`); none for other variants.
-pub fn workgroup(v: &Variant, k: &Knobs) -> Option<(u32, usize)> {
+pub fn workgroup(kernel: &Kernel, v: &Variant, k: &Knobs) -> Option<(u32, usize)> {
     if !v.name.starts_with("coop") {
         return None;
     }
     let (matrix, lanes) = (k.get("MATRIX") as usize, k.get("LANES"));
-    if v.file.starts_with("roof/") {
+    if kernel.name.starts_with("roof.") {
         return Some((4 * lanes, 6 * matrix * matrix * 2));
     }
     let (tile_m, tile_n) = (k.get("TILE_M") as usize, k.get("TILE_N") as usize);
     // Fours of a stage of 32 terms: rows of terms, or of the tile's rows or columns.
     let (by_term, by_place) = (|tile: usize| tile * (8 + 2), |tile: usize| 32 * (tile / 4 + 2));
-    let (left, right) = match v.file {
-        f if f.contains(".grad_input.") => (by_term(tile_m), by_term(tile_n)),
-        f if f.contains(".grad_weight") => (by_place(tile_m), by_place(tile_n)),
+    let (left, right) = match kernel.name {
+        "conv2d.grad_input" => (by_term(tile_m), by_term(tile_n)),
+        "conv2d.grad_weight" => (by_place(tile_m), by_place(tile_n)),
         _ => (by_term(tile_m), by_place(tile_n)),
     };
     let (left_parts, right_parts, signs) = match v.name {

@@ -44,27 +44,9 @@ pub static FORWARD: Kernel = Kernel {
     name: "maxpool.forward",
     args: &[read("x"), write("y"), write_u32("index")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "maxpool/maxpool.forward.naive.wgsl",
-            source: include_str!("../../shaders/maxpool/maxpool.forward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(outputs(p).div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "maxpool/maxpool.forward.vec4.wgsl",
-            source: include_str!("../../shaders/maxpool/maxpool.forward.vec4.wgsl"),
-            supports: vec4_channels,
-            grid: |p, _| linear_grid(outputs(p).div_ceil(256)),
-        },
-        Variant {
-            name: "windows",
-            file: "maxpool/maxpool.forward.windows.wgsl",
-            source: include_str!("../../shaders/maxpool/maxpool.forward.windows.wgsl"),
-            supports: vec4_tiles,
-            grid: |p, _| linear_grid(outputs(p).div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(outputs(p).div_ceil(64))),
+        Variant::new("vec4", vec4_channels, |p, _| linear_grid(outputs(p).div_ceil(256))),
+        Variant::new("windows", vec4_tiles, |p, _| linear_grid(outputs(p).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let x = io.f("x");
@@ -95,27 +77,9 @@ pub static BACKWARD: Kernel = Kernel {
     name: "maxpool.backward",
     args: &[read("dy"), read_u32("index"), write("dx")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "maxpool/maxpool.backward.naive.wgsl",
-            source: include_str!("../../shaders/maxpool/maxpool.backward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(inputs(p).div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "maxpool/maxpool.backward.vec4.wgsl",
-            source: include_str!("../../shaders/maxpool/maxpool.backward.vec4.wgsl"),
-            supports: vec4_channels,
-            grid: |p, _| linear_grid(inputs(p).div_ceil(256)),
-        },
-        Variant {
-            name: "windows",
-            file: "maxpool/maxpool.backward.windows.wgsl",
-            source: include_str!("../../shaders/maxpool/maxpool.backward.windows.wgsl"),
-            supports: vec4_tiles,
-            grid: |p, _| linear_grid(outputs(p).div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(inputs(p).div_ceil(64))),
+        Variant::new("vec4", vec4_channels, |p, _| linear_grid(inputs(p).div_ceil(256))),
+        Variant::new("windows", vec4_tiles, |p, _| linear_grid(outputs(p).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (dy, index) = (io.f("dy"), io.u("index"));

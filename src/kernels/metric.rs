@@ -34,13 +34,7 @@ pub fn record(
 pub static REDUCE: Kernel = Kernel {
     name: "metric.reduce",
     args: &[STEP, read("rows"), read("maxima"), update("metrics"), update_u32("halt")],
-    variants: &[Variant {
-        name: "naive",
-        file: "metric/metric.reduce.naive.wgsl",
-        source: include_str!("../../shaders/metric/metric.reduce.naive.wgsl"),
-        supports: anywhere,
-        grid: |_, _| [1, 1, 1],
-    }],
+    variants: &[Variant::new("naive", anywhere, |_, _| [1, 1, 1])],
     twin: |io: &mut Io| {
         let (n, step) = (io.params.u("n"), io.step());
         let mut sums = Scalars::zeros(ROW);

@@ -21,13 +21,13 @@ pub mod norm_relu;
 pub mod normal;
 pub mod optimizer;
 pub mod parameters;
-pub mod parts;
 pub mod pool;
 pub mod project;
 pub mod projections;
 pub mod quantile;
 pub mod relu;
 pub mod roof;
+pub mod shaders;
 pub mod softmax_ce;
 pub mod square_hinge;
 pub mod texels;
@@ -162,30 +162,39 @@ pub const fn update_u32(name: &'static str) -> ArgSpec {
 /// The step block.
 pub const STEP: ArgSpec = ArgSpec { elem: Elem::U32, access: Access::Uniform, ..read("step") };
 
-/// One way to compute a kernel: a WGSL file and the rule of its grid.
+/// One way to compute a kernel: a WGSL file, which its name finds ([`Kernel::file`]), and the rule of its grid.
 pub struct Variant {
     /// `naive`, `vec4`, `lanes`, ...
     pub name: &'static str,
-    /// Path under `shaders/`.
-    pub file: &'static str,
-    /// The text of the file.
-    pub source: &'static str,
     /// Whether it can run these constants on this target; the text says why not.
-    pub supports: fn(&Target, &Params) -> std::result::Result<(), &'static str>,
+    pub supports: Supports,
     /// Workgroups, from the constants and the values of the knobs (see [`Knobs`]).
-    pub grid: fn(&Params, &Knobs) -> [u32; 3],
+    pub grid: Grid,
+    /// How many times its kernel's error budget it may use.
+    pub error_factor: f64,
 }
 
+/// See [`Variant::supports`].
+pub type Supports = fn(&Target, &Params) -> std::result::Result<(), &'static str>;
+
+/// See [`Variant::grid`].
+pub type Grid = fn(&Params, &Knobs) -> [u32; 3];
+
 impl Variant {
-    /// Whether the shader is compiled once per set of constants, which take the place of its `params` block:
-    /// `var<uniform> params: Params; // baked`.
-    pub fn baked(&self) -> bool {
-        self.source.lines().any(|l| l.ends_with(BAKED))
+    /// A variant in f32.
+    pub const fn new(name: &'static str, supports: Supports, grid: Grid) -> Self {
+        Variant { name, supports, grid, error_factor: 1.0 }
     }
 
-    /// The arguments that may hold 16-bit floats.
-    pub fn maps(&self) -> impl Iterator<Item = &'static str> {
-        self.source.lines().filter_map(map_of)
+    /// The same with matrices of f16. Both factors of every product are rounded to f16, by 2^-10 each where the conversion
+    /// truncates: 4 * 2^-11 S, and the budget of a sum is 8 * 2^-24 S.
+    pub const fn in_halves(self) -> Self {
+        Variant { error_factor: 4096.0, ..self }
+    }
+
+    /// The same with factors in two parts of f16: 22 bits of both are kept, and matrices may truncate where they add.
+    pub const fn in_parts(self) -> Self {
+        Variant { error_factor: 4.0, ..self }
     }
 }
 
@@ -216,22 +225,6 @@ pub struct Chain {
 
 /// See [`Chain::record`].
 pub type Record = fn(&mut Builder, &str, &Params, &[(&'static str, View)]) -> Result<()>;
-
-impl Variant {
-    /// How many times its kernel's error budget the variant may use: the names of the cooperative family say its
-    /// precision, all others are f32.
-    ///
-    /// `coop` rounds both factors of every product to f16, by 2^-10 each where the conversion truncates: 4 * 2^-11 S, and
-    /// the budget of a sum is 8 * 2^-24 S. `coop_split` and `coop_signs` keep 22 bits of both factors and
-    /// may truncate where they add.
-    pub fn error_factor(&self) -> f64 {
-        match self.name {
-            "coop" => 4096.0,
-            "coop_split" | "coop_signs" => 4.0,
-            _ => 1.0,
-        }
-    }
-}
 
 /// No condition: the variant runs everywhere.
 pub fn anywhere(_: &Target, _: &Params) -> std::result::Result<(), &'static str> {
@@ -416,13 +409,20 @@ impl Kernel {
         let given = self.given(args.iter().map(|(name, _)| *name));
         let is_half = |(_, view): &&(&str, View)| b.elem(*view) == Elem::F16;
         let halves: Vec<&str> = args.iter().filter(is_half).map(|(name, _)| *name).collect();
-        let (variant, knobs) = match tuning::choose(self, &b.target, scope, &params, &tuning::Wanted { halves: &halves, given: &given })? {
+        let (variant, knobs) = match tuning::choose(
+            self,
+            &b.target,
+            scope,
+            &params,
+            &tuning::Wanted { halves: &halves, given: &given },
+        )? {
             tuning::Choice::Chain(chain) => return (chain.record)(b, scope, &params, args),
             tuning::Choice::Variant(variant, knobs) => (variant, knobs),
         };
+        let source = self.source(variant);
         let given = given.iter().map(|name| ((*name).to_owned(), 1));
-        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(variant.source, &b.target)).chain(given).collect();
-        let textures = texels::declared(variant.source);
+        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(source, &b.target)).chain(given).collect();
+        let textures = texels::declared(source);
         let args = self
             .args
             .iter()
@@ -436,7 +436,7 @@ impl Kernel {
                 Ok(Arg { name: spec.name, view, elem: b.elem(view), access: spec.access })
             })
             .collect::<Result<_>>()?;
-        let grid = (variant.grid)(&params, &Knobs::full(variant.source, &knobs));
+        let grid = (variant.grid)(&params, &Knobs::full(source, &knobs));
         b.push(Command { scope: scope.into(), kernel: self.name, variant: variant.name, knobs, params, args, grid })
     }
 }
@@ -447,53 +447,3 @@ pub fn linear_grid(workgroups: usize) -> [u32; 3] {
     let x = workgroups.min(if workgroups <= 65_535 { workgroups } else { 32_768 }).max(1);
     [x as u32, workgroups.div_ceil(x).max(1) as u32, 1]
 }
-
-/// The pieces that shaders include: `(path under shaders/, text)`.
-pub static COMMON: &[(&str, &str)] = &[
-    ("common/grid.wgsl", include_str!("../../shaders/common/grid.wgsl")),
-    ("common/finite.wgsl", include_str!("../../shaders/common/finite.wgsl")),
-    ("common/conv2d.wgsl", include_str!("../../shaders/common/conv2d.wgsl")),
-    ("common/origin.wgsl", include_str!("../../shaders/common/origin.wgsl")),
-    ("common/winograd.wgsl", include_str!("../../shaders/common/winograd.wgsl")),
-    ("common/exchange.wgsl", include_str!("../../shaders/common/exchange.wgsl")),
-    ("common/rotated.wgsl", include_str!("../../shaders/common/rotated.wgsl")),
-    ("common/winograd_six.wgsl", include_str!("../../shaders/common/winograd_six.wgsl")),
-    ("common/winograd_rows.wgsl", include_str!("../../shaders/common/winograd_rows.wgsl")),
-    ("common/walk.wgsl", include_str!("../../shaders/common/walk.wgsl")),
-    ("common/texels.wgsl", include_str!("../../shaders/common/texels.wgsl")),
-    ("common/mul_hi_lo.wgsl", include_str!("../../shaders/common/mul_hi_lo.wgsl")),
-    ("common/mul_wide.wgsl", include_str!("../../shaders/common/mul_wide.wgsl")),
-    ("common/gradient_scale.wgsl", include_str!("../../shaders/common/gradient_scale.wgsl")),
-    ("common/matrices_8.wgsl", include_str!("../../shaders/common/matrices_8.wgsl")),
-    ("common/matrices_16.wgsl", include_str!("../../shaders/common/matrices_16.wgsl")),
-    ("common/split.wgsl", include_str!("../../shaders/common/split.wgsl")),
-    ("common/split_k.wgsl", include_str!("../../shaders/common/split_k.wgsl")),
-    ("common/register_tile.wgsl", include_str!("../../shaders/common/register_tile.wgsl")),
-    ("common/taps.wgsl", include_str!("../../shaders/common/taps.wgsl")),
-    ("common/philox.wgsl", include_str!("../../shaders/common/philox.wgsl")),
-    ("common/uniform01.wgsl", include_str!("../../shaders/common/uniform01.wgsl")),
-    ("common/pool.wgsl", include_str!("../../shaders/common/pool.wgsl")),
-    ("common/rank.wgsl", include_str!("../../shaders/common/rank.wgsl")),
-    ("common/step.wgsl", include_str!("../../shaders/common/step.wgsl")),
-    ("common/parameters.wgsl", include_str!("../../shaders/common/parameters.wgsl")),
-    ("common/workgroup_max.wgsl", include_str!("../../shaders/common/workgroup_max.wgsl")),
-    ("common/add_rows.wgsl", include_str!("../../shaders/common/add_rows.wgsl")),
-    ("common/normal.wgsl", include_str!("../../shaders/common/normal.wgsl")),
-    ("project/kinds.wgsl", include_str!("../../shaders/project/kinds.wgsl")),
-    ("project/context.wgsl", include_str!("../../shaders/project/context.wgsl")),
-    ("project/sign.wgsl", include_str!("../../shaders/project/sign.wgsl")),
-    ("project/round.wgsl", include_str!("../../shaders/project/round.wgsl")),
-    ("project/power.wgsl", include_str!("../../shaders/project/power.wgsl")),
-    ("project/stoch.wgsl", include_str!("../../shaders/project/stoch.wgsl")),
-    ("project/stochm.wgsl", include_str!("../../shaders/project/stochm.wgsl")),
-    ("project/stochm_literal.wgsl", include_str!("../../shaders/project/stochm_literal.wgsl")),
-    ("project/stochm3.wgsl", include_str!("../../shaders/project/stochm3.wgsl")),
-    ("project/addnorm.wgsl", include_str!("../../shaders/project/addnorm.wgsl")),
-    ("project/multunif.wgsl", include_str!("../../shaders/project/multunif.wgsl")),
-    ("project/he_sign.wgsl", include_str!("../../shaders/project/he_sign.wgsl")),
-    ("project/bitflip.wgsl", include_str!("../../shaders/project/bitflip.wgsl")),
-    ("project/stuck.wgsl", include_str!("../../shaders/project/stuck.wgsl")),
-    ("project/quant.wgsl", include_str!("../../shaders/project/quant.wgsl")),
-    ("project/drift.wgsl", include_str!("../../shaders/project/drift.wgsl")),
-    ("project/prune.wgsl", include_str!("../../shaders/project/prune.wgsl")),
-];

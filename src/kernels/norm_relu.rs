@@ -167,11 +167,7 @@ fn add_dx(dx: &mut Scalars, i: usize, io: &Io, ch: usize, x: f64, dy: f64) {
 pub static TABLE_OF: Kernel = Kernel {
     name: "norm_relu.table",
     args: &[read("mean"), read("variance"), read("gamma"), read("beta"), write("table")],
-    variants: &[naive(
-        "norm_relu/norm_relu.table.naive.wgsl",
-        include_str!("../../shaders/norm_relu/norm_relu.table.naive.wgsl"),
-        |p, _| linear_grid(p.u("c").div_ceil(64)),
-    )],
+    variants: &[naive(|p, _| linear_grid(p.u("c").div_ceil(64)))],
     twin: |io: &mut Io| {
         let eps = f64::from(io.params.f("eps"));
         let inv_std = |v: &f64| 1.0 / (v + eps).sqrt();
@@ -192,21 +188,9 @@ pub static FORWARD: Kernel = Kernel {
     name: "norm_relu.forward",
     args: &[read("x"), read("table"), write("y")],
     variants: &[
-        naive(
-            "norm_relu/norm_relu.forward.naive.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.forward.naive.wgsl"),
-            |p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64)),
-        ),
-        vec4(
-            "norm_relu/norm_relu.forward.vec4.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.forward.vec4.wgsl"),
-            |p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256)),
-        ),
-        texels(
-            "norm_relu/norm_relu.forward.texels.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.forward.texels.wgsl"),
-            |p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(256)),
-        ),
+        naive(|p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64))),
+        vec4(|p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))),
+        texels(|p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (x, table) = (io.f("x"), io.f("table"));
@@ -231,26 +215,10 @@ pub static GRAD_PARTIAL: Kernel = Kernel {
     name: "norm_relu.grad_partial",
     args: &[read("x"), read("dy"), read("table"), write("partial")],
     variants: &[
-        naive(
-            "norm_relu/norm_relu.grad_partial.naive.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.grad_partial.naive.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64)),
-        ),
-        vec4(
-            "norm_relu/norm_relu.grad_partial.vec4.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.grad_partial.vec4.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
-        ),
-        texels(
-            "norm_relu/norm_relu.grad_partial.texels.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.grad_partial.texels.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
-        ),
-        tree(
-            "norm_relu/norm_relu.grad_partial.tree.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.grad_partial.tree.wgsl"),
-            |p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32)),
-        ),
+        naive(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64))),
+        vec4(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256))),
+        texels(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256))),
+        tree(|p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32))),
     ],
     twin: |io: &mut Io| {
         let (p, x, dy, table) = (io.params, io.f("x"), io.f("dy"), io.f("table"));
@@ -276,21 +244,9 @@ pub static BACKWARD: Kernel = Kernel {
     name: "norm_relu.backward",
     args: &[read("x"), read("dy"), read("table"), read("dgamma"), read("dbeta"), write("dx")],
     variants: &[
-        naive(
-            "norm_relu/norm_relu.backward.naive.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.backward.naive.wgsl"),
-            |p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64)),
-        ),
-        vec4(
-            "norm_relu/norm_relu.backward.vec4.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.backward.vec4.wgsl"),
-            |p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256)),
-        ),
-        texels(
-            "norm_relu/norm_relu.backward.texels.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.backward.texels.wgsl"),
-            |p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256)),
-        ),
+        naive(|p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64))),
+        vec4(|p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))),
+        texels(|p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let (x, dy) = (io.f("x"), io.f("dy"));
@@ -315,19 +271,11 @@ pub static BACKWARD_POOL: Kernel = Kernel {
     name: "norm_relu.backward_pool",
     args: &[read("x"), read("dy"), read_u32("index"), read("table"), read("dgamma"), read("dbeta"), write("dx")],
     variants: &[
-        naive(
-            "norm_relu/norm_relu.backward_pool.naive.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.backward_pool.naive.wgsl"),
-            |p, _| linear_grid(pooled(p).div_ceil(64)),
-        ),
-        vec4(
-            "norm_relu/norm_relu.backward_pool.vec4.wgsl",
-            include_str!("../../shaders/norm_relu/norm_relu.backward_pool.vec4.wgsl"),
-            |p, k| {
-                let pixels = p.u("n") * p.u("oh") * p.u("ow");
-                linear_grid((pixels.div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))
-            },
-        ),
+        naive(|p, _| linear_grid(pooled(p).div_ceil(64))),
+        vec4(|p, k| {
+            let pixels = p.u("n") * p.u("oh") * p.u("ow");
+            linear_grid((pixels.div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))
+        }),
     ],
     twin: |io: &mut Io| {
         let (p, x, dy, index) = (io.params, io.f("x"), io.f("dy"), io.u("index"));

@@ -72,22 +72,7 @@ pub static ADAM: Kernel = Kernel {
         update("v"),
         update("maxima"),
     ],
-    variants: &[
-        Variant {
-            name: "naive",
-            file: "optimizer/optimizer.adam.naive.wgsl",
-            source: include_str!("../../shaders/optimizer/optimizer.adam.naive.wgsl"),
-            supports: anywhere,
-            grid: chunk_grid,
-        },
-        Variant {
-            name: "runs",
-            file: "optimizer/optimizer.adam.runs.wgsl",
-            source: include_str!("../../shaders/optimizer/optimizer.adam.runs.wgsl"),
-            supports: in_fours,
-            grid: chunk_grid,
-        },
-    ],
+    variants: &[Variant::new("naive", anywhere, chunk_grid), Variant::new("runs", in_fours, chunk_grid)],
     twin: |io: &mut Io| {
         let p = io.params;
         let [beta1, gain1, beta2, gain2, eps] =
@@ -139,22 +124,7 @@ pub static SGD: Kernel = Kernel {
         update("v"),
         update("maxima"),
     ],
-    variants: &[
-        Variant {
-            name: "naive",
-            file: "optimizer/optimizer.sgd.naive.wgsl",
-            source: include_str!("../../shaders/optimizer/optimizer.sgd.naive.wgsl"),
-            supports: anywhere,
-            grid: chunk_grid,
-        },
-        Variant {
-            name: "runs",
-            file: "optimizer/optimizer.sgd.runs.wgsl",
-            source: include_str!("../../shaders/optimizer/optimizer.sgd.runs.wgsl"),
-            supports: in_fours,
-            grid: chunk_grid,
-        },
-    ],
+    variants: &[Variant::new("naive", anywhere, chunk_grid), Variant::new("runs", in_fours, chunk_grid)],
     twin: |io: &mut Io| {
         let (momentum, nesterov) = (f64::from(io.params.f("momentum")), io.params.u("nesterov") != 0);
         let mut v: Scalars = io.f("v").to_vec().into();

@@ -27,27 +27,13 @@ pub static APPLY: Kernel = Kernel {
         write("projected"),
     ],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "project/project.apply.naive.wgsl",
-            source: include_str!("../../shaders/project/project.apply.naive.wgsl"),
-            supports: anywhere,
-            grid: chunk_grid,
-        },
-        Variant {
-            name: "runs",
-            file: "project/project.apply.runs.wgsl",
-            source: include_str!("../../shaders/project/project.apply.runs.wgsl"),
-            supports: anywhere,
-            grid: chunk_grid,
-        },
-        Variant {
-            name: "wide",
-            file: "project/project.apply.wide.wgsl",
-            source: include_str!("../../shaders/project/project.apply.wide.wgsl"),
-            supports: |target, _| if target.int64 { Ok(()) } else { Err("the adapter has no 64-bit integers") },
-            grid: chunk_grid,
-        },
+        Variant::new("naive", anywhere, chunk_grid),
+        Variant::new("runs", anywhere, chunk_grid),
+        Variant::new(
+            "wide",
+            |target, _| if target.int64 { Ok(()) } else { Err("the adapter has no 64-bit integers") },
+            chunk_grid,
+        ),
     ],
     twin: |io: &mut Io| {
         let (step, weight, alphas) = (io.step(), io.f("weight"), io.f("alphas"));
@@ -84,13 +70,7 @@ pub static APPLY: Kernel = Kernel {
 pub static MAXIMA: Kernel = Kernel {
     name: "project.maxima",
     args: &[read_u32("segments"), read_u32("chunks"), read("weight"), update("maxima")],
-    variants: &[Variant {
-        name: "naive",
-        file: "project/project.maxima.naive.wgsl",
-        source: include_str!("../../shaders/project/project.maxima.naive.wgsl"),
-        supports: anywhere,
-        grid: chunk_grid,
-    }],
+    variants: &[Variant::new("naive", anywhere, chunk_grid)],
     twin: |io: &mut Io| {
         let mut maxima = io.f("maxima").to_vec();
         for o in owned(io) {
@@ -124,13 +104,7 @@ pub static MAXIMA: Kernel = Kernel {
 pub static ALPHA: Kernel = Kernel {
     name: "project.alpha",
     args: &[read_u32("segments"), read("maxima"), write("alphas")],
-    variants: &[Variant {
-        name: "naive",
-        file: "project/project.alpha.naive.wgsl",
-        source: include_str!("../../shaders/project/project.alpha.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| linear_grid(p.u("tensors")),
-    }],
+    variants: &[Variant::new("naive", anywhere, |p, _| linear_grid(p.u("tensors")))],
     twin: |io: &mut Io| {
         let of = |t: usize| {
             let s = Segment::read(io.u("segments"), t);

@@ -21,13 +21,7 @@ fn tensor_grid(p: &Params) -> [u32; 3] {
 pub static BEGIN: Kernel = Kernel {
     name: "project.quantile_begin",
     args: &[read_u32("projections"), write_u32("search"), write_u32("histogram")],
-    variants: &[Variant {
-        name: "naive",
-        file: "project/project.quantile_begin.naive.wgsl",
-        source: include_str!("../../shaders/project/project.quantile_begin.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| tensor_grid(p),
-    }],
+    variants: &[Variant::new("naive", anywhere, |p, _| tensor_grid(p))],
     twin: |io: &mut Io| {
         let tensors = io.params.u("tensors");
         let search = (0..tensors).flat_map(|t| [0, io.u("projections")[ROW * t + 2]]).collect();
@@ -43,13 +37,7 @@ pub static BEGIN: Kernel = Kernel {
 pub static COUNT: Kernel = Kernel {
     name: "project.quantile_count",
     args: &[read_u32("segments"), read_u32("chunks"), read("weight"), read_u32("search"), update_u32("histogram")],
-    variants: &[Variant {
-        name: "naive",
-        file: "project/project.quantile_count.naive.wgsl",
-        source: include_str!("../../shaders/project/project.quantile_count.naive.wgsl"),
-        supports: anywhere,
-        grid: chunk_grid,
-    }],
+    variants: &[Variant::new("naive", anywhere, chunk_grid)],
     twin: |io: &mut Io| {
         let shift = io.params.u("shift") as u32;
         let mut histogram = io.u("histogram").to_vec();
@@ -73,13 +61,7 @@ pub static COUNT: Kernel = Kernel {
 pub static PICK: Kernel = Kernel {
     name: "project.quantile_pick",
     args: &[update_u32("search"), update_u32("histogram"), write("quantiles")],
-    variants: &[Variant {
-        name: "naive",
-        file: "project/project.quantile_pick.naive.wgsl",
-        source: include_str!("../../shaders/project/project.quantile_pick.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| tensor_grid(p),
-    }],
+    variants: &[Variant::new("naive", anywhere, |p, _| tensor_grid(p))],
     twin: |io: &mut Io| {
         let mut search = io.u("search").to_vec();
         for (t, s) in search.chunks_mut(2).enumerate() {

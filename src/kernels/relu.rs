@@ -18,20 +18,8 @@ pub static FORWARD: Kernel = Kernel {
     name: "relu.forward",
     args: &[read("x"), write("y")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "relu/relu.forward.naive.wgsl",
-            source: include_str!("../../shaders/relu/relu.forward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(NAIVE)),
-        },
-        Variant {
-            name: "vec4",
-            file: "relu/relu.forward.vec4.wgsl",
-            source: include_str!("../../shaders/relu/relu.forward.vec4.wgsl"),
-            supports: vec4_len,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(4 * NAIVE)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(NAIVE))),
+        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(4 * NAIVE))),
     ],
     twin: |io: &mut Io| {
         let y: Vec<f64> = io.f("x").iter().map(|&v| if v < 0.0 { 0.0 } else { v }).collect();
@@ -62,20 +50,8 @@ pub static BACKWARD: Kernel = Kernel {
     name: "relu.backward",
     args: &[read("y"), read("dy"), write("dx")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "relu/relu.backward.naive.wgsl",
-            source: include_str!("../../shaders/relu/relu.backward.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(NAIVE)),
-        },
-        Variant {
-            name: "vec4",
-            file: "relu/relu.backward.vec4.wgsl",
-            source: include_str!("../../shaders/relu/relu.backward.vec4.wgsl"),
-            supports: vec4_len,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(4 * NAIVE)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(NAIVE))),
+        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(4 * NAIVE))),
     ],
     twin: |io: &mut Io| {
         let dx: Vec<f64> = io.f("y").iter().zip(io.f("dy")).map(|(&y, &dy)| if y > 0.0 { dy } else { 0.0 }).collect();

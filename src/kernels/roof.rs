@@ -21,23 +21,15 @@ pub static FMA: Kernel = Kernel {
     name: "roof.fma",
     args: &[read("x"), write("y")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "roof/roof.fma.naive.wgsl",
-            source: include_str!("../../shaders/roof/roof.fma.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
-        },
-        Variant {
-            name: "wide",
-            file: "roof/roof.fma.wide.wgsl",
-            source: include_str!("../../shaders/roof/roof.fma.wide.wgsl"),
-            supports: |_, p| match p.u("len").is_multiple_of(WIDE) {
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
+        Variant::new(
+            "wide",
+            |_, p| match p.u("len").is_multiple_of(WIDE) {
                 true => Ok(()),
                 false => Err("the length is no multiple of 768"),
             },
-            grid: |p, _| linear_grid(p.u("len") / WIDE),
-        },
+            |p, _| linear_grid(p.u("len") / WIDE),
+        ),
     ],
     twin: |io: &mut Io| {
         let (a, b) = (f64::from(io.params.f("a")), f64::from(io.params.f("b")));
@@ -64,20 +56,8 @@ pub static COPY: Kernel = Kernel {
     name: "roof.copy",
     args: &[read("x"), write("y")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "roof/roof.copy.naive.wgsl",
-            source: include_str!("../../shaders/roof/roof.copy.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
-        },
-        Variant {
-            name: "vec4",
-            file: "roof/roof.copy.vec4.wgsl",
-            source: include_str!("../../shaders/roof/roof.copy.vec4.wgsl"),
-            supports: super::relu::vec4_len,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(256)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
+        Variant::new("vec4", super::relu::vec4_len, |p, _| linear_grid(p.u("len").div_ceil(256))),
     ],
     twin: |io: &mut Io| {
         let y = io.f("x").to_vec();
@@ -101,13 +81,7 @@ pub static COPY: Kernel = Kernel {
 pub static DISPATCH: Kernel = Kernel {
     name: "roof.dispatch",
     args: &[write("y")],
-    variants: &[Variant {
-        name: "naive",
-        file: "roof/roof.dispatch.naive.wgsl",
-        source: include_str!("../../shaders/roof/roof.dispatch.naive.wgsl"),
-        supports: anywhere,
-        grid: |_, _| [1, 1, 1],
-    }],
+    variants: &[Variant::new("naive", anywhere, |_, _| [1, 1, 1])],
     twin: |io: &mut Io| io.put("y", vec![1.0]),
     budget: Budget::Exact,
     flop: |_| 0.0,
@@ -124,20 +98,8 @@ pub static MATRIX: Kernel = Kernel {
     name: "roof.matrix",
     args: &[read("a"), read("b"), write("c")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "roof/roof.matrix.naive.wgsl",
-            source: include_str!("../../shaders/roof/roof.matrix.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
-        },
-        Variant {
-            name: "coop",
-            file: "roof/roof.matrix.coop.wgsl",
-            source: include_str!("../../shaders/roof/roof.matrix.coop.wgsl"),
-            supports: coop,
-            grid: |p, _| linear_grid(p.u("len") / (MATRICES * p.u("size") * p.u("size"))),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
+        Variant::new("coop", coop, |p, _| linear_grid(p.u("len") / (MATRICES * p.u("size") * p.u("size")))).in_halves(),
     ],
     twin: |io: &mut Io| {
         let (a, b, rounds) = (io.f("a"), io.f("b"), io.params.u("rounds") as f64);

@@ -7,13 +7,7 @@ use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid};
 pub static FORWARD_BACKWARD: Kernel = Kernel {
     name: "softmax_ce.forward_backward",
     args: ARGS,
-    variants: &[Variant {
-        name: "naive",
-        file: "softmax_ce/softmax_ce.forward_backward.naive.wgsl",
-        source: include_str!("../../shaders/softmax_ce/softmax_ce.forward_backward.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| linear_grid(p.u("n").div_ceil(64)),
-    }],
+    variants: &[Variant::new("naive", anywhere, |p, _| linear_grid(p.u("n").div_ceil(64)))],
     twin: |io: &mut Io| {
         let (n, classes) = (io.params.u("n"), io.params.u("classes"));
         let valid = n.min(io.step().valid as usize);

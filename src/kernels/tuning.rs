@@ -85,7 +85,7 @@ pub fn choose(
     for (name, text) in target.forced.iter().rev() {
         if name == kernel.name {
             let found = forced(kernel, text)?;
-            return match found.supports(target, params, wanted) {
+            return match found.supports(kernel, target, params, wanted) {
                 Ok(()) => Ok(found),
                 Err(reason) => Err(Error::Unsupported {
                     scope: scope.into(),
@@ -96,7 +96,7 @@ pub fn choose(
         }
         if name == "*"
             && let Some(found) = find(kernel, text, &[])
-            && found.supports(target, params, wanted).is_ok()
+            && found.supports(kernel, target, params, wanted).is_ok()
         {
             return Ok(found);
         }
@@ -105,7 +105,7 @@ pub fn choose(
         return Ok(found);
     }
     let naive = Choice::Variant(&kernel.variants[0], vec![]);
-    match naive.takes(wanted) {
+    match naive.takes(kernel, wanted) {
         Ok(()) => Ok(naive),
         Err(reason) => Err(Error::Unsupported {
             scope: scope.into(),
@@ -122,7 +122,7 @@ fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, wanted: &W
         let knobs: Vec<(String, u32)> = row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect();
         find(kernel, &row.variant, &knobs)
     });
-    choices.into_iter().find(|found| found.supports(target, params, wanted).is_ok())
+    choices.into_iter().find(|found| found.supports(kernel, target, params, wanted).is_ok())
 }
 
 /// Whether `kernel` is to do what the optional arguments `given` ask for, instead of kernels of their own: the variant of some
@@ -134,7 +134,7 @@ fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, wanted: &W
 pub fn takes(kernel: &'static Kernel, target: &Target, params: &Params, given: &[&str]) -> Result<bool, Error> {
     let wanted = Wanted { given, halves: &[] };
     let forced_too = match target.forced.iter().rev().find(|(name, _)| name == kernel.name) {
-        Some((_, text)) => forced(kernel, text)?.supports(target, params, &wanted).is_ok(),
+        Some((_, text)) => forced(kernel, text)?.supports(kernel, target, params, &wanted).is_ok(),
         None => true,
     };
     Ok(forced_too && by_rows(kernel, target, params, &wanted).is_some())
@@ -147,9 +147,9 @@ fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<
 
 impl Choice {
     /// Whether it can have these arguments.
-    fn takes(&self, wanted: &Wanted) -> Result<(), &'static str> {
+    fn takes(&self, kernel: &Kernel, wanted: &Wanted) -> Result<(), &'static str> {
         let (maps, arguments): (Vec<&str>, Vec<&str>) = match self {
-            Choice::Variant(v, _) => (v.maps().collect(), Knobs::arguments(v.source)),
+            Choice::Variant(v, _) => (kernel.maps(v).collect(), Knobs::arguments(kernel.source(v))),
             Choice::Chain(c) => (c.maps.to_vec(), vec![]),
         };
         if !wanted.halves.iter().all(|name| maps.contains(name)) {
@@ -162,12 +162,12 @@ impl Choice {
         }
     }
 
-    fn supports(&self, target: &Target, params: &Params, wanted: &Wanted) -> Result<(), &'static str> {
-        self.takes(wanted)?;
+    fn supports(&self, kernel: &Kernel, target: &Target, params: &Params, wanted: &Wanted) -> Result<(), &'static str> {
+        self.takes(kernel, wanted)?;
         match self {
             Choice::Variant(v, knobs) => {
                 (v.supports)(target, params)?;
-                matrices::fits(v, target, knobs)
+                matrices::fits(kernel, v, target, knobs)
             }
             Choice::Chain(c) => (c.supports)(target, params),
         }
@@ -187,7 +187,7 @@ pub fn forced(kernel: &'static Kernel, text: &str) -> Result<Choice, Error> {
         return Err(Error::Invalid(format!("kernel {} has no variant \"{name}\".{near}", kernel.name)));
     };
     let declared = match &found {
-        Choice::Variant(variant, _) => Knobs::declared(variant.source),
+        Choice::Variant(variant, _) => Knobs::declared(kernel.source(variant)),
         Choice::Chain(_) => vec![],
     };
     let mut knobs = vec![];
@@ -269,7 +269,7 @@ pub fn check(rows: &[Row]) -> Vec<String> {
                 .map(|(name, _)| format!("{at}: `where` names {name}, which is no constant of the kernel")),
         );
         let declared = match find(kernel, &row.variant, &[]) {
-            Some(Choice::Variant(variant, _)) => Knobs::declared(variant.source),
+            Some(Choice::Variant(variant, _)) => Knobs::declared(kernel.source(variant)),
             Some(Choice::Chain(_)) => vec![],
             None => {
                 bad.push(format!("{at}: unknown variant"));
@@ -320,7 +320,8 @@ mod tests {
         let rows = read(Path::new("own.toml"), rows).unwrap();
         for (mesa, name) in [(Some(22.3), "naive"), (Some(24.3), "naive"), (Some(25.0), "vec4"), (None, "vec4")] {
             let target = Target { rows: rows.clone(), mesa, ..Target::baseline() };
-            let chosen = choose(super::super::find("relu.forward").unwrap(), &target, "t", &params, &Wanted::default()).unwrap();
+            let chosen =
+                choose(super::super::find("relu.forward").unwrap(), &target, "t", &params, &Wanted::default()).unwrap();
             let chosen = match chosen {
                 Choice::Variant(v, _) => v.name,
                 Choice::Chain(c) => c.name,

@@ -224,23 +224,15 @@ pub static WEIGHTS: Kernel = Kernel {
     name: "winograd.weights",
     args: &[read("w"), write("u")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "winograd/winograd.weights.naive.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.weights.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(Shape::from(p).u_len().div_ceil(64)),
-        },
-        Variant {
-            name: "texels",
-            file: "winograd/winograd.weights.texels.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.weights.texels.wgsl"),
-            supports: |t, p| {
+        Variant::new("naive", anywhere, |p, _| linear_grid(Shape::from(p).u_len().div_ceil(64))),
+        Variant::new(
+            "texels",
+            |t, p| {
                 texels(t, p)?;
                 conv2d::multiple_of_4(p, "c_out")
             },
-            grid: |p, _| linear_grid((Shape::from(p).u_len() / (PLACES * 16)).div_ceil(64)),
-        },
+            |p, _| linear_grid((Shape::from(p).u_len() / (PLACES * 16)).div_ceil(64)),
+        ),
     ],
     twin: |io: &mut Io| {
         let s = Shape::from(io.params);
@@ -273,20 +265,8 @@ pub static INPUT_TRANSFORM: Kernel = Kernel {
     name: "winograd.input",
     args: &[read("x"), write("v")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "winograd/winograd.input.naive.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.input.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(Shape::from(p).v_len().div_ceil(64)),
-        },
-        Variant {
-            name: "texels",
-            file: "winograd/winograd.input.texels.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.input.texels.wgsl"),
-            supports: texels,
-            grid: |p, _| linear_grid((Shape::from(p).v_len() / (PLACES * 4)).div_ceil(128)),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(Shape::from(p).v_len().div_ceil(64))),
+        Variant::new("texels", texels, |p, _| linear_grid((Shape::from(p).v_len() / (PLACES * 4)).div_ceil(128))),
     ],
     twin: |io: &mut Io| {
         let s = Shape::from(io.params);
@@ -323,26 +303,20 @@ pub static MULTIPLY: Kernel = Kernel {
     name: "winograd.multiply",
     args: &[read("v"), read("u"), write("y")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "winograd/winograd.multiply.naive.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.multiply.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64)),
-        },
-        Variant {
-            name: "lanes",
-            file: "winograd/winograd.multiply.lanes.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.multiply.lanes.wgsl"),
-            supports: |t, p| {
+        Variant::new("naive", anywhere, |p, _| {
+            linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64))
+        }),
+        Variant::new(
+            "lanes",
+            |t, p| {
                 conv2d::octets(t)?;
                 texels(t, p)
             },
-            grid: |p, _| {
+            |p, _| {
                 let s = Shape::from(p);
                 [s.c_out.div_ceil(COLUMNS) as u32, s.blocks() as u32, 1]
             },
-        },
+        ),
     ],
     twin: |io: &mut Io| {
         let s = Shape::from(io.params);

@@ -144,20 +144,8 @@ pub static INPUT_ROWS: Kernel = Kernel {
     name: "winograd.input_rows",
     args: &[read("x"), write("t")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "winograd/winograd.input_rows.naive.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.input_rows.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(left_len(p).div_ceil(64)),
-        },
-        Variant {
-            name: "texels",
-            file: "winograd/winograd.input_rows.texels.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.input_rows.texels.wgsl"),
-            supports: texels,
-            grid: |p, _| by_band(p, p.u("c_in")),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(left_len(p).div_ceil(64))),
+        Variant::new("texels", texels, |p, _| by_band(p, p.u("c_in"))),
     ],
     twin: |io: &mut Io| {
         let p = io.params;
@@ -192,20 +180,8 @@ pub static GRAD_ROWS: Kernel = Kernel {
     name: "winograd.grad_rows",
     args: &[read("dy"), write("t")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "winograd/winograd.grad_rows.naive.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.grad_rows.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid(right_len(p).div_ceil(64)),
-        },
-        Variant {
-            name: "texels",
-            file: "winograd/winograd.grad_rows.texels.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.grad_rows.texels.wgsl"),
-            supports: texels,
-            grid: |p, _| by_band(p, p.u("c_out")),
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid(right_len(p).div_ceil(64))),
+        Variant::new("texels", texels, |p, _| by_band(p, p.u("c_out"))),
     ],
     twin: |io: &mut Io| {
         let p = io.params;
@@ -238,20 +214,10 @@ pub static ACCUMULATE: Kernel = Kernel {
     name: "winograd.accumulate",
     args: &[read("left"), read("right"), write("m")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "winograd/winograd.accumulate.naive.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.accumulate.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid((p.u("splits") * ROWS * row_len(p)).div_ceil(64)),
-        },
-        Variant {
-            name: "lanes",
-            file: "winograd/winograd.accumulate.lanes.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.accumulate.lanes.wgsl"),
-            supports: lanes,
-            grid: |p, _| [p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, (ROWS * p.u("splits")) as u32],
-        },
+        Variant::new("naive", anywhere, |p, _| linear_grid((p.u("splits") * ROWS * row_len(p)).div_ceil(64))),
+        Variant::new("lanes", lanes, |p, _| {
+            [p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, (ROWS * p.u("splits")) as u32]
+        }),
     ],
     twin: |io: &mut Io| {
         let p = io.params;
@@ -290,20 +256,8 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
     name: "winograd.grad_weight",
     args: &[read("m"), write("dw")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "winograd/winograd.grad_weight.naive.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.grad_weight.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| by_split(p, row_len(p)),
-        },
-        Variant {
-            name: "vec4",
-            file: "winograd/winograd.grad_weight.vec4.wgsl",
-            source: include_str!("../../shaders/winograd/winograd.grad_weight.vec4.wgsl"),
-            supports: |_, p| conv2d::multiple_of_4(p, "c_out"),
-            grid: |p, _| by_split(p, row_len(p) / 4),
-        },
+        Variant::new("naive", anywhere, |p, _| by_split(p, row_len(p))),
+        Variant::new("vec4", |_, p| conv2d::multiple_of_4(p, "c_out"), |p, _| by_split(p, row_len(p) / 4)),
     ],
     twin: |io: &mut Io| {
         let p = io.params;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use weightproof::gpu::{Device, Loaded, Options, Runner};
-use weightproof::kernels::Variant;
+use weightproof::kernels::{Kernel, Variant};
 use weightproof::plan::Plan;
 
 /// The adapter under test, for small work: the tests of a binary share it and what it has compiled. No adapter is a
@@ -32,8 +32,8 @@ pub fn load(device: &Arc<Device>, plan: Plan, data: &[(String, Vec<u32>)]) -> (R
 }
 
 /// Which arguments of a variant may be 16-bit floats at a time: none, each alone, all.
-pub fn halves(variant: &Variant) -> Vec<Vec<&'static str>> {
-    let all: Vec<&str> = variant.maps().collect();
+pub fn halves(kernel: &Kernel, variant: &Variant) -> Vec<Vec<&'static str>> {
+    let all: Vec<&str> = kernel.maps(variant).collect();
     let mut sets: Vec<Vec<&str>> = std::iter::once(vec![]).chain(all.iter().map(|name| vec![*name])).collect();
     if all.len() > 1 {
         sets.push(all);

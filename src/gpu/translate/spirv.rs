@@ -4,19 +4,17 @@
 use naga::back::spv;
 
 use crate::error::{Error, Result};
-use crate::gpu::compose::{Settings, compose};
+use crate::gpu::compose::Composed;
 use crate::gpu::reflect;
-use crate::kernels::Variant;
 
-/// The words of the module of a variant with the default knobs, without bounds checks and bounds of loops.
+/// The words of the module of a composed shader, without bounds checks and bounds of loops.
 ///
 /// # Errors
-/// A shader that does not compose, parse, validate or translate.
-pub fn words(variant: &Variant) -> Result<Vec<u32>> {
+/// A shader that does not parse, validate or translate.
+pub fn words(composed: &Composed) -> Result<Vec<u32>> {
     let broken = |message: String| Error::Shaders(vec![message]);
-    let composed = compose(variant.file, variant.source, &Settings::default()).map_err(broken)?;
-    let module = reflect::parse(&composed).map_err(broken)?;
-    let info = reflect::validate(&module, &composed, naga::valid::Capabilities::all()).map_err(broken)?;
+    let module = reflect::parse(composed).map_err(broken)?;
+    let info = reflect::validate(&module, composed, naga::valid::Capabilities::all()).map_err(broken)?;
     let unchecked = naga::proc::BoundsCheckPolicy::Unchecked;
     let options = spv::Options {
         lang_version: (1, 3),
@@ -33,5 +31,5 @@ pub fn words(variant: &Variant) -> Result<Vec<u32>> {
         ..Default::default()
     };
     let entry = spv::PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point: "main".into() };
-    spv::write_vec(&module, &info, &options, Some(&entry)).map_err(|e| broken(format!("{}: {e}", variant.file)))
+    spv::write_vec(&module, &info, &options, Some(&entry)).map_err(|e| broken(format!("{}: {e}", composed.place(1))))
 }

@@ -70,26 +70,10 @@ pub static PARTIAL: Kernel = Kernel {
     name: "batchnorm.partial",
     args: &[read("x"), write("partial")],
     variants: &[
-        naive(
-            "batchnorm/batchnorm.partial.naive.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.partial.naive.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64)),
-        ),
-        vec4(
-            "batchnorm/batchnorm.partial.vec4.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.partial.vec4.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
-        ),
-        texels(
-            "batchnorm/batchnorm.partial.texels.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.partial.texels.wgsl"),
-            |p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256)),
-        ),
-        tree(
-            "batchnorm/batchnorm.partial.tree.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.partial.tree.wgsl"),
-            |p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32)),
-        ),
+        naive(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(64))),
+        vec4(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256))),
+        texels(|p, _| linear_grid((blocks(p) * p.u("c")).div_ceil(256))),
+        tree(|p, _| linear_grid(blocks(p) * p.u("c").div_ceil(32))),
     ],
     twin: |io: &mut Io| {
         let (p, x) = (io.params, io.f("x"));
@@ -116,21 +100,9 @@ pub static COMBINE: Kernel = Kernel {
     name: "batchnorm.combine",
     args: &[read("partial"), write("mean"), write("variance")],
     variants: &[
-        naive(
-            "batchnorm/batchnorm.combine.naive.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.combine.naive.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(64)),
-        ),
-        vec4(
-            "batchnorm/batchnorm.combine.vec4.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.combine.vec4.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(256)),
-        ),
-        tree(
-            "batchnorm/batchnorm.combine.tree.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.combine.tree.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(32)),
-        ),
+        naive(|p, _| linear_grid(p.u("c").div_ceil(64))),
+        vec4(|p, _| linear_grid(p.u("c").div_ceil(256))),
+        tree(|p, _| linear_grid(p.u("c").div_ceil(32))),
     ],
     twin: |io: &mut Io| {
         let (p, partial) = (io.params, io.f("partial"));
@@ -161,18 +133,7 @@ pub static COMBINE: Kernel = Kernel {
 pub static ACCUMULATE: Kernel = Kernel {
     name: "batchnorm.accumulate",
     args: &[read("mean"), read("variance"), update("average_mean"), update("average_variance")],
-    variants: &[
-        naive(
-            "batchnorm/batchnorm.accumulate.naive.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.accumulate.naive.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(64)),
-        ),
-        vec4(
-            "batchnorm/batchnorm.accumulate.vec4.wgsl",
-            include_str!("../../../shaders/batchnorm/batchnorm.accumulate.vec4.wgsl"),
-            |p, _| linear_grid(p.u("c").div_ceil(256)),
-        ),
-    ],
+    variants: &[naive(|p, _| linear_grid(p.u("c").div_ceil(64))), vec4(|p, _| linear_grid(p.u("c").div_ceil(256)))],
     twin: |io: &mut Io| {
         let weight = f64::from(io.params.f("weight"));
         for (batch, average) in [("mean", "average_mean"), ("variance", "average_variance")] {

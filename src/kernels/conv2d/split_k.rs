@@ -56,24 +56,14 @@ pub static PARTIAL: Kernel = Kernel {
     name: "conv2d.forward_partial",
     args: &[read("x"), read("w"), write("partial")],
     variants: &[
-        Variant {
-            name: "naive",
-            file: "conv2d/conv2d.forward_partial.naive.wgsl",
-            source: include_str!("../../../shaders/conv2d/conv2d.forward_partial.naive.wgsl"),
-            supports: anywhere,
-            grid: |p, _| linear_grid((p.u("splits") * p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64)),
-        },
-        Variant {
-            name: "tiled",
-            file: "conv2d/conv2d.forward_partial.tiled.wgsl",
-            source: include_str!("../../../shaders/conv2d/conv2d.forward_partial.tiled.wgsl"),
-            supports: tiled,
-            grid: |p, k| {
-                let pixels = (p.u("n") * p.u("oh") * p.u("ow")) as u32;
-                let x = (p.u("c_out") as u32).div_ceil(k.get("TILE_N"));
-                [x, pixels.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
-            },
-        },
+        Variant::new("naive", anywhere, |p, _| {
+            linear_grid((p.u("splits") * p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64))
+        }),
+        Variant::new("tiled", tiled, |p, k| {
+            let pixels = (p.u("n") * p.u("oh") * p.u("ow")) as u32;
+            let x = (p.u("c_out") as u32).div_ceil(k.get("TILE_N"));
+            [x, pixels.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
+        }),
     ],
     twin: |io: &mut Io| {
         let p = io.params;
@@ -101,13 +91,7 @@ pub static PARTIAL: Kernel = Kernel {
 pub static SUM: Kernel = Kernel {
     name: "conv2d.sum_partials",
     args: &[read("partial"), write("y")],
-    variants: &[Variant {
-        name: "naive",
-        file: "conv2d/conv2d.sum_partials.naive.wgsl",
-        source: include_str!("../../../shaders/conv2d/conv2d.sum_partials.naive.wgsl"),
-        supports: anywhere,
-        grid: |p, _| linear_grid(p.u("len").div_ceil(64)),
-    }],
+    variants: &[Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64)))],
     twin: |io: &mut Io| {
         let partial = io.f("partial");
         let mut y = Scalars::zeros(io.len("y"));
