@@ -2,7 +2,7 @@
 // Horizontally it is Winograd's F(3, 2): four products for two columns and three kx, where naive has six. The transformed
 // columns are made on the fly from values that it has loaded anyway; the input's carry over from one tile to the next.
 // Both operands in texels: every load is 128 bytes in a row, next to the one before.
-// Grid: x = ceil(c_in / 32), y = ceil(c_out / 32), z = 6 splits, the rows fastest: what a row reads stays in the cache.
+// Grid: x = ceil(c_in / 32), y = 6 ceil(c_out / 32), row by row: what a row reads stays in the cache; z = splits.
 // include common/texels.wgsl
 // include common/rotated.wgsl
 // include common/winograd_rows.wgsl
@@ -24,16 +24,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   let columns = width(params);
   let left_step = (columns + 2u) * 8u;
   let right_step = columns * 8u;
-  let row = wid.z % 6u;
-  let split = wid.z / 6u;
-  let end = first_band(params, split + 1u);
+  let end = first_band(params, wid.z + 1u);
+  let row = wid.y / ((params.c_out + 31u) / 32u);
+  let right_panel = wid.y % ((params.c_out + 31u) / 32u);
   var acc0: Tile;
   var acc1: Tile;
   var acc2: Tile;
   var acc3: Tile;
-  var i = ((wid.x * 6u + row) * bands(params) + first_band(params, split)) * left_step + lane;
-  var j = ((wid.y * 6u + row) * bands(params) + first_band(params, split)) * right_step + lane;
-  for (var band = first_band(params, split); band < end; band++) {
+  var i = ((wid.x * 6u + row) * bands(params) + first_band(params, wid.z)) * left_step + lane;
+  var j = ((right_panel * 6u + row) * bands(params) + first_band(params, wid.z)) * right_step + lane;
+  for (var band = first_band(params, wid.z); band < end; band++) {
     var d0 = textureLoad(left, texel(i));
     var d1 = textureLoad(left, texel(i + 8u));
     let stop = j + right_step;
@@ -59,9 +59,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   let depth = params.c_in / 4u;
   let tile = wid.x * 8u;
   let quads = params.c_out / 4u;
-  let column = wid.y * 8u + lane;
+  let column = right_panel * 8u + lane;
   let plane = params.c_in * quads;
-  let to = wid.z * 3u * plane + column;
+  let to = (wid.z * 6u + row) * 3u * plane + column;
   let row0 = tile + lane;
   if column < quads && row0 < depth {
     store(to + (row0 * 4u + 0u) * quads, plane, acc0[0], acc1[0], acc2[0], acc3[0]);

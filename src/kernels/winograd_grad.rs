@@ -216,7 +216,7 @@ pub static ACCUMULATE: Kernel = Kernel {
     variants: &[
         Variant::new("naive", anywhere, |p, _| linear_grid((p.u("splits") * ROWS * row_len(p)).div_ceil(64))),
         Variant::new("lanes", lanes, |p, _| {
-            [p.u("c_in").div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, (ROWS * p.u("splits")) as u32]
+            [p.u("c_in").div_ceil(32) as u32, (ROWS * p.u("c_out").div_ceil(32)) as u32, p.u("splits") as u32]
         }),
     ],
     twin: |io: &mut Io| {
