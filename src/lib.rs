@@ -28,7 +28,7 @@
 //!
 //! # The tour
 //!
-//! In the order in which the code is best read. `tests/layering.rs` holds who may use whom.
+//! In the order in which the code is best read. `tests/plans/layering.rs` holds who may use whom.
 //!
 //! 1. [`plan`]: what a step is. Buffers with a role and a lifetime, commands with named arguments, the listing, the
 //!    memory that transients share, the adapter as plain data ([`plan::Target`]).

@@ -1,7 +1,5 @@
 //! The analyses on the adapter: against closed forms, against the twins, and where nothing may change.
 
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,6 +16,7 @@ use weightproof::kernels::projections::HostDraw;
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::train;
+use crate::common;
 
 const SEED: u64 = 7;
 

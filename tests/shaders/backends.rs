@@ -1,11 +1,9 @@
 //! What the shaders become on the backends that no machine of continuous integration has: every text that wgpu would give
 //! to Metal or DX12 is written, and what cannot be written is told by a fact of the adapter before it is tried.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::halves;
+use crate::common::halves;
 use rayon::prelude::*;
 use weightproof::error::Error;
 use weightproof::gpu::compose::{self, Settings, compose};

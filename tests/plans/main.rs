@@ -1,7 +1,8 @@
 //! Plans without a device: golden listings, and what must hold for every plan: no command reads what was never written,
 //! no two live buffers share memory.
 
-#[path = "common/small.rs"]
+mod layering;
+#[path = "../common/small.rs"]
 mod small;
 
 use std::collections::BTreeMap;

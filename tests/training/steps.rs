@@ -1,10 +1,6 @@
 //! Whole training steps on the adapter: against an independent implementation, against the twins after every command,
 //! over a batch to memorise, and against themselves.
 
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use serde_json::Value;
 use weightproof::check;
 use weightproof::gpu::{Loaded, Readback, Runner};
@@ -14,9 +10,11 @@ use weightproof::kernels::{projections, relu, texels};
 use weightproof::model::Network;
 use weightproof::plan::{AdapterClass, Builder, Command, Elem, Plan, Role, Row, Step, Target};
 use weightproof::train::schedule;
+use crate::common;
+use crate::small;
 
 fn reference() -> Value {
-    let text = include_str!("reference/small_step.json");
+    let text = include_str!("../reference/small_step.json");
     serde_json::from_str(text).expect("the reference is JSON")
 }
 
@@ -185,7 +183,7 @@ fn three_steps(mut s: Small) {
 /// norm, softmax cross-entropy, SGD with momentum and with weight decay on the weights alone.
 #[test]
 fn three_steps_with_biases_agree_with_an_independent_implementation() {
-    let r: Value = serde_json::from_str(include_str!("reference/nin_step.json")).expect("the reference is JSON");
+    let r: Value = serde_json::from_str(include_str!("../reference/nin_step.json")).expect("the reference is JSON");
     for unfused in [false, true] {
         let network = small::nin();
         let mut runner = Runner::new(common::device(true));

@@ -1,8 +1,6 @@
 //! Weights from elsewhere: a network that PyTorch trained and saved (`tests/reference/torch_digits.py`), and files that
 //! are not what they should be.
 
-mod common;
-
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,6 +14,7 @@ use weightproof::kernels::projections::{self, Projection};
 use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
 use weightproof::train::subject::{self, Subject};
+use crate::common;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name)
@@ -35,7 +34,7 @@ fn opened(file: &Path, sets: &[&str]) -> Result<Subject, String> {
 #[test]
 fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_old_and_new() {
     const IMAGES: usize = 6;
-    let reference: Value = serde_json::from_str(include_str!("reference/torch_digits.json")).expect("JSON");
+    let reference: Value = serde_json::from_str(include_str!("../reference/torch_digits.json")).expect("JSON");
     let subject = opened(&fixture("torch_digits.safetensors"), &[]).unwrap();
     assert_eq!((subject.name.as_str(), subject.step), ("torch_digits", 0));
     let (network, data) = (&subject.network, subject.data(None).unwrap());

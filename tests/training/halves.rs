@@ -1,10 +1,6 @@
 //! Networks whose activations are stored as 16-bit floats (precision "f16"): each command against its twin, which rounds
 //! what it reads, and training as a whole. An adapter whose shaders have none refuses them.
 
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::sync::Arc;
 
 use weightproof::check;
@@ -13,6 +9,8 @@ use weightproof::kernels::projections;
 use weightproof::model::Network;
 use weightproof::plan::{AdapterClass, Elem, Plan, Precision, Role, Step, Target};
 use weightproof::train::schedule;
+use crate::common;
+use crate::small;
 
 fn halved(network: Network) -> Network {
     let mut network = network;

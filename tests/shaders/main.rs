@@ -1,6 +1,8 @@
 //! Everything about the shaders that needs no adapter: they compose, parse, validate and bind, in every variant and with
 //! every value of every knob; the host gives their constants; no file lies unused.
 
+mod backends;
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

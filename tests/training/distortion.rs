@@ -1,9 +1,5 @@
 //! Distorted weights on the adapter: chains and layer choices against their twins, and the test protocol around them.
 
-mod common;
-#[path = "common/small.rs"]
-mod small;
-
 use std::sync::atomic::AtomicBool;
 
 use indicatif::ProgressBar;
@@ -15,6 +11,8 @@ use weightproof::kernels::distortion::Distortion;
 use weightproof::kernels::projections::{HostDraw, PROJECTIONS};
 use weightproof::model::preset::Preset;
 use weightproof::train;
+use crate::common;
+use crate::small;
 
 fn parse(text: &str) -> Distortion {
     Distortion::parse(text).unwrap_or_else(|e| panic!("{e}"))

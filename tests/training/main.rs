@@ -1,0 +1,14 @@
+//! Whole networks on the adapter: steps against independent implementations, runs and their files, tests under distorted
+//! weights, analyses.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/small.rs"]
+mod small;
+
+mod analysis;
+mod distortion;
+mod files;
+mod halves;
+mod pytorch;
+mod steps;

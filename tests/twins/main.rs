@@ -1,0 +1,7 @@
+//! The f64 twins, without a device: known answers, statistics, closed forms.
+
+mod distortion;
+mod dropout;
+mod optimizer;
+mod pool;
+mod project;
