@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::common;
 use indicatif::ProgressBar;
 use weightproof::data::Part;
 use weightproof::eval::analysis::{
@@ -16,7 +17,6 @@ use weightproof::kernels::projections::HostDraw;
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::train;
-use crate::common;
 
 const SEED: u64 = 7;
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicBool;
 
+use crate::common;
+use crate::small;
 use indicatif::ProgressBar;
 use weightproof::data::Part;
 use weightproof::eval::projector::Projector;
@@ -11,8 +13,6 @@ use weightproof::kernels::distortion::Distortion;
 use weightproof::kernels::projections::{HostDraw, PROJECTIONS};
 use weightproof::model::preset::Preset;
 use weightproof::train;
-use crate::common;
-use crate::small;
 
 fn parse(text: &str) -> Distortion {
     Distortion::parse(text).unwrap_or_else(|e| panic!("{e}"))

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
+use crate::common;
+use crate::small;
 use weightproof::check;
 use weightproof::gpu::{Device, Loaded, Runner};
 use weightproof::kernels::projections;
 use weightproof::model::Network;
 use weightproof::plan::{AdapterClass, Elem, Plan, Precision, Role, Step, Target};
 use weightproof::train::schedule;
-use crate::common;
-use crate::small;
 
 fn halved(network: Network) -> Network {
     let mut network = network;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::common;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
@@ -14,7 +15,6 @@ use weightproof::kernels::projections::{self, Projection};
 use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
 use weightproof::train::subject::{self, Subject};
-use crate::common;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name)

@@ -1,6 +1,8 @@
 //! Whole training steps on the adapter: against an independent implementation, against the twins after every command,
 //! over a batch to memorise, and against themselves.
 
+use crate::common;
+use crate::small;
 use serde_json::Value;
 use weightproof::check;
 use weightproof::gpu::{Loaded, Readback, Runner};
@@ -10,8 +12,6 @@ use weightproof::kernels::{projections, relu, texels};
 use weightproof::model::Network;
 use weightproof::plan::{AdapterClass, Builder, Command, Elem, Plan, Role, Row, Step, Target};
 use weightproof::train::schedule;
-use crate::common;
-use crate::small;
 
 fn reference() -> Value {
     let text = include_str!("../reference/small_step.json");

@@ -12,7 +12,7 @@ fn pair(v: &Value) -> [usize; 2] {
 
 #[test]
 fn windows_maxima_and_means_are_those_of_pytorch() {
-    let text = include_str!("reference/nin_step.json");
+    let text = include_str!("../reference/nin_step.json");
     let reference: Value = serde_json::from_str(text).expect("the reference is JSON");
     for case in reference["pools"].as_array().expect("a list") {
         let size = |key: &str| case[key].as_u64().expect("a size") as usize;
