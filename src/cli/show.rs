@@ -146,7 +146,10 @@ impl Show {
         })?;
         let known = Knobs::arguments(k.source(v));
         if let Some(name) = self.with.iter().find(|name| !known.contains(&name.as_str())) {
-            let near = suggest(name, known.iter().copied());
+            let near = match known.as_slice() {
+                [] => " It takes none.".into(),
+                known => suggest(name, known.iter().copied()),
+            };
             return Err(Error::Invalid(format!("{kernel}={variant} takes no optional argument \"{name}\".{near}")));
         }
         let given = self.with.iter().map(|name| (name.clone(), 1));

@@ -99,13 +99,24 @@ pub static KERNELS: &[&Kernel] = &[
 pub static CHAINS: &[&Chain] =
     &[&winograd::FORWARD, &winograd::GRAD_INPUT, &winograd_grad::WINOGRAD, &conv2d::split_k::SPLIT_K];
 
+/// Kernels of earlier versions, and those that do their work.
+const FORMER: [(&str, &str); 4] = [
+    ("conv2d.forward_statistics", "conv2d.forward"),
+    ("conv2d.forward_normalised", "conv2d.forward"),
+    ("conv2d.forward_normalised_statistics", "conv2d.forward"),
+    ("conv2d.grad_weight_normalised", "conv2d.grad_weight"),
+];
+
 /// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
 ///
 /// # Errors
 /// An unknown name.
 pub fn find(name: &str) -> Result<&'static Kernel> {
     KERNELS.iter().copied().chain([&texels::COPY]).find(|k| k.name == name).ok_or_else(|| {
-        let near = crate::error::suggest(name, KERNELS.iter().map(|k| k.name));
+        let near = match FORMER.iter().find(|(former, _)| *former == name) {
+            Some((_, now)) => format!(" It is {now} now, with optional arguments."),
+            None => crate::error::suggest(name, KERNELS.iter().map(|k| k.name)),
+        };
         Error::Invalid(format!("there is no kernel \"{name}\".{near}"))
     })
 }

@@ -233,9 +233,12 @@ pub fn check(rows: &[Row]) -> Vec<String> {
     let mut bad = vec![];
     for row in rows {
         let at = format!("tuning row {} {}", row.kernel, row.variant);
-        let Ok(kernel) = super::find(&row.kernel) else {
-            bad.push(format!("{at}: unknown kernel"));
-            continue;
+        let kernel = match super::find(&row.kernel) {
+            Ok(kernel) => kernel,
+            Err(e) => {
+                bad.push(format!("{at}: unknown kernel: {e}"));
+                continue;
+            }
         };
         match row.class.as_deref() {
             // What tables said once.
