@@ -5,9 +5,9 @@
 //! batch for each transformed row and tap column, and the rows of the sums become rows of taps. The constants of all four
 //! kernels are those of the convolution.
 
-use super::case::{Case, CaseBuilder, Fill};
+use super::case::{Case, CaseBuilder};
 use super::conv2d::{self, Geometry};
-use super::winograd::SIX_POINTS;
+use super::winograd::{SIX_POINTS, fifteenfold};
 use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Target, View};
@@ -279,15 +279,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
     flop: |_| 0.0,
     cases: || {
         cases(|c, _, p| {
-            let len = p.u("splits") * ROWS * row_len(p);
-            let m = match c.is_exact() {
-                // As the transforms make them: multiples of 15, which the division leaves exact.
-                true => {
-                    let multiples = Fill::Integers(4).values("m", len).iter().map(|m| 15.0 * m).collect();
-                    c.input("m", &[len], &Fill::Values(multiples))
-                }
-                false => c.operand("m", &[len]),
-            };
+            let m = fifteenfold(c, "m", p.u("splits") * ROWS * row_len(p));
             let dw = c.output("dw", &[p.u("splits") * 3 * row_len(p)]);
             GRAD_WEIGHT.dispatch(&mut c.b, "winograd.grad_weight", &p.0, &[("m", m), ("dw", dw)])
         })
