@@ -1,6 +1,6 @@
 //! From the text of a shader file to the text that is compiled: includes and knobs, nothing else.
 
-use crate::kernels::{BAKED, Kernel, Knobs, Variant, map_of, shaders};
+use crate::kernels::{ArgSpec, BAKED, Kernel, Knobs, Variant, map_of, shaders};
 use crate::plan::{Params, Value};
 
 /// A composed shader and where each of its lines comes from.
@@ -19,6 +19,11 @@ pub struct Composed {
 }
 
 impl Composed {
+    /// Whether the shader binds an argument: an optional one where it is given.
+    pub fn binds(&self, spec: &ArgSpec) -> bool {
+        spec.optional.is_none() || self.given.iter().any(|name| name == spec.name)
+    }
+
     /// `file:line` of the 1-based line `line` of the composed text.
     pub fn place(&self, line: usize) -> String {
         match self.origin.get(line.saturating_sub(1)) {
@@ -213,8 +218,7 @@ impl Composer<'_> {
 
     /// Path and text of the piece that an include takes in; none if it is in already.
     fn chosen<'p>(&mut self, include: Include<'p>) -> Result<Option<(&'p str, &'static str)>, String> {
-        let text = |path: &str| shaders::pieces().find(|(p, _)| *p == path).map(|(_, text)| text);
-        if let Some(path) = include.paths().find(|path| text(path).is_none()) {
+        if let Some(path) = include.paths().find(|path| shaders::piece(path).is_none()) {
             return Err(format!("unknown include `{path}`"));
         }
         let path = match include {
@@ -237,7 +241,7 @@ impl Composer<'_> {
             }
             self.seen.push(other.into());
         }
-        Ok(text(path).map(|text| (path, text)))
+        Ok(shaders::piece(path).map(|text| (path, text)))
     }
 
     fn holds(&self, condition: Condition) -> Result<bool, String> {

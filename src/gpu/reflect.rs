@@ -167,8 +167,7 @@ pub(super) fn signature(
         bound.push((name, binding.binding, access, elem, false));
     }
     let mut bad = vec![];
-    let is_given = |name: &str| shader.given.iter().any(|given| given == name);
-    for spec in kernel.args.iter().filter(|spec| spec.optional.is_none() || is_given(spec.name)) {
+    for spec in kernel.args.iter().filter(|spec| shader.binds(spec)) {
         match bound.iter().find(|(n, ..)| n == spec.name) {
             None => bad.push(format!("{file}: `{}` of {} is not bound", spec.name, kernel.name)),
             Some((_, binding, access, elem, texels)) => {
@@ -188,9 +187,7 @@ pub(super) fn signature(
     for (name, ..) in &bound {
         match kernel.args.iter().find(|s| s.name == name) {
             None => bad.push(format!("{file}: `{name}` is bound but no argument of {}", kernel.name)),
-            Some(s) if s.optional.is_some() && !is_given(name) => {
-                bad.push(format!("{file}: `{name}` is bound where it is not given"));
-            }
+            Some(s) if !shader.binds(s) => bad.push(format!("{file}: `{name}` is bound where it is not given")),
             Some(_) => {}
         }
     }

@@ -10,7 +10,7 @@ use super::quiet::quietly;
 use super::reflect::reflect;
 use super::translate::spirv;
 use crate::error::{Error, Result};
-use crate::kernels::{ArgSpec, Kernel, Variant};
+use crate::kernels::{Kernel, Variant};
 use crate::plan::Access;
 
 /// Extensions that shaders of this program may need, enabled where a driver has them.
@@ -36,9 +36,8 @@ pub fn statistics(adapter: &str, kernel: &Kernel, variant: &Variant, settings: &
     let composed = compose::variant(kernel, variant, settings).map_err(broken)?;
     let reflected = reflect(kernel, variant, &composed).map_err(broken)?;
     let mut bindings: Vec<(u32, vk::DescriptorType)> = vec![];
-    let bound = |spec: &&ArgSpec| spec.optional.is_none() || composed.given.iter().any(|name| name == spec.name);
-    for ((spec, &binding), &texels) in kernel.args.iter().filter(bound).zip(&reflected.bindings).zip(&reflected.texels)
-    {
+    let bound = kernel.args.iter().filter(|spec| composed.binds(spec));
+    for ((spec, &binding), &texels) in bound.zip(&reflected.bindings).zip(&reflected.texels) {
         bindings.push((
             binding,
             match spec.access {

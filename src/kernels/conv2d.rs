@@ -21,12 +21,7 @@ use crate::plan::{Builder, Params, View};
 /// # Errors
 /// A shape that is no convolution; an image that cannot be bound.
 pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, w: View, y: View) -> Result<()> {
-    g.check(scope)?;
-    for win in b.windows(scope, g.n, &[x, y])? {
-        let (x, y) = (x.rows(&win, g.n), y.rows(&win, g.n));
-        FORWARD.dispatch(b, scope, &g.params(win.len(), 1), &[("x", x), ("w", w), ("y", y)])?;
-    }
-    Ok(())
+    fused::forward(b, scope, g, x, &fused::Around::default(), w, y)
 }
 
 /// Records dx, the gradient with respect to x.

@@ -28,8 +28,16 @@ pub fn text(path: &str) -> Option<&'static str> {
 /// Path and text of every piece that shaders include. Those in `common/` are whole by themselves; the others use bindings,
 /// knobs and functions of the file around them, and may hold its entry point.
 pub fn pieces() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let is_piece = |path: &str| path.ends_with(".wgsl") && path.matches('.').count() == 1;
-    TEXTS.iter().map(|(path, text)| (path.as_str(), text.as_str())).filter(move |(path, _)| is_piece(path))
+    TEXTS.iter().map(|(path, text)| (path.as_str(), text.as_str())).filter(|(path, _)| is_piece(path))
+}
+
+/// The text of a piece.
+pub fn piece(path: &str) -> Option<&'static str> {
+    text(path).filter(|_| is_piece(path))
+}
+
+fn is_piece(path: &str) -> bool {
+    path.ends_with(".wgsl") && path.matches('.').count() == 1
 }
 
 impl Kernel {

@@ -148,18 +148,18 @@ fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<
 impl Choice {
     /// Whether it can have these arguments.
     fn takes(&self, kernel: &Kernel, wanted: &Wanted) -> Result<(), &'static str> {
-        let (maps, arguments): (Vec<&str>, Vec<&str>) = match self {
-            Choice::Variant(v, _) => (kernel.maps(v).collect(), Knobs::arguments(kernel.source(v))),
-            Choice::Chain(c) => (c.maps.to_vec(), vec![]),
+        let holds = |name: &&str| match self {
+            Choice::Variant(v, _) => kernel.maps(v).any(|map| map == *name),
+            Choice::Chain(c) => c.maps.contains(name),
         };
-        if !wanted.halves.iter().all(|name| maps.contains(name)) {
+        let takes = |name: &&str| match self {
+            Choice::Variant(v, _) => Knobs::arguments(kernel.source(v)).contains(name),
+            Choice::Chain(_) => false,
+        };
+        if !wanted.halves.iter().all(holds) {
             return Err("it does not read or write 16-bit floats");
         }
-        if wanted.given.iter().all(|name| arguments.contains(name)) {
-            Ok(())
-        } else {
-            Err("it does not take the optional arguments")
-        }
+        if wanted.given.iter().all(takes) { Ok(()) } else { Err("it does not take the optional arguments") }
     }
 
     fn supports(&self, kernel: &Kernel, target: &Target, params: &Params, wanted: &Wanted) -> Result<(), &'static str> {
