@@ -44,8 +44,8 @@ impl Twins {
         let c = &cpu.plan.commands[index];
         let words = |b: usize| held[b].as_deref().expect("the operands of a command are held");
         let mut key = Sha256::new();
-        key.update(format!("{} {:?}", c.kernel, c.params));
-        for a in &c.args {
+        key.update(c.dispatch().map_or_else(|| "copy".into(), |d| format!("{} {:?}", d.kernel, d.params)));
+        for a in c.args() {
             let (b, v) = (a.view.buffer.0 as usize, a.view);
             key.update(format!("{} {:?} {}", a.name, a.elem, v.len));
             if a.access.writes() {
@@ -55,7 +55,7 @@ impl Twins {
                 key.update(bytemuck::cast_slice::<u32, u8>(&words(b)[v.offset..v.offset + v.len]));
             }
         }
-        let args = c.args.clone();
+        let args = c.args().to_vec();
         // Held while the twin computes: who else asks wants the same.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.keeps {
@@ -94,104 +94,120 @@ fn compare_commands(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign:
     let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
     let mut worst = Worst::default();
     for (i, c) in plan.commands.iter().enumerate() {
-        for a in &c.args {
+        for a in c.args() {
             let b = a.view.buffer.0 as usize;
             if held[b].is_none() {
                 held[b] = Some(runner.read_buffer(loaded, b)?);
             }
         }
         runner.run_commands(loaded, i..i + 1)?;
-        let budget = if exact { Budget::Exact } else { kernels::find(c.kernel)?.budget };
+        let judge = Judge::of(c, exact, one_sign, None)?;
         for (b, want) in memo.run(&mut cpu, i, &held).iter() {
             let got = runner.read_buffer(loaded, *b)?;
             let before = held[*b].replace(got.clone()).expect("read before the command");
-            compare_buffer(c, *b, &before, &got, want, budget, one_sign, &mut worst)?;
+            judge.compare(*b, &before, &got, want, &mut worst)?;
         }
     }
     Ok(worst)
 }
 
-/// Compares one buffer after a command: the twin's values inside the written views, no change elsewhere.
-#[allow(clippy::too_many_arguments)] // one call, above
-fn compare_buffer(
-    c: &Command,
-    buffer: usize,
-    before: &[u32],
-    got: &[u32],
-    want: &Values,
+/// How far what a command wrote may be from what its twin says.
+struct Judge<'a> {
+    command: &'a Command,
     budget: Budget,
-    one_sign: bool,
-    worst: &mut Worst,
-) -> Result<()> {
-    let terms = match one_sign {
-        true if c.args.iter().any(|a| a.elem == Elem::F16 && a.access.reads()) => Terms::Alike,
-        true => Terms::OneSign,
-        false => Terms::Mixed,
-    };
-    let factor = kernels::find(c.kernel)?.variant(c.variant).map_or(1.0, |v| v.error_factor);
-    for (e, (&got, &before)) in got.iter().zip(before).enumerate() {
-        let owner = c.args.iter().find(|a| {
-            let v = a.view;
-            a.access.writes() && v.buffer.0 as usize == buffer && (v.offset..v.offset + v.len).contains(&e)
-        });
-        let fail = |name: &str, at: usize, what: String| {
-            Err(Error::layer(&c.scope, format!("{}/{} `{name}`[{at}]: {what}", c.kernel, c.variant)))
+    factor: f64,
+    terms: Terms,
+}
+
+impl Judge<'_> {
+    /// `budget` absent: that of the command's kernel.
+    fn of(command: &Command, exact: bool, one_sign: bool, budget: Option<Budget>) -> Result<Judge<'_>> {
+        let kernel = command.dispatch().map(|d| Ok((kernels::find(d.kernel)?, d.variant))).transpose()?;
+        let own = kernel.map_or(Budget::Exact, |(k, _)| k.budget);
+        let terms = match one_sign {
+            true if command.args().iter().any(|a| a.elem == Elem::F16 && a.access.reads()) => Terms::Alike,
+            true => Terms::OneSign,
+            false => Terms::Mixed,
         };
-        let Some(arg) = owner else {
-            if got != before {
-                return fail("buffer", e, "written outside the bound view".into());
-            }
-            continue;
-        };
-        let at = e - arg.view.offset;
-        match want {
-            Values::U(want) if got != want[e] => {
-                return fail(arg.name, at, format!("got {got}, the twin says {}", want[e]));
-            }
-            Values::U(_) => {}
-            Values::F(want) => {
-                let value = f64::from(f32::from_bits(got));
-                let computed = factor * budget.tolerance(&c.params, want.scale[e], terms);
-                let (tolerance, reference) = match arg.elem {
-                    // An adapter may round to either neighbour.
-                    Elem::F16 if computed > 0.0 || nearest_half(want.value[e]) != want.value[e] => {
-                        (computed + half_step(want.value[e].abs() + computed), want.value[e])
-                    }
-                    // Exact means the nearest f32.
-                    _ if computed == 0.0 => (0.0, f64::from(want.value[e] as f32)),
-                    _ => (computed, want.value[e]),
-                };
-                let diff = (value - reference).abs();
-                let same = value == reference || (got == before && got == (want.value[e] as f32).to_bits());
-                // NaN is never within; equal infinities and untouched guards pass.
-                let within = diff <= tolerance;
-                if !same && !within {
-                    let what =
-                        format!("got {value:e}, the twin says {reference:e}; off by {diff:e}, allowed {tolerance:e}");
-                    return fail(arg.name, at, what);
+        Ok(Judge {
+            command,
+            budget: if exact { Budget::Exact } else { budget.unwrap_or(own) },
+            factor: kernel.and_then(|(k, v)| k.variant(v)).map_or(1.0, |v| v.error_factor),
+            terms,
+        })
+    }
+
+    /// The error that an element with this scale may have.
+    fn tolerance(&self, scale: f64) -> f64 {
+        self.command.dispatch().map_or(0.0, |d| self.factor * self.budget.tolerance(&d.params, scale, self.terms))
+    }
+
+    /// Compares one buffer after the command: the twin's values inside the written views, no change elsewhere.
+    fn compare(&self, buffer: usize, before: &[u32], got: &[u32], want: &Values, worst: &mut Worst) -> Result<()> {
+        let c = self.command;
+        for (e, (&got, &before)) in got.iter().zip(before).enumerate() {
+            let owner = c.args().iter().find(|a| {
+                let v = a.view;
+                a.access.writes() && v.buffer.0 as usize == buffer && (v.offset..v.offset + v.len).contains(&e)
+            });
+            let fail = |name: &str, at: usize, what: String| {
+                Err(Error::layer(c.scope(), format!("{} `{name}`[{at}]: {what}", c.what())))
+            };
+            let Some(arg) = owner else {
+                if got != before {
+                    return fail("buffer", e, "written outside the bound view".into());
                 }
-                if tolerance > 0.0 && diff / tolerance > worst.share {
-                    *worst = Worst { share: diff / tolerance, place: format!("{} `{}`[{at}]", c.scope, arg.name) };
+                continue;
+            };
+            let at = e - arg.view.offset;
+            match want {
+                Values::U(want) if got != want[e] => {
+                    return fail(arg.name, at, format!("got {got}, the twin says {}", want[e]));
+                }
+                Values::U(_) => {}
+                Values::F(want) => {
+                    let value = f64::from(f32::from_bits(got));
+                    let computed = self.tolerance(want.scale[e]);
+                    let (tolerance, reference) = match arg.elem {
+                        // An adapter may round to either neighbour.
+                        Elem::F16 if computed > 0.0 || nearest_half(want.value[e]) != want.value[e] => {
+                            (computed + half_step(want.value[e].abs() + computed), want.value[e])
+                        }
+                        // Exact means the nearest f32.
+                        _ if computed == 0.0 => (0.0, f64::from(want.value[e] as f32)),
+                        _ => (computed, want.value[e]),
+                    };
+                    let diff = (value - reference).abs();
+                    let same = value == reference || (got == before && got == (want.value[e] as f32).to_bits());
+                    // NaN is never within; equal infinities and untouched guards pass.
+                    let within = diff <= tolerance;
+                    if !same && !within {
+                        let what = format!(
+                            "got {value:e}, the twin says {reference:e}; off by {diff:e}, allowed {tolerance:e}"
+                        );
+                        return fail(arg.name, at, what);
+                    }
+                    if tolerance > 0.0 && diff / tolerance > worst.share {
+                        *worst =
+                            Worst { share: diff / tolerance, place: format!("{} `{}`[{at}]", c.scope(), arg.name) };
+                    }
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Compares what the commands of a chain left with the kernel's own twin on the same case.
-#[allow(clippy::too_many_arguments)] // one call, below
 fn compare_result(
     runner: &Runner,
     loaded: &Loaded,
     data: &[(String, Vec<u32>)],
-    kernel: &'static Kernel,
-    case: &Case,
-    halves: &[&str],
+    trial: &Trial,
     memo: &Twins,
 ) -> Result<Worst> {
-    let mut target = Target::baseline();
-    target.forced = vec![("*".into(), "naive".into())];
+    let Trial { kernel, case, halves, .. } = trial;
+    let target = Target::baseline().forcing("*", "naive");
     let plan = case.build_halves(&target, halves)?.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
     let at = |plan: &Plan, name: &str| plan.find(name).expect("both plans have the buffers of the case").0 as usize;
@@ -199,11 +215,11 @@ fn compare_result(
     for (name, words) in data {
         held[at(&plan, name)] = Some(words.clone());
     }
-    let budget = if case.exact { Budget::Exact } else { kernel.budget };
     let mut worst = Worst::default();
     for (i, c) in plan.commands.iter().enumerate() {
         let wants = memo.run(&mut cpu, i, &held);
-        for a in c.args.iter().filter(|a| a.access.writes()) {
+        let judge = Judge::of(c, case.exact, case.one_sign, Some(kernel.budget))?;
+        for a in c.args().iter().filter(|a| a.access.writes()) {
             let b = a.view.buffer.0 as usize;
             let (_, want) = wants.iter().find(|(i, _)| *i == b).expect("a twin computes what its command writes");
             let name = &plan.buffers[b].name;
@@ -212,7 +228,7 @@ fn compare_result(
             // Other commands of the case own the rest of the buffer.
             let view = a.view.offset..a.view.offset + a.view.len;
             (0..got.len()).filter(|e| !view.contains(e)).for_each(|e| got[e] = before[e]);
-            compare_buffer(c, b, before, &got, want, budget, case.one_sign, &mut worst)?;
+            judge.compare(b, before, &got, want, &mut worst)?;
         }
     }
     Ok(worst)
@@ -257,11 +273,11 @@ impl Share {
 
 /// The number of each case's shape: cases of one shape share shaders.
 fn shapes(kernel: &'static Kernel, cases: &[Case], target: &Target) -> Result<Vec<usize>> {
-    let target = Target { forced: vec![(kernel.name.into(), "naive".into())], ..target.clone() };
+    let target = target.forcing(kernel.name, "naive");
     let mut known = HashMap::new();
     let mut number = |case: &Case| {
         let plan = case.build(&target)?.plan;
-        let shape: Vec<_> = plan.commands.iter().map(|c| (&c.params, &c.knobs)).collect();
+        let shape: Vec<_> = plan.dispatches().map(|c| (&c.params, &c.knobs)).collect();
         let next = known.len();
         Ok(*known.entry(format!("{shape:?}")).or_insert(next))
     };
@@ -351,7 +367,7 @@ pub fn trials(target: &Target, kernel: &'static Kernel, share: Share) -> Result<
                 _ => vec![Knobs::default()],
             };
             knobs.into_iter().enumerate().for_each(|(i, knobs)| add(shape + i, knobs, vec![]));
-            if target.float16 && !maps.is_empty() {
+            if target.adapter.float16 && !maps.is_empty() {
                 add(*shape, Knobs::default(), maps.clone());
             }
         }
@@ -379,8 +395,8 @@ impl Trial {
     /// What the device reports; a case that cannot be planned.
     pub fn run(&self, runner: &mut Runner, twins: &Twins) -> Result<Option<Outcome>> {
         let Trial { kernel, case, halves, .. } = self;
-        let mut target = runner.device.target.clone();
-        target.forced = vec![(kernel.name.into(), format!("{}:{}", self.variant, self.settings(",")))];
+        let wanted = format!("{}:{}", self.variant, self.settings(","));
+        let target = runner.device.target.forcing(kernel.name, &wanted);
         let built = match case.build_halves(&target, halves) {
             Err(Error::Unsupported { .. }) => return Ok(None),
             other => other?,
@@ -403,7 +419,7 @@ impl Trial {
             Err(e) => outcome.failures.push(format!("{at}: {e}")),
         }
         if self.chain {
-            match compare_result(runner, &loaded, &built.data, kernel, case, halves, twins) {
+            match compare_result(runner, &loaded, &built.data, self, twins) {
                 Ok(w) if w.share > outcome.worst.share => outcome.worst = w,
                 Ok(_) => {}
                 Err(e) => outcome.failures.push(format!("{at}, as a whole: {e}")),

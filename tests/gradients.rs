@@ -149,7 +149,7 @@ fn a_linear_layer_passes_gradients_to_input_and_weights() {
 /// y = x + bias, through a ReLU if `relu`; the sums keep away from its kink.
 fn biased(rows: usize, c: usize, relu: bool, limit: usize) {
     let mut l = Layer::new();
-    l.b.target.limits.max_binding = limit;
+    l.b.target.adapter.limits.max_binding = limit;
     let shift = uniform("bias", c);
     let x = uniform("x", rows * c).into_iter().enumerate().map(|(i, x)| avoiding(vec![x], -shift[i % c])[0]).collect();
     let (x, b, dy) = (l.with("x", &[rows, c], x), l.with("bias", &[c], shift), l.input("dy", &[rows, c]));
@@ -232,7 +232,7 @@ fn relu_passes_the_gradient_where_its_input_is_positive() {
 
 fn batch_norm(rows: usize, c: usize, limit: usize) {
     let mut l = Layer::new();
-    l.b.target.limits.max_binding = limit;
+    l.b.target.adapter.limits.max_binding = limit;
     let x = l.input("x", &[rows, c]);
     let (gamma, beta) = (l.input("gamma", &[c]), l.input("beta", &[c]));
     let (dy, y) = (l.input("dy", &[rows, c]), l.output("y", &[rows, c]));
@@ -261,7 +261,7 @@ fn batch_norm_in_windows_has_the_same_gradients() {
 /// Batch norm and ReLU in one, with max pooling before them if there is a geometry.
 fn norm_relu(rows: usize, c: usize, pool: Option<maxpool::Geometry>, limit: usize) {
     let mut l = Layer::new();
-    l.b.target.limits.max_binding = limit;
+    l.b.target.adapter.limits.max_binding = limit;
     let elements = pool.map_or(rows * c, |g| g.n * g.x_len());
     let image = l.with("x", &[elements], distinct("x", elements));
     let (gamma, beta) = (l.input("gamma", &[c]), l.input("beta", &[c]));

@@ -9,7 +9,7 @@ use super::{Stage, system::System};
 use crate::error::Result;
 use crate::gpu::inventory::{self, Facts};
 use crate::gpu::profile::Clock;
-use crate::plan::{Limits, Target};
+use crate::plan::{self, Limits};
 
 /// The adapter, and what of it plans are made for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,8 +43,8 @@ pub(super) fn run(work: &Work) -> Result<()> {
             backend: info.backend.clone(),
             kind: info.kind.clone(),
             driver: info.driver.clone(),
-            class: device.target.class.name().into(),
-            known: known(&device.target),
+            class: device.target.adapter.class.name().into(),
+            known: known(&device.target.adapter),
             clock: Clock::of(&device).describe().into(),
             facts: inventory::facts(info.index)?,
         }))
@@ -53,8 +53,8 @@ pub(super) fn run(work: &Work) -> Result<()> {
 }
 
 /// What plans know of an adapter.
-fn known(target: &Target) -> Vec<(String, String)> {
-    let Target { limits, subgroup, int64, float16, .. } = target;
+fn known(adapter: &plan::Adapter) -> Vec<(String, String)> {
+    let plan::Adapter { limits, subgroup, int64, float16, .. } = adapter;
     let Limits {
         max_binding,
         max_buffer,

@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn no_two_trials_share_an_item() {
-        let target = Target { float16: true, ..Target::baseline() };
+        let target = Target::baseline().with(|a| a.float16 = true);
         let mut seen = HashSet::new();
         for kernel in KERNELS {
             for trial in trials(&target, kernel, Share::WHOLE).unwrap() {

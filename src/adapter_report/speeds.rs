@@ -94,8 +94,8 @@ fn same_as_f32(work: &Work, network: &Network, target: &Target) -> Result<Option
     };
     let plain = work.network(&[])?.1.train_plan(target)?;
     let ways = |plan: &crate::plan::Plan| -> Vec<String> {
-        let way = |c: &crate::plan::Command| format!("{} {} {:?} {:?}", c.kernel, c.variant, c.knobs, c.halves());
-        plan.commands.iter().map(way).collect()
+        let way = |c: &crate::plan::Dispatch| format!("{} {} {:?}", c.kernel, c.way(), c.halves());
+        plan.dispatches().map(way).collect()
     };
     Ok((ways(&plan) == ways(&plain)).then(|| "on this adapter it has the kernels of f32".into()))
 }

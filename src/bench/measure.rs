@@ -10,7 +10,7 @@ use crate::gpu::{AHEAD, Device, Runner};
 use crate::kernels::case::Case;
 use crate::kernels::{self, Kernel};
 use crate::model::Network;
-use crate::plan::{AdapterClass, Command, Params, Plan, Target, Value, memory};
+use crate::plan::{AdapterClass, Command, Plan, Target, memory};
 use crate::profile::measure::{Pass, Session, Subject};
 use crate::profile::quartiles;
 
@@ -86,8 +86,7 @@ impl Step {
 
     /// Operations of the step if every kernel is computed as it is defined.
     fn direct(&self, target: &Target) -> Result<f64> {
-        let forced = vec![("*".into(), "naive".into())];
-        work(&self.network.train_plan(&Target { forced, ..target.clone() })?).map(|(flop, _)| flop)
+        work(&self.network.train_plan(&target.forcing("*", "naive"))?).map(|(flop, _)| flop)
     }
 
     /// Measures every dispatch of the step, grouped by kernel, variant and constants, the dearest group first.
@@ -111,7 +110,10 @@ impl Step {
         }
         let mut groups: Vec<(String, String, Vec<usize>)> = vec![];
         for (i, c) in commands.iter().enumerate() {
-            let (name, variant) = (format!("{} {}", c.kernel, constants(&c.params)), variant(c));
+            let (name, variant) = match c {
+                Command::Dispatch(d) => (format!("{}{}", d.kernel, d.params), d.way()),
+                Command::Copy { args, .. } => (format!("copy n={}", args[0].view.len), String::new()),
+            };
             match groups.iter_mut().find(|(n, v, _)| *n == name && *v == variant) {
                 Some((.., members)) => members.push(i),
                 None => groups.push((name, variant, vec![i])),
@@ -119,13 +121,13 @@ impl Step {
         }
         let group = |(name, variant, members): (String, String, Vec<usize>)| -> Result<Entry> {
             let c = &commands[members[0]];
-            let work = kernels::find(c.kernel)?.work(c);
+            let work = kernels::work(c)?;
             let of = |times: &[Vec<f64>]| quartiles(members.iter().flat_map(|i| times[*i].iter().copied()));
             Ok(Entry {
                 bench: "kernel".into(),
                 name: name.trim_end().into(),
                 variant,
-                scopes: members.iter().map(|i| commands[*i].scope.clone()).collect(),
+                scopes: members.iter().map(|i| commands[*i].scope().to_owned()).collect(),
                 runs: members.len() * repeats,
                 ..timed(device, of(&ns), of(&cpu)[1], (work.flop, work.bytes))
             })
@@ -142,7 +144,7 @@ impl Step {
 /// # Errors
 /// What the device reports; a case that cannot be planned.
 pub fn cases(device: &Arc<Device>, kernel: &'static Kernel, repeats: usize) -> Result<Vec<Entry>> {
-    let forced = device.target.forced.iter().rev().find(|(k, _)| k == kernel.name);
+    let forced = device.target.options.forced.iter().rev().find(|(k, _)| k == kernel.name);
     let names: Vec<&str> = match forced {
         Some((_, variant)) => vec![variant],
         None => kernel.variants.iter().map(|v| v.name).chain(kernel.chains().map(|c| c.name)).collect(),
@@ -150,8 +152,7 @@ pub fn cases(device: &Arc<Device>, kernel: &'static Kernel, repeats: usize) -> R
     let mut all = vec![];
     for case in (kernel.cases)() {
         for name in &names {
-            let forced = vec![(kernel.name.to_owned(), (*name).to_owned())];
-            let target = Target { forced, ..device.target.clone() };
+            let target = device.target.forcing(kernel.name, name);
             all.extend(one_case(device, kernel, &case, &target, name, repeats)?);
         }
     }
@@ -171,7 +172,7 @@ fn one_case(
         Err(Error::Unsupported { .. }) => return Ok(None),
         other => other?,
     };
-    let direct = case.build(&Target { forced: vec![("*".into(), "naive".into())], ..target.clone() })?;
+    let direct = case.build(&target.forcing("*", "naive"))?;
     let mut runner = Runner::new(device.clone());
     let loaded = runner.load(built.plan, false)?;
     for (name, words) in &built.data {
@@ -214,32 +215,17 @@ fn timed(device: &Device, ns: [f64; 3], cpu: f64, (flop, bytes): (f64, f64)) -> 
 }
 
 fn on_cpu(device: &Device) -> bool {
-    device.target.class == AdapterClass::Software
+    device.target.adapter.class == AdapterClass::Software
 }
 
 /// Operations and bytes of a plan.
 fn work(plan: &Plan) -> Result<(f64, f64)> {
     let mut sum = (0.0, 0.0);
     for c in &plan.commands {
-        let one = kernels::find(c.kernel)?.work(c);
+        let one = kernels::work(c)?;
         sum = (sum.0 + one.flop, sum.1 + one.bytes);
     }
     Ok(sum)
-}
-
-/// `lanes TILE=4`.
-pub fn variant(c: &Command) -> String {
-    let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-    format!("{}{knobs}", c.variant)
-}
-
-/// `n=50 h=32`.
-pub fn constants(params: &Params) -> String {
-    let one = |(name, value): &(&str, Value)| match value {
-        Value::U32(v) => format!("{name}={v}"),
-        Value::F32(v) => format!("{name}={v}"),
-    };
-    params.0.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
 /// Largest resident memory of this process so far, MiB, where the system tells.

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::measure::constants;
 use crate::error::Result;
 use crate::gpu::profile::time;
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::tuning::{Choice, Wanted, choose};
-use crate::kernels::{Chain, Kernel, Knobs, texels};
+use crate::kernels::{Chain, Kernel, Knobs};
 use crate::model::Network;
-use crate::plan::{AdapterClass, Params, Plan, Precision, Row, Target, Value};
+use crate::plan::{AdapterClass, Command, Params, Plan, Precision, Row, Target, Value};
 use crate::profile::quartiles;
 
 /// Combinations of knobs that are all tried; beyond, one knob is changed at a time.
@@ -125,18 +124,17 @@ pub fn kernel(
 /// Every distinct set of constants with which a network uses a kernel, where every kernel is plain. A kernel that only a chain
 /// uses has those of the plans as they are, if the chain is in use.
 fn sites(own: &Target, network: &Network, kernel: &'static Kernel, eval_batch: usize) -> Result<Vec<Site>> {
-    let plain = Target { forced: vec![("*".into(), "naive".into())], ..own.clone() };
+    let plain = own.forcing("*", "naive");
     for target in [&plain, own] {
         let mut out: Vec<Site> = vec![];
         for (plan, make) in PLANS.iter().enumerate() {
             let made = make(network, target, eval_batch)?;
-            for c in made.commands.iter().filter(|c| c.kernel == kernel.name) {
+            for c in made.dispatches().filter(|c| c.kernel == kernel.name) {
                 let given = kernel.given(c.args.iter().map(|a| a.name));
                 if out.iter().any(|s| s.params == c.params && s.given == given) {
                     continue;
                 }
-                // Copies into textures belong to the way that wants them.
-                let others = made.commands.iter().filter(|o| o.scope == c.scope && o.kernel != texels::COPY.name);
+                let others = made.dispatches().filter(|o| o.scope == c.scope);
                 let neighbours = others.map(|o| o.kernel).collect();
                 let (scope, params, halves) = (c.scope.clone(), c.params.clone(), c.halves());
                 let flop = kernel.work(c).flop;
@@ -172,17 +170,19 @@ impl Site {
         let plain = self.neighbours.iter().filter(|n| **n != kernel.name);
         let first = row(kernel.name, &way.variant, &way.knobs);
         let others = plain.map(|n| row(n, "naive", &BTreeMap::new()));
-        target.rows = std::iter::once(first).chain(others).chain(target.rows).collect();
-        target.forced.clear();
+        target.options.rows = std::iter::once(first).chain(others).chain(target.options.rows).collect();
+        target.options.forced.clear();
         let mut plan = PLANS[self.plan](network, &target, eval_batch)?;
         let chain = |kernel: &str| !self.neighbours.contains(kernel);
         plan.commands.retain(|c| {
-            let given = || kernel.given(c.args.iter().map(|a| a.name));
-            let own = c.kernel == kernel.name && c.params == self.params && given() == self.given;
-            c.scope == self.scope && (own || chain(c.kernel))
+            // Copies into textures belong to the way that wants them.
+            let Command::Dispatch(d) = c else { return c.scope() == self.scope };
+            let given = || kernel.given(d.args.iter().map(|a| a.name));
+            let own = d.kernel == kernel.name && d.params == self.params && given() == self.given;
+            d.scope == self.scope && (own || chain(d.kernel))
         });
         let ran = match kernel.variant(&way.variant) {
-            Some(_) => plan.commands.iter().any(|c| c.kernel == kernel.name && c.variant == way.variant),
+            Some(_) => plan.dispatches().any(|c| c.kernel == kernel.name && c.variant == way.variant),
             // Where the chain cannot run, another one may have taken its place.
             None => {
                 let can = |c: &Chain| c.name == way.variant && (c.supports)(own, &self.params).is_ok();
@@ -209,7 +209,8 @@ impl SiteBench<'_> {
         let of =
             |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
         let signs = self.site.plan == TRAIN && self.network.projection.leaves_signs();
-        let target = Target { precision: self.network.precision, signs, ..self.device.target.clone() };
+        let mut target = Target { signs, ..self.device.target.clone() };
+        target.options.precision = self.network.precision;
         let wanted = Wanted { halves: &self.site.halves, given: &self.site.given };
         Ok(match choose(self.kernel, &target, &self.site.scope, &self.site.params, &wanted)? {
             Choice::Variant(v, knobs) => of(v.name, knobs),
@@ -231,7 +232,7 @@ impl SiteBench<'_> {
 
     /// The present way first, then all others that can run here; none if there was time for none of them.
     fn search(&mut self, when: &str) -> Result<Option<(Found, Option<Row>)>> {
-        let name = format!("{} {}", self.kernel.name, constants(&self.site.params));
+        let name = format!("{}{}", self.kernel.name, self.site.params);
         let median = |times: &[f64]| quartiles(times.iter().copied())[1];
         let present = self.present()?;
         let Some(now) = self.load(&present)? else {
@@ -248,7 +249,7 @@ impl SiteBench<'_> {
                 break;
             }
             let slow = way.variant == "naive" && self.site.flop > TOO_MUCH_FOR_NAIVE;
-            if slow && self.device.target.class == AdapterClass::Software {
+            if slow && self.device.target.adapter.class == AdapterClass::Software {
                 continue;
             }
             let Some(loaded) = self.load(&way)? else { continue };
@@ -279,9 +280,9 @@ impl SiteBench<'_> {
         let [low, gain, _] = quartiles(now.iter().zip(&then).map(|(n, t)| n / t));
         let row = (gain > GAIN && low > 1.0 && *best != present).then(|| Row {
             kernel: self.kernel.name.into(),
-            class: Some(self.device.target.class.name().into()),
+            class: Some(self.device.target.adapter.class.name().into()),
             precision: (self.network.precision != Precision::F32).then(|| self.network.precision.name().into()),
-            mesa: self.device.target.mesa.map(|version| [version, version]),
+            mesa: self.device.target.adapter.mesa.map(|version| [version, version]),
             variant: best.variant.clone(),
             knobs: best.knobs.clone(),
             shapes: BTreeMap::new(),
@@ -389,18 +390,17 @@ mod tests {
         let preset = Preset::load("merolla2016/cifar10/tr-stochm-c", &["batch=8".to_owned()]).unwrap();
         let network = Network::new(&preset, [32, 32, 3], 10).unwrap();
         let way = |variant: &str| Way { variant: variant.into(), knobs: BTreeMap::new() };
-        let kernels_of = |target: &Target, kernel: &str, variant: &str| -> Vec<Vec<&str>> {
+        let plans_of = |target: &Target, kernel: &str, variant: &str| -> Vec<Plan> {
             let kernel = kernels::find(kernel).unwrap();
             assert!(ways_of(kernel).contains(&way(variant)), "{} {variant}", kernel.name);
             let sites = sites(target, &network, kernel, 8).unwrap();
-            let plans = sites.iter().filter_map(|s| s.plan(target, &network, kernel, 8, &way(variant)).unwrap());
-            plans.map(|p| p.commands.iter().map(|c| c.kernel).collect()).collect()
+            sites.iter().filter_map(|s| s.plan(target, &network, kernel, 8, &way(variant)).unwrap()).collect()
         };
-        let without_copies = |all: Vec<Vec<&'static str>>| -> Vec<Vec<&str>> {
-            all.into_iter().map(|one| one.into_iter().filter(|k| *k != texels::COPY.name).collect()).collect()
+        let kernels_of = |target: &Target, kernel: &str, variant: &str| -> Vec<Vec<&str>> {
+            plans_of(target, kernel, variant).iter().map(|p| p.dispatches().map(|d| d.kernel).collect()).collect()
         };
         // As lavapipe, whose variants read textures.
-        let software = Target { subgroup: Some(8), ..Target::baseline() };
+        let software = Target::baseline().with(|a| a.subgroup = Some(8));
         let forward = vec!["winograd.weights", "winograd.input", "winograd.multiply"];
         let grad = vec!["winograd.input_rows", "winograd.grad_rows", "winograd.accumulate", "winograd.grad_weight"];
         for (kernel, variant, chain) in [
@@ -408,16 +408,16 @@ mod tests {
             ("conv2d.grad_weight", "texels", &grad),
             ("conv2d.grad_input", "lanes", &forward),
         ] {
-            let direct = without_copies(kernels_of(&software, kernel, variant));
-            let by_winograd = without_copies(kernels_of(&software, kernel, "winograd"));
+            let direct = kernels_of(&software, kernel, variant);
+            let by_winograd = kernels_of(&software, kernel, "winograd");
             assert!(direct.len() >= 5 && direct.iter().all(|k| *k == [kernel]), "{kernel}: {direct:?}");
             assert!(by_winograd.len() == 5 && by_winograd.iter().all(|k| k == chain), "{kernel}: {by_winograd:?}");
         }
         // Copies into textures are part of the way, but for those that are there already.
-        let copied = kernels_of(&software, "conv2d.forward", "lanes");
-        assert!(copied.iter().all(|k| k.contains(&texels::COPY.name)), "{copied:?}");
+        let copied = plans_of(&software, "conv2d.forward", "lanes");
+        assert!(copied.iter().all(|p| p.commands.len() > p.dispatches().count()));
         // On a GPU, where convolutions take over the work of batch norms.
-        let gpu = Target { class: AdapterClass::Gpu, ..Target::baseline() };
+        let gpu = Target::baseline().with(|a| a.class = AdapterClass::Gpu);
         for kernel in ["conv2d.forward", "conv2d.grad_weight"] {
             let direct = kernels_of(&gpu, kernel, "tiled");
             assert!(direct.len() >= 5 && direct.iter().all(|k| *k == [kernel]), "{kernel}: {direct:?}");
@@ -426,10 +426,11 @@ mod tests {
         assert!(!parts.is_empty() && parts.iter().all(|k| *k == ["conv2d.forward_partial", "conv2d.sum_partials"]));
         // What a chain uses is tuned where the chain is in use.
         let product = "winograd.multiply";
-        let products = without_copies(kernels_of(&software, product, "lanes"));
+        let products = kernels_of(&software, product, "lanes");
         assert!(products.len() >= 5 && products.iter().all(|k| *k == [product]), "{products:?}");
         let row = |kernel: &str| Row { kernel: kernel.into(), variant: "lanes".into(), ..Row::default() };
-        let direct = Target { rows: ["conv2d.forward", "conv2d.grad_input"].map(row).into(), ..software };
+        let mut direct = software;
+        direct.options.rows = ["conv2d.forward", "conv2d.grad_input"].map(row).into();
         assert_eq!(kernels_of(&direct, product, "lanes"), Vec::<Vec<&str>>::new());
     }
 

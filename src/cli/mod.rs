@@ -138,9 +138,12 @@ impl Global {
         let cache = if self.no_pipeline_cache { None } else { files::cache_dir() };
         let options = Options {
             device: self.device.clone(),
-            forced,
-            rows: tune::own_rows()?,
-            unfused: self.unfused,
+            plans: crate::plan::Options {
+                forced,
+                rows: tune::own_rows()?,
+                unfused: self.unfused,
+                ..Default::default()
+            },
             cache,
             one_thread: small,
             ..Options::default()

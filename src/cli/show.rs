@@ -117,7 +117,7 @@ impl Show {
             print(&listing::listing(&plan))?;
             let mut work = Work::default();
             for c in &plan.commands {
-                let one = kernels::find(c.kernel)?.work(c);
+                let one = kernels::work(c)?;
                 work = Work { flop: work.flop + one.flop, bytes: work.bytes + one.bytes };
             }
             let (flop, bytes) = (work.flop / 1e9, work.bytes / 1e9);

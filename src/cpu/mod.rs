@@ -77,7 +77,7 @@ impl Runner {
     /// Runs one command with the step block as it stands.
     pub fn run_command(&mut self, index: usize) {
         let command = self.plan.commands[index].clone();
-        for (arg, values) in command.args.iter().zip(apply(&command, &self.memory)) {
+        for (arg, values) in command.args().iter().zip(apply(&command, &self.memory)) {
             if !arg.access.writes() {
                 continue;
             }
@@ -96,9 +96,8 @@ impl Runner {
 
 /// The arguments of `command` after its twin ran on `memory` (one entry per buffer of the plan).
 fn apply(command: &Command, memory: &[Values]) -> Vec<Values> {
-    let kernel = kernels::find(command.kernel).expect("a plan names known kernels");
-    let args = command
-        .args
+    let args: Vec<_> = command
+        .args()
         .iter()
         .map(|a| {
             let range = a.view.offset..a.view.offset + a.view.len;
@@ -115,7 +114,12 @@ fn apply(command: &Command, memory: &[Values]) -> Vec<Values> {
             (a.name, part)
         })
         .collect();
-    let mut io = Io::new(&command.params, args, command.halves());
+    let Command::Dispatch(d) = command else {
+        let from = args.into_iter().next().expect("a copy reads one array").1;
+        return vec![from.clone(), from];
+    };
+    let kernel = kernels::find(d.kernel).expect("a plan names known kernels");
+    let mut io = Io::new(&d.params, args, d.halves());
     (kernel.twin)(&mut io);
     io.into_args().into_iter().map(|(_, v)| v).collect()
 }

@@ -14,7 +14,7 @@ pub(crate) fn source(wanted: Option<bool>, target: &Target, data: &Prepared, par
     let (count, features) = (data.split(part).labels.len(), data.shape.features());
     let bytes = data.levels.is_some();
     let words = count * if bytes { batch::words_per_image(features) } else { features };
-    let fits = target.class != AdapterClass::Software && words * 4 <= target.limits.max_buffer / 2;
+    let fits = target.adapter.class != AdapterClass::Software && words * 4 <= target.adapter.limits.max_buffer / 2;
     if wanted.unwrap_or(fits) { Source::Resident { rows: rows(part), count, bytes } } else { Source::Uploaded }
 }
 

@@ -8,7 +8,7 @@ use super::facts;
 use super::pipelines::Built;
 use super::quiet::quietly;
 use crate::error::{Error, Result, suggest};
-use crate::plan::{AdapterClass, Limits, Matrices, Precision, Row, Target};
+use crate::plan::{self, AdapterClass, Limits, Matrices, Target};
 
 /// What an adapter says of itself.
 #[derive(Clone, Debug)]
@@ -38,14 +38,10 @@ pub struct Options {
     pub device: Option<String>,
     /// Bounds checks and loop bounds in shaders, zeroed workgroup memory. For tests; release runs go without.
     pub checked: bool,
-    /// Variants forced by name.
-    pub forced: Vec<(String, String)>,
-    /// Rows of the user's own tuning table.
-    pub rows: Vec<Row>,
+    /// What is asked of every plan.
+    pub plans: plan::Options,
     /// Folder in which the driver's compiled pipelines are kept; absent: nowhere.
     pub cache: Option<PathBuf>,
-    /// See [`Target::unfused`].
-    pub unfused: bool,
     /// For small networks: lavapipe computes on the thread that it executes submits on, without its pool, whose waking
     /// costs more than it gives there. What the first device of a process asks for holds for all, and `LP_NUM_THREADS` in
     /// the environment comes before it. No result depends on it.
@@ -207,7 +203,7 @@ impl Device {
         let raw = adapter.get_info();
         let has_subgroups = features.contains(wgpu::Features::SUBGROUP);
         let subgroup = facts::subgroup(raw.backend, &raw.name, raw.subgroup_min_size, raw.subgroup_max_size);
-        let target = Target {
+        let facts = plan::Adapter {
             class: if raw.device_type == wgpu::DeviceType::Cpu { AdapterClass::Software } else { AdapterClass::Gpu },
             limits: Limits {
                 max_binding: limits.max_storage_buffer_binding_size as usize,
@@ -224,12 +220,8 @@ impl Device {
             matrices,
             int64: features.contains(wgpu::Features::SHADER_INT64),
             float16: features.contains(wgpu::Features::SHADER_F16),
-            precision: Precision::F32,
-            signs: false,
-            forced: options.forced.clone(),
-            rows: options.rows.clone(),
-            unfused: options.unfused,
         };
+        let target = Target { options: options.plans.clone(), ..facts.into() };
         let cache = options.cache.as_deref().and_then(|folder| Cache::open(&device, &raw, folder));
         Ok(Device {
             device,

@@ -12,7 +12,7 @@ use super::memory;
 use super::reflect::{self, Reflected};
 use crate::error::{Error, Result};
 use crate::kernels;
-use crate::plan::{Access, Command};
+use crate::plan::{Access, Dispatch};
 
 /// A compiled variant and what it binds.
 pub(super) struct Pipeline {
@@ -27,7 +27,7 @@ pub(super) struct Built(Mutex<HashMap<String, Arc<Pipeline>>>);
 
 impl Built {
     /// The pipelines of commands, one result for each, in their order; those that the device does not have are compiled.
-    pub(super) fn of(&self, device: &Device, commands: &[(&String, &Command)]) -> Vec<Result<Arc<Pipeline>>> {
+    pub(super) fn of(&self, device: &Device, commands: &[(&String, &Dispatch)]) -> Vec<Result<Arc<Pipeline>>> {
         // Not held while they are compiled: of two runners that miss the same one, both compile it.
         let known = || self.0.lock().unwrap_or_else(|e| e.into_inner());
         let mut all: Vec<Option<Result<Arc<Pipeline>>>> =
@@ -47,8 +47,8 @@ impl Built {
 
 /// What tells the pipeline of a command from others: kernel, variant, knobs, which arguments are 16-bit floats, and the
 /// constants if they are baked in.
-pub(super) fn key(c: &Command) -> Result<String> {
-    let Command { kernel, variant, knobs, params, .. } = c;
+pub(super) fn key(c: &Dispatch) -> Result<String> {
+    let Dispatch { kernel, variant, knobs, params, .. } = c;
     let halves = c.halves();
     let base = format!("{kernel}/{variant} {knobs:?} {halves:?}");
     let (k, v) = find(kernel, variant)?;
@@ -62,7 +62,7 @@ fn find(kernel: &str, variant: &str) -> Result<(&'static kernels::Kernel, &'stat
 }
 
 /// Compiles the pipelines of commands, on all cores; one result for each, in their order.
-fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
+fn build_all(device: &Device, commands: &[&Dispatch]) -> Vec<Result<Pipeline>> {
     let built = commands.par_iter().map(|c| build(device, c)).collect();
     if let (Some(cache), false) = (&device.cache, commands.is_empty()) {
         cache.save();
@@ -75,7 +75,7 @@ fn build_all(device: &Device, commands: &[&Command]) -> Vec<Result<Pipeline>> {
 ///
 /// # Errors
 /// A shader that is broken, as [`Error::Shaders`]; what the device refuses.
-fn build(device: &Device, c: &Command) -> Result<Pipeline> {
+fn build(device: &Device, c: &Dispatch) -> Result<Pipeline> {
     let (k, v) = find(c.kernel, c.variant)?;
     let (broken, file) = (|text: String| Error::Shaders(vec![text]), k.file(v));
     let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params) };

@@ -54,13 +54,13 @@ impl Roofs {
 /// What the device reports.
 pub fn measure(device: &Arc<Device>) -> Result<Roofs> {
     let mut timer = Timer::new(device.clone());
-    let software = device.target.class == AdapterClass::Software;
+    let software = device.target.adapter.class == AdapterClass::Software;
     let (f32_flop, f32_flop_cpu) = rate(device, &mut timer, |b, rounds| {
         let len = roof::WIDE * if software { 512 } else { 8192 };
         let (x, y) = (b.buffer("x", Elem::F32, &[len], Role::State), b.transient("y", &[len]));
         roof::fma(b, "fma", rounds, 0.5, 1.0, x, y)
     })?;
-    let matrix_flop = match device.target.matrices {
+    let matrix_flop = match device.target.adapter.matrices {
         Some(m) if matrices::offered(&device.target).is_ok() => Some(
             rate(device, &mut timer, |b, rounds| {
                 let size = m.size as usize;
@@ -68,7 +68,7 @@ pub fn measure(device: &Arc<Device>) -> Result<Roofs> {
                 let right = b.buffer("b", Elem::F32, &[4, size, size], Role::State);
                 let c = b.transient("c", &[roof::MATRICES * if software { 16 } else { 1024 }, size, size]);
                 // No row chooses it on a driver on the CPU, where a precision may still ask for its like.
-                b.target.forced.push((roof::MATRIX.name.into(), "coop".into()));
+                b.target.options.forced.push((roof::MATRIX.name.into(), "coop".into()));
                 roof::matrix(b, "matrix", size, rounds, left, right, c)
             })?
             .0,
@@ -99,7 +99,7 @@ fn rate(
         let mut b = Builder::new("roof", device.target.clone());
         build(&mut b, rounds)?;
         let plan = b.finish()?;
-        let work = kernels::find(plan.commands[0].kernel)?.work(&plan.commands[0]);
+        let work = kernels::work(&plan.commands[0])?;
         let mut runner = Runner::new(device.clone());
         let loaded = runner.load(plan, false)?;
         for b in loaded.plan.buffers.iter().filter(|b| b.role == Role::State) {
@@ -114,7 +114,7 @@ fn rate(
         }
         let second = |ns: f64| work.flop / ns * 1e9;
         let fastest = best(warm(device), || timer.whole(&mut runner, &loaded, 0..1))?;
-        let on_cpu = device.target.class == AdapterClass::Software;
+        let on_cpu = device.target.adapter.class == AdapterClass::Software;
         let cpu = if on_cpu { cpu(&mut runner, &loaded, 0..1)?.map(|all| all[0]) } else { None };
         return Ok((second(fastest), cpu.map(second)));
     }
@@ -122,10 +122,10 @@ fn rate(
 
 /// Bytes per second through a copy command and through a copying kernel; a copy reads and writes.
 fn copies(device: &Arc<Device>, timer: &mut Timer) -> Result<(f64, f64)> {
-    let software = device.target.class == AdapterClass::Software;
+    let software = device.target.adapter.class == AdapterClass::Software;
     // Larger than the caches of a GPU; a software adapter shares its memory with the host.
     let wanted = if software { 64 << 20 } else { 256 << 20 };
-    let limits = device.target.limits;
+    let limits = device.target.adapter.limits;
     let bytes = wanted.min(limits.max_binding).min(limits.max_buffer) / 1024 * 1024;
     let mut b = Builder::new("roof", device.target.clone());
     let x = b.buffer("x", Elem::F32, &[bytes / 4], Role::State);
@@ -159,7 +159,7 @@ fn dispatches(device: &Arc<Device>, timer: &mut Timer, arrays: usize) -> Result<
 
 /// How long each roof of a device is measured.
 fn warm(device: &Device) -> Duration {
-    if device.target.class == AdapterClass::Software { WARM_SOFTWARE } else { WARM }
+    if device.target.adapter.class == AdapterClass::Software { WARM_SOFTWARE } else { WARM }
 }
 
 /// The least of repeated measurements.

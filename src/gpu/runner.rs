@@ -10,8 +10,7 @@ use super::halves;
 use super::memory::{self, Memory};
 use super::pipelines::{self, Pipeline};
 use crate::error::{Error, Result};
-use crate::kernels::texels;
-use crate::plan::{self, AdapterClass, Command, Elem, Plan, Role, Step};
+use crate::plan::{self, AdapterClass, Command, Dispatch, Elem, Plan, Role, Step};
 
 /// Steps that may be submitted before the host waits for the oldest.
 pub const AHEAD: usize = 3;
@@ -100,8 +99,8 @@ impl Loaded {
 
     /// Records command `i`, a dispatch, into a pass.
     pub(super) fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, i: usize) {
-        if let Ready::Dispatch(p, group) = &self.ready[i] {
-            let [x, y, z] = self.plan.commands[i].grid;
+        if let (Ready::Dispatch(p, group), Some(d)) = (&self.ready[i], self.plan.commands[i].dispatch()) {
+            let [x, y, z] = d.grid;
             pass.set_pipeline(&p.pipeline);
             pass.set_bind_group(0, group, &[]);
             pass.dispatch_workgroups(x, y, z);
@@ -185,7 +184,7 @@ impl Runner {
             buffers.push(buffer);
         }
         let ready = self.bind(&plan, pipelines, &buffers)?;
-        if fresh && self.device.target.class == AdapterClass::Software {
+        if fresh && self.device.target.adapter.class == AdapterClass::Software {
             self.warm(&ready);
         }
         Ok(Loaded { plan, ready, buffers })
@@ -219,7 +218,7 @@ impl Runner {
         let mut bytes = vec![0u8; plan.commands.len().max(1) * SLOT];
         let uniform = |p: &Pipeline| p.reflected.params_binding.is_some();
         for (i, (c, p)) in plan.commands.iter().zip(&pipelines).enumerate() {
-            let Some(p) = p.as_ref().filter(|p| uniform(p)) else { continue };
+            let (Some(c), Some(p)) = (c.dispatch(), p.as_ref().filter(|p| uniform(p))) else { continue };
             let packed = p.reflected.pack(&c.params).map_err(|e| Error::Shaders(vec![format!("{}: {e}", c.kernel)]))?;
             bytes[i * SLOT..i * SLOT + packed.len()].copy_from_slice(&packed);
         }
@@ -233,12 +232,15 @@ impl Runner {
             };
             let memory =
                 |a: &plan::Arg| buffers[a.view.buffer.0 as usize].as_ref().expect("a bound buffer is allocated");
-            let Some(p) = p else {
-                let [x, y] = [c.arg("x"), c.arg("y")];
-                let (from, to) = (memory(x).buffer().clone(), memory(y).texture().clone());
-                let (elem, len) = (x.elem, x.view.len);
-                out.push(Ready::Copy { from, offset: (x.view.offset * elem.bytes()) as u64, to, elem, len });
-                continue;
+            let (c, p) = match (c, p) {
+                (Command::Dispatch(c), Some(p)) => (c, p),
+                (Command::Copy { args: [x, y], .. }, _) => {
+                    let (from, to) = (memory(x).buffer().clone(), memory(y).texture().clone());
+                    let (elem, len) = (x.elem, x.view.len);
+                    out.push(Ready::Copy { from, offset: (x.view.offset * elem.bytes()) as u64, to, elem, len });
+                    continue;
+                }
+                (Command::Dispatch(c), None) => unreachable!("{} has a pipeline", c.kernel),
             };
             let mut entries = vec![];
             let views: Vec<Option<wgpu::TextureView>> = c
@@ -269,13 +271,13 @@ impl Runner {
     /// The pipeline of each command, none for transfers. Builds those that no plan of any runner of the device had before.
     fn compile(&mut self, plan: &Plan) -> Result<Vec<Option<Arc<Pipeline>>>> {
         let mut keys = vec![];
-        let mut missing: Vec<(&String, &Command)> = vec![];
+        let mut missing: Vec<(&String, &Dispatch)> = vec![];
         for c in &plan.commands {
-            keys.push(if is_transfer(c) { None } else { Some(pipelines::key(c)?) });
+            keys.push(c.dispatch().map(pipelines::key).transpose()?);
         }
         let mut seen = HashSet::new();
         for (key, c) in keys.iter().zip(&plan.commands) {
-            if let Some(key) = key
+            if let (Some(key), Some(c)) = (key, c.dispatch())
                 && !self.pipelines.contains_key(key)
                 && seen.insert(key)
             {
@@ -469,9 +471,4 @@ impl Runner {
         self.device.take_error(name)?;
         Ok(elements)
     }
-}
-
-/// Whether a command is a transfer, which has no pipeline.
-fn is_transfer(c: &Command) -> bool {
-    c.kernel == texels::COPY.name
 }

@@ -48,7 +48,7 @@ pub static FORWARD: Kernel = Kernel {
     cases: || {
         let case = |name: &str, outer: usize, row: usize, limit: usize| {
             Case::exact(name, move |c| {
-                c.b.target.limits.max_binding = limit;
+                c.b.target.adapter.limits.max_binding = limit;
                 let (a, b) = (c.input("a", &[outer, row], &ANY), c.input("b", &[outer, row], &ANY));
                 let y = c.output("y", &[outer, row]);
                 forward(&mut c.b, "add", outer, a, b, y)
@@ -75,7 +75,7 @@ pub static ACCUMULATE: Kernel = Kernel {
     cases: || {
         let case = |name: &str, outer: usize, row: usize, limit: usize| {
             Case::exact(name, move |c| {
-                c.b.target.limits.max_binding = limit;
+                c.b.target.adapter.limits.max_binding = limit;
                 let (src, dst) = (c.input("src", &[outer, row], &ANY), c.input("dst", &[outer, row], &ANY));
                 accumulate(&mut c.b, "add", outer, src, dst)
             })

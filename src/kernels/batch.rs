@@ -106,7 +106,7 @@ fn cases(bytes: bool) -> Vec<Case> {
     let case = |name: &str, count: usize, features: usize, chosen: &[u32], limit: usize| {
         let chosen = chosen.to_vec();
         Case::exact(name, move |c| {
-            c.b.target.limits.max_binding = limit;
+            c.b.target.adapter.limits.max_binding = limit;
             let levels = bytes.then(|| c.input("levels", &[256], &Fill::Uniform(1.0)));
             let rows = if bytes {
                 let len = count * words_per_image(features);

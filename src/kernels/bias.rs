@@ -71,7 +71,7 @@ pub static FORWARD: Kernel = Kernel {
         for (relu, suffix) in [(false, ""), (true, ", ReLU")] {
             for &(name, rows, c, limit) in SHAPES {
                 all.push(Case::exact(format!("{name}{suffix}"), move |k| {
-                    k.b.target.limits.max_binding = limit;
+                    k.b.target.adapter.limits.max_binding = limit;
                     let (bias, y) = (any(k, "bias", &[c]), any(k, "y", &[rows, c]));
                     forward(&mut k.b, "bias", rows, c, bias, relu, y)
                 }));
@@ -99,7 +99,7 @@ pub static GRAD: Kernel = Kernel {
     flop: |p| (p.u("rows") * p.u("c")) as f64,
     cases: || {
         let record = |k: &mut CaseBuilder, rows: usize, c: usize, limit: usize| {
-            k.b.target.limits.max_binding = limit;
+            k.b.target.adapter.limits.max_binding = limit;
             let (dy, db) = (k.operand("dy", &[rows, c]), k.output("db", &[c]));
             grad(&mut k.b, "bias", rows, c, dy, db)
         };

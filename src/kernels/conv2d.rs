@@ -71,7 +71,7 @@ pub fn grad_weight_of(
     g.check(scope)?;
     let windows = b.windows(scope, g.n, &[x, dy])?;
     // Partial sums that together end at an aligned element: what the share of a window is a multiple of.
-    let align = b.target.limits.offset_alignment / 4;
+    let align = b.target.adapter.limits.offset_alignment / 4;
     let granule = (1..=align).find(|k| (k * g.w_len()).is_multiple_of(align)).unwrap_or(align);
     let mut done = 0;
     for (i, win) in windows.iter().enumerate() {

@@ -58,7 +58,7 @@ pub static APPLY: Kernel = Kernel {
     cases: || {
         let case = |name: &str, outer: usize, row: usize, limit: usize, p: f64| {
             Case::exact(name, move |c| {
-                c.b.target.limits.max_binding = limit;
+                c.b.target.adapter.limits.max_binding = limit;
                 c.step(Step::at(0x0123_4567_89AB_CDEF, 0x1_0000_0007));
                 let x = c.input("x", &[outer, row], &Fill::Uniform(1.0));
                 let y = c.output("y", &[outer, row]);

@@ -8,10 +8,10 @@ use crate::plan::Target;
 /// # Errors
 /// What is missing.
 pub fn offered(t: &Target) -> Result<(), &'static str> {
-    if t.matrices.is_none() {
+    if t.adapter.matrices.is_none() {
         return Err("the adapter has no matrices of f16, 8 x 8 x 8 or 16 x 16 x 16, with sums in f32");
     }
-    match t.subgroup {
+    match t.adapter.subgroup {
         Some(8 | 16 | 32 | 64) => Ok(()),
         _ => Err("it needs subgroups of 8, 16, 32 or 64 lanes, always the same"),
     }
@@ -23,7 +23,7 @@ pub fn offered(t: &Target) -> Result<(), &'static str> {
 /// As [`offered`], and what cannot add.
 pub fn added(t: &Target) -> Result<(), &'static str> {
     offered(t)?;
-    match t.matrices {
+    match t.adapter.matrices {
         Some(m) if m.scalars => Err("the Metal Shading Language cannot add matrices"),
         _ => Ok(()),
     }
@@ -34,10 +34,10 @@ pub fn added(t: &Target) -> Result<(), &'static str> {
 pub(super) fn fits(kernel: &Kernel, v: &Variant, t: &Target, knobs: &[(String, u32)]) -> Result<(), &'static str> {
     let set: Vec<_> = knobs.iter().cloned().chain(Knobs::of_target(kernel.source(v), t)).collect();
     match workgroup(kernel, v, &Knobs::full(kernel.source(v), &set)) {
-        Some((invocations, _)) if invocations > t.limits.max_invocations => {
+        Some((invocations, _)) if invocations > t.adapter.limits.max_invocations => {
             Err("its workgroups have more invocations than the adapter allows")
         }
-        Some((_, bytes)) if bytes > t.limits.max_workgroup_memory => {
+        Some((_, bytes)) if bytes > t.adapter.limits.max_workgroup_memory => {
             Err("it needs more workgroup memory than the adapter has")
         }
         _ => Ok(()),

@@ -37,7 +37,7 @@ pub mod winograd_grad;
 pub use twin::{Budget, Io, Scalars, Terms, Values, half_step, nearest_half};
 
 use crate::error::{Error, Result};
-use crate::plan::{Access, Arg, Builder, Command, Elem, Params, Target, Value, View};
+use crate::plan::{Access, Arg, Builder, Command, Dispatch, Elem, Params, Target, Value, View};
 
 /// Every kernel.
 pub static KERNELS: &[&Kernel] = &[
@@ -107,12 +107,12 @@ const FORMER: [(&str, &str); 4] = [
     ("conv2d.grad_weight_normalised", "conv2d.grad_weight"),
 ];
 
-/// The kernel called `name`, with the nearest names if there is none. Finds the transfer [`texels::COPY`] too.
+/// The kernel called `name`, with the nearest names if there is none.
 ///
 /// # Errors
 /// An unknown name.
 pub fn find(name: &str) -> Result<&'static Kernel> {
-    KERNELS.iter().copied().chain([&texels::COPY]).find(|k| k.name == name).ok_or_else(|| {
+    KERNELS.iter().copied().find(|k| k.name == name).ok_or_else(|| {
         let near = match FORMER.iter().find(|(former, _)| *former == name) {
             Some((_, now)) => format!(" It is {now} now, with optional arguments."),
             None => crate::error::suggest(name, KERNELS.iter().map(|k| k.name)),
@@ -254,9 +254,9 @@ type Fact = fn(&Target) -> Option<u32>;
 
 /// How lines end whose constant is a fact of the adapter.
 const FACTS: [(&str, Fact); 3] = [
-    ("// subgroup", |t| t.subgroup),
-    ("// matrix", |t| t.matrices.map(|m| m.size)),
-    ("// scalars", |t| t.matrices.map(|m| m.scalars.into())),
+    ("// subgroup", |t| t.adapter.subgroup),
+    ("// matrix", |t| t.adapter.matrices.map(|m| m.size)),
+    ("// scalars", |t| t.adapter.matrices.map(|m| m.scalars.into())),
 ];
 
 impl Knobs {
@@ -384,12 +384,12 @@ impl Kernel {
         CHAINS.iter().copied().filter(|c| c.kernel == self.name)
     }
 
-    /// Counted work of a command of this kernel.
-    pub fn work(&self, c: &Command) -> Work {
-        let bytes = c.args.iter().map(|a| a.bytes() * if a.access == Access::ReadWrite { 2 } else { 1 }).sum::<usize>();
+    /// Counted work of a dispatch of this kernel.
+    pub fn work(&self, c: &Dispatch) -> Work {
+        let bytes = through_memory(&c.args);
         let given = self.args.iter().filter(|spec| c.args.iter().any(|a| a.name == spec.name));
         let besides: f64 = given.filter_map(|spec| spec.optional).map(|flop| flop(&c.params)).sum();
-        Work { flop: (self.flop)(&c.params) + besides, bytes: bytes as f64 }
+        Work { flop: (self.flop)(&c.params) + besides, bytes }
     }
 
     /// The names of its optional arguments among these.
@@ -448,8 +448,25 @@ impl Kernel {
             })
             .collect::<Result<_>>()?;
         let grid = (variant.grid)(&params, &Knobs::full(source, &knobs));
-        b.push(Command { scope: scope.into(), kernel: self.name, variant: variant.name, knobs, params, args, grid })
+        let (scope, kernel, variant) = (scope.into(), self.name, variant.name);
+        b.push(Command::Dispatch(Dispatch { scope, kernel, variant, knobs, params, args, grid }))
     }
+}
+
+/// Counted work of a command.
+///
+/// # Errors
+/// An unknown kernel.
+pub fn work(command: &Command) -> Result<Work> {
+    match command {
+        Command::Dispatch(d) => Ok(find(d.kernel)?.work(d)),
+        Command::Copy { args, .. } => Ok(Work { flop: 0.0, bytes: through_memory(args) }),
+    }
+}
+
+/// Bytes that arguments move.
+fn through_memory(args: &[Arg]) -> f64 {
+    args.iter().map(|a| a.bytes() * if a.access == Access::ReadWrite { 2 } else { 1 }).sum::<usize>() as f64
 }
 
 /// A grid of at least `workgroups` in x and y, for `linear_workgroup` of `shaders/common/grid.wgsl`: one row while it

@@ -224,7 +224,7 @@ fn record(
     let (segments, chunks) = p.tables(b);
     let step = b.step();
     let fours = p.tensors.iter().all(|t| t.splits == 1 || t.len().is_multiple_of(4));
-    for w in p.windows(scope, &b.target.limits, true)? {
+    for w in p.windows(scope, &b.target.adapter.limits, true)? {
         let Window { flat, grad, .. } = &w;
         let mut args = vec![
             ("step", step),
@@ -311,7 +311,7 @@ fn cases(
     let case = |name: &str, exact: bool, p: Parameters, limit: usize, grad: &Fill, step: Step, halted: u32| {
         let grad = grad.clone();
         let run = move |c: &mut CaseBuilder| {
-            c.b.target.limits.max_binding = limit;
+            c.b.target.adapter.limits.max_binding = limit;
             build(c, &p, &grad, step, halted)
         };
         if exact { Case::exact(name, run) } else { Case::new(name, run) }

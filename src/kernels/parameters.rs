@@ -388,7 +388,7 @@ pub(super) fn owned(io: &Io) -> Vec<Owned> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Target;
+    use crate::plan::Adapter;
 
     fn table() -> Parameters {
         let mut p = Parameters::default();
@@ -426,7 +426,7 @@ mod tests {
     #[test]
     fn windows_hold_every_chunk_once_and_fit_the_limit() {
         let p = table();
-        let mut limits = Target::baseline().limits;
+        let mut limits = Adapter::baseline().limits;
         limits.max_binding = 70_000;
         let windows = p.windows("t", &limits, true).unwrap();
         assert!(windows.len() > 1);
@@ -439,7 +439,7 @@ mod tests {
 
     #[test]
     fn partial_sums_beyond_the_limit_are_an_error_that_says_how_many_fit() {
-        let mut limits = Target::baseline().limits;
+        let mut limits = Adapter::baseline().limits;
         limits.max_binding = 40_000;
         let e = table().windows("update", &limits, true).unwrap_err().to_string();
         assert!(e.contains("update: a: the 3 partial sums") && e.contains("at most 2"), "{e}");

@@ -188,7 +188,7 @@ where
         all.push(Case::new(format!("{prefix}{name}"), move |c| build(c, &g)));
     }
     all.push(Case::exact(format!("{prefix}windows, integers"), move |c| {
-        c.b.target.limits.max_binding = 4096;
+        c.b.target.adapter.limits.max_binding = 4096;
         build(c, &Geometry { n: 6, ..base })
     }));
     all

@@ -31,7 +31,7 @@ pub static APPLY: Kernel = Kernel {
         Variant::new("runs", anywhere, chunk_grid),
         Variant::new(
             "wide",
-            |target, _| if target.int64 { Ok(()) } else { Err("the adapter has no 64-bit integers") },
+            |target, _| if target.adapter.int64 { Ok(()) } else { Err("the adapter has no 64-bit integers") },
             chunk_grid,
         ),
     ],
@@ -84,7 +84,7 @@ pub static MAXIMA: Kernel = Kernel {
     cases: || {
         let case = |name: &str, lens: &'static [usize], limit: usize, fill: Fill| {
             Case::exact(name, move |c| {
-                c.b.target.limits.max_binding = limit;
+                c.b.target.adapter.limits.max_binding = limit;
                 let p = layout(lens, 1);
                 let weight = flat(c, &p, "weight", &fill);
                 let out = c.input("maxima", &[p.chunks().len()], &Fill::Range(-1.0, -1.0));
@@ -145,7 +145,7 @@ fn alpha(b: &mut Builder, scope: &str, p: &Parameters, maxima: View, alphas: Vie
 /// A limit too small for one chunk.
 pub fn maxima(b: &mut Builder, scope: &str, p: &Parameters, weight: View, maxima: View) -> Result<()> {
     let (segments, chunks) = p.tables(b);
-    for w in p.windows(scope, &b.target.limits, false)? {
+    for w in p.windows(scope, &b.target.adapter.limits, false)? {
         let args =
             [("segments", segments), ("chunks", chunks), ("weight", weight.slice(w.flat.clone())), ("maxima", maxima)];
         MAXIMA.dispatch(b, scope, &w.params(), &args)?;
@@ -164,7 +164,7 @@ pub fn apply(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays, kinds: Ki
     let step = b.step();
     let alphas = b.transient("alphas", &[p.tensors.len()]);
     alpha(b, scope, p, a.maxima, alphas)?;
-    for w in p.windows(scope, &b.target.limits, false)? {
+    for w in p.windows(scope, &b.target.adapter.limits, false)? {
         let args = [
             ("step", step),
             ("segments", segments),
@@ -250,7 +250,7 @@ fn apply_cases() -> Vec<Case> {
     }
     let mixed = |name: &str, lens: &'static [usize], limit: usize| {
         Case::new(name, move |c| {
-            c.b.target.limits.max_binding = limit;
+            c.b.target.adapter.limits.max_binding = limit;
             let p = layout(lens, 1);
             let examples: Vec<&str> = PROJECTIONS.iter().flat_map(|k| k.examples.iter().copied()).collect();
             let words = table_by(&p, |t| {

@@ -97,7 +97,7 @@ pub fn quantile(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays) -> Res
     let begin = [("projections", a.projections), ("search", search), ("histogram", histogram)];
     BEGIN.dispatch(b, scope, &[("tensors", tensors.into())], &begin)?;
     for shift in SHIFTS {
-        for w in p.windows(scope, &b.target.limits, false)? {
+        for w in p.windows(scope, &b.target.adapter.limits, false)? {
             let mut params = w.params();
             params.push(("shift", shift.into()));
             let args = [
@@ -119,7 +119,7 @@ pub fn quantile(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays) -> Res
 fn cases() -> Vec<Case> {
     let case = |name: &str, lens: &'static [usize], limit: usize, fill: Fill| {
         Case::exact(name, move |c| {
-            c.b.target.limits.max_binding = limit;
+            c.b.target.adapter.limits.max_binding = limit;
             let p = layout(lens, 1);
             // Ranks from the first to the last, and the median.
             let projection = |t: &Tensor| match t.layer % 4 {

@@ -36,7 +36,7 @@ pub static FORWARD: Kernel = Kernel {
             })
         };
         let windowed = Case::exact("windows", |c| {
-            c.b.target.limits.max_binding = 1024;
+            c.b.target.adapter.limits.max_binding = 1024;
             let x = c.input("x", &[12, 64], &Fill::Uniform(1.0));
             let y = c.output("y", &[12, 64]);
             forward(&mut c.b, "relu.forward", 12, x, y)

@@ -128,7 +128,7 @@ pub static MATRIX: Kernel = Kernel {
 
 fn coop(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     matrices::offered(t)?;
-    if t.matrices.is_none_or(|m| m.size as usize != p.u("size")) {
+    if t.adapter.matrices.is_none_or(|m| m.size as usize != p.u("size")) {
         return Err("the adapter's matrices are of another size");
     }
     let whole = p.u("len").is_multiple_of(MATRICES * p.u("size") * p.u("size"));

@@ -4,9 +4,8 @@
 //! differs between lanes becomes a loop over the lanes. A variant that declares an argument as
 //! `texture_storage_2d<rgba32float, read>` gets its operand copied by this command; the plan shows it.
 
-use super::{Budget, Kernel, Scalars, read, write};
 use crate::error::Result;
-use crate::plan::{Access, Arg, Builder, Command, Params, TEXELS_PER_ROW, Target, View};
+use crate::plan::{Access, Arg, Builder, Command, TEXELS_PER_ROW, Target, View};
 
 /// Names of the arguments that a shader reads as textures.
 pub fn declared(source: &str) -> Vec<&str> {
@@ -22,7 +21,7 @@ pub fn declared(source: &str) -> Vec<&str> {
 /// # Errors
 /// No storage texture that can be read, or too small ones.
 pub fn readable(t: &Target) -> std::result::Result<(), &'static str> {
-    let enough = t.limits.max_texture as usize >= TEXELS_PER_ROW;
+    let enough = t.adapter.limits.max_texture as usize >= TEXELS_PER_ROW;
     if enough { Ok(()) } else { Err("it needs storage textures that can be read") }
 }
 
@@ -34,32 +33,9 @@ pub fn copy(b: &mut Builder, scope: &str, view: View) -> Result<View> {
     let (texels, missing) = b.texels(scope, view)?;
     if missing {
         let elem = b.elem(view);
-        b.push(Command {
-            scope: scope.into(),
-            kernel: COPY.name,
-            variant: "transfer",
-            knobs: vec![],
-            params: Params::default(),
-            args: vec![
-                Arg { name: "x", view, elem, access: Access::Read },
-                Arg { name: "y", view: texels, elem, access: Access::Write },
-            ],
-            grid: [1, 1, 1],
-        })?;
+        let from = Arg { name: "from", view, elem, access: Access::Read };
+        let to = Arg { name: "to", view: texels, elem, access: Access::Write };
+        b.push(Command::Copy { scope: scope.into(), args: [from, to] })?;
     }
     Ok(texels)
 }
-
-/// y = x. Not a dispatch but a transfer: it has no shader, and the runner knows it by its name.
-pub static COPY: Kernel = Kernel {
-    name: "texels.copy",
-    args: &[read("x"), write("y")],
-    variants: &[],
-    twin: |io| {
-        let y = Scalars::from(io.f("x").to_vec());
-        io.put("y", y);
-    },
-    budget: Budget::Exact,
-    flop: |_| 0.0,
-    cases: Vec::new,
-};

@@ -53,9 +53,11 @@ impl Row {
             matches!(value, Some(Value::U32(v)) if (*low..=*high).contains(&v))
         };
         self.kernel == kernel.name
-            && self.class.as_deref().is_none_or(|c| c == target.class.name())
-            && self.precision.as_deref().is_none_or(|p| p == target.precision.name())
-            && self.mesa.is_none_or(|[low, high]| target.mesa.is_some_and(|version| (low..=high).contains(&version)))
+            && self.class.as_deref().is_none_or(|c| c == target.adapter.class.name())
+            && self.precision.as_deref().is_none_or(|p| p == target.options.precision.name())
+            && self
+                .mesa
+                .is_none_or(|[low, high]| target.adapter.mesa.is_some_and(|version| (low..=high).contains(&version)))
             && self.shapes.iter().all(within)
     }
 }
@@ -82,7 +84,7 @@ pub fn choose(
     wanted: &Wanted,
 ) -> Result<Choice, Error> {
     // The last force wins, so that a command line can refine `*=naive`.
-    for (name, text) in target.forced.iter().rev() {
+    for (name, text) in target.options.forced.iter().rev() {
         if name == kernel.name {
             let found = forced(kernel, text)?;
             return match found.supports(kernel, target, params, wanted) {
@@ -117,7 +119,7 @@ pub fn choose(
 
 /// The first row that can run these constants.
 fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, wanted: &Wanted) -> Option<Choice> {
-    let rows = target.rows.iter().chain(shipped()).filter(|r| r.matches(kernel, target, params));
+    let rows = target.options.rows.iter().chain(shipped()).filter(|r| r.matches(kernel, target, params));
     let choices = rows.filter_map(|row| {
         let knobs: Vec<(String, u32)> = row.knobs.iter().map(|(k, v)| (k.clone(), *v)).collect();
         find(kernel, &row.variant, &knobs)
@@ -133,7 +135,7 @@ fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, wanted: &W
 /// A forced variant that does not exist.
 pub fn takes(kernel: &'static Kernel, target: &Target, params: &Params, given: &[&str]) -> Result<bool, Error> {
     let wanted = Wanted { given, halves: &[] };
-    let forced_too = match target.forced.iter().rev().find(|(name, _)| name == kernel.name) {
+    let forced_too = match target.options.forced.iter().rev().find(|(name, _)| name == kernel.name) {
         Some((_, text)) => forced(kernel, text)?.supports(kernel, target, params, &wanted).is_ok(),
         None => true,
     };
@@ -262,7 +264,7 @@ pub fn check(rows: &[Row]) -> Vec<String> {
         }
         let known: Vec<&str> =
             (kernel.cases)().first().and_then(|c| c.build(&Target::baseline()).ok()).map_or_else(Vec::new, |built| {
-                let of_kernel = built.plan.commands.iter().find(|c| c.kernel == kernel.name);
+                let of_kernel = built.plan.dispatches().find(|c| c.kernel == kernel.name);
                 of_kernel.map_or_else(Vec::new, |c| c.params.0.iter().map(|(n, _)| *n).collect())
             });
         bad.extend(
@@ -300,7 +302,8 @@ mod tests {
 
     fn variant(rows: &str, params: &Params) -> &'static str {
         let rows = read(Path::new("own.toml"), rows).unwrap();
-        let target = Target { rows, ..Target::baseline() };
+        let mut target = Target::baseline();
+        target.options.rows = rows;
         match choose(super::super::find("relu.forward").unwrap(), &target, "t", params, &Wanted::default()).unwrap() {
             Choice::Variant(v, _) => v.name,
             Choice::Chain(c) => c.name,
@@ -322,7 +325,8 @@ mod tests {
         let rows = "[[row]]\nkernel = \"relu.forward\"\nvariant = \"naive\"\nmesa = [22.0, 24.3]\n";
         let rows = read(Path::new("own.toml"), rows).unwrap();
         for (mesa, name) in [(Some(22.3), "naive"), (Some(24.3), "naive"), (Some(25.0), "vec4"), (None, "vec4")] {
-            let target = Target { rows: rows.clone(), mesa, ..Target::baseline() };
+            let mut target = Target::baseline().with(|a| a.mesa = mesa);
+            target.options.rows = rows.clone();
             let chosen =
                 choose(super::super::find("relu.forward").unwrap(), &target, "t", &params, &Wanted::default()).unwrap();
             let chosen = match chosen {

@@ -176,7 +176,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     lanes(t, p)?;
     // One image at a time is the least that can be bound, and the weights are bound whole.
     let bound = [Shape::of_forward(p), Shape::of_grad_input(p)].map(|s| Shape { n: 1, ..s }.v_len().max(s.u_len()));
-    if bound.iter().any(|len| len * 4 > t.limits.max_binding) {
+    if bound.iter().any(|len| len * 4 > t.adapter.limits.max_binding) {
         return Err("a transformed image or the transformed weights exceed the binding limit");
     }
     Ok(())
@@ -200,7 +200,7 @@ fn arg(args: &[(&'static str, View)], name: &str) -> View {
 fn record(b: &mut Builder, scope: &str, shape: &Shape, x: View, w: View, y: View) -> Result<()> {
     let u = transient(b, &format!("{scope}.u"), shape.u_len());
     WEIGHTS.dispatch(b, scope, &shape.params(), &[("w", w), ("u", u)])?;
-    let images = shape.images(&b.target.limits);
+    let images = shape.images(&b.target.adapter.limits);
     for start in (0..shape.n).step_by(images) {
         let part = start..(start + images).min(shape.n);
         let shape_of = Shape { n: part.len(), ..*shape };
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn parts_of_a_batch_are_even_small_and_aligned() {
         let s = Shape { n: 50, h: 32, w: 32, c_in: 128, oh: 32, ow: 32, c_out: 128, pad: [1, 1], flip: false };
-        let limits = Target::baseline().limits;
+        let limits = Target::baseline().adapter.limits;
         assert_eq!(s.images(&limits), 10);
         let small = Shape { h: 8, w: 8, oh: 8, ow: 8, ..s };
         assert_eq!(small.images(&limits), 50);
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn transformed_weights_that_cannot_be_bound_are_left_to_the_direct_form() {
-        let target = Target { subgroup: Some(8), ..Target::baseline() };
+        let target = Target::baseline().with(|a| a.subgroup = Some(8));
         let of = |c: usize| {
             let base = Geometry {
                 n: 1,

@@ -84,7 +84,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     if run != pixels && !run.is_multiple_of(whole) {
         return Err("a partial sum ends within four rows");
     }
-    let most = t.limits.max_binding.min(t.limits.max_texture as usize * 4096 * 16) / 4;
+    let most = t.adapter.limits.max_binding.min(t.adapter.limits.max_texture as usize * 4096 * 16) / 4;
     if left_len(p).max(right_len(p)).max(p.u("splits") * ROWS * row_len(p)) > most {
         return Err("a transformed array exceeds what can be bound");
     }

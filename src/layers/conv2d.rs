@@ -40,7 +40,7 @@ impl Conv2d {
     /// A forced variant that does not exist.
     pub fn normalises(&self, net: &Net) -> Result<bool> {
         // The channels of a linear layer's input are those of every pixel of a map.
-        let may = self.flattens.is_none() && !net.b.target.unfused;
+        let may = self.flattens.is_none() && !net.b.target.options.unfused;
         Ok(may && fused::normalises(&net.b.target, &self.batched(net.batch), net.mode == Mode::Train)?)
     }
 
@@ -51,7 +51,7 @@ impl Conv2d {
             && self.bias.is_none()
             && self.flattens.is_none()
             && net.mode != Mode::Test
-            && !net.b.target.unfused;
+            && !net.b.target.options.unfused;
         if !wanted || !fused::leaves_moments(net.b, &scope, &g, x.table.is_some(), x.view, y.view)? {
             return Ok(None);
         }

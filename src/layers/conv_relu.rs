@@ -26,7 +26,7 @@ impl Layer for ConvRelu {
     }
 
     fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
-        if net.b.target.unfused {
+        if net.b.target.options.unfused {
             let between = self.conv.forward(net, x)?;
             return self.relu.forward(net, between);
         }

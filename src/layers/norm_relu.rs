@@ -71,7 +71,7 @@ impl Layer for NormRelu {
             Some(pool) => pool.forward(net, x)?,
             None => x,
         };
-        if net.b.target.unfused {
+        if net.b.target.options.unfused {
             let between = self.norm.forward(net, x)?;
             return self.relu.forward(net, between);
         }
@@ -94,7 +94,7 @@ impl Layer for NormRelu {
     }
 
     fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
-        if net.b.target.unfused {
+        if net.b.target.options.unfused {
             return self.backward_of_parts(net, x, y, dy, want_dx);
         }
         let pooled = self.normalised(net, x);

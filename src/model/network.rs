@@ -10,7 +10,7 @@ use crate::kernels::{batch, loss, matrices, metric, optimizer, pool, project, qu
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
-use crate::plan::{Builder, Elem, Plan, Precision, Role, Target, View};
+use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
 
 /// Rows of the metrics buffer: the steps between two reads by the host.
 const METRIC_SLOTS: usize = 256;
@@ -328,11 +328,16 @@ impl Network {
     /// The target with the precision of the network.
     fn target(&self, target: &Target) -> Result<Target> {
         let needs = match self.precision {
-            Precision::F16 if !target.float16 => "whose shaders can hold 16-bit floats (the feature SHADER_F16)",
+            Precision::F16 if !target.adapter.float16 => {
+                "whose shaders can hold 16-bit floats (the feature SHADER_F16)"
+            }
             Precision::Split if matrices::added(target).is_err() => {
                 "with matrices of f16, 8 x 8 x 8 or 16 x 16 x 16, that sum in f32 and can be added"
             }
-            _ => return Ok(Target { precision: self.precision, ..target.clone() }),
+            _ => {
+                let options = Options { precision: self.precision, ..target.options.clone() };
+                return Ok(Target { options, ..target.clone() });
+            }
         };
         Err(Error::Invalid(format!(
             "precision = \"{}\" needs an adapter {needs}, and this one offers none; use --set precision=f32 or another --device",

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Buffer, BufferId, Command, Elem, Plan, Role, TEXELS_PER_ROW, Target, View};
+use super::{Buffer, BufferId, Command, Dispatch, Elem, Plan, Role, TEXELS_PER_ROW, Target, View};
 use crate::error::{Error, Result};
 
 /// Builds a [`Plan`]. Layers and kernels append to it.
@@ -86,7 +86,7 @@ impl Builder {
         }
         let source = &self.plan.buffer(view.buffer).name;
         let rows = view.len.div_ceil(4 * TEXELS_PER_ROW);
-        let most = self.target.limits.max_texture as usize;
+        let most = self.target.adapter.limits.max_texture as usize;
         if !view.len.is_multiple_of(4) || TEXELS_PER_ROW > most || rows > most {
             return Err(Error::layer(
                 scope,
@@ -147,13 +147,13 @@ impl Builder {
     /// # Errors
     /// A single row that exceeds the limit, with its size.
     pub fn windows(&self, scope: &str, outer: usize, views: &[View]) -> Result<Vec<Range<usize>>> {
-        let limit = self.target.limits.max_binding;
+        let limit = self.target.adapter.limits.max_binding;
         let bytes = |v: &View| v.len * self.elem(*v).bytes();
         if views.iter().all(|v| bytes(v) <= limit) {
             return Ok(std::iter::once(0..outer).collect());
         }
         // A window boundary must be aligned in every view: a multiple of the least common granule of the row sizes.
-        let align = self.target.limits.offset_alignment;
+        let align = self.target.adapter.limits.offset_alignment;
         let granule = views.iter().map(|v| align / gcd(bytes(v) / outer, align)).fold(1, lcm);
         let most = views.iter().map(|v| limit / (bytes(v) / outer).max(1)).min().unwrap_or(outer);
         let rows = most / granule * granule;
@@ -175,11 +175,11 @@ impl Builder {
     /// # Errors
     /// A view that exceeds the binding limit, starts unaligned or lies outside its buffer, and a grid beyond the limit.
     pub fn push(&mut self, command: Command) -> Result<()> {
-        let limits = self.target.limits;
-        for a in &command.args {
+        let limits = self.target.adapter.limits;
+        for a in command.args() {
             let b = self.plan.buffer(a.view.buffer);
             let fail =
-                |what: String| Err(Error::layer(&command.scope, format!("{} `{}`: {what}", command.kernel, a.name)));
+                |what: String| Err(Error::layer(command.scope(), format!("{} `{}`: {what}", command.what(), a.name)));
             if a.view.offset + a.view.len > b.len() {
                 return fail(format!("{:?} lies outside {} of {} elements", a.view, b.name, b.len()));
             }
@@ -195,15 +195,15 @@ impl Builder {
                 return fail(format!("{} is bound at element {}, not aligned", b.name, a.view.offset));
             }
         }
-        if command.grid.iter().any(|&g| g > limits.max_workgroups) {
-            return Err(Error::layer(
-                &command.scope,
-                format!("{}: grid {:?} exceeds {} workgroups", command.kernel, command.grid, limits.max_workgroups),
-            ));
+        if let Command::Dispatch(Dispatch { scope, kernel, grid, .. }) = &command {
+            if grid.iter().any(|&g| g > limits.max_workgroups) {
+                let message = format!("{kernel}: grid {grid:?} exceeds {} workgroups", limits.max_workgroups);
+                return Err(Error::layer(scope, message));
+            }
+            // An empty dispatch is legal in the API but says that a kernel's grid rule is wrong.
+            assert!(grid.iter().all(|&g| g > 0), "{scope}: empty grid {grid:?}");
         }
-        // An empty dispatch is legal in the API but says that a kernel's grid rule is wrong.
-        assert!(command.grid.iter().all(|&g| g > 0), "{}: empty grid {:?}", command.scope, command.grid);
-        let written = |v: &View| command.args.iter().any(|a| a.access.writes() && a.view.buffer == v.buffer);
+        let written = |v: &View| command.args().iter().any(|a| a.access.writes() && a.view.buffer == v.buffer);
         self.copies.retain(|(v, _)| !written(v));
         self.plan.commands.push(command);
         Ok(())
@@ -215,14 +215,14 @@ impl Builder {
     /// A buffer larger than the adapter allows.
     pub fn finish(self) -> Result<Plan> {
         for b in &self.plan.buffers {
-            if !b.texels && b.bytes() > self.target.limits.max_buffer {
+            if !b.texels && b.bytes() > self.target.adapter.limits.max_buffer {
                 return Err(Error::OutOfMemory {
                     scope: format!("plan {}", self.plan.name),
                     message: format!(
                         "{} needs {} bytes, one buffer of this adapter holds {}",
                         b.name,
                         b.bytes(),
-                        self.target.limits.max_buffer
+                        self.target.adapter.limits.max_buffer
                     ),
                 });
             }
@@ -246,7 +246,7 @@ mod tests {
 
     fn builder(max_binding: usize) -> Builder {
         let mut target = Target::baseline();
-        target.limits.max_binding = max_binding;
+        target.adapter.limits.max_binding = max_binding;
         Builder::new("test", target)
     }
 

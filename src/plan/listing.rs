@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Access, Plan, Role, Value, View, memory};
+use super::{Access, Dispatch, Plan, Role, View, memory};
 
 /// The whole plan: buffers that outlive a step, then one line per command:
 /// `scope  kernel/variant [knobs]  grid  out <- in  params`.
@@ -28,35 +28,27 @@ pub fn listing(plan: &Plan) -> String {
         .commands
         .iter()
         .map(|c| {
-            let knobs: String = c.knobs.iter().map(|(k, v)| format!(" {k}={v}")).collect();
-            let halves: String = c.halves().iter().map(|name| format!(" {name}=f16")).collect();
-            format!("{}/{}{knobs}{halves}", c.kernel, c.variant)
+            let halves = c.dispatch().map(Dispatch::halves).unwrap_or_default();
+            c.what() + &halves.iter().map(|name| format!(" {name}=f16")).collect::<String>()
         })
         .collect();
     let wide = |it: &mut dyn Iterator<Item = usize>| it.max().unwrap_or(0);
-    let scope_width = wide(&mut plan.commands.iter().map(|c| c.scope.len()));
+    let scope_width = wide(&mut plan.commands.iter().map(|c| c.scope().len()));
     let name_width = wide(&mut names.iter().map(String::len));
     for (c, name) in plan.commands.iter().zip(&names) {
         let side = |keep: &dyn Fn(Access) -> bool| {
             let parts: Vec<String> =
-                c.args.iter().filter(|a| keep(a.access)).map(|a| view_name(plan, a.view)).collect();
+                c.args().iter().filter(|a| keep(a.access)).map(|a| view_name(plan, a.view)).collect();
             parts.join(" ")
         };
-        let [x, y, z] = c.grid;
-        let params: String = c
-            .params
-            .0
-            .iter()
-            .map(|(n, v)| match v {
-                Value::U32(v) => format!(" {n}={v}"),
-                Value::F32(v) => format!(" {n}={v}"),
-            })
-            .collect();
+        let (grid, params) = match c.dispatch() {
+            Some(Dispatch { grid: [x, y, z], params, .. }) => (format!("{x}x{y}x{z}"), params.to_string()),
+            None => Default::default(),
+        };
         let _ = writeln!(
             s,
-            "{:<scope_width$}  {name:<name_width$}  {:<12} {} <- {} |{params}",
-            c.scope,
-            format!("{x}x{y}x{z}"),
+            "{:<scope_width$}  {name:<name_width$}  {grid:<12} {} <- {} |{params}",
+            c.scope(),
             side(&|a| a.writes()),
             side(&|a| a.reads() && !a.writes()),
         );

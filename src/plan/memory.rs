@@ -24,7 +24,7 @@ impl Allocation {
 pub fn lifetimes(plan: &Plan) -> Vec<Option<(usize, usize)>> {
     let mut life: Vec<Option<(usize, usize)>> = vec![None; plan.buffers.len()];
     for (i, c) in plan.commands.iter().enumerate() {
-        for a in &c.args {
+        for a in c.args() {
             let l = &mut life[a.view.buffer.0 as usize];
             *l = Some((l.map_or(i, |(first, _)| first), i));
         }

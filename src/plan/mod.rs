@@ -14,7 +14,7 @@ mod target;
 pub use builder::Builder;
 pub use row::Row;
 pub use step::Step;
-pub use target::{AdapterClass, Limits, Matrices, Precision, Target};
+pub use target::{Adapter, AdapterClass, Limits, Matrices, Options, Precision, Target};
 
 use std::ops::Range;
 
@@ -216,6 +216,16 @@ impl Value {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Params(pub Vec<(&'static str, Value)>);
 
+impl std::fmt::Display for Params {
+    /// ` n=50 h=32`: a space before each.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|(name, value)| match value {
+            Value::U32(v) => write!(f, " {name}={v}"),
+            Value::F32(v) => write!(f, " {name}={v}"),
+        })
+    }
+}
+
 impl Params {
     fn get(&self, name: &str) -> Value {
         match self.0.iter().find(|(n, _)| *n == name) {
@@ -246,7 +256,7 @@ impl Params {
 
 /// One dispatch of one kernel.
 #[derive(Clone, Debug)]
-pub struct Command {
+pub struct Dispatch {
     /// `layer.pass`, e.g. `conv1.forward`: what errors, the profile and the listing say.
     pub scope: String,
     /// Kernel, e.g. `conv2d.forward`.
@@ -263,7 +273,7 @@ pub struct Command {
     pub grid: [u32; 3],
 }
 
-impl Command {
+impl Dispatch {
     /// The argument called `name`.
     ///
     /// # Panics
@@ -276,6 +286,60 @@ impl Command {
     pub fn halves(&self) -> Vec<&'static str> {
         self.args.iter().filter(|a| a.elem == Elem::F16).map(|a| a.name).collect()
     }
+
+    /// `lanes TILE=4`: the variant with its knobs.
+    pub fn way(&self) -> String {
+        let knobs: String = self.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        format!("{}{knobs}", self.variant)
+    }
+}
+
+/// One entry of a plan.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// A kernel runs.
+    Dispatch(Dispatch),
+    /// The device's transfer engine copies an array into a texture ([`Builder::texels`]).
+    Copy {
+        /// As [`Dispatch::scope`].
+        scope: String,
+        /// The array, read as `from`, and the texture, written as `to`.
+        args: [Arg; 2],
+    },
+}
+
+impl Command {
+    /// See [`Dispatch::scope`].
+    pub fn scope(&self) -> &str {
+        match self {
+            Command::Dispatch(d) => &d.scope,
+            Command::Copy { scope, .. } => scope,
+        }
+    }
+
+    /// What it reads and writes.
+    pub fn args(&self) -> &[Arg] {
+        match self {
+            Command::Dispatch(d) => &d.args,
+            Command::Copy { args, .. } => args,
+        }
+    }
+
+    /// The dispatch, if it is one.
+    pub fn dispatch(&self) -> Option<&Dispatch> {
+        match self {
+            Command::Dispatch(d) => Some(d),
+            Command::Copy { .. } => None,
+        }
+    }
+
+    /// What runs: `conv2d.forward/lanes TILE=4`, or `copy`.
+    pub fn what(&self) -> String {
+        match self {
+            Command::Dispatch(d) => format!("{}/{}", d.kernel, d.way()),
+            Command::Copy { .. } => "copy".into(),
+        }
+    }
 }
 
 /// A step as data.
@@ -285,7 +349,7 @@ pub struct Plan {
     pub name: String,
     /// Arrays.
     pub buffers: Vec<Buffer>,
-    /// Dispatches in order.
+    /// What the device does, in order.
     pub commands: Vec<Command>,
     /// Names of parts of buffers, for listings: `weight[conv1.weight]`.
     pub labels: Vec<(View, String)>,
@@ -302,18 +366,23 @@ impl Plan {
         self.buffers.iter().position(|b| b.name == name).map(|i| BufferId(i as u32))
     }
 
+    /// The dispatches, in order.
+    pub fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
+        self.commands.iter().filter_map(Command::dispatch)
+    }
+
     /// Reads of transients that no earlier command wrote, as `scope reads name`; empty in a sound plan.
     pub fn unwritten_reads(&self) -> Vec<String> {
         let mut written = vec![false; self.buffers.len()];
         let mut bad = vec![];
         for c in &self.commands {
-            for a in &c.args {
+            for a in c.args() {
                 let b = self.buffer(a.view.buffer);
                 if a.access.reads() && b.role == Role::Transient && !written[a.view.buffer.0 as usize] {
-                    bad.push(format!("{} reads {}", c.scope, b.name));
+                    bad.push(format!("{} reads {}", c.scope(), b.name));
                 }
             }
-            for a in c.args.iter().filter(|a| a.access.writes()) {
+            for a in c.args().iter().filter(|a| a.access.writes()) {
                 written[a.view.buffer.0 as usize] = true;
             }
         }

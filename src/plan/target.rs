@@ -1,11 +1,12 @@
-//! What a plan is built for: the adapter as plain data.
+//! What a plan is built for, as plain data: an adapter, and what is asked for.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Elem, Row};
 
 /// What rows of the tuning table with a class are for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AdapterClass {
     /// A driver that runs on the CPU (lavapipe, SwiftShader, WARP).
     Software,
@@ -54,7 +55,7 @@ impl Precision {
 }
 
 /// The limits of an adapter that shape a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Largest view that may be bound, bytes.
     pub max_binding: usize,
@@ -73,7 +74,7 @@ pub struct Limits {
 }
 
 /// Cooperative matrices: products of matrices of f16 by a subgroup, with sums in f32.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matrices {
     /// Their rows and columns, and the terms of a product: 8 or 16.
     pub size: u32,
@@ -82,9 +83,9 @@ pub struct Matrices {
     pub scalars: bool,
 }
 
-/// The adapter that a plan is built for.
-#[derive(Clone, Debug)]
-pub struct Target {
+/// Facts of an adapter that shape a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adapter {
     /// Row of the tuning table.
     pub class: AdapterClass,
     /// Limits.
@@ -99,30 +100,13 @@ pub struct Target {
     pub int64: bool,
     /// Whether shaders may hold 16-bit floats, in buffers too.
     pub float16: bool,
-    /// What rows of the tuning table with a precision are for, and what activations are stored as.
-    pub precision: Precision,
-    /// Whether every weight of a convolution or linear layer is 0 or + - the one magnitude of its layer, so that kernels may
-    /// multiply signs: a plan says so of itself whose projection leaves such.
-    pub signs: bool,
-    /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
-    pub forced: Vec<(String, String)>,
-    /// Rows of the user's own tuning table: looked at before the shipped ones.
-    pub rows: Vec<Row>,
-    /// Whether layers that could share kernels (batch norm, ReLU and the pooling before them, the convolutions around them)
-    /// are recorded one by one: to compare results and times.
-    pub unfused: bool,
 }
 
-impl Target {
-    /// What maps of activations are stored as.
-    pub fn activations(&self) -> Elem {
-        if self.precision == Precision::F16 { Elem::F16 } else { Elem::F32 }
-    }
-
+impl Adapter {
     /// The least that WebGPU guarantees: no subgroups, 128 MiB bindings. For plans that are only looked at and for the
     /// CPU runner.
     pub fn baseline() -> Self {
-        Target {
+        Adapter {
             class: AdapterClass::Software,
             limits: Limits {
                 max_binding: 128 << 20,
@@ -138,11 +122,69 @@ impl Target {
             matrices: None,
             int64: false,
             float16: false,
-            precision: Precision::F32,
-            signs: false,
-            forced: vec![],
-            rows: vec![],
-            unfused: false,
         }
+    }
+}
+
+/// What people and presets ask of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What rows of the tuning table with a precision are for, and what activations are stored as.
+    pub precision: Precision,
+    /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
+    pub forced: Vec<(String, String)>,
+    /// Rows of the user's own tuning table: looked at before the shipped ones.
+    pub rows: Vec<Row>,
+    /// Whether layers that could share kernels (batch norm, ReLU and the pooling before them, the convolutions around them)
+    /// are recorded one by one: to compare results and times.
+    pub unfused: bool,
+}
+
+/// What a plan is built for.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The adapter.
+    pub adapter: Adapter,
+    /// What is asked for.
+    pub options: Options,
+    /// Whether every weight of a convolution or linear layer is 0 or + - the one magnitude of its layer, so that kernels may
+    /// multiply signs: told by the network whose projection leaves such.
+    pub signs: bool,
+}
+
+impl From<Adapter> for Target {
+    /// The adapter with nothing asked for.
+    fn from(adapter: Adapter) -> Self {
+        Target { adapter, options: Options::default(), signs: false }
+    }
+}
+
+impl Target {
+    /// [`Adapter::baseline`] with nothing asked for.
+    pub fn baseline() -> Self {
+        Adapter::baseline().into()
+    }
+
+    /// What maps of activations are stored as.
+    pub fn activations(&self) -> Elem {
+        if self.options.precision == Precision::F16 { Elem::F16 } else { Elem::F32 }
+    }
+
+    /// The same on an adapter with other facts.
+    pub fn with(&self, change: impl FnOnce(&mut Adapter)) -> Self {
+        let mut target = self.clone();
+        change(&mut target.adapter);
+        target
+    }
+
+    /// The same with one forced variant and no other.
+    pub fn forcing(&self, kernel: &str, variant: &str) -> Self {
+        let forced = vec![(kernel.to_owned(), variant.to_owned())];
+        Target { options: Options { forced, ..self.options.clone() }, ..self.clone() }
+    }
+
+    /// The same with every layer recorded by itself: [`Options::unfused`].
+    pub fn unfused(&self) -> Self {
+        Target { options: Options { unfused: true, ..self.options.clone() }, ..self.clone() }
     }
 }

@@ -45,7 +45,7 @@ impl Pass {
             Pass::Step | Pass::Forward => network.train_plan(target)?,
         };
         if self == Pass::Forward {
-            let is_loss = |c: &Command| c.scope == "loss" || c.scope.starts_with("loss.");
+            let is_loss = |c: &Command| c.scope() == "loss" || c.scope().starts_with("loss.");
             plan.commands.truncate(plan.commands.iter().position(is_loss).unwrap_or(plan.commands.len()));
         }
         Ok(plan)
@@ -254,7 +254,7 @@ pub fn measure(
         let spans = timer.spans(&mut session.runner, &session.loaded, 0..commands)?;
         samples.iter_mut().zip(spans).for_each(|(s, span)| s.spans.push((span.begin, span.end)));
     }
-    if target.class == AdapterClass::Software {
+    if target.adapter.class == AdapterClass::Software {
         for _ in 0..steps.min(3) {
             let Some(times) = timing::cpu(&mut session.runner, &session.loaded, 0..commands)? else { break };
             samples.iter_mut().zip(times).for_each(|(s, ns)| s.cpu.push(ns));
@@ -275,14 +275,16 @@ pub fn measure(
 
 /// What is known of a command before it runs.
 fn sample(c: &Command) -> Result<Sample> {
-    let kernel = kernels::find(c.kernel)?;
-    let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    let (kernel, variant) = match c {
+        Command::Dispatch(d) => (d.kernel, d.way()),
+        Command::Copy { .. } => ("copy", "to texture".into()),
+    };
     Ok(Sample {
-        scope: c.scope.clone(),
-        kernel: c.kernel.into(),
-        variant: format!("{}{knobs}", c.variant),
-        matrix: c.variant.starts_with("coop"),
-        work: kernel.work(c),
+        scope: c.scope().into(),
+        kernel: kernel.into(),
+        matrix: variant.starts_with("coop"),
+        variant,
+        work: kernels::work(c)?,
         spans: vec![],
         cpu: vec![],
     })

@@ -60,7 +60,7 @@ pub fn costs(
         let eval_batch = network.batch;
         let subject = Subject { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
         let plan = Pass::Step.plan(&subject.network, &device.target, eval_batch)?;
-        let project = plan.commands.iter().take_while(|c| is_projection(&c.scope)).count();
+        let project = plan.commands.iter().take_while(|c| is_projection(c.scope())).count();
         let mut session = Session::start(device.clone(), subject, plan)?;
         session.prepare()?;
         session.run_and_wait()?;

@@ -45,7 +45,7 @@ fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &St
     for i in 0..loaded.plan.commands.len() {
         runner.run_commands(&loaded, i..i + 1)?;
         let command = &loaded.plan.commands[i];
-        for a in command.args.iter().filter(|a| a.access.writes()) {
+        for a in command.args().iter().filter(|a| a.access.writes()) {
             let b = loaded.plan.buffer(a.view.buffer);
             if b.elem == Elem::U32 || b.role == Role::Constant {
                 continue;
@@ -54,14 +54,14 @@ fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &St
             let values: &[f32] = &bytemuck::cast_slice(&words)[a.view.offset..a.view.offset + a.view.len];
             if let Some(e) = values.iter().position(|v| !v.is_finite()) {
                 if a.name == "maxima" {
-                    let scope = format!("{} of {}", command.scope, tensor(e));
+                    let scope = format!("{} of {}", command.scope(), tensor(e));
                     return Ok(report(&scope, "the new value of a weight or of the optimiser's state".into()));
                 }
                 let end =
                     if b.elem == Elem::F16 { "; f16 ends at 65504, use --set precision=f32 or split" } else { "" };
                 return Ok(report(
-                    &command.scope,
-                    format!("`{}` of {} has {} at element {e}{end}", a.name, command.kernel, values[e]),
+                    command.scope(),
+                    format!("`{}` of {} has {} at element {e}{end}", a.name, command.what(), values[e]),
                 ));
             }
         }

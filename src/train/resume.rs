@@ -92,9 +92,8 @@ fn keys(preset: &Preset) -> Result<BTreeMap<String, String>> {
 /// For every kernel of a plan the variants that its dispatches use, with the knobs that differ from the defaults.
 pub fn variants(plan: &Plan) -> Vec<(String, String)> {
     let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for c in &plan.commands {
-        let knobs: String = c.knobs.iter().map(|(name, value)| format!(" {name}={value}")).collect();
-        all.entry(c.kernel).or_default().insert(format!("{}{knobs}", c.variant));
+    for c in plan.dispatches() {
+        all.entry(c.kernel).or_default().insert(c.way());
     }
     all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()
 }

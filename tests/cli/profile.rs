@@ -40,7 +40,7 @@ fn every_command_of_the_step_is_measured_and_the_files_can_be_read() {
     }
     let shaders = place.run("show --shader").ok();
     let mut kernels: Vec<&str> = shaders.lines().filter_map(|l| l.split_whitespace().next()).collect();
-    kernels.push("texels.copy");
+    kernels.push("copy");
     let listing = place.run("show --plan demo/digits --set width=0.25 --set batch=10").ok();
     let mut planned = scopes(&listing, &kernels);
     let mut seen = vec![];

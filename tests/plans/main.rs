@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use weightproof::kernels::{self, texels};
+use weightproof::kernels;
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::philox::philox4x32;
 use weightproof::plan::{
-    Access, AdapterClass, Arg, Buffer, Builder, Command, Elem, Limits, Matrices, Params, Plan, Role, Target, View,
+    Access, AdapterClass, Arg, Buffer, Builder, Command, Dispatch, Elem, Matrices, Params, Plan, Role, Target, View,
     listing, memory,
 };
 
@@ -79,24 +79,24 @@ fn unsound(plan: &Plan) -> Vec<String> {
     for c in &plan.commands {
         let transients = |keep: fn(Access) -> bool| {
             let of = move |a: &&Arg| plan.buffer(a.view.buffer).role == Role::Transient && keep(a.access);
-            c.args.iter().filter(of).map(|a| (a.view, a.view.buffer.0 as usize))
+            c.args().iter().filter(of).map(|a| (a.view, a.view.buffer.0 as usize))
         };
         for (view, i) in transients(Access::reads) {
             if !written[i].holds(view) {
-                bad.push(format!("{} reads {} where nothing was written", c.scope, plan.buffers[i].name));
+                bad.push(format!("{} reads {} where nothing was written", c.scope(), plan.buffers[i].name));
             }
         }
         for (view, i) in transients(|_| true) {
             let b = &plan.buffers[i];
             let Some(slot) = allocation.slot[i] else {
-                bad.push(format!("{} binds {}, which has no memory", c.scope, b.name));
+                bad.push(format!("{} binds {}, which has no memory", c.scope(), b.name));
                 continue;
             };
             if allocation.slots[slot] < (view.offset + view.len) * b.elem.bytes() {
                 bad.push(format!("{} is larger than its slot", b.name));
             }
             for (_, other) in transients(|_| true).filter(|&(_, o)| o != i && allocation.slot[o] == Some(slot)) {
-                bad.push(format!("{} binds {} and {} in one slot", c.scope, b.name, plan.buffers[other].name));
+                bad.push(format!("{} binds {} and {} in one slot", c.scope(), b.name, plan.buffers[other].name));
             }
         }
         for (view, i) in transients(Access::writes) {
@@ -133,8 +133,8 @@ fn random_plan(seed: u32) -> Plan {
     let push = |b: &mut Builder, scope: String, args: Vec<Arg>| {
         let params = Params::default();
         let command =
-            Command { scope, kernel: "relu.forward", variant: "naive", knobs: vec![], params, args, grid: [1; 3] };
-        b.push(command).expect("valid");
+            Dispatch { scope, kernel: "relu.forward", variant: "naive", knobs: vec![], params, args, grid: [1; 3] };
+        b.push(Command::Dispatch(command)).expect("valid");
     };
     for i in 0..1 + dice.below(60) {
         let mut args = vec![Arg { name: "weight", view: weight, elem: Elem::F32, access: Access::Read }];
@@ -181,18 +181,18 @@ fn random_plan(seed: u32) -> Plan {
 
 /// As lavapipe: subgroups of eight lanes.
 fn lavapipe() -> Target {
-    Target { subgroup: Some(8), ..Target::baseline() }
+    Target::baseline().with(|a| a.subgroup = Some(8))
 }
 
 /// As lavapipe, with batch norm, ReLU and pooling as separate kernels.
 fn unfused() -> Target {
-    Target { unfused: true, ..lavapipe() }
+    lavapipe().unfused()
 }
 
 /// Bindings so small that every command is cut into windows.
 fn windowed() -> Target {
     let mut target = Target::baseline();
-    target.limits.max_binding = small::NARROW;
+    target.adapter.limits.max_binding = small::NARROW;
     target
 }
 
@@ -213,14 +213,16 @@ fn the_listing_of_a_training_step_is_as_it_was() {
 
 /// A GPU without matrices of f16.
 fn gpu() -> Target {
-    Target { class: AdapterClass::Gpu, ..Target::baseline() }
+    Target::baseline().with(|a| a.class = AdapterClass::Gpu)
 }
 
 /// A GPU with matrices of f16.
 fn with_matrices() -> Target {
-    let limits = Limits { max_workgroup_memory: 48 << 10, ..Target::baseline().limits };
-    let matrices = Some(Matrices { size: 16, scalars: false });
-    Target { limits, matrices, subgroup: Some(32), float16: true, ..gpu() }
+    gpu().with(|a| {
+        a.limits.max_workgroup_memory = 48 << 10;
+        a.matrices = Some(Matrices { size: 16, scalars: false });
+        (a.subgroup, a.float16) = (Some(32), true);
+    })
 }
 
 #[test]
@@ -229,8 +231,8 @@ fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_that_ha
         let network = cifar_vgg_in(precision);
         let plan = network.train_plan(&with_matrices()).unwrap_or_else(|e| panic!("{e}"));
         let parts = ["conv2d.forward_partial", "conv2d.sum_partials"];
-        let is_pass = |c: &&Command| c.kernel.starts_with("conv2d.") && !parts.contains(&c.kernel);
-        let convolutions: Vec<&Command> = plan.commands.iter().filter(is_pass).collect();
+        let is_pass = |c: &&Dispatch| c.kernel.starts_with("conv2d.") && !parts.contains(&c.kernel);
+        let convolutions: Vec<&Dispatch> = plan.dispatches().filter(is_pass).collect();
         // Eight layers, three passes; no gradient of the images, and the sum over 8192 inputs is made in parts.
         assert_eq!(convolutions.len(), 8 * 3 - 2);
         for c in convolutions {
@@ -259,18 +261,19 @@ fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_that_ha
 /// Shading Language matrices cannot be added, so there is no "split"; and a workgroup that is too large is not taken.
 #[test]
 fn matrices_are_for_the_precision_that_is_asked_for_on_drivers_on_the_cpu_too() {
-    let of = |size, scalars| Target {
-        matrices: Some(Matrices { size, scalars }),
-        float16: true,
-        limits: Limits { max_workgroup_memory: 32 << 10, ..lavapipe().limits },
-        ..lavapipe()
+    let of = |size, scalars| {
+        lavapipe().with(|a| {
+            a.matrices = Some(Matrices { size, scalars });
+            a.float16 = true;
+            a.limits.max_workgroup_memory = 32 << 10;
+        })
     };
     let coop = |precision: &str, target: &Target| {
         let plan = cifar_vgg_in(precision).train_plan(target).unwrap_or_else(|e| panic!("{e}"));
-        let own = plan.commands.iter().filter(|c| c.variant.starts_with("coop"));
+        let own = plan.dispatches().filter(|c| c.variant.starts_with("coop"));
         // But for the optional arguments.
         let constants =
-            |c: &Command| c.knobs.iter().filter(|(n, _)| n.starts_with(char::is_uppercase)).cloned().collect();
+            |c: &Dispatch| c.knobs.iter().filter(|(n, _)| n.starts_with(char::is_uppercase)).cloned().collect();
         own.map(constants).collect::<Vec<Vec<_>>>()
     };
     let plain = listing::listing(&cifar_vgg_in("f32").train_plan(&lavapipe()).expect("it fits"));
@@ -286,12 +289,12 @@ fn matrices_are_for_the_precision_that_is_asked_for_on_drivers_on_the_cpu_too() 
             assert!(all.iter().all(|knobs| *knobs == want), "{precision}: {all:?}");
         }
     }
-    let metal = Target { class: AdapterClass::Gpu, subgroup: Some(32), ..of(8, true) };
+    let metal = of(8, true).with(|a| (a.class, a.subgroup) = (AdapterClass::Gpu, Some(32)));
     assert!(coop("f16", &metal).iter().all(|knobs| knobs.contains(&("SCALARS".into(), 1))));
     assert!(!coop("f16", &metal).is_empty());
     let refused = cifar_vgg_in("split").train_plan(&metal).expect_err("matrices that cannot be added").to_string();
     assert!(refused.contains("can be added"), "{refused}");
-    let small = Target { limits: Limits { max_invocations: 16, ..lavapipe().limits }, ..of(8, false) };
+    let small = of(8, false).with(|a| a.limits.max_invocations = 16);
     assert_eq!(coop("f16", &small).len(), 0);
 }
 
@@ -311,7 +314,7 @@ fn signs_are_multiplied_where_the_projection_of_training_leaves_nothing_else() {
         let sets = ["precision=split".to_owned(), format!("projection={projection}")];
         let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &sets).unwrap_or_else(|e| panic!("{e}"));
         let network = Network::new(&preset, [32, 32, 3], 10).unwrap_or_else(|e| panic!("{e}"));
-        let with_signs = |plan: &Plan| plan.commands.iter().filter(|c| c.variant == "coop_signs").count();
+        let with_signs = |plan: &Plan| plan.dispatches().filter(|c| c.variant == "coop_signs").count();
         // Forward and backward through five convolutions and the first linear layer, whose forward pass is in parts.
         let train = network.train_plan(&with_matrices()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(with_signs(&train), if signs { 5 + 6 } else { 0 }, "{projection}");
@@ -324,10 +327,10 @@ fn signs_are_multiplied_where_the_projection_of_training_leaves_nothing_else() {
 /// the bytes, nothing else changes its type, and the counted traffic and the memory follow.
 #[test]
 fn maps_of_f16_take_half_of_the_bytes_and_everything_else_is_as_it_was() {
-    let with = |target: Target| Target { float16: true, ..target };
+    let with = |target: Target| target.with(|a| a.float16 = true);
     for target in [with_matrices(), with(gpu()), with(lavapipe())] {
         // Separate layers: their maps are the same ones in both precisions.
-        let target = Target { unfused: true, ..target };
+        let target = target.unfused();
         let plan = |precision| cifar_vgg_in(precision).train_plan(&target).unwrap_or_else(|e| panic!("{e}"));
         let (whole, half) = (plan("f32"), plan("f16"));
         let mut maps = 0;
@@ -343,8 +346,8 @@ fn maps_of_f16_take_half_of_the_bytes_and_everything_else_is_as_it_was() {
         assert_eq!(maps, 8 + 7 + 7 + 3);
         assert!(memory::footprint(&half) < memory::footprint(&whole));
         let traffic = |plan: &Plan, kernel: &str| -> f64 {
-            let of = |c: &&Command| c.kernel == kernel;
-            plan.commands.iter().filter(of).map(|c| kernels::find(kernel).expect("known").work(c).bytes).sum()
+            let of = |c: &&Dispatch| c.kernel == kernel;
+            plan.dispatches().filter(of).map(|c| kernels::find(kernel).expect("known").work(c).bytes).sum()
         };
         assert_eq!(2.0 * traffic(&half, "relu.forward"), traffic(&whole, "relu.forward"));
         assert_eq!(traffic(&half, "optimizer.adam"), traffic(&whole, "optimizer.adam"));
@@ -356,7 +359,7 @@ fn maps_of_f16_take_half_of_the_bytes_and_everything_else_is_as_it_was() {
 fn fusable(plan: &Plan) -> BTreeMap<&str, Vec<&str>> {
     let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let families = ["conv2d", "batchnorm", "norm_relu"];
-    for c in plan.commands.iter().filter(|c| families.contains(&c.kernel.split('.').next().unwrap_or_default())) {
+    for c in plan.dispatches().filter(|c| families.contains(&c.kernel.split('.').next().unwrap_or_default())) {
         all.entry(&c.scope).or_default().push(c.kernel);
     }
     all
@@ -364,8 +367,8 @@ fn fusable(plan: &Plan) -> BTreeMap<&str, Vec<&str>> {
 
 /// The optional arguments of the convolution of a scope.
 fn given(plan: &Plan, scope: &str) -> Vec<&'static str> {
-    let own = |c: &&Command| c.scope == scope && c.kernel.starts_with("conv2d.");
-    let command = plan.commands.iter().find(own);
+    let own = |c: &&Dispatch| c.scope == scope && c.kernel.starts_with("conv2d.");
+    let command = plan.dispatches().find(own);
     command.map_or(vec![], |c| kernels::find(c.kernel).expect("a known kernel").given(c.args.iter().map(|a| a.name)))
 }
 
@@ -404,17 +407,17 @@ fn convolutions_take_over_what_batch_norms_around_them_leave_to_them() {
         assert_eq!(of(&format!("{norm}.statistics")), statistics, "{norm}");
         assert_eq!(of(&format!("{norm}.forward")), forward, "{norm}");
     }
-    for target in [lavapipe(), Target { unfused: true, ..gpu() }] {
+    for target in [lavapipe(), gpu().unfused()] {
         let plan = network.train_plan(&target).expect("it fits");
-        let taken = |c: &&Command| !given(&plan, &c.scope).is_empty();
-        assert_eq!(plan.commands.iter().find(taken).map(|c| &c.scope), None, "{:?}", target.class);
+        let taken = |c: &&Dispatch| !given(&plan, &c.scope).is_empty();
+        assert_eq!(plan.dispatches().find(taken).map(|c| &c.scope), None, "{:?}", target.adapter.class);
     }
 }
 
 /// Bytes that the commands of a plan move at least, but for one whose sums GPUs make in parts.
 fn traffic(plan: &Plan) -> f64 {
-    let work = |c: &Command| kernels::find(c.kernel).expect("a known kernel").work(c).bytes;
-    plan.commands.iter().filter(|c| c.scope != "fc1.forward").map(work).sum()
+    let work = |c: &Dispatch| kernels::find(c.kernel).expect("a known kernel").work(c).bytes;
+    plan.dispatches().filter(|c| c.scope != "fc1.forward").map(work).sum()
 }
 
 /// What a convolution takes over need not move: the map that its moments came from, and both ways of a normalised map. In
@@ -424,7 +427,7 @@ fn fused_convolutions_save_what_the_maps_around_a_batch_norm_take() {
     let network = cifar_vgg();
     // As lavapipe without textures: the kernels of a GPU but for the convolutions.
     let mut single = Target::baseline();
-    single.limits.max_texture = 0;
+    single.adapter.limits.max_texture = 0;
     let [fused, apart] = [gpu(), single].map(|t| network.train_plan(&t).unwrap_or_else(|e| panic!("{e}")));
     let map = |rows: usize, c: usize| 4.0 * (rows * c) as f64;
     let maps = [(51_200, 128), (12_800, 128), (12_800, 256), (3200, 256), (3200, 512)];
@@ -439,7 +442,9 @@ fn fused_convolutions_save_what_the_maps_around_a_batch_norm_take() {
 
 /// As lavapipe, its convolutions in the direct form.
 fn direct() -> Target {
-    Target { rows: small::direct_rows(), ..lavapipe() }
+    let mut target = lavapipe();
+    target.options.rows = small::direct_rows();
+    target
 }
 
 /// It counts the operations of the direct form. Its transformed maps, each written and read once, are in the account of bytes, and
@@ -449,14 +454,14 @@ fn convolutions_by_winograd_show_their_work_and_memory() {
     let network = cifar_vgg();
     let [direct, plan] = [direct(), lavapipe()].map(|t| network.train_plan(&t).unwrap_or_else(|e| panic!("{e}")));
     let work = |plan: &Plan, scope: &str| {
-        let of_scope = plan.commands.iter().filter(|c| c.scope == scope && c.kernel != texels::COPY.name);
+        let of_scope = plan.dispatches().filter(|c| c.scope == scope);
         let each = of_scope.map(|c| kernels::find(c.kernel).expect("a known kernel").work(c));
         each.fold((0.0, 0.0), |sum, w| (sum.0 + w.flop, sum.1 + w.bytes))
     };
     for layer in 2..7 {
         for pass in ["forward", "grad_input", "grad_weight"] {
             let scope = format!("conv{layer}.{pass}");
-            let mut of_scope = plan.commands.iter().filter(|c| c.scope == scope && c.kernel != texels::COPY.name);
+            let mut of_scope = plan.dispatches().filter(|c| c.scope == scope);
             assert!(of_scope.all(|c| c.kernel.starts_with("winograd.") && c.variant != "naive"), "{scope}");
             assert_eq!(work(&plan, &scope).0, work(&direct, &scope).0, "{scope}");
         }
@@ -477,8 +482,7 @@ fn convolutions_by_winograd_show_their_work_and_memory() {
 #[test]
 fn every_plan_is_sound_on_every_target() {
     // Bindings that hold what the direct form needs, and not the rows of conv2 transformed for its gradient.
-    let limits = Limits { max_binding: 40 << 20, ..Target::baseline().limits };
-    let narrow = Target { limits, ..lavapipe() };
+    let narrow = lavapipe().with(|a| a.limits.max_binding = 40 << 20);
     for (network, targets) in [
         (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::wide(), vec![lavapipe(), windowed()]),
@@ -543,10 +547,10 @@ fn a_plan_that_lost_a_command_is_found_unsound() {
         let mut plan = random_plan(seed);
         // Without the writer of a buffer that is read later.
         let is_read = |p: &Plan, at: usize| {
-            let Some(written) = p.commands[at].args.iter().find(|a| a.access == Access::Write) else { return false };
+            let Some(written) = p.commands[at].args().iter().find(|a| a.access == Access::Write) else { return false };
             p.commands[at + 1..]
                 .iter()
-                .any(|c| c.args.iter().any(|a| a.access.reads() && a.view.buffer == written.view.buffer))
+                .any(|c| c.args().iter().any(|a| a.access.reads() && a.view.buffer == written.view.buffer))
         };
         let Some(at) = (0..plan.commands.len()).find(|&i| is_read(&plan, i)) else { continue };
         plan.commands.remove(at);

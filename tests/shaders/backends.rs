@@ -9,7 +9,7 @@ use weightproof::error::Error;
 use weightproof::gpu::compose::{self, Settings, compose};
 use weightproof::gpu::translate::{Language, text};
 use weightproof::kernels::{Constant, KERNELS, Kernel, Knobs, Variant};
-use weightproof::plan::{AdapterClass, Command, Limits, Matrices, Target};
+use weightproof::plan::{Adapter, AdapterClass, Dispatch, Limits, Matrices, Target};
 
 /// An adapter as its driver would tell of it, and the language that its backend is given.
 struct World {
@@ -20,28 +20,31 @@ struct World {
 
 /// Adapters of Metal and DX12, from the least to the most that they offer.
 fn worlds() -> Vec<World> {
-    let limits = Limits {
-        max_invocations: 1024,
-        max_workgroup_memory: 32 << 10,
-        max_texture: 16_384,
-        ..Target::baseline().limits
+    let gpu = Adapter {
+        class: AdapterClass::Gpu,
+        limits: Limits {
+            max_invocations: 1024,
+            max_workgroup_memory: 32 << 10,
+            max_texture: 16_384,
+            ..Adapter::baseline().limits
+        },
+        ..Adapter::baseline()
     };
-    let gpu = Target { class: AdapterClass::Gpu, limits, ..Target::baseline() };
-    let all = Target { int64: true, float16: true, subgroup: Some(32), ..gpu.clone() };
+    let all = Adapter { int64: true, float16: true, subgroup: Some(32), ..gpu.clone() };
     // DX12 has textures, but none that copies could fill where arrays begin.
-    let buffers = Limits { max_texture: 0, ..limits };
-    let lanes = |lanes: u32| Target { subgroup: Some(lanes), limits: buffers, ..all.clone() };
-    let matrices = |target: Target| Target { matrices: Some(Matrices { size: 8, scalars: true }), ..target };
-    let world = |name, language, target| World { name, language, target };
-    let software = Target { class: AdapterClass::Software, float16: false, ..lanes(4) };
+    let buffers = Limits { max_texture: 0, ..gpu.limits };
+    let lanes = |lanes: u32| Adapter { subgroup: Some(lanes), limits: buffers, ..all.clone() };
+    let matrices = |adapter: Adapter| Adapter { matrices: Some(Matrices { size: 8, scalars: true }), ..adapter };
+    let world = |name, language, adapter: Adapter| World { name, language, target: adapter.into() };
+    let software = Adapter { class: AdapterClass::Software, float16: false, ..lanes(4) };
     vec![
         // It has subgroups, of a size that is not known.
-        world("Metal of macOS 10.15 on an Intel GPU", Language::Msl(2, 2), Target { float16: true, ..gpu.clone() }),
+        world("Metal of macOS 10.15 on an Intel GPU", Language::Msl(2, 2), Adapter { float16: true, ..gpu.clone() }),
         world("Metal of macOS 11 on an Apple GPU", Language::Msl(2, 3), matrices(all.clone())),
         world("Metal of macOS 26 on an Apple GPU", Language::Msl(4, 0), matrices(all.clone())),
-        world("DX12 with the compiler of Windows", Language::Hlsl(5, 1), Target { limits: buffers, ..gpu }),
+        world("DX12 with the compiler of Windows", Language::Hlsl(5, 1), Adapter { limits: buffers, ..gpu }),
         world("DX12 on WARP", Language::Hlsl(6, 2), software),
-        world("DX12 without 16-bit floats", Language::Hlsl(6, 0), Target { float16: false, ..lanes(64) }),
+        world("DX12 without 16-bit floats", Language::Hlsl(6, 0), Adapter { float16: false, ..lanes(64) }),
         world("DX12 with subgroups of 8", Language::Hlsl(6, 2), lanes(8)),
         world("DX12 with subgroups of 16", Language::Hlsl(6, 6), lanes(16)),
         world("DX12 with subgroups of 32", Language::Hlsl(6, 6), lanes(32)),
@@ -101,9 +104,8 @@ fn every_variant_is_written_for_metal_and_dx12_with_every_combination_of_knobs()
 }
 
 /// The commands of a variant in the cases that it runs on a target, each with other constants or knobs.
-fn commands(kernel: &Kernel, variant: &Variant, target: &Target) -> Vec<Command> {
-    let forced = vec![(kernel.name.to_owned(), variant.name.to_owned())];
-    let target = Target { forced, ..target.clone() };
+fn commands(kernel: &Kernel, variant: &Variant, target: &Target) -> Vec<Dispatch> {
+    let target = target.forcing(kernel.name, variant.name);
     let mut seen = BTreeSet::new();
     let mut found = vec![];
     for case in (kernel.cases)() {
@@ -111,9 +113,9 @@ fn commands(kernel: &Kernel, variant: &Variant, target: &Target) -> Vec<Command>
             Err(Error::Unsupported { .. }) => {}
             Err(e) => panic!("{} {} \"{}\": {e}", kernel.name, variant.name, case.name),
             Ok(built) => {
-                let own = |c: &Command| c.kernel == kernel.name && c.variant == variant.name;
-                let new = |c: &Command| seen.insert(format!("{:?} {:?}", c.params, c.knobs));
-                found.extend(built.plan.commands.into_iter().filter(own).filter(new));
+                let own = |c: &Dispatch| c.kernel == kernel.name && c.variant == variant.name;
+                let mut new = |c: &Dispatch| -> bool { seen.insert(format!("{:?} {:?}", c.params, c.knobs)) };
+                found.extend(built.plan.dispatches().filter(|d| own(d) && new(d)).cloned());
             }
         }
     }
@@ -122,12 +124,12 @@ fn commands(kernel: &Kernel, variant: &Variant, target: &Target) -> Vec<Command>
 
 /// The same adapter with all that a driver of Vulkan could add to it.
 fn with_everything(world: &World) -> Target {
-    let mut target = Target { int64: true, float16: true, ..world.target.clone() };
-    if target.class == AdapterClass::Gpu {
-        target.matrices = Some(Matrices { size: 16, scalars: false });
+    let mut target = world.target.with(|a| (a.int64, a.float16) = (true, true));
+    if target.adapter.class == AdapterClass::Gpu {
+        target.adapter.matrices = Some(Matrices { size: 16, scalars: false });
     }
     if let Language::Hlsl(5, _) = world.language {
-        target.subgroup = Some(32);
+        target.adapter.subgroup = Some(32);
     }
     target
 }
@@ -156,7 +158,7 @@ fn supports_excludes_on_metal_and_dx12_what_their_writers_refuse_and_nothing_els
                 continue;
             }
             bad.extend(plain.err().map(|e| format!("{at}: not excluded, but refused: {e}")));
-            let sets = if world.target.float16 { halves(kernel, variant) } else { vec![vec![]] };
+            let sets = if world.target.adapter.float16 { halves(kernel, variant) } else { vec![vec![]] };
             for (i, c) in commands.iter().enumerate() {
                 // Types do not depend on constants: with one set of these, each set of 16-bit floats.
                 for halves in &sets[..if i == 0 { sets.len() } else { 1 }] {

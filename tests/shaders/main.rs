@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use weightproof::error::Error;
 use weightproof::gpu::compose::{self, Include, Settings, compose};
 use weightproof::gpu::reflect::{Reflected, reflect};
-use weightproof::kernels::{KERNELS, Kernel, Knobs, Variant, matrices, shaders, texels, tuning};
-use weightproof::plan::{AdapterClass, Limits, Matrices, Target};
+use weightproof::kernels::{KERNELS, Kernel, Knobs, Variant, matrices, shaders, tuning};
+use weightproof::plan::{AdapterClass, Matrices, Target};
 
 fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)], halves: &[&str]) -> Result<Reflected, String> {
     let composed = compose::variant(kernel, variant, &Settings { knobs, halves, params: None })?;
@@ -176,20 +176,21 @@ fn wrong_constants(kernel: &Kernel, variant: &Variant) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     let mut bad = BTreeSet::new();
     // Software adapters with subgroups of 8 and of 16, and a GPU with matrix units: each variant can run on one.
-    let software = |lanes| Target { subgroup: Some(lanes), int64: true, ..Target::baseline() };
-    let limits = Limits { max_workgroup_memory: 48 << 10, ..Target::baseline().limits };
+    let software = |lanes| Target::baseline().with(|a| (a.subgroup, a.int64) = (Some(lanes), true));
     let matrices = Some(Matrices { size: 16, scalars: false });
-    let gpu = Target { class: AdapterClass::Gpu, matrices, limits, ..software(32) };
+    let gpu = software(32).with(|a| {
+        (a.class, a.matrices) = (AdapterClass::Gpu, matrices);
+        a.limits.max_workgroup_memory = 48 << 10;
+    });
     let targets = [software(8), software(16), gpu];
     let mut ran = 0;
     for case in (kernel.cases)() {
-        let forced = vec![(kernel.name.to_owned(), variant.name.to_owned())];
-        let build = |target: &Target| match case.build(&Target { forced: forced.clone(), ..target.clone() }) {
+        let build = |target: &Target| match case.build(&target.forcing(kernel.name, variant.name)) {
             Err(Error::Unsupported { .. }) => None,
             built => Some(built.unwrap_or_else(|e| panic!("{} {} \"{}\": {e}", kernel.name, variant.name, case.name))),
         };
         let Some(built) = targets.iter().find_map(build) else { continue };
-        for c in built.plan.commands.iter().filter(|c| c.kernel != texels::COPY.name) {
+        for c in built.plan.dispatches() {
             let k = weightproof::kernels::find(c.kernel).expect("a known kernel");
             let v = k.variant(c.variant).expect("a known variant");
             ran += usize::from(c.kernel == kernel.name && c.variant == variant.name);

@@ -21,7 +21,7 @@ fn halved(network: Network) -> Network {
 /// The adapter, if it can: if not, that it is refused with the way out.
 fn device(network: &Network) -> Option<Arc<Device>> {
     let device = common::device(false);
-    if device.target.float16 {
+    if device.target.adapter.float16 {
         return Some(device);
     }
     let refused = network.train_plan(&device.target).expect_err("shaders without 16-bit floats").to_string();
@@ -33,11 +33,11 @@ fn device(network: &Network) -> Option<Arc<Device>> {
 type Change = fn(&Target) -> Target;
 
 fn as_gpu(target: &Target) -> Target {
-    Target { class: AdapterClass::Gpu, ..target.clone() }
+    target.with(|a| a.class = AdapterClass::Gpu)
 }
 
 fn unfused(target: &Target) -> Target {
-    Target { unfused: true, ..target.clone() }
+    target.unfused()
 }
 
 /// A runner with weights, images and labels, and plans made for a target.
@@ -104,7 +104,7 @@ fn every_command_agrees_with_its_twin_on_maps_of_16_bits() {
             assert!(maps > 3, "{}: {maps} maps of 16 bits", plan.name);
             let loaded = lab.load(&network, plan);
             check::compare(&mut lab.runner, &loaded, false, true)
-                .unwrap_or_else(|e| panic!("{} on {:?}: {e}", loaded.plan.name, lab.target.class));
+                .unwrap_or_else(|e| panic!("{} on {:?}: {e}", loaded.plan.name, lab.target.adapter.class));
         }
     }
 }

@@ -10,7 +10,7 @@ use weightproof::kernels::conv2d::FORWARD;
 use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{projections, relu, texels};
 use weightproof::model::Network;
-use weightproof::plan::{AdapterClass, Builder, Command, Elem, Plan, Role, Row, Step, Target};
+use weightproof::plan::{AdapterClass, Builder, Dispatch, Elem, Plan, Role, Row, Step, Target};
 use weightproof::train::schedule;
 
 fn reference() -> Value {
@@ -63,12 +63,12 @@ fn loaded(projection: &str, checked: bool) -> Small {
 
 /// With batch norm, ReLU and pooling as separate kernels.
 fn unfused(target: Target) -> Target {
-    Target { unfused: true, ..target }
+    target.unfused()
 }
 
 /// With the variants for GPUs, and what convolutions do there for batch norms.
 fn as_gpu(target: Target) -> Target {
-    Target { class: AdapterClass::Gpu, ..target }
+    target.with(|a| a.class = AdapterClass::Gpu)
 }
 
 /// As [`loaded`], for a target made from the adapter's.
@@ -126,8 +126,8 @@ fn three_steps_agree_with_an_independent_implementation() {
 #[test]
 fn three_steps_with_fused_convolutions_agree_with_an_independent_implementation() {
     let s = planned("sign", true, as_gpu);
-    let fused = |c: &&Command| c.kernel == FORWARD.name && !FORWARD.given(c.args.iter().map(|a| a.name)).is_empty();
-    assert_eq!(s.loaded.plan.commands.iter().filter(fused).count(), 2);
+    let fused = |c: &&Dispatch| c.kernel == FORWARD.name && !FORWARD.given(c.args.iter().map(|a| a.name)).is_empty();
+    assert_eq!(s.loaded.plan.dispatches().filter(fused).count(), 2);
     three_steps(s);
 }
 
@@ -187,9 +187,10 @@ fn three_steps_with_biases_agree_with_an_independent_implementation() {
     for unfused in [false, true] {
         let network = small::nin();
         let mut runner = Runner::new(common::device(true));
-        let target = Target { unfused, ..runner.device.target.clone() };
+        let mut target = runner.device.target.clone();
+        target.options.unfused = unfused;
         let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
-        let single = loaded.plan.commands.iter().filter(|c| c.kernel == "relu.forward").count();
+        let single = loaded.plan.dispatches().filter(|c| c.kernel == "relu.forward").count();
         assert_eq!(single, if unfused { 4 } else { 0 });
         let image = |i: u64| (((i * 37 + i * i * 5 + 11) % 101) as f64 / 50.0 - 1.0) as f32;
         let images: Vec<f32> = (0..4 * 8 * 8 * 3).map(image).collect();
@@ -302,7 +303,8 @@ fn convolutions_by_winograd_train_as_the_direct_ones_do() {
     let device = common::device(false);
     let step = |rows: &[Row]| {
         let mut runner = Runner::new(device.clone());
-        let target = Target { class: AdapterClass::Software, rows: rows.to_vec(), ..device.target.clone() };
+        let mut target = device.target.with(|a| a.class = AdapterClass::Software);
+        target.options.rows = rows.to_vec();
         let loaded = first_step(&mut runner, &network, &target);
         runner.run_commands(&loaded, 0..loaded.plan.commands.len()).unwrap();
         let grad = runner.read_buffer(&loaded, loaded.plan.find("grad").unwrap().0 as usize).unwrap();
@@ -310,9 +312,9 @@ fn convolutions_by_winograd_train_as_the_direct_ones_do() {
     };
     let (direct, a, loss) = step(&small::direct_rows());
     let (plan, b, own) = step(&[]);
-    let of = |plan: &Plan, kernel: &str| plan.commands.iter().filter(|c| c.kernel == kernel).count();
+    let of = |plan: &Plan, kernel: &str| plan.dispatches().filter(|c| c.kernel == kernel).count();
     let kernels = ["weights", "input", "multiply", "input_rows", "grad_rows", "accumulate", "grad_weight"];
-    let lanes = device.target.subgroup == Some(8) && texels::readable(&device.target).is_ok();
+    let lanes = device.target.adapter.subgroup == Some(8) && texels::readable(&device.target).is_ok();
     let taken = if lanes { [4, 4, 4, 2, 2, 2, 2] } else { [0; 7] };
     assert_eq!(kernels.map(|k| of(&plan, &format!("winograd.{k}"))), taken);
     assert_eq!(kernels.map(|k| of(&direct, &format!("winograd.{k}"))), [0; 7]);
@@ -356,7 +358,7 @@ fn a_step_in_windows_agrees_with_its_twins_and_with_the_whole_step() {
     let prepared = |max_binding: usize| {
         let mut runner = Runner::new(device.clone());
         let mut target = device.target.clone();
-        target.limits.max_binding = max_binding;
+        target.adapter.limits.max_binding = max_binding;
         let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
         let images: Vec<f32> =
             (0..BATCH * 8 * 8 * 3).map(|i| ((i * i * 5 + i * 37) % 101) as f32 / 50.0 - 1.0).collect();
@@ -438,13 +440,14 @@ fn an_array_uploaded_in_pieces_arrives_whole() {
 #[test]
 fn fused_layers_train_as_the_single_layers_do() {
     let run = |unfused: bool| {
-        let Small { network, mut runner, loaded } = planned("stochm:0.5", false, |t| Target { unfused, ..t });
-        let fused = loaded.plan.commands.iter().filter(|c| c.kernel.starts_with("norm_relu")).count();
-        let single = loaded.plan.commands.iter().filter(|c| c.kernel.starts_with("relu")).count();
+        let change = |t: Target| if unfused { t.unfused() } else { t };
+        let Small { network, mut runner, loaded } = planned("stochm:0.5", false, change);
+        let fused = loaded.plan.dispatches().filter(|c| c.kernel.starts_with("norm_relu")).count();
+        let single = loaded.plan.dispatches().filter(|c| c.kernel.starts_with("relu")).count();
         assert_eq!((fused == 0, single == 0), (unfused, !unfused), "{fused} fused commands, {single} of ReLU");
         runner.run(&loaded, &step_block(0)).unwrap();
         let grad = runner.read_buffer(&loaded, loaded.plan.find("grad").unwrap().0 as usize).unwrap();
-        let target = Target { unfused, ..runner.device.target.clone() };
+        let target = change(runner.device.target.clone());
         let moments = runner.load(network.moments_plan(&target, 1).unwrap(), false).unwrap();
         for (name, c) in network.moments() {
             runner.write(&name, &vec![0; c]).unwrap();

@@ -6,7 +6,7 @@ use weightproof::plan::{Builder, Elem, Role, Step, Target};
 
 fn run(limit: usize, step: u64) -> Vec<f64> {
     let mut target = Target::baseline();
-    target.limits.max_binding = limit;
+    target.adapter.limits.max_binding = limit;
     let mut b = Builder::new("test", target);
     let shape = [64, 1024];
     let x = b.buffer("x", Elem::F32, &shape, Role::Input);

@@ -318,7 +318,7 @@ fn normal_numbers_have_the_moments_the_tails_and_the_distribution_of_a_gaussian(
 /// The projected arrays of a plan by twins under a binding limit.
 fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Vec<f32>> {
     let mut target = Target::baseline();
-    target.limits.max_binding = limit;
+    target.adapter.limits.max_binding = limit;
     let mut b = Builder::new("test", target);
     let mut p = Parameters::default();
     for (i, w) in weights.iter().enumerate() {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::kernels::distortion::Distortion;
 use crate::kernels::relu;
 use crate::model::ACTIVITY as INPUT;
-use crate::plan::{Plan, Step, Target};
+use crate::plan::{Plan, Step};
 
 /// Ending of the buffers that hold what layers leave.
 const OUTPUT: &str = ".output";
@@ -23,11 +23,10 @@ pub struct Point {
     pub activity: usize,
 }
 
-/// The points of a test plan that was made with [`Target::unfused`], in the order of the layers named in `layers`.
+/// The points of a test plan that was made with [`Options::unfused`](crate::plan::Options::unfused), in the order of the layers named in `layers`.
 pub fn points(plan: &Plan, layers: &[&str]) -> Vec<Point> {
-    let rectified = |b: usize| {
-        plan.commands.iter().any(|c| c.kernel == relu::FORWARD.name && c.arg("y").view.buffer.0 as usize == b)
-    };
+    let rectified =
+        |b: usize| plan.dispatches().any(|c| c.kernel == relu::FORWARD.name && c.arg("y").view.buffer.0 as usize == b);
     let mut points: Vec<Point> = vec![];
     let mut found = true;
     for (b, buffer) in plan.buffers.iter().enumerate() {
@@ -60,7 +59,7 @@ pub fn correlation(
     let images = Batches::sequential(data, Part::Test, batch)?.next();
     let images = images.ok_or_else(|| Error::Invalid("the data set has no test images".into()))?;
     // Every layer leaves its output in memory of its own.
-    let target = Target { unfused: true, ..specimen.runner.device.target.clone() };
+    let target = specimen.runner.device.target.unfused();
     let plan = specimen.runner.load(specimen.network.activity_plan(&target, batch)?, true)?;
     let points = points(&plan.plan, &weighted(&specimen.network).map(|(name, _)| name).collect::<Vec<_>>());
     let mut activity = |specimen: &mut Specimen, d: &Distortion| -> Result<Option<Vec<[Vec<f32>; 2]>>> {
@@ -106,7 +105,7 @@ mod tests {
              lr = {{ kind = \"constant\", initial = 0.01 }}\ndata.set = \"digits\"\nlayers = [{layers}]"
         );
         let network = Network::new(&Preset::from_toml(&text).unwrap(), [8, 8, 1], 10).unwrap();
-        let target = Target { unfused: true, ..Target::baseline() };
+        let target = crate::plan::Target::baseline().unfused();
         let plan = network.activity_plan(&target, 2).unwrap();
         let layers: Vec<&str> = weighted(&network).map(|(name, _)| name).collect();
         let name = |b: usize| plan.buffers[b].name.clone();

@@ -41,10 +41,10 @@ impl Language {
 /// What wgpu's validation lets shaders use on a target.
 fn allowed(target: &Target) -> Capabilities {
     let mut all = Capabilities::empty();
-    all.set(Capabilities::SHADER_INT64, target.int64);
-    all.set(Capabilities::SHADER_FLOAT16, target.float16);
-    all.set(Capabilities::SUBGROUP, target.subgroup.is_some());
-    all.set(Capabilities::COOPERATIVE_MATRIX, target.matrices.is_some());
+    all.set(Capabilities::SHADER_INT64, target.adapter.int64);
+    all.set(Capabilities::SHADER_FLOAT16, target.adapter.float16);
+    all.set(Capabilities::SUBGROUP, target.adapter.subgroup.is_some());
+    all.set(Capabilities::COOPERATIVE_MATRIX, target.adapter.matrices.is_some());
     all
 }
 

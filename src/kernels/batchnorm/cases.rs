@@ -18,7 +18,7 @@ fn case(
 pub(super) fn statistics() -> Vec<Case> {
     let of = |name: &str, exact: bool, rows: usize, c: usize, fill: Fill, limit: usize| {
         case(name, exact, move |k| {
-            k.b.target.limits.max_binding = limit;
+            k.b.target.adapter.limits.max_binding = limit;
             let x = k.input("x", &[rows, c], &fill);
             let (mean, var) = (k.output("mean", &[c]), k.output("var", &[c]));
             super::statistics(&mut k.b, "batchnorm", rows, c, x, mean, var)
@@ -67,7 +67,7 @@ const SHAPES: &[(&str, bool, usize, usize, usize)] = &[
 pub(super) fn forward() -> Vec<Case> {
     let of = |&(name, exact, rows, c, limit): &(&str, bool, usize, usize, usize)| {
         case(name, exact, move |k| {
-            k.b.target.limits.max_binding = limit;
+            k.b.target.adapter.limits.max_binding = limit;
             let channels = channels(k, exact, c);
             let (x, beta) = (k.operand("x", &[rows, c]), k.operand("beta", &[c]));
             let y = k.output("y", &[rows, c]);
@@ -80,7 +80,7 @@ pub(super) fn forward() -> Vec<Case> {
 pub(super) fn backward() -> Vec<Case> {
     let of = |&(name, exact, rows, c, limit): &(&str, bool, usize, usize, usize)| {
         case(name, exact, move |k| {
-            k.b.target.limits.max_binding = limit;
+            k.b.target.adapter.limits.max_binding = limit;
             let channels = channels(k, exact, c);
             let (x, dy) = (k.operand("x", &[rows, c]), k.operand("dy", &[rows, c]));
             let (dgamma, dbeta) = (k.output("dgamma", &[c]), k.output("dbeta", &[c]));

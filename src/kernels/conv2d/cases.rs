@@ -56,12 +56,12 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         }
     }
     all.push(Case::exact("windows, integers", move |c| {
-        c.b.target.limits.max_binding = 8192;
+        c.b.target.adapter.limits.max_binding = 8192;
         build(c, &Geometry { n: 24, h: 4, w: 4, c_in: 4, c_out: 16, ..base })
     }));
     // What is bound fits, but no array of the batch transformed: Winograd's algorithm works in parts.
     all.push(Case::new("parts", move |c| {
-        c.b.target.limits.max_binding = 250 << 10;
+        c.b.target.adapter.limits.max_binding = 250 << 10;
         build(c, &Geometry { n: 6, h: 7, w: 8, c_in: 48, c_out: 48, ..base })
     }));
     all

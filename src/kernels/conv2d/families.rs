@@ -11,7 +11,7 @@ pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
 }
 
 pub(in crate::kernels) fn octets(t: &Target) -> Result<(), &'static str> {
-    if t.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
+    if t.adapter.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
 }
 
 /// As [`lanes`], with operands in textures.

@@ -53,7 +53,7 @@ const SHAPES: &[(&str, bool, usize, usize, usize)] = &[
 pub(super) fn forward() -> Vec<Case> {
     let of = |&(name, exact, rows, c, limit): &(&str, bool, usize, usize, usize)| {
         case(name, exact, move |k| {
-            k.b.target.limits.max_binding = limit;
+            k.b.target.adapter.limits.max_binding = limit;
             let (x, table) = (k.operand("x", &[rows, c]), filled(k, c));
             let y = k.output("y", &[rows, c]);
             super::forward(&mut k.b, "norm_relu", rows, c, x, table, y)
@@ -72,7 +72,7 @@ fn inputs(k: &mut CaseBuilder, rows: usize, c: usize) -> Backward {
 pub(super) fn backward() -> Vec<Case> {
     let of = |&(name, exact, rows, c, limit): &(&str, bool, usize, usize, usize)| {
         case(name, exact, move |k| {
-            k.b.target.limits.max_binding = limit;
+            k.b.target.adapter.limits.max_binding = limit;
             let of = inputs(k, rows, c);
             let dx = k.output("dx", &[rows, c]);
             super::sums(&mut k.b, "norm_relu", rows, c, &of)?;
@@ -85,7 +85,7 @@ pub(super) fn backward() -> Vec<Case> {
 pub(super) fn backward_pool() -> Vec<Case> {
     let of = |name: &str, exact: bool, g: Geometry, limit: usize| {
         case(name, exact, move |k| {
-            k.b.target.limits.max_binding = limit;
+            k.b.target.adapter.limits.max_binding = limit;
             let (rows, len) = (g.n * g.oh() * g.ow(), g.n * g.y_len());
             // Exact cases pool small integers: many windows hold their largest element several times.
             let image = k.operand("image", &[g.n, g.x_len()]);
