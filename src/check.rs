@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Loaded, Runner};
-use crate::kernels::case::Case;
+use crate::kernels::case::{Built, Case};
 use crate::kernels::{self, Budget, Kernel, Knobs, Terms, Values, Variant, half_step, nearest_half};
 use crate::plan::{Command, Elem, Plan, Target};
 
@@ -75,21 +75,29 @@ impl Twins {
     }
 }
 
-/// Runs a plan that was loaded with separate transients command by command. Before each command the twins take over
+/// What the operands of a comparison are like, which says how much its sums may round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sums {
+    /// Small integers: every bit is known.
+    Exact,
+    /// Terms of both signs.
+    Mixed,
+    /// All terms of a sum may have one sign.
+    OneSign,
+}
+
+/// Runs a plan, `loaded` with separate transients, command by command. Before each command the twins take over
 /// what the device holds, so that the comparison after it judges this command alone. Outside the views that a command
-/// writes, nothing may change. `exact` asks for equal bits, `one_sign` for the wider budget of sums whose terms have one
-/// sign.
-///
+/// writes, nothing may change.///
 /// Returns the worst share of a budget.
 ///
 /// # Errors
 /// The first element beyond its budget or outside its view, with its scope; what the device reports.
-pub fn compare(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool) -> Result<Worst> {
-    compare_commands(runner, loaded, exact, one_sign, &Twins::default())
+pub fn compare(runner: &mut Runner, plan: &Plan, loaded: &Loaded, sums: Sums) -> Result<Worst> {
+    compare_commands(runner, plan, loaded, sums, &Twins::default())
 }
 
-fn compare_commands(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign: bool, memo: &Twins) -> Result<Worst> {
-    let plan = &loaded.plan;
+fn compare_commands(runner: &mut Runner, plan: &Plan, loaded: &Loaded, sums: Sums, memo: &Twins) -> Result<Worst> {
     let mut cpu = cpu::Runner::new(plan.clone());
     let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
     let mut worst = Worst::default();
@@ -101,7 +109,7 @@ fn compare_commands(runner: &mut Runner, loaded: &Loaded, exact: bool, one_sign:
             }
         }
         runner.run_commands(loaded, i..i + 1)?;
-        let judge = Judge::of(c, exact, one_sign, None)?;
+        let judge = Judge::of(c, sums, None)?;
         for (b, want) in memo.run(&mut cpu, i, &held).iter() {
             let got = runner.read_buffer(loaded, *b)?;
             let before = held[*b].replace(got.clone()).expect("read before the command");
@@ -121,17 +129,18 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     /// `budget` absent: that of the command's kernel.
-    fn of(command: &Command, exact: bool, one_sign: bool, budget: Option<Budget>) -> Result<Judge<'_>> {
+    fn of(command: &Command, sums: Sums, budget: Option<Budget>) -> Result<Judge<'_>> {
         let kernel = command.dispatch().map(|d| Ok((kernels::find(d.kernel)?, d.variant))).transpose()?;
         let own = kernel.map_or(Budget::Exact, |(k, _)| k.budget);
-        let terms = match one_sign {
-            true if command.args().iter().any(|a| a.elem == Elem::F16 && a.access.reads()) => Terms::Alike,
-            true => Terms::OneSign,
-            false => Terms::Mixed,
+        let halves = || command.args().iter().any(|a| a.elem == Elem::F16 && a.access.reads());
+        let terms = match sums {
+            Sums::OneSign if halves() => Terms::Alike,
+            Sums::OneSign => Terms::OneSign,
+            Sums::Exact | Sums::Mixed => Terms::Mixed,
         };
         Ok(Judge {
             command,
-            budget: if exact { Budget::Exact } else { budget.unwrap_or(own) },
+            budget: if sums == Sums::Exact { Budget::Exact } else { budget.unwrap_or(own) },
             factor: kernel.and_then(|(k, v)| k.variant(v)).map_or(1.0, |v| v.error_factor),
             terms,
         })
@@ -199,32 +208,27 @@ impl Judge<'_> {
 }
 
 /// Compares what the commands of a chain left with the kernel's own twin on the same case.
-fn compare_result(
-    runner: &Runner,
-    loaded: &Loaded,
-    data: &[(String, Vec<u32>)],
-    trial: &Trial,
-    memo: &Twins,
-) -> Result<Worst> {
+fn compare_result(runner: &Runner, ran: &Built, loaded: &Loaded, trial: &Trial, memo: &Twins) -> Result<Worst> {
     let Trial { kernel, case, halves, .. } = trial;
     let target = Target::baseline().forcing("*", "naive");
     let plan = case.build_halves(&target, halves)?.plan;
     let mut cpu = cpu::Runner::new(plan.clone());
     let at = |plan: &Plan, name: &str| plan.find(name).expect("both plans have the buffers of the case").0 as usize;
     let mut held: Vec<Option<Vec<u32>>> = vec![None; plan.buffers.len()];
+    let Built { plan: own, data } = ran;
     for (name, words) in data {
         held[at(&plan, name)] = Some(words.clone());
     }
     let mut worst = Worst::default();
     for (i, c) in plan.commands.iter().enumerate() {
         let wants = memo.run(&mut cpu, i, &held);
-        let judge = Judge::of(c, case.exact, case.one_sign, Some(kernel.budget))?;
+        let judge = Judge::of(c, trial.sums(), Some(kernel.budget))?;
         for a in c.args().iter().filter(|a| a.access.writes()) {
             let b = a.view.buffer.0 as usize;
             let (_, want) = wants.iter().find(|(i, _)| *i == b).expect("a twin computes what its command writes");
             let name = &plan.buffers[b].name;
             let before = &data.iter().find(|(n, _)| n == name).expect("an output of the case").1;
-            let mut got = runner.read_buffer(loaded, at(&loaded.plan, name))?;
+            let mut got = runner.read_buffer(loaded, at(own, name))?;
             // Other commands of the case own the rest of the buffer.
             let view = a.view.offset..a.view.offset + a.view.len;
             (0..got.len()).filter(|e| !view.contains(e)).for_each(|e| got[e] = before[e]);
@@ -382,6 +386,14 @@ impl Trial {
         self.knobs.0.iter().map(one).collect::<Vec<_>>().join(between)
     }
 
+    fn sums(&self) -> Sums {
+        match &self.case {
+            case if case.exact => Sums::Exact,
+            case if case.one_sign => Sums::OneSign,
+            _ => Sums::Mixed,
+        }
+    }
+
     /// `"name of the case" KNOB=VALUE input=f16`.
     pub fn name(&self) -> String {
         let halves: String = self.halves.iter().map(|name| format!(" {name}=f16")).collect();
@@ -406,20 +418,20 @@ impl Trial {
         runner.clear();
         // The second load takes the pipelines and the shared buffers of the first, and writes all data anew.
         let load = |runner: &mut Runner| -> Result<Loaded> {
-            let loaded = runner.load(built.plan.clone(), true)?;
+            let loaded = runner.load(&built.plan, true)?;
             built.data.iter().try_for_each(|(name, words)| runner.write(name, words))?;
             Ok(loaded)
         };
         let read = |runner: &Runner, loaded: &Loaded| -> Result<Vec<Vec<u32>>> {
-            (0..loaded.plan.buffers.len()).map(|i| runner.read_buffer(loaded, i)).collect()
+            (0..built.plan.buffers.len()).map(|i| runner.read_buffer(loaded, i)).collect()
         };
         let loaded = load(runner)?;
-        match compare_commands(runner, &loaded, case.exact, case.one_sign, twins) {
+        match compare_commands(runner, &built.plan, &loaded, self.sums(), twins) {
             Ok(worst) => outcome.worst = worst,
             Err(e) => outcome.failures.push(format!("{at}: {e}")),
         }
         if self.chain {
-            match compare_result(runner, &loaded, &built.data, self, twins) {
+            match compare_result(runner, &built, &loaded, self, twins) {
                 Ok(w) if w.share > outcome.worst.share => outcome.worst = w,
                 Ok(_) => {}
                 Err(e) => outcome.failures.push(format!("{at}, as a whole: {e}")),
@@ -427,9 +439,9 @@ impl Trial {
         }
         let first = read(runner, &loaded)?;
         let again = load(runner)?;
-        runner.run_commands(&again, 0..again.plan.commands.len())?;
+        runner.run_commands(&again, again.all())?;
         let second = read(runner, &again)?;
-        for ((b, first), second) in loaded.plan.buffers.iter().zip(first).zip(second) {
+        for ((b, first), second) in built.plan.buffers.iter().zip(first).zip(second) {
             if first != second {
                 outcome.failures.push(format!("{at}: {} differs between two runs", b.name));
             }

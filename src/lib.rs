@@ -35,7 +35,7 @@
 //! 2. [`kernels`]: what each kernel computes. Signature, variants in WGSL, grid, f64 twin, error budget, test cases.
 //!    Begin with [`kernels::relu`], the smallest; then [`kernels::conv2d`]. [`kernels::parameters`] lays all weights
 //!    out in flat arrays, so that [`kernels::project`] and [`kernels::optimizer`] are one dispatch each;
-//!    [`kernels::projections`] is the table of projections.
+//!    [`projection`] is the table of projections.
 //! 3. [`layers`]: how a layer uses kernels. Each appends its forward and its backward commands; there is no autograd.
 //! 4. [`model`]: [`model::preset`] reads the TOML files of `models/`, [`model::Network`] makes of one the plans for
 //!    training, batch-norm moments and tests.
@@ -73,6 +73,8 @@ pub mod model;
 pub mod philox;
 pub mod plan;
 pub mod profile;
+pub mod projection;
 pub mod report;
+pub mod session;
 pub mod sweep;
 pub mod train;

@@ -13,8 +13,9 @@ mod small;
 
 use std::sync::{Arc, Mutex};
 
-use weightproof::gpu::{Device, Options, Runner};
-use weightproof::plan::{Plan, Step};
+use weightproof::gpu::{Device, Options};
+use weightproof::plan::Plan;
+use weightproof::session::Session;
 
 /// Collects what the validation layer reports as errors: wgpu passes it on to `log`.
 struct Messages(Mutex<Vec<String>>);
@@ -146,26 +147,25 @@ fn forget_a_barrier() {
 fn train() {
     let device =
         Arc::new(Device::open(&Options { one_thread: true, ..Options::default() }).unwrap_or_else(|e| panic!("{e}")));
-    let network = small::network("stochm:0.5");
-    let mut runner = Runner::new(device.clone());
-    let run = |runner: &mut Runner, plan: weightproof::error::Result<Plan>, steps: u64| {
-        let loaded = plan.and_then(|p| runner.load(p, false)).unwrap_or_else(|e| panic!("{e}"));
+    let network = Arc::new(small::network("stochm:0.5"));
+    let mut session = Session::new(device.clone(), network.clone(), 1);
+    let run = |session: &mut Session, plan: weightproof::error::Result<Plan>, steps: u64| {
+        let program = plan.and_then(|p| session.load(p, false)).unwrap_or_else(|e| panic!("{e}"));
         for step in 0..steps {
-            if runner.has("input") {
-                runner.write("input", &[0.5f32.to_bits(); 4 * 8 * 8 * 3]).expect("write");
+            if session.runner.has("input") {
+                session.runner.write("input", &[0.5f32.to_bits(); 4 * 8 * 8 * 3]).expect("write");
             }
-            runner.run(&loaded, &Step { valid: 4, ..Step::at(1, step) }).unwrap_or_else(|e| panic!("{e}"));
+            session.runner.run(&program.loaded, &session.block(step)).unwrap_or_else(|e| panic!("{e}"));
         }
     };
-    run(&mut runner, network.maxima_plan(&device.target), 1);
-    let weights = network.initial_weights(1);
-    runner.write("weight", bytemuck::cast_slice(&weights)).expect("write");
-    run(&mut runner, network.train_plan(&device.target), 3);
-    run(&mut runner, network.project_plan(&device.target), 1);
-    run(&mut runner, network.moments_plan(&device.target, 2), 2);
-    run(&mut runner, network.test_plan(&device.target, 4), 2);
-    runner.read("metrics", 4).expect("read");
-    runner.finish().unwrap_or_else(|e| panic!("{e}"));
+    session.set_weights(&network.initial_weights(1)).expect("write");
+    session.start(0).expect("start");
+    run(&mut session, network.train_plan(&device.target), 3);
+    session.distort(&network.projection.into(), 1, 0).expect("distort");
+    run(&mut session, network.moments_plan(&device.target, 2), 2);
+    run(&mut session, network.test_plan(&device.target, 4), 2);
+    session.runner.read("metrics", 4).expect("read");
+    session.runner.finish().unwrap_or_else(|e| panic!("{e}"));
 }
 
 #[test]

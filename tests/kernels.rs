@@ -150,10 +150,10 @@ fn exact_cases_have_digests_to_compare_between_drivers() {
             if !case.exact && built.plan.dispatches().any(|c| !matches!(budget(c.kernel), Budget::Exact)) {
                 continue;
             }
-            let (mut runner, loaded) = common::load(&device, built.plan, &built.data);
-            runner.run_commands(&loaded, 0..loaded.plan.commands.len()).unwrap_or_else(|e| panic!("{at}: {e}"));
+            let (mut runner, loaded) = common::load(&device, &built.plan, &built.data);
+            runner.run_commands(&loaded, loaded.all()).unwrap_or_else(|e| panic!("{at}: {e}"));
             let mut digest = Sha256::new();
-            for (i, b) in loaded.plan.buffers.iter().enumerate() {
+            for (i, b) in built.plan.buffers.iter().enumerate() {
                 let words = runner.read_buffer(&loaded, i).unwrap_or_else(|e| panic!("{at}: {}: {e}", b.name));
                 // WGSL leaves the sign of a zero to the compiler.
                 let is_zero = |w: u32| b.elem == Elem::F32 && w == (-0f32).to_bits();
@@ -184,7 +184,7 @@ fn an_array_copied_into_a_texture_is_there_whole_and_copied_once_until_it_is_wri
     let plan = b.finish().unwrap();
     assert_eq!(plan.commands.len() - plan.dispatches().count(), 2);
     let words: Vec<u32> = (0..64 + len as u32).map(|i| (i as f32 - 99_000.0).to_bits()).collect();
-    let (mut runner, loaded) = common::load(&device, plan, &[("x".into(), words.clone())]);
+    let (mut runner, loaded) = common::load(&device, &plan, &[("x".into(), words.clone())]);
     runner.run_commands(&loaded, 0..1).unwrap();
     assert_eq!(runner.read_buffer(&loaded, copy.buffer.0 as usize).unwrap(), words[64..]);
 }

@@ -11,7 +11,7 @@ use crate::kernels::case::Case;
 use crate::kernels::{self, Kernel};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Command, Plan, Target, memory};
-use crate::profile::measure::{Pass, Session, Subject};
+use crate::profile::measure::{Pass, Stepper, Subject};
 use crate::profile::quartiles;
 
 /// A training step to be measured.
@@ -28,7 +28,7 @@ pub struct Step {
 
 impl Step {
     /// A session that has run a step, and the number of steps to measure.
-    fn start(&self, device: &Arc<Device>) -> Result<(Session, usize)> {
+    fn start(&self, device: &Arc<Device>) -> Result<(Stepper, usize)> {
         let plan = self.network.train_plan(&device.target)?;
         let subject = Subject {
             network: self.network.clone(),
@@ -38,11 +38,11 @@ impl Step {
             eval_batch: self.network.batch,
             data: None,
         };
-        let mut session = Session::start(device.clone(), subject, plan)?;
-        session.prepare()?;
-        session.run_and_wait()?;
-        let once = session.run_and_wait()?;
-        Ok((session, self.steps.unwrap_or_else(|| ((3e3 / once).ceil() as usize).clamp(3, 30))))
+        let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+        stepper.prepare()?;
+        stepper.run_and_wait()?;
+        let once = stepper.run_and_wait()?;
+        Ok((stepper, self.steps.unwrap_or_else(|| ((3e3 / once).ceil() as usize).clamp(3, 30))))
     }
 
     /// Measures the step undisturbed, with the host ahead of the device and the images written anew for every step.
@@ -50,20 +50,20 @@ impl Step {
     /// # Errors
     /// What the device reports.
     pub fn whole(&self, device: &Arc<Device>) -> Result<Entry> {
-        let (mut session, steps) = self.start(device)?;
-        session.runner.finish()?;
+        let (mut stepper, steps) = self.start(device)?;
+        stepper.session.runner.finish()?;
         let begin = timing::process_time();
         // The first calls return at once; from then on each waits for the oldest step, so that calls are steps apart.
         for _ in 0..=AHEAD {
-            session.run()?;
+            stepper.run()?;
         }
         let mut between = vec![];
         for _ in 0..steps {
             let begin = Instant::now();
-            session.run()?;
+            stepper.run()?;
             between.push(begin.elapsed().as_secs_f64() * 1e3);
         }
-        session.runner.finish()?;
+        stepper.session.runner.finish()?;
         let cpu = timing::process_time().zip(begin).map(|(end, begin)| (end - begin) / (steps + AHEAD + 1) as f64);
         let [low, ms, high] = quartiles(between);
         let flop = self.direct(&device.target)?;
@@ -79,7 +79,7 @@ impl Step {
             gflops: flop / ms / 1e6,
             gflop_per_cpu_s: on_cpu(device).then_some(cpu).flatten().map(|ns| flop / ns),
             peak_mib: resident(),
-            device_mib: Some(mib(memory::footprint(&session.loaded.plan))),
+            device_mib: Some(mib(memory::footprint(&stepper.program.plan))),
             ..about(device)
         })
     }
@@ -94,18 +94,21 @@ impl Step {
     /// # Errors
     /// What the device reports.
     pub fn dispatches(&self, device: &Arc<Device>) -> Result<Vec<Entry>> {
-        let (mut session, repeats) = self.start(device)?;
-        let commands = session.loaded.plan.commands.clone();
+        let (mut stepper, repeats) = self.start(device)?;
+        let commands = stepper.program.plan.commands.clone();
         let mut timer = Timer::new(device.clone());
         let mut ns: Vec<Vec<f64>> = vec![vec![]; commands.len()];
         let mut cpu: Vec<Vec<f64>> = vec![vec![]; commands.len()];
         for _ in 0..repeats {
-            session.next_block()?;
-            let times = timer.each(&mut session.runner, &session.loaded, 0..commands.len())?;
+            stepper.next_block()?;
+            let times = timer.each(&mut stepper.session.runner, &stepper.program.loaded, 0..commands.len())?;
             ns.iter_mut().zip(times).for_each(|(all, one)| all.push(one));
         }
         for _ in 0..if on_cpu(device) { repeats.min(3) } else { 0 } {
-            let Some(times) = timing::cpu(&mut session.runner, &session.loaded, 0..commands.len())? else { break };
+            let Some(times) = timing::cpu(&mut stepper.session.runner, &stepper.program.loaded, 0..commands.len())?
+            else {
+                break;
+            };
             cpu.iter_mut().zip(times).for_each(|(all, one)| all.push(one));
         }
         let mut groups: Vec<(String, String, Vec<usize>)> = vec![];
@@ -174,11 +177,11 @@ fn one_case(
     };
     let direct = case.build(&target.forcing("*", "naive"))?;
     let mut runner = Runner::new(device.clone());
-    let loaded = runner.load(built.plan, false)?;
+    let loaded = runner.load(&built.plan, false)?;
     for (name, words) in &built.data {
         runner.write(name, words)?;
     }
-    let all = 0..loaded.plan.commands.len();
+    let all = loaded.all();
     let times = timing::time(&mut runner, &loaded, all.clone(), repeats)?;
     let sum = |r: usize| times.iter().map(|t| t[r]).sum::<f64>();
     let cpu = match on_cpu(device) {

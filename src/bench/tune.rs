@@ -221,12 +221,12 @@ impl SiteBench<'_> {
     /// Loads a way; none if it cannot run here.
     fn load(&mut self, way: &Way) -> Result<Option<Loaded>> {
         let plan = self.site.plan(&self.device.target, self.network, self.kernel, self.eval_batch, way)?;
-        plan.map(|plan| self.runner.load(plan, false)).transpose()
+        plan.map(|plan| self.runner.load(&plan, false)).transpose()
     }
 
     /// Nanoseconds of each of some runs.
     fn run(&mut self, loaded: &Loaded, repeats: usize) -> Result<Vec<f64>> {
-        let times = time(self.runner, loaded, 0..loaded.plan.commands.len(), repeats)?;
+        let times = time(self.runner, loaded, loaded.all(), repeats)?;
         Ok((0..repeats).map(|r| times.iter().map(|t| t[r]).sum()).collect())
     }
 

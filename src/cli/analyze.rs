@@ -10,10 +10,11 @@ use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::data::Part;
 use crate::error::{Error, Result, suggest};
 use crate::eval::analysis::{self, Analysis, Bound, Family, Specimen, Trials, table, weighted};
-use crate::eval::{Evaluator, Moments};
-use crate::gpu::Runner;
-use crate::kernels::distortion::{self, Distortion};
-use crate::kernels::projections::Projection;
+use crate::eval::{Evaluator, Moments, Progress};
+use crate::kernels::project;
+use crate::projection::Projection;
+use crate::projection::distortion::{self, Distortion};
+use crate::session::Session;
 use crate::train;
 use crate::train::subject::{self, Subject};
 
@@ -182,7 +183,7 @@ impl Analyze {
         let mut distortions = vec![];
         for &section in sections.iter().filter(|s| **s != Section::Budgets) {
             let list = Distortion::parse_list(self.distort.as_deref().unwrap_or(section.distortions()))?;
-            list.iter().try_for_each(|d| d.tables(parameters).map(drop))?;
+            list.iter().try_for_each(|d| project::tables(d, parameters).map(drop))?;
             distortions.push((section, list));
         }
         let mut families = vec![];
@@ -193,7 +194,7 @@ impl Analyze {
                     family.range.tolerance = tolerance;
                     family.range.check()?;
                 }
-                family.at(family.range.harmful)?.tables(parameters)?;
+                project::tables(&family.at(family.range.harmful)?, parameters)?;
             }
         }
         let names: Vec<&str> = weighted(&subject.network).map(|(name, _)| name).collect();
@@ -218,25 +219,27 @@ impl Analyze {
         mut done: impl FnMut(Analysis) -> Result<()>,
     ) -> Result<usize> {
         let Subject { preset, network, weights, .. } = subject;
-        let mut runner = Runner::new(global.open_for(preset, network.input)?);
+        let device = global.open_for(preset, network.input)?;
+        let mut session = Session::new(device, network.clone(), preset.seed);
         let seed = global.seed.unwrap_or(preset.seed);
         let mut evaluator = None;
         if asked.sections.iter().any(|s| s.needs_data()) {
             let data = subject.data(self.data.as_deref())?;
             let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
             let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
-            let mut with_data = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, moments)?;
-            subject.upload(&mut runner, &mut with_data)?;
+            let mut with_data = Evaluator::new(&mut session, data, Part::Test, batch, moments)?;
+            subject.upload(&mut session, &mut with_data)?;
             evaluator = Some(with_data);
         }
-        let mut specimen = Specimen::new(&mut runner, network.clone(), weights, seed)?;
+        let mut specimen = Specimen::new(&mut session, weights, seed)?;
         for (i, &section) in asked.sections.iter().enumerate() {
             let mut answer = Analysis { run: subject.name.clone(), step: subject.step, ..Analysis::default() };
             match &mut evaluator {
                 Some(evaluator) if section.needs_data() => {
                     let batches = evaluator.batches();
                     let bar = train::evaluation_bar(global.quiet, batches * self.evaluations(section, asked) as u64);
-                    let mut trials = Trials { evaluator, moments: self.moments, draws: self.draws, bar: &bar, stop };
+                    let progress = Progress { bar: &bar, stop };
+                    let mut trials = Trials { evaluator, moments: self.moments, draws: self.draws, progress };
                     let whole = self.of_images(section, asked, &mut specimen, &mut trials, &mut answer)?;
                     bar.finish_and_clear();
                     if !whole {

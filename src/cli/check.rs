@@ -2,18 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::{Global, print, say};
-use crate::check::{Share, Twins, check, compare};
+use crate::check::{Share, Sums, Twins, check, compare};
 use crate::error::Result;
-use crate::gpu::Runner;
 use crate::kernels::case::Fill;
-use crate::kernels::{self, KERNELS, projections};
-use crate::model::Network;
+use crate::kernels::{self, KERNELS};
 use crate::model::preset::Preset;
+use crate::model::{Network, Source};
 use crate::plan::Step;
+use crate::session::Session;
 use crate::train;
 
 /// Arguments of `check`.
@@ -74,26 +75,22 @@ fn bisect(preset: &Path, sets: &[String], global: &Global) -> Result<ExitCode> {
     let sets: Vec<String> = small.into_iter().chain(sets.iter().cloned()).chain(seed).collect();
     let preset = Preset::load(preset, &sets)?;
     let input = train::input(&preset, None)?;
-    let network = Network::without_data(&preset, input)?;
+    let network = Arc::new(Network::without_data(&preset, input)?);
     let device = global.open_for(&preset, network.input)?;
     print(&format!("{}\n", device.info))?;
-    let target = device.target.clone();
-    let mut runner = Runner::new(device);
-    let loaded = runner.load(network.train_plan(&target)?, true)?;
+    let mut session = Session::new(device, network.clone(), preset.seed);
+    let program = session.training(&Source::Uploaded, true)?;
     let images = Fill::Uniform(1.0).values("input", network.batch * input.iter().product::<usize>());
     let labels: Vec<u32> = (0..network.batch).map(|i| (i % network.classes) as u32).collect();
+    session.set_weights(&network.initial_weights(preset.seed))?;
+    session.start(0)?;
+    let step = Step { lr: 1e-3, bias1: 10.0, bias2: 31.6, ..session.block(0) };
+    let runner = &mut session.runner;
     runner.write("input", bytemuck::cast_slice(&images))?;
     runner.write("label", &labels)?;
-    runner.write("weight", bytemuck::cast_slice(&network.initial_weights(preset.seed)))?;
-    runner.write("projections", &projections::table(&network.parameters, &network.projection))?;
-    let beta_u = projections::beta_draw(preset.seed, 0);
-    let (lr, valid) = (1e-3, network.batch as u32);
-    let step = Step { lr, bias1: 10.0, bias2: 31.6, valid, beta_u, ..Step::at(preset.seed, 0) };
-    let maxima = runner.load(network.maxima_plan(&target)?, false)?;
-    runner.run(&maxima, &step)?;
     runner.write("step", &step.words())?;
-    let worst = compare(&mut runner, &loaded, false, true)?;
-    let (commands, share) = (loaded.plan.commands.len(), worst.share);
+    let worst = compare(runner, &program.plan, &program.loaded, Sums::OneSign)?;
+    let (commands, share) = (program.plan.commands.len(), worst.share);
     print(&format!("{commands} commands agree with their twins; worst {share:.2} of its budget at {}\n", worst.place))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use super::{Global, print_beside};
 use crate::error::{Error, Result};
 use crate::eval::distort;
 use crate::gpu::Runner;
-use crate::kernels::distortion::Distortion;
+use crate::projection::distortion::Distortion;
 
 /// Arguments of `distort`.
 #[derive(Args)]

@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 use super::{Global, print};
 use crate::data::Part;
 use crate::error::Result;
-use crate::eval::{Draws, Evaluator, Moments, Score, table};
-use crate::gpu::Runner;
-use crate::kernels::distortion::Distortion;
+use crate::eval::{Draws, Evaluator, Moments, Progress, Score, Test, table};
+use crate::kernels::project;
+use crate::projection::distortion::Distortion;
+use crate::session::Session;
 use crate::train;
 use crate::train::subject::{self, Subject};
 
@@ -56,13 +57,13 @@ impl Eval {
         let Subject { preset, network, step, .. } = &subject;
         let device = global.open_for(preset, network.input)?;
         // What can be refused is refused before anything is compiled.
-        distortions.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
+        distortions.iter().try_for_each(|d| project::tables(d, &network.parameters).map(|_| ()))?;
         let data = subject.data(self.data.as_deref())?;
-        let mut runner = Runner::new(device);
+        let mut session = Session::new(device, network.clone(), preset.seed);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches);
-        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, batch, batches as usize)?;
-        subject.upload(&mut runner, &mut evaluator)?;
+        let mut evaluator = Evaluator::new(&mut session, data, Part::Test, batch, batches as usize)?;
+        subject.upload(&mut session, &mut evaluator)?;
         let seed = global.seed.unwrap_or(preset.seed);
         let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);
@@ -70,7 +71,9 @@ impl Eval {
         for distortion in &distortions {
             bar.set_message(format!("test under {distortion}"));
             // Ctrl-C ends the program: there is nothing to save.
-            all.extend(evaluator.draws(&mut runner, distortion, seed, self.moments, &bar, &AtomicBool::new(false))?);
+            let progress = Progress { bar: &bar, stop: &AtomicBool::new(false) };
+            let first = Test { distortion, seed, draw: 0, moments: self.moments };
+            all.extend(evaluator.draws(&mut session, &first, progress)?);
         }
         bar.finish_and_clear();
         if !self.json {

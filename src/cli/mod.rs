@@ -31,6 +31,7 @@ use crate::files;
 use crate::gpu::{self, Device, Options};
 use crate::kernels::KERNELS;
 use crate::model::preset::{Preset, totals};
+use crate::plan;
 use crate::report::quote;
 use stop::{INTERRUPTED, STOP, catch_ctrl_c};
 
@@ -116,11 +117,8 @@ impl Global {
         words
     }
 
-    /// Opens the adapter, the first time; `small`: for work whose dispatches are small, which is settled then.
-    fn open_with(&self, small: bool) -> Result<Arc<Device>> {
-        if let Some(device) = self.opened.get() {
-            return Ok(device.clone());
-        }
+    /// What is asked of plans: forced variants, the user's tuning rows, single layers.
+    fn plan_options(&self) -> Result<plan::Options> {
         let mut forced = vec![];
         for text in &self.variant {
             let (kernel, variant) = text.split_once('=').ok_or_else(|| {
@@ -135,15 +133,18 @@ impl Global {
             }
             forced.push((kernel.to_owned(), variant.to_owned()));
         }
+        Ok(plan::Options { forced, rows: tune::own_rows()?, unfused: self.unfused, ..Default::default() })
+    }
+
+    /// Opens the adapter, the first time; `small`: for work whose dispatches are small, which is settled then.
+    fn open_with(&self, small: bool) -> Result<Arc<Device>> {
+        if let Some(device) = self.opened.get() {
+            return Ok(device.clone());
+        }
         let cache = if self.no_pipeline_cache { None } else { files::cache_dir() };
         let options = Options {
             device: self.device.clone(),
-            plans: crate::plan::Options {
-                forced,
-                rows: tune::own_rows()?,
-                unfused: self.unfused,
-                ..Default::default()
-            },
+            plans: self.plan_options()?,
             cache,
             one_thread: small,
             ..Options::default()

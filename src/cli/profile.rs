@@ -10,11 +10,11 @@ use clap::{Args, ValueEnum};
 use super::{Global, print, print_beside};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::kernels::projections::Projection;
 use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::profile::measure::{self, Pass, Subject};
 use crate::profile::{self, About, json, roofline, table, trace};
+use crate::projection::Projection;
 use crate::train::{self, checkpoint, record, state};
 
 /// Pixels of a PNG per pixel of the layout.

@@ -1,23 +1,24 @@
 //! `weightproof show`.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Global, print, print_bytes};
+use super::{Global, print, print_bytes, say};
 use crate::error::{Error, Result, suggest};
 use crate::files;
-use crate::gpu;
-use crate::gpu::compose;
+use crate::gpu::lower::{Shader, Shaders, lower};
 use crate::gpu::translate::{self, Language, spirv};
-use crate::kernels::projections::PROJECTIONS;
+use crate::gpu::{self, Described, compose};
 use crate::kernels::{self, KERNELS, Knobs, Work};
 use crate::model::Network;
 use crate::model::preset::{self, Preset};
-use crate::plan::{Target, listing};
+use crate::plan::{Adapter, Target, listing};
+use crate::projection::PROJECTIONS;
 use crate::train;
 
 /// How projections become distortions, for `show --projections`.
@@ -39,7 +40,8 @@ pub struct What {
     /// A kernel's composed WGSL, e.g. conv2d.forward or conv2d.forward=lanes; without a name, all kernels and variants
     #[arg(long, value_name = "KERNEL", num_args = 0..=1, default_missing_value = "")]
     shader: Option<String>,
-    /// The adapters of this machine with the index that --device takes, the preferred one first
+    /// The adapters of this machine with the index that --device takes, the preferred one first; with --json all that
+    /// plans depend on, for --target elsewhere
     #[arg(long)]
     devices: bool,
     /// A preset, resolved, with the shapes of its layers; without a name, the shipped presets
@@ -55,6 +57,16 @@ pub struct What {
 pub struct Show {
     #[command(flatten)]
     what: What,
+    /// With --devices: as JSON
+    #[arg(long, requires = "devices")]
+    json: bool,
+    /// With --plan: for the adapter in FILE, which `show --devices --json` printed on its machine; of several, the one that
+    /// --device names
+    #[arg(long, requires = "plan", value_name = "FILE")]
+    target: Option<PathBuf>,
+    /// With --plan: writes what a runner needs of the step to FILE, as JSON: WGSL, bindings, constants, grids, buffers
+    #[arg(long, requires = "plan", value_name = "FILE")]
+    lowered: Option<PathBuf>,
     /// With --shader: as it is composed where these optional arguments are given, e.g. table,moments of conv2d.forward
     #[arg(long, requires = "shader", value_name = "ARGUMENT", value_delimiter = ',')]
     with: Vec<String>,
@@ -83,8 +95,13 @@ impl Show {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let what = &self.what;
         if what.devices {
-            for d in gpu::list() {
-                print(&format!("{}: {d}\n", d.index))?;
+            if self.json {
+                let text = serde_json::to_string_pretty(&gpu::describe()).expect("plain data");
+                print(&format!("{text}\n"))?;
+            } else {
+                for d in gpu::list() {
+                    print(&format!("{}: {d}\n", d.index))?;
+                }
             }
         }
         if what.projections {
@@ -107,13 +124,13 @@ impl Show {
             let preset = Preset::load(name, &self.set)?;
             let input = train::input(&preset, None)?;
             let network = Network::without_data(&preset, input)?;
-            // The plan for the adapter at hand, else for the least that WebGPU guarantees.
-            let target = match global.open() {
-                Ok(device) => device.target.clone(),
-                Err(Error::NoAdapter(_)) => Target::baseline(),
-                Err(other) => return Err(other),
-            };
-            let plan = network.train_plan(&target)?;
+            let plan = network.train_plan(&self.target(global)?)?;
+            if let Some(path) = &self.lowered {
+                let lowered = lower(&plan, &Shaders::default(), false)?;
+                files::replace(path, |w| Ok(serde_json::to_writer(w, &lowered)?))?;
+                let (shaders, commands) = (lowered.shaders.len(), lowered.commands.len());
+                say(&format!("{}: {commands} commands, {shaders} shaders", path.display()));
+            }
             print(&listing::listing(&plan))?;
             let mut work = Work::default();
             for c in &plan.commands {
@@ -127,6 +144,26 @@ impl Show {
             self.shader(name, global)?;
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What a plan is shown for: the adapter that a file describes, the one at hand, or without one the least that WebGPU
+    /// guarantees.
+    fn target(&self, global: &Global) -> Result<Target> {
+        let adapter = match &self.target {
+            Some(path) => {
+                let text = fs::read(path).map_err(|e| Error::io(path, e))?;
+                let described: Vec<Described> = serde_json::from_slice(&text).map_err(|e| {
+                    Error::format(path, format!("this is not what `weightproof show --devices --json` prints: {e}"))
+                })?;
+                gpu::chosen(described, global.device.as_deref()).map_err(|e| Error::format(path, e.to_string()))?
+            }
+            None => match global.open() {
+                Ok(device) => return Ok(device.target.clone()),
+                Err(Error::NoAdapter(_)) => Adapter::baseline(),
+                Err(other) => return Err(other),
+            },
+        };
+        Ok(Target { options: global.plan_options()?, ..adapter.into() })
     }
 
     #[cfg_attr(not(feature = "driver-statistics"), allow(unused_variables))] // only statistics need an adapter
@@ -166,9 +203,10 @@ impl Show {
         let broken = |e| Error::Shaders(vec![e]);
         let knobs: Vec<_> = given.collect();
         let settings = compose::Settings { knobs: &knobs, ..compose::Settings::default() };
-        let composed = compose::variant(k, v, &settings).map_err(broken)?;
+        let shader = Shader::of(k, v, &settings).map_err(broken)?;
+        let composed = shader.composed();
         if self.spirv {
-            let bytes: Vec<u8> = spirv::words(&composed)?.iter().flat_map(|w| w.to_le_bytes()).collect();
+            let bytes: Vec<u8> = spirv::words(composed)?.iter().flat_map(|w| w.to_le_bytes()).collect();
             if self.out.is_none() && std::io::stdout().is_terminal() {
                 let message = "--spirv gives bytes: write them to a file with -o FILE, or pipe them to spirv-dis";
                 return Err(Error::Invalid(message.into()));
@@ -178,9 +216,9 @@ impl Show {
         let language = match (self.msl, self.hlsl) {
             (true, _) => Language::Msl(2, 3),
             (_, true) => Language::Hlsl(6, 2),
-            _ => return print(&composed.text),
+            _ => return print(&shader.wgsl),
         };
-        let text = translate::text(&composed, language, None, false).map_err(broken)?;
+        let text = translate::text(composed, language, None, false).map_err(broken)?;
         self.write(text.as_bytes())
     }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::error::{Error, Result};
 use crate::eval::{Moments, Point};
-use crate::kernels::distortion::Distortion;
+use crate::projection::distortion::Distortion;
 use crate::sweep::range::{self, Range};
 use crate::sweep::{self, table};
 use crate::train::subject;

@@ -9,15 +9,15 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use super::projector::{EVALUATION, Projector};
-use super::{Draws, resident};
+use super::{Draws, EVALUATION};
 use crate::data::{Part, Prepared};
 use crate::error::{Error, Result};
-use crate::gpu::{Loaded, Readback, Runner};
-use crate::kernels::distortion::Distortion;
+use crate::gpu::{Loaded, Readback};
 use crate::kernels::metric;
-use crate::model::{INDEX, Network, Source, TEST_INDEX};
+use crate::model::Source;
 use crate::plan::Step;
+use crate::projection::distortion::Distortion;
+use crate::session::{Session, images};
 
 /// The draws for the moments of training are numbered from here.
 const TRAINED: u64 = EVALUATION | 1 << 62;
@@ -59,6 +59,34 @@ pub struct Images {
 /// What a score depends on: the distortion as it is written, the moments, and seed and draw where it is random.
 type Key = (String, Moments, Option<(u64, u64)>);
 
+/// One test of a network: its weights distorted once, its moments calibrated, its errors counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Test<'a> {
+    /// What is done to the weights; its number of draws is not looked at.
+    pub distortion: &'a Distortion,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Which draw: one for the whole test, as a chip is made once.
+    pub draw: u64,
+    /// Which batch-norm moments.
+    pub moments: Moments,
+}
+
+/// How a test is watched and stopped.
+#[derive(Clone, Copy)]
+pub struct Progress<'a> {
+    /// Advances by one for each batch.
+    pub bar: &'a ProgressBar,
+    /// Set by Ctrl-C.
+    pub stop: &'a AtomicBool,
+}
+
+impl Progress<'_> {
+    fn stopped(self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+}
+
 /// What the test data say of a network under one distortion.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Score {
@@ -80,11 +108,9 @@ pub fn unsound(loss: f64) -> String {
 /// The averaged moments on the host: the content of each buffer by its name.
 type Kept = Vec<(String, Vec<u32>)>;
 
-/// The plans of an evaluation, loaded once for any number of distortions. Uses the `weight` array of the runner; whoever
-/// writes that calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`].
+/// The plans of an evaluation, loaded once for any number of distortions of the weights of a session; whoever writes
+/// those calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`].
 pub struct Evaluator {
-    network: Arc<Network>,
-    projector: Projector,
     moments: Option<Loaded>,
     test: Loaded,
     moments_batches: usize,
@@ -108,18 +134,17 @@ impl Evaluator {
     /// # Errors
     /// What the device refuses; no training batch.
     pub fn new(
-        runner: &mut Runner,
-        network: Arc<Network>,
+        session: &mut Session,
         data: Arc<Prepared>,
         part: Part,
         test_batch: usize,
         moments_batches: usize,
     ) -> Result<Self> {
-        let train = resident::source(None, &runner.device.target, &data, Part::Train);
-        let images = Images { data: data.clone(), part, train };
-        let evaluator = Self::with_images(runner, network, images, test_batch, moments_batches)?;
+        let train = images::source(None, &session.target, &data, Part::Train);
+        let all = Images { data: data.clone(), part, train };
+        let evaluator = Self::with_images(session, all, test_batch, moments_batches)?;
         if evaluator.moments.is_some() {
-            resident::upload(runner, &data, Part::Train, &train)?;
+            images::upload(&mut session.runner, &data, Part::Train, &train)?;
         }
         Ok(evaluator)
     }
@@ -129,13 +154,12 @@ impl Evaluator {
     /// # Errors
     /// As [`Evaluator::new`].
     pub fn with_images(
-        runner: &mut Runner,
-        network: Arc<Network>,
+        session: &mut Session,
         images: Images,
         test_batch: usize,
         moments_batches: usize,
     ) -> Result<Self> {
-        let target = runner.device.target.clone();
+        let (target, network) = (session.target.clone(), session.network.clone());
         // An incomplete last batch would weigh its images more than the others: it is left out.
         let count = images.data.train.labels.len();
         let full = count / network.batch;
@@ -145,38 +169,26 @@ impl Evaluator {
                 let message = format!("{count} training images do not fill a batch of {}", network.batch);
                 return Err(Error::layer("batch-norm moments", message));
             }
-            Some(runner.load(network.moments_plan_from(&target, moments_batches, &images.train)?, false)?)
+            let plan = network.moments_plan_from(&target, moments_batches, &images.train)?;
+            Some(session.runner.load(&plan, false)?)
         } else {
             None
         };
-        let projector = Projector::new(runner, &network.parameters)?;
         let wanted = (images.train != Source::Uploaded).then_some(true);
-        let test_source = resident::source(wanted, &target, &images.data, images.part);
-        let test = runner.load(network.test_plan_from(&target, test_batch, &test_source)?, false)?;
-        resident::upload(runner, &images.data, images.part, &test_source)?;
+        let test_source = images::source(wanted, &target, &images.data, images.part);
+        let test = session.runner.load(&network.test_plan_from(&target, test_batch, &test_source)?, false)?;
+        images::upload(&mut session.runner, &images.data, images.part, &test_source)?;
         let (known, trained, unsound) = (HashMap::new(), None, HashSet::new());
-        Ok(Evaluator {
-            network,
-            projector,
-            moments,
-            test,
-            moments_batches,
-            images,
-            test_source,
-            test_batch,
-            known,
-            trained,
-            unsound,
-        })
+        Ok(Evaluator { moments, test, moments_batches, images, test_source, test_batch, known, trained, unsound })
     }
 
     /// Writes the flat array of all parameters.
     ///
     /// # Errors
     /// An array of another length; what the device reports.
-    pub fn set_weights(&mut self, runner: &mut Runner, weights: &[f32]) -> Result<()> {
+    pub fn set_weights(&mut self, session: &mut Session, weights: &[f32]) -> Result<()> {
         self.weights_changed();
-        runner.write("weight", bytemuck::cast_slice(weights))
+        session.set_weights(weights)
     }
 
     /// Forgets what was measured: the array `weight` holds others.
@@ -215,32 +227,21 @@ impl Evaluator {
         self.images.data.split(self.images.part).labels.len()
     }
 
-    /// Distorts the weights with draw `draw` of `seed` and measures; `distortion.draws` is not looked at. The draw is one
-    /// for the whole evaluation: one distorted chip, first calibrated, then tested. What was measured before is not
-    /// measured again. None if `stop` was set on the way.
+    /// Distorts the weights and measures. What was measured before is not measured again. None if it was stopped on the
+    /// way.
     ///
     /// # Errors
     /// A pattern of the distortion that matches no layer; what the device reports.
-    #[allow(clippy::too_many_arguments)] // each says another thing, and all are needed
-    pub fn score(
-        &mut self,
-        runner: &mut Runner,
-        distortion: &Distortion,
-        seed: u64,
-        draw: u64,
-        moments: Moments,
-        bar: &ProgressBar,
-        stop: &AtomicBool,
-    ) -> Result<Option<Score>> {
-        let key = self.key(distortion, seed, draw, moments);
+    pub fn score(&mut self, session: &mut Session, test: &Test, progress: Progress) -> Result<Option<Score>> {
+        let key = key(session, test);
         if let Some(score) = self.known.get(&key) {
-            bar.inc(self.batches());
+            progress.bar.inc(self.batches());
             return Ok(Some(score.clone()));
         }
-        if !self.prepare(runner, distortion, seed, draw, moments, bar, stop)? {
+        if !self.prepare(session, test, progress)? {
             return Ok(None);
         }
-        let Some(score) = self.test(runner, distortion, bar, stop)? else { return Ok(None) };
+        let Some(score) = self.test(session, test.distortion, progress)? else { return Ok(None) };
         if !score.loss.is_finite() && self.unsound.insert(score.distortion.clone()) {
             log::warn!("under {}: {}", score.distortion, unsound(score.loss));
         }
@@ -248,160 +249,119 @@ impl Evaluator {
         Ok(Some(score))
     }
 
-    /// Distorts the weights with draw `draw` of `seed`, and leaves the moments that belong to them: what every test begins
-    /// with. False if `stop` was set on the way.
+    /// Distorts the weights, and leaves the moments that belong to them: what every test begins with. False if it was
+    /// stopped on the way.
     ///
     /// # Errors
     /// As [`Evaluator::score`].
-    #[allow(clippy::too_many_arguments)] // those of a score
-    pub fn prepare(
-        &mut self,
-        runner: &mut Runner,
-        distortion: &Distortion,
-        seed: u64,
-        draw: u64,
-        moments: Moments,
-        bar: &ProgressBar,
-        stop: &AtomicBool,
-    ) -> Result<bool> {
+    pub fn prepare(&mut self, session: &mut Session, test: &Test, progress: Progress) -> Result<bool> {
+        let Test { distortion, seed, draw, moments } = *test;
         let number = EVALUATION + draw;
         match moments {
             Moments::Trained => {
-                let sound = self.trained_moments(runner, seed, bar, stop)?;
-                self.projector.apply(runner, distortion, seed, number)?;
-                Ok(sound)
+                let whole = self.trained_moments(session, seed, progress)?;
+                session.distort(distortion, seed, number)?;
+                Ok(whole)
             }
             Moments::Recomputed => {
-                self.projector.apply(runner, distortion, seed, number)?;
-                self.recompute(runner, seed, None, bar, stop)
+                session.distort(distortion, seed, number)?;
+                self.recompute(session, seed, None, progress)
             }
         }
     }
 
-    /// The scores of all draws of a distortion, numbered from 0. None if `stop` was set on the way.
+    /// The scores of all draws of a distortion, numbered from `first.draw`. None if it was stopped on the way.
     ///
     /// # Errors
     /// As [`Evaluator::score`].
-    pub fn draws(
-        &mut self,
-        runner: &mut Runner,
-        distortion: &Distortion,
-        seed: u64,
-        moments: Moments,
-        bar: &ProgressBar,
-        stop: &AtomicBool,
-    ) -> Result<Option<Draws>> {
+    pub fn draws(&mut self, session: &mut Session, first: &Test, progress: Progress) -> Result<Option<Draws>> {
         let mut scores = vec![];
-        for draw in 0..u64::from(distortion.draws) {
-            let Some(score) = self.score(runner, distortion, seed, draw, moments, bar, stop)? else { return Ok(None) };
+        for draw in (first.draw..).take(first.distortion.draws as usize) {
+            let Some(score) = self.score(session, &Test { draw, ..*first }, progress)? else { return Ok(None) };
             scores.push(score);
         }
-        Ok(Some(Draws { distortion: distortion.to_string(), scores }))
-    }
-
-    /// What a score depends on, for the weights at hand.
-    fn key(&self, distortion: &Distortion, seed: u64, draw: u64, moments: Moments) -> Key {
-        let draw = match (distortion.is_random(), moments) {
-            (true, _) => Some((seed, draw)),
-            (false, Moments::Trained) if self.network.projection.is_random() => Some((seed, 0)),
-            _ => None,
-        };
-        (distortion.single_draw().to_string(), moments, draw)
+        Ok(Some(Draws { distortion: first.distortion.to_string(), scores }))
     }
 
     /// Averages the moments of the training batches under the projected weights; with `projection` under draws of it that
     /// are new for every batch, numbered from [`TRAINED`] on. False if `stop` was set on the way.
     fn recompute(
         &mut self,
-        runner: &mut Runner,
+        session: &mut Session,
         seed: u64,
         projection: Option<&Distortion>,
-        bar: &ProgressBar,
-        stop: &AtomicBool,
+        progress: Progress,
     ) -> Result<bool> {
         let Some(moments) = &self.moments else { return Ok(true) };
-        self.network.check_batch_moments()?;
-        for (name, channels) in self.network.moments() {
-            runner.write(&name, &vec![0; channels])?;
+        session.network.check_batch_moments()?;
+        for (name, channels) in session.network.moments() {
+            session.runner.write(&name, &vec![0; channels])?;
         }
         let Images { data, train, .. } = &self.images;
-        let batches = resident::pass(data, Part::Train, self.network.batch, train)?;
+        let batches = images::pass(data, Part::Train, session.network.batch, train)?;
         for (i, batch) in batches.take(self.moments_batches).enumerate() {
-            if stop.load(Ordering::SeqCst) {
+            if progress.stopped() {
                 return Ok(false);
             }
             if let Some(projection) = projection.filter(|p| i == 0 || p.is_random()) {
-                self.projector.apply(runner, projection, seed, TRAINED + i as u64)?;
+                session.distort(projection, seed, TRAINED + i as u64)?;
             }
-            resident::feed(runner, train, "input", INDEX, &batch)?;
-            runner.run(moments, &Step::at(seed, 0))?;
-            bar.inc(1);
+            session.feed(train, &batch)?;
+            session.runner.run(moments, &Step::at(seed, 0))?;
+            progress.bar.inc(1);
         }
         Ok(true)
     }
 
     /// Puts the moments of training in the place of the averages: computed once for a seed, then kept. False if `stop`
     /// was set on the way.
-    fn trained_moments(
-        &mut self,
-        runner: &mut Runner,
-        seed: u64,
-        bar: &ProgressBar,
-        stop: &AtomicBool,
-    ) -> Result<bool> {
+    fn trained_moments(&mut self, session: &mut Session, seed: u64, progress: Progress) -> Result<bool> {
         if self.moments.is_none() {
             return Ok(true);
         }
         if let Some((_, kept)) = self.trained.as_ref().filter(|(of, _)| of.is_none_or(|of| of == seed)) {
             for (name, words) in kept {
-                runner.write(name, words)?;
+                session.runner.write(name, words)?;
             }
-            bar.inc(self.moments_batches as u64);
+            progress.bar.inc(self.moments_batches as u64);
             return Ok(true);
         }
-        let projection = Distortion::from(self.network.projection);
-        if !self.recompute(runner, seed, Some(&projection), bar, stop)? {
+        let projection = Distortion::from(session.network.projection);
+        if !self.recompute(session, seed, Some(&projection), progress)? {
             return Ok(false);
         }
         let read = |(name, channels): (String, usize)| {
-            let words = runner.read(&name, channels)?;
+            let words = session.runner.read(&name, channels)?;
             Ok((name, words))
         };
-        self.trained = Some((Some(seed), self.network.moments().into_iter().map(read).collect::<Result<_>>()?));
+        self.trained = Some((Some(seed), session.network.moments().into_iter().map(read).collect::<Result<_>>()?));
         Ok(true)
     }
 
     /// Counts the errors of the projected weights with the averaged moments.
-    fn test(
-        &self,
-        runner: &mut Runner,
-        distortion: &Distortion,
-        bar: &ProgressBar,
-        stop: &AtomicBool,
-    ) -> Result<Option<Score>> {
-        let slots = self.network.metric_slots();
+    fn test(&self, session: &mut Session, distortion: &Distortion, progress: Progress) -> Result<Option<Score>> {
+        let slots = session.network.metric_slots();
         let mut readback = Readback::new(&[("metrics", slots * metric::ROW)]);
-        let batches = resident::pass(&self.images.data, self.images.part, self.test_batch, &self.test_source)?;
+        let batches = images::pass(&self.images.data, self.images.part, self.test_batch, &self.test_source)?;
         let count = batches.per_epoch() as usize;
         for (i, batch) in batches.enumerate() {
-            if stop.load(Ordering::SeqCst) {
+            if progress.stopped() {
                 return Ok(None);
             }
-            resident::feed(runner, &self.test_source, "test.input", TEST_INDEX, &batch)?;
-            runner.write("test.label", &batch.labels)?;
+            session.feed_test(&self.test_source, &batch)?;
             let slot = i % slots;
             let step = Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() };
             // The rows are copied behind the batch that fills them, and read when all is done.
             if slot + 1 == slots || i + 1 == count {
-                runner.run_and_read(&self.test, &step, &mut readback)?;
+                session.runner.run_and_read(&self.test, &step, &mut readback)?;
             } else {
-                runner.run(&self.test, &step)?;
+                session.runner.run(&self.test, &step)?;
             }
-            bar.inc(1);
+            progress.bar.inc(1);
         }
         let (mut loss, mut top1, mut top5, mut images) = (0.0, 0.0, 0.0, 0.0);
         for first in (0..count).step_by(slots) {
-            let parts = runner.take(&mut readback, true)?.expect("one snapshot for so many batches");
+            let parts = session.runner.take(&mut readback, true)?.expect("one snapshot for so many batches");
             let rows = bytemuck::cast_slice::<u32, f32>(&parts[0]).chunks_exact(metric::ROW);
             for row in rows.take(count - first) {
                 let valid = f64::from(row[3]);
@@ -415,7 +375,18 @@ impl Evaluator {
             distortion: distortion.single_draw().to_string(),
             loss: loss / images,
             error: 100.0 * (images - top1) / images,
-            top5_error: (self.network.classes > 10).then(|| 100.0 * (images - top5) / images),
+            top5_error: (session.network.classes > 10).then(|| 100.0 * (images - top5) / images),
         }))
     }
+}
+
+/// What a score depends on, for the weights at hand.
+fn key(session: &Session, test: &Test) -> Key {
+    let Test { distortion, seed, draw, moments } = *test;
+    let draw = match (distortion.is_random(), moments) {
+        (true, _) => Some((seed, draw)),
+        (false, Moments::Trained) if session.network.projection.is_random() => Some((seed, 0)),
+        _ => None,
+    };
+    (distortion.single_draw().to_string(), moments, draw)
 }

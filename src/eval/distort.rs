@@ -7,11 +7,12 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::projector::{EVALUATION, Projector};
+use super::EVALUATION;
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
-use crate::kernels::distortion::Distortion;
 use crate::kernels::parameters::{Parameters, Tensor};
+use crate::projection::distortion::Distortion;
+use crate::session::Projector;
 
 /// What a distortion of a file came to.
 pub struct Distorted {
@@ -183,8 +184,8 @@ fn project_all(
     seed: u64,
     draw: u64,
 ) -> Result<Vec<f32>> {
-    let mut projector = Projector::new(runner, parameters)?;
-    runner.write("weight", bytemuck::cast_slice(flat))?;
+    let mut projector = Projector::new(parameters.clone());
+    projector.set_weights(runner, flat)?;
     projector.apply(runner, distortion, seed, EVALUATION + draw)?;
     Ok(bytemuck::cast_slice(&runner.read("projected", flat.len())?).to_vec())
 }

@@ -1,4 +1,4 @@
-//! How well a network does under distorted weights: the weights distorted on the device ([`projector`]), batch-norm
+//! How well a network does under distorted weights: the weights distorted, batch-norm
 //! moments and test pass ([`Evaluator`]), a table of scores; and distorted weight files ([`distort`]).
 
 mod accuracy;
@@ -6,11 +6,12 @@ pub mod analysis;
 pub mod distort;
 mod draws;
 pub mod point;
-pub mod projector;
-pub(crate) mod resident;
 mod table;
 
-pub use accuracy::{Evaluator, Images, Moments, Score, unsound};
+pub use accuracy::{Evaluator, Images, Moments, Progress, Score, Test, unsound};
 pub use draws::{Draws, Spread};
 pub use point::{Point, Points};
 pub use table::table;
+
+/// Draws of an evaluation are numbered from here: no training step shares them.
+pub const EVALUATION: u64 = 1 << 63;

@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use serde::{Deserialize, Serialize};
+
 use super::cache::Cache;
 use super::facts;
+use super::lower::Shaders;
 use super::pipelines::Built;
 use super::quiet::quietly;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{self, AdapterClass, Limits, Matrices, Target};
 
 /// What an adapter says of itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeviceInfo {
     /// Position in [`list`], accepted by `--device`.
     pub index: usize,
@@ -64,6 +67,7 @@ pub struct Device {
     pub(super) checked: bool,
     pub(super) pending: Arc<Mutex<Pending>>,
     pub(super) cache: Option<Cache>,
+    pub(super) shaders: Shaders,
     pub(super) pipelines: Built,
     /// What the adapter says of itself.
     pub info: DeviceInfo,
@@ -104,6 +108,65 @@ pub(super) fn adapters() -> Vec<(DeviceInfo, wgpu::Adapter)> {
         (info, a)
     };
     all.into_iter().enumerate().map(describe).collect()
+}
+
+/// Features that are used where an adapter has them.
+const WANTED: wgpu::Features = wgpu::Features::SUBGROUP
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::SHADER_INT64)
+    .union(wgpu::Features::TIMESTAMP_QUERY)
+    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS)
+    .union(wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES)
+    .union(wgpu::Features::PIPELINE_CACHE);
+
+/// What plans are told of an adapter.
+fn facts_of(adapter: &wgpu::Adapter) -> plan::Adapter {
+    let (raw, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
+    let subgroup = facts::subgroup(raw.backend, &raw.name, raw.subgroup_min_size, raw.subgroup_max_size);
+    plan::Adapter {
+        class: if raw.device_type == wgpu::DeviceType::Cpu { AdapterClass::Software } else { AdapterClass::Gpu },
+        limits: Limits {
+            max_binding: limits.max_storage_buffer_binding_size as usize,
+            max_buffer: limits.max_buffer_size as usize,
+            // Views are laid out at 256 bytes whatever the adapter allows, so that a plan does not depend on it.
+            offset_alignment: (limits.min_storage_buffer_offset_alignment as usize).max(256),
+            max_workgroups: limits.max_compute_workgroups_per_dimension,
+            max_invocations: limits.max_compute_invocations_per_workgroup,
+            max_workgroup_memory: limits.max_compute_workgroup_storage_size as usize,
+            max_texture: if facts::readable_textures(adapter) { limits.max_texture_dimension_2d } else { 0 },
+        },
+        mesa: mesa(&raw.driver_info),
+        subgroup: subgroup.filter(|_| features.contains(wgpu::Features::SUBGROUP)),
+        matrices: matrices(adapter),
+        int64: features.contains(wgpu::Features::SHADER_INT64),
+        float16: features.contains(wgpu::Features::SHADER_F16),
+    }
+}
+
+/// An adapter as `weightproof show --devices --json` prints it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Described {
+    /// Which it is.
+    #[serde(flatten)]
+    pub info: DeviceInfo,
+    /// What plans are told of it.
+    pub adapter: plan::Adapter,
+}
+
+/// As [`list`], with what plans are told of each.
+pub fn describe() -> Vec<Described> {
+    adapters().into_iter().map(|(info, a)| Described { info, adapter: facts_of(&a) }).collect()
+}
+
+/// The adapter that `device` names among described ones as `--device` does; absent: the first.
+///
+/// # Errors
+/// None of that name or index; none at all.
+pub fn chosen(described: Vec<Described>, device: Option<&str>) -> Result<plan::Adapter> {
+    let names: Vec<&str> = described.iter().map(|d| d.info.name.as_str()).collect();
+    let at = device.map_or(Ok(0), |want| choose(want, &names))?;
+    let found = described.into_iter().nth(at).map(|d| d.adapter);
+    found.ok_or_else(|| Error::Invalid("it describes no adapter".into()))
 }
 
 /// Every adapter that can run compute shaders, best first.
@@ -158,30 +221,22 @@ impl Device {
         if poolless && info.name.starts_with("llvmpipe") {
             info.driver += ", one thread";
         }
-        let wanted = wgpu::Features::SUBGROUP
-            | wgpu::Features::SHADER_F16
-            | wgpu::Features::SHADER_INT64
-            | wgpu::Features::TIMESTAMP_QUERY
-            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS
-            | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES
-            | wgpu::Features::PIPELINE_CACHE;
-        let mut features = adapter.features() & wanted;
-        let matrices = matrices(&adapter);
-        if matrices.is_some() {
+        let facts = facts_of(&adapter);
+        let mut features = adapter.features() & WANTED;
+        if facts.matrices.is_some() {
             features |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
         }
         // SAFETY: experimental means that the API may change and that drivers may be wrong; the kernels that use it are
         // checked against their twins on the adapter at hand.
-        let experimental = match matrices.is_some() {
+        let experimental = match facts.matrices.is_some() {
             true => unsafe { wgpu::ExperimentalFeatures::enabled() },
             false => wgpu::ExperimentalFeatures::disabled(),
         };
-        let limits = adapter.limits();
         let description = wgpu::DeviceDescriptor {
             label: Some("weightproof"),
             required_features: features,
             experimental_features: experimental,
-            required_limits: limits.clone(),
+            required_limits: adapter.limits(),
             ..Default::default()
         };
         let opened = quietly(|| pollster::block_on(adapter.request_device(&description)));
@@ -201,26 +256,6 @@ impl Device {
             }
         });
         let raw = adapter.get_info();
-        let has_subgroups = features.contains(wgpu::Features::SUBGROUP);
-        let subgroup = facts::subgroup(raw.backend, &raw.name, raw.subgroup_min_size, raw.subgroup_max_size);
-        let facts = plan::Adapter {
-            class: if raw.device_type == wgpu::DeviceType::Cpu { AdapterClass::Software } else { AdapterClass::Gpu },
-            limits: Limits {
-                max_binding: limits.max_storage_buffer_binding_size as usize,
-                max_buffer: limits.max_buffer_size as usize,
-                // Views are laid out at 256 bytes whatever the adapter allows, so that a plan does not depend on it.
-                offset_alignment: (limits.min_storage_buffer_offset_alignment as usize).max(256),
-                max_workgroups: limits.max_compute_workgroups_per_dimension,
-                max_invocations: limits.max_compute_invocations_per_workgroup,
-                max_workgroup_memory: limits.max_compute_workgroup_storage_size as usize,
-                max_texture: if facts::readable_textures(&adapter) { limits.max_texture_dimension_2d } else { 0 },
-            },
-            mesa: mesa(&raw.driver_info),
-            subgroup: subgroup.filter(|_| has_subgroups),
-            matrices,
-            int64: features.contains(wgpu::Features::SHADER_INT64),
-            float16: features.contains(wgpu::Features::SHADER_F16),
-        };
         let target = Target { options: options.plans.clone(), ..facts.into() };
         let cache = options.cache.as_deref().and_then(|folder| Cache::open(&device, &raw, folder));
         Ok(Device {
@@ -229,6 +264,7 @@ impl Device {
             checked: options.checked,
             pending,
             cache,
+            shaders: Shaders::default(),
             pipelines: Built::default(),
             info,
             target,

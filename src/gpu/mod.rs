@@ -7,6 +7,7 @@ mod facts;
 mod halves;
 pub mod inventory;
 mod lavapipe;
+pub mod lower;
 mod memory;
 mod pipelines;
 pub mod profile;
@@ -19,7 +20,7 @@ pub mod statistics;
 mod transfer;
 pub mod translate;
 
-pub use adapter::{Device, DeviceInfo, Options, list};
+pub use adapter::{Described, Device, DeviceInfo, Options, chosen, describe, list};
 pub use quiet::log_file;
 pub use runner::{AHEAD, HostTime, Loaded, Runner};
 pub use transfer::Readback;

@@ -25,12 +25,12 @@ pub struct Reflected {
 }
 
 impl Reflected {
-    /// The bytes of the `Params` block.
+    /// The words of the `Params` block.
     ///
     /// # Errors
     /// A field without a value, a value without a field, or of another type.
-    pub fn pack(&self, params: &Params) -> Result<Vec<u8>, String> {
-        let mut bytes = vec![0u8; self.params_size as usize];
+    pub fn pack(&self, params: &Params) -> Result<Vec<u32>, String> {
+        let mut words = vec![0; self.params_size as usize / 4];
         for (name, value) in &params.0 {
             let Some((_, offset, elem)) = self.fields.iter().find(|(n, ..)| n == name) else {
                 return Err(format!("Params has no field `{name}`"));
@@ -39,12 +39,11 @@ impl Reflected {
                 (Value::U32(_), Elem::U32) | (Value::F32(_), Elem::F32) => {}
                 _ => return Err(format!("Params.{name} is {elem:?}, the host gives {value:?}")),
             }
-            let at = *offset as usize;
-            bytes[at..at + 4].copy_from_slice(&value.bits().to_le_bytes());
+            words[*offset as usize / 4] = value.bits();
         }
         match self.fields.iter().find(|(n, ..)| !params.0.iter().any(|(p, _)| p == n)) {
             Some((n, ..)) => Err(format!("the host gives no value for Params.{n}")),
-            None => Ok(bytes),
+            None => Ok(words),
         }
     }
 }

@@ -101,8 +101,8 @@ fn rate(
         let plan = b.finish()?;
         let work = kernels::work(&plan.commands[0])?;
         let mut runner = Runner::new(device.clone());
-        let loaded = runner.load(plan, false)?;
-        for b in loaded.plan.buffers.iter().filter(|b| b.role == Role::State) {
+        let loaded = runner.load(&plan, false)?;
+        for b in plan.buffers.iter().filter(|b| b.role == Role::State) {
             runner.write(&b.name, bytemuck::cast_slice(&Fill::Uniform(1.0).values(&b.name, b.len())))?;
         }
         // Compiles, on drivers that do so at the first dispatch.
@@ -132,7 +132,7 @@ fn copies(device: &Arc<Device>, timer: &mut Timer) -> Result<(f64, f64)> {
     let y = b.buffer("y", Elem::F32, &[bytes / 4], Role::State);
     roof::copy(&mut b, "copy", x, y)?;
     let mut runner = Runner::new(device.clone());
-    let loaded = runner.load(b.finish()?, false)?;
+    let loaded = runner.load(&b.finish()?, false)?;
     timer.whole(&mut runner, &loaded, 0..1)?;
     let kernel = best(warm(device), || timer.whole(&mut runner, &loaded, 0..1))?;
     let (from, to) = (runner.shared_buffer("x")?.buffer.clone(), runner.shared_buffer("y")?.buffer.clone());
@@ -152,7 +152,7 @@ fn dispatches(device: &Arc<Device>, timer: &mut Timer, arrays: usize) -> Result<
         roof::dispatch(&mut b, "dispatch", views[i % arrays])?;
     }
     let mut runner = Runner::new(device.clone());
-    let loaded = runner.load(b.finish()?, true)?;
+    let loaded = runner.load(&b.finish()?, true)?;
     timer.whole(&mut runner, &loaded, 0..DISPATCHES)?;
     Ok(best(warm(device), || timer.whole(&mut runner, &loaded, 0..DISPATCHES))? / DISPATCHES as f64)
 }

@@ -1,16 +1,17 @@
 //! Executes plans: loaded once, run a million times.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::adapter::Device;
 use super::halves;
+use super::lower::{self, Command, Key, Lowered, Shader, Slot};
 use super::memory::{self, Memory};
-use super::pipelines::{self, Pipeline};
+use super::pipelines::Pipeline;
 use crate::error::{Error, Result};
-use crate::plan::{self, AdapterClass, Command, Dispatch, Elem, Plan, Role, Step};
+use crate::plan::{AdapterClass, Elem, Plan, Role, Step};
 
 /// Steps that may be submitted before the host waits for the oldest.
 pub const AHEAD: usize = 3;
@@ -21,7 +22,7 @@ pub(super) const REPORTED: Duration = Duration::from_secs(10);
 
 /// A command, ready to be recorded.
 enum Ready {
-    Dispatch(Arc<Pipeline>, wgpu::BindGroup),
+    Dispatch(Arc<Pipeline>, wgpu::BindGroup, [u32; 3]),
     /// `len` elements from `offset` bytes of the buffer.
     Copy {
         from: wgpu::Buffer,
@@ -34,10 +35,19 @@ enum Ready {
 
 /// A plan with its pipelines, memory and bind groups.
 pub struct Loaded {
-    /// The plan.
-    pub plan: Plan,
+    /// Name of the plan.
+    pub name: String,
     ready: Vec<Ready>,
-    buffers: Vec<Option<Memory>>,
+    arrays: Vec<Held>,
+}
+
+/// An array of a loaded plan.
+struct Held {
+    name: String,
+    elem: Elem,
+    len: usize,
+    /// None if no command uses it.
+    memory: Option<Memory>,
 }
 
 /// A buffer that plans share by name.
@@ -53,7 +63,7 @@ pub struct Runner {
     /// The device.
     pub device: Arc<Device>,
     shared: HashMap<String, Shared>,
-    pipelines: HashMap<String, Arc<Pipeline>>,
+    pipelines: HashMap<Key, Arc<Pipeline>>,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
     host: HostTime,
 }
@@ -70,6 +80,11 @@ pub struct HostTime {
 }
 
 impl Loaded {
+    /// All commands, by their positions in the plan.
+    pub fn all(&self) -> Range<usize> {
+        0..self.ready.len()
+    }
+
     /// Records a range of commands: dispatches in as few passes as the transfers between them allow.
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, range: Range<usize>) {
         let mut pass = None;
@@ -99,11 +114,10 @@ impl Loaded {
 
     /// Records command `i`, a dispatch, into a pass.
     pub(super) fn dispatch(&self, pass: &mut wgpu::ComputePass<'_>, i: usize) {
-        if let (Ready::Dispatch(p, group), Some(d)) = (&self.ready[i], self.plan.commands[i].dispatch()) {
-            let [x, y, z] = d.grid;
+        if let Ready::Dispatch(p, group, [x, y, z]) = &self.ready[i] {
             pass.set_pipeline(&p.pipeline);
             pass.set_bind_group(0, group, &[]);
-            pass.dispatch_workgroups(x, y, z);
+            pass.dispatch_workgroups(*x, *y, *z);
         }
     }
 }
@@ -126,68 +140,71 @@ impl Runner {
         self.in_flight.clear();
     }
 
-    /// Compiles a plan and allocates its memory. `separate` gives every transient its own memory, so that all can be
-    /// read after a run; otherwise transients share slots by lifetime.
+    /// Lowers a plan for this device and loads it; `separate` as in [`lower::lower`].
+    ///
+    /// # Errors
+    /// As [`lower::lower`] and [`Runner::load_lowered`].
+    pub fn load(&mut self, plan: &Plan, separate: bool) -> Result<Loaded> {
+        self.load_lowered(&lower::lower(plan, &self.device.shaders, separate)?)
+    }
+
+    /// Compiles the shaders of a lowered plan and allocates its memory.
     ///
     /// # Errors
     /// Every shader that is broken (not the first alone), and what the device refuses.
-    pub fn load(&mut self, plan: Plan, separate: bool) -> Result<Loaded> {
+    pub fn load_lowered(&mut self, lowered: &Lowered) -> Result<Loaded> {
         let before = self.pipelines.len();
-        let pipelines = self.compile(&plan)?;
+        let pipelines = self.compile(lowered)?;
         let fresh = self.pipelines.len() > before;
-        let allocation = plan::memory::allocate(&plan);
-        let mut slots: Vec<Option<Memory>> = vec![None; allocation.slots.len()];
-        let mut buffers = vec![];
-        for (i, b) in plan.buffers.iter().enumerate() {
-            let bytes = b.bytes();
-            let scope = format!("{}: buffer {}", plan.name, b.name);
-            let transient = |bytes| match b.texels {
-                false => memory::buffer(&self.device, &scope, bytes).map(Memory::Buffer),
-                true => memory::texture(&self.device, &scope, b.elem, bytes).map(Memory::Texture),
-            };
-            let buffer = match b.role {
-                Role::Transient if !separate => match allocation.slot[i] {
-                    None => None,
-                    Some(s) => {
-                        if slots[s].is_none() {
-                            slots[s] = Some(transient(allocation.slots[s])?);
-                        }
-                        slots[s].clone()
-                    }
-                },
-                Role::Transient => Some(transient(bytes)?),
-                Role::Constant => {
-                    let buffer = memory::buffer(&self.device, &scope, bytes)?;
-                    self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&b.data));
-                    Some(Memory::Buffer(buffer))
-                }
-                Role::State | Role::Input | Role::Output => Some(Memory::Buffer(match self.shared.get(&b.name) {
-                    Some(Shared { buffer, elem }) if buffer.size() >= bytes as u64 && *elem == b.elem => buffer.clone(),
-                    Some(Shared { buffer, elem }) => {
-                        return Err(Error::layer(
-                            scope,
-                            format!(
-                                "{bytes} bytes of {:?}, another plan made it with {} of {elem:?}",
-                                b.elem,
-                                buffer.size()
-                            ),
-                        ));
-                    }
-                    None => {
-                        let buffer = memory::buffer(&self.device, &scope, bytes)?;
-                        let shared = Shared { buffer: buffer.clone(), elem: b.elem };
-                        self.shared.insert(b.name.clone(), shared);
-                        buffer
-                    }
-                })),
-            };
-            buffers.push(buffer);
+        let mut slots: Vec<Option<Memory>> = vec![None; lowered.slots.len()];
+        let mut arrays = vec![];
+        for a in &lowered.arrays {
+            let memory = self.memory(lowered, a, &mut slots)?;
+            arrays.push(Held { name: a.name.clone(), elem: a.elem, len: a.len, memory });
         }
-        let ready = self.bind(&plan, pipelines, &buffers)?;
+        let ready = self.bind(lowered, &pipelines, &arrays)?;
         if fresh && self.device.target.adapter.class == AdapterClass::Software {
             self.warm(&ready);
         }
-        Ok(Loaded { plan, ready, buffers })
+        Ok(Loaded { name: lowered.name.clone(), ready, arrays })
+    }
+
+    /// The memory of an array; `slots` is what transients have got so far.
+    fn memory(&mut self, lowered: &Lowered, a: &lower::Array, slots: &mut [Option<Memory>]) -> Result<Option<Memory>> {
+        let bytes = a.bytes();
+        let scope = format!("{}: buffer {}", lowered.name, a.name);
+        let own = |device: &Device| memory::buffer(device, &scope, bytes);
+        let buffer = match a.role {
+            Role::Transient => {
+                let Some(s) = a.slot else { return Ok(None) };
+                if slots[s].is_none() {
+                    let Slot { bytes, texture } = lowered.slots[s];
+                    slots[s] = Some(match texture {
+                        None => Memory::Buffer(memory::buffer(&self.device, &scope, bytes)?),
+                        Some(elem) => Memory::Texture(memory::texture(&self.device, &scope, elem, bytes)?),
+                    });
+                }
+                return Ok(slots[s].clone());
+            }
+            Role::Constant => {
+                let buffer = own(&self.device)?;
+                self.device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&a.data));
+                buffer
+            }
+            Role::State | Role::Input | Role::Output => match self.shared.get(&a.name) {
+                Some(Shared { buffer, elem }) if buffer.size() >= bytes as u64 && *elem == a.elem => buffer.clone(),
+                Some(Shared { buffer, elem }) => {
+                    let made = format!("another plan made it with {} of {elem:?}", buffer.size());
+                    return Err(Error::layer(scope, format!("{bytes} bytes of {:?}, {made}", a.elem)));
+                }
+                None => {
+                    let buffer = own(&self.device)?;
+                    self.shared.insert(a.name.clone(), Shared { buffer: buffer.clone(), elem: a.elem });
+                    buffer
+                }
+            },
+        };
+        Ok(Some(Memory::Buffer(buffer)))
     }
 
     /// Software drivers compile a pipeline when it is first dispatched, on the thread that executes submits: dispatches
@@ -197,7 +214,7 @@ impl Runner {
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             for r in ready {
-                if let Ready::Dispatch(p, group) = r {
+                if let Ready::Dispatch(p, group, _) = r {
                     pass.set_pipeline(&p.pipeline);
                     pass.set_bind_group(0, group, &[]);
                     pass.dispatch_workgroups(0, 0, 0);
@@ -207,87 +224,70 @@ impl Runner {
         self.device.queue.submit([encoder.finish()]);
     }
 
-    fn bind(
-        &self,
-        plan: &Plan,
-        pipelines: Vec<Option<Arc<Pipeline>>>,
-        buffers: &[Option<Memory>],
-    ) -> Result<Vec<Ready>> {
+    fn bind(&self, lowered: &Lowered, pipelines: &[Arc<Pipeline>], arrays: &[Held]) -> Result<Vec<Ready>> {
         // One uniform buffer holds the constants of every dispatch.
         const SLOT: usize = 256;
-        let mut bytes = vec![0u8; plan.commands.len().max(1) * SLOT];
-        let uniform = |p: &Pipeline| p.reflected.params_binding.is_some();
-        for (i, (c, p)) in plan.commands.iter().zip(&pipelines).enumerate() {
-            let (Some(c), Some(p)) = (c.dispatch(), p.as_ref().filter(|p| uniform(p))) else { continue };
-            let packed = p.reflected.pack(&c.params).map_err(|e| Error::Shaders(vec![format!("{}: {e}", c.kernel)]))?;
-            bytes[i * SLOT..i * SLOT + packed.len()].copy_from_slice(&packed);
+        let mut bytes = vec![0u8; lowered.commands.len().max(1) * SLOT];
+        for (c, slot) in lowered.commands.iter().zip(bytes.chunks_exact_mut(SLOT)) {
+            if let Command::Dispatch { params, .. } = c {
+                slot[..params.len() * 4].copy_from_slice(bytemuck::cast_slice(params));
+            }
         }
-        let params = memory::buffer(&self.device, &format!("{}: params", plan.name), bytes.len())?;
-        self.device.queue.write_buffer(&params, 0, &bytes);
+        let constants = memory::buffer(&self.device, &format!("{}: params", lowered.name), bytes.len())?;
+        self.device.queue.write_buffer(&constants, 0, &bytes);
+        let memory = |array: usize| arrays[array].memory.as_ref().expect("a bound array is allocated");
         let mut out = vec![];
-        for (i, (c, p)) in plan.commands.iter().zip(pipelines).enumerate() {
+        for (i, c) in lowered.commands.iter().enumerate() {
+            let (scope, shader, args, params, grid) = match c {
+                Command::Copy { from, to, .. } => {
+                    let elem = arrays[from.array].elem;
+                    let (buffer, texture) = (memory(from.array).buffer().clone(), memory(*to).texture().clone());
+                    let (offset, len) = (from.offset as u64, from.bytes / elem.bytes());
+                    out.push(Ready::Copy { from: buffer, offset, to: texture, elem, len });
+                    continue;
+                }
+                Command::Dispatch { scope, shader, args, params, grid } => (scope, *shader, args, params, *grid),
+            };
+            let (shader, p) = (&lowered.shaders[shader], &pipelines[shader]);
             let part = |buffer, offset: usize, bytes: usize| {
                 let size = std::num::NonZeroU64::new(bytes as u64);
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset: offset as u64, size })
             };
-            let memory =
-                |a: &plan::Arg| buffers[a.view.buffer.0 as usize].as_ref().expect("a bound buffer is allocated");
-            let (c, p) = match (c, p) {
-                (Command::Dispatch(c), Some(p)) => (c, p),
-                (Command::Copy { args: [x, y], .. }, _) => {
-                    let (from, to) = (memory(x).buffer().clone(), memory(y).texture().clone());
-                    let (elem, len) = (x.elem, x.view.len);
-                    out.push(Ready::Copy { from, offset: (x.view.offset * elem.bytes()) as u64, to, elem, len });
-                    continue;
-                }
-                (Command::Dispatch(c), None) => unreachable!("{} has a pipeline", c.kernel),
-            };
-            let mut entries = vec![];
-            let views: Vec<Option<wgpu::TextureView>> = c
-                .args
+            let views: Vec<Option<wgpu::TextureView>> = args
                 .iter()
-                .zip(&p.reflected.texels)
-                .map(|(a, &in_texture)| in_texture.then(|| memory(a).texture().create_view(&Default::default())))
+                .map(|a| match memory(a.array) {
+                    Memory::Texture(texture) => Some(texture.create_view(&Default::default())),
+                    Memory::Buffer(_) => None,
+                })
                 .collect();
-            for ((a, &binding), view) in c.args.iter().zip(&p.reflected.bindings).zip(&views) {
+            let mut entries = vec![];
+            for ((a, binding), view) in args.iter().zip(&shader.bindings).zip(&views) {
                 let resource = match view {
                     Some(view) => wgpu::BindingResource::TextureView(view),
                     // Bindings are whole words: an odd number of f16 takes its neighbour along.
-                    None => part(memory(a).buffer(), a.view.offset * a.elem.bytes(), a.bytes().next_multiple_of(4)),
+                    None => part(memory(a.array).buffer(), a.offset, a.bytes.next_multiple_of(4)),
                 };
+                entries.push(wgpu::BindGroupEntry { binding: binding.number, resource });
+            }
+            if let Some(binding) = shader.params {
+                let resource = part(&constants, i * SLOT, params.len() * 4);
                 entries.push(wgpu::BindGroupEntry { binding, resource });
             }
-            if let Some(binding) = p.reflected.params_binding {
-                let resource = part(&params, i * SLOT, p.reflected.params_size as usize);
-                entries.push(wgpu::BindGroupEntry { binding, resource });
-            }
-            let desc = wgpu::BindGroupDescriptor { label: Some(&c.scope), layout: &p.layout, entries: &entries };
-            let group = self.device.scoped(&c.scope, || self.device.device.create_bind_group(&desc))?;
-            out.push(Ready::Dispatch(p, group));
+            let desc = wgpu::BindGroupDescriptor { label: Some(scope), layout: &p.layout, entries: &entries };
+            let group = self.device.scoped(scope, || self.device.device.create_bind_group(&desc))?;
+            out.push(Ready::Dispatch(p.clone(), group, grid));
         }
         Ok(out)
     }
 
-    /// The pipeline of each command, none for transfers. Builds those that no plan of any runner of the device had before.
-    fn compile(&mut self, plan: &Plan) -> Result<Vec<Option<Arc<Pipeline>>>> {
-        let mut keys = vec![];
-        let mut missing: Vec<(&String, &Dispatch)> = vec![];
-        for c in &plan.commands {
-            keys.push(c.dispatch().map(pipelines::key).transpose()?);
-        }
-        let mut seen = HashSet::new();
-        for (key, c) in keys.iter().zip(&plan.commands) {
-            if let (Some(key), Some(c)) = (key, c.dispatch())
-                && !self.pipelines.contains_key(key)
-                && seen.insert(key)
-            {
-                missing.push((key, c));
-            }
-        }
+    /// The pipeline of each shader. Builds those that no plan of any runner of the device had before.
+    fn compile(&mut self, lowered: &Lowered) -> Result<Vec<Arc<Pipeline>>> {
+        let missing: Vec<&Arc<Shader>> =
+            lowered.shaders.iter().filter(|s| !self.pipelines.contains_key(&s.key())).collect();
         let mut broken = vec![];
-        for ((key, _), built) in missing.iter().zip(self.device.pipelines.of(&self.device, &missing)) {
+        for (shader, built) in missing.iter().zip(self.device.pipelines.of(&self.device, &missing)) {
             match built {
-                Ok(p) => drop(self.pipelines.insert((*key).clone(), p)),
+                Ok(p) => drop(self.pipelines.insert(shader.key(), p)),
                 Err(Error::Shaders(mut texts)) => broken.append(&mut texts),
                 Err(other) => return Err(other),
             }
@@ -296,7 +296,7 @@ impl Runner {
             broken.dedup();
             return Err(Error::Shaders(broken));
         }
-        Ok(keys.iter().map(|key| key.as_ref().map(|key| self.pipelines[key].clone())).collect())
+        Ok(lowered.shaders.iter().map(|s| self.pipelines[&s.key()].clone()).collect())
     }
 
     /// Runs the whole plan once: writes the step block, submits one command buffer, and waits only if the device is
@@ -306,7 +306,7 @@ impl Runner {
     /// An error that the device reported since the last call; device loss.
     pub fn run(&mut self, loaded: &Loaded, step: &Step) -> Result<()> {
         self.write_step(step);
-        self.run_commands(loaded, 0..loaded.plan.commands.len())
+        self.run_commands(loaded, loaded.all())
     }
 
     pub(super) fn write_step(&self, step: &Step) {
@@ -346,7 +346,7 @@ impl Runner {
         self.host.encode += encoded - begin;
         self.host.submit += submitted - encoded;
         self.host.wait += submitted.elapsed();
-        self.device.take_error(&loaded.plan.name)?;
+        self.device.take_error(&loaded.name)?;
         Ok(index)
     }
 
@@ -424,11 +424,9 @@ impl Runner {
     /// # Errors
     /// An unknown or unallocated buffer; what the device reported.
     pub fn read_buffer(&self, loaded: &Loaded, index: usize) -> Result<Vec<u32>> {
-        let b = &loaded.plan.buffers[index];
-        let buffer = loaded.buffers[index]
-            .as_ref()
-            .ok_or_else(|| Error::Invalid(format!("buffer {} is not used by the plan", b.name)))?;
-        self.download(&b.name, buffer, b.elem, b.len())
+        let Held { name, elem, len, memory } = &loaded.arrays[index];
+        let unused = || Error::Invalid(format!("buffer {name} is not used by the plan"));
+        self.download(name, memory.as_ref().ok_or_else(unused)?, *elem, *len)
     }
 
     /// Reads the first `len` elements of a buffer or texture; waits for everything submitted before.

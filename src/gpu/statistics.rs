@@ -5,13 +5,12 @@ use std::ffi::{CStr, c_char};
 
 use ash::{khr, vk};
 
-use super::compose::{self, Settings};
+use super::compose::Settings;
+use super::lower::{Kind, Shader};
 use super::quiet::quietly;
-use super::reflect::reflect;
 use super::translate::spirv;
 use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Variant};
-use crate::plan::Access;
 
 /// Extensions that shaders of this program may need, enabled where a driver has them.
 const USEFUL: [&CStr; 1] = [khr::cooperative_matrix::NAME];
@@ -33,22 +32,16 @@ pub struct Statistic {
 /// No Vulkan, no such adapter, a driver without the extension; a shader it refuses.
 pub fn statistics(adapter: &str, kernel: &Kernel, variant: &Variant, settings: &Settings) -> Result<Vec<Statistic>> {
     let broken = |message: String| Error::Shaders(vec![message]);
-    let composed = compose::variant(kernel, variant, settings).map_err(broken)?;
-    let reflected = reflect(kernel, variant, &composed).map_err(broken)?;
-    let mut bindings: Vec<(u32, vk::DescriptorType)> = vec![];
-    let bound = kernel.args.iter().filter(|spec| composed.binds(spec));
-    for ((spec, &binding), &texels) in bound.zip(&reflected.bindings).zip(&reflected.texels) {
-        bindings.push((
-            binding,
-            match spec.access {
-                _ if texels => vk::DescriptorType::STORAGE_IMAGE,
-                Access::Uniform => vk::DescriptorType::UNIFORM_BUFFER,
-                _ => vk::DescriptorType::STORAGE_BUFFER,
-            },
-        ));
-    }
-    bindings.extend(reflected.params_binding.map(|b| (b, vk::DescriptorType::UNIFORM_BUFFER)));
-    let words = spirv::words(&composed)?;
+    let shader = Shader::of(kernel, variant, settings).map_err(broken)?;
+    let descriptor = |kind| match kind {
+        Kind::Texture | Kind::HalfTexture => vk::DescriptorType::STORAGE_IMAGE,
+        Kind::Uniform => vk::DescriptorType::UNIFORM_BUFFER,
+        Kind::Read | Kind::Write => vk::DescriptorType::STORAGE_BUFFER,
+    };
+    let bound = shader.bindings.iter().map(|b| (b.number, descriptor(b.kind)));
+    let params = shader.params.map(|number| (number, vk::DescriptorType::UNIFORM_BUFFER));
+    let bindings: Vec<(u32, vk::DescriptorType)> = bound.chain(params).collect();
+    let words = spirv::words(shader.composed())?;
     // SAFETY: every handle comes from the call before it, is used by one thread, and is destroyed after its last use.
     unsafe {
         let entry = ash::Entry::load().map_err(|e| Error::NoAdapter(format!("no Vulkan loader: {e}")))?;

@@ -72,7 +72,7 @@ impl Runner {
     /// As [`Runner::run`]; a part that no loaded plan has.
     pub fn run_and_read(&mut self, loaded: &Loaded, step: &Step, readback: &mut Readback) -> Result<()> {
         self.write_step(step);
-        self.submit_and_read(loaded, 0..loaded.plan.commands.len(), readback)
+        self.submit_and_read(loaded, loaded.all(), readback)
     }
 
     /// A snapshot for `readback` of what everything submitted so far leaves, in a submit of its own.

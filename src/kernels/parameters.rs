@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::Io;
-use super::projections::ROW;
+use super::project::ROW;
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Elem, Limits, Params, Role, Value, View};
 

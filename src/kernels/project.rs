@@ -1,12 +1,13 @@
 //! P = f(W) for every parameter tensor in one dispatch, and max |w| of loaded weights. The kinds of f stand in
-//! [`super::projections`]; which tensor gets which is data, so that a plan need not be rebuilt to evaluate another one.
+//! [`crate::projection`]; which tensor gets which is data, so that a plan need not be rebuilt to evaluate another one.
 
 use super::case::{Case, CaseBuilder, Fill};
 use super::parameters::{Arrays, Parameters, Segment, Tensor, owned};
-use super::projections::{Context, Kinds, PROJECTIONS, Projection, ROW, table, table_by, twin};
 use super::{Budget, Io, Kernel, Knobs, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::{Builder, Elem, Params, Role, Step, View};
+use crate::projection::distortion::{self, Distortion, Link};
+use crate::projection::{Context, DRAWS, PROJECTIONS, Projection, ProjectionKind, twin};
 
 /// One workgroup per chunk of the window.
 pub(super) fn chunk_grid(p: &Params, _: &Knobs) -> [u32; 3] {
@@ -137,6 +138,89 @@ fn alpha(b: &mut Builder, scope: &str, p: &Parameters, maxima: View, alphas: Vie
     let (segments, _) = p.tables(b);
     let args = [("segments", segments), ("maxima", maxima), ("alphas", alphas)];
     ALPHA.dispatch(b, scope, &[("tensors", p.tensors.len().into())], &args)
+}
+
+/// Words of a row of the buffer `projections`.
+pub const ROW: usize = 6;
+
+/// The content of the buffer `projections`, [`ROW`] words per tensor (`struct Projection` of
+/// `shaders/common/parameters.wgsl`): `projection` for every projected tensor, None for the others.
+pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
+    table_by(parameters, |_| *projection)
+}
+
+/// As [`table`], with a choice for each projected tensor.
+pub fn table_by(parameters: &Parameters, choose: impl Fn(&Tensor) -> Projection) -> Vec<u32> {
+    table_of_link(parameters, 0, choose)
+}
+
+/// As [`table_by`] for link `link` of a chain, from 0.
+pub fn table_of_link(parameters: &Parameters, link: usize, choose: impl Fn(&Tensor) -> Projection) -> Vec<u32> {
+    let row = |t: &Tensor| {
+        let p = if t.projected { choose(t) } else { Projection::NONE };
+        let w = p.words(t.fan_in.max(1)).map(f32::to_bits);
+        let rank = p.rank(t.len()).unwrap_or(0);
+        [p.kind, (link * DRAWS) as u32, rank as u32, w[0], w[1], w[2]]
+    };
+    parameters.tensors.iter().flat_map(row).collect()
+}
+
+/// The content of the buffer `projections` for each link of a distortion in turn ([`table`]): a tensor that the link is not
+/// for gets None.
+///
+/// # Errors
+/// A pattern that matches no projected tensor, or a link that `except` leaves none, with the layers there are.
+pub fn tables(distortion: &Distortion, parameters: &Parameters) -> Result<Vec<Vec<u32>>> {
+    let weights: Vec<&Tensor> = parameters.tensors.iter().filter(|t| t.projected).collect();
+    let bad = |message: String| {
+        let mut layers: Vec<&str> = weights.iter().map(|t| distortion::layer(&t.name)).collect();
+        layers.dedup();
+        Error::Invalid(format!(
+            "distortion \"{distortion}\": {message}. The layers with weights are: {}",
+            layers.join(", ")
+        ))
+    };
+    let patterns = distortion.links.iter().filter_map(|l| l.layers.as_ref()).chain(&distortion.except);
+    for pattern in patterns {
+        if !weights.iter().any(|t| distortion::selects(pattern, &t.name)) {
+            return Err(bad(format!("no layer with weights is called \"{pattern}\"")));
+        }
+    }
+    for link in &distortion.links {
+        if !weights.iter().any(|t| distortion.applies(link, &t.name)) {
+            return Err(bad(format!("\"except\" leaves no layer for \"{link}\"")));
+        }
+    }
+    let table = |(i, link): (usize, &Link)| {
+        let choose = |t: &Tensor| if distortion.applies(link, &t.name) { link.projection } else { Projection::NONE };
+        table_of_link(parameters, i, choose)
+    };
+    Ok(distortion.links.iter().enumerate().map(table).collect())
+}
+
+/// Kinds of projections, that a table holds or may hold: what a plan is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u32);
+
+impl Kinds {
+    /// Every kind: for plans whose table changes.
+    pub const ALL: Kinds = Kinds((1 << PROJECTIONS.len()) - 1);
+
+    /// The kinds in a table.
+    pub fn of(table: &[u32]) -> Self {
+        Kinds(table.iter().step_by(ROW).fold(0, |all, kind| all | 1 << kind))
+    }
+
+    /// A bit for each, from the lowest.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// A bit for each random number that they need, see [`Context::draw`].
+    pub fn draws(self) -> u32 {
+        let wanted = |(kind, row): (usize, &ProjectionKind)| if self.0 >> kind & 1 == 1 { row.draws } else { 0 };
+        PROJECTIONS.iter().enumerate().map(wanted).fold(0, |all, draws| all | draws)
+    }
 }
 
 /// Records max |weight| of every chunk into `maxima`: once for weights that did not come from an update.

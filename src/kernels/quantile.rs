@@ -1,14 +1,14 @@
 //! A quantile of |w| of every tensor, for Prune and the quantile reading of StochM3: the element of the rank that the
 //! tensor's row of `projections` names, exact, by radix select over the bits of |w|, eight at a time. Recorded only where
-//! a projection needs it ([`super::projections::Projection::needs_quantile`]).
+//! a projection needs it ([`Projection::needs_quantile`]).
 
 use super::case::{Case, Fill};
 use super::parameters::{Arrays, Parameters, Tensor, owned};
-use super::project::{AWKWARD, WINDOW, chunk_grid, flat, layout};
-use super::projections::{Projection, ROW, table_by};
+use super::project::{AWKWARD, ROW, WINDOW, chunk_grid, flat, layout, table_by};
 use super::{Budget, Io, Kernel, Variant, anywhere, read, read_u32, update_u32, write, write_u32};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role};
+use crate::projection::Projection;
 
 /// Digits of eight bits, from the top.
 const SHIFTS: [u32; 4] = [24, 16, 8, 0];

@@ -5,12 +5,13 @@ use super::preset::{self, Loss, Optimizer, Preset};
 use crate::error::{Error, Result};
 use crate::kernels::conv2d::Geometry;
 use crate::kernels::parameters::Parameters;
-use crate::kernels::projections::{self, Kinds, Projection};
+use crate::kernels::project::Kinds;
 use crate::kernels::{batch, loss, matrices, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
 use crate::layers::{NormRelu, Relu, Residual, Tensor};
 use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
+use crate::projection::Projection;
 
 /// Rows of the metrics buffer: the steps between two reads by the host.
 const METRIC_SLOTS: usize = 256;
@@ -297,7 +298,7 @@ impl Network {
         if self.projection.needs_quantile() {
             quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
         }
-        let kinds = Kinds::of(&projections::table(&self.parameters, &self.projection));
+        let kinds = Kinds::of(&project::table(&self.parameters, &self.projection));
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, "input", self.batch);
@@ -343,30 +344,6 @@ impl Network {
             "precision = \"{}\" needs an adapter {needs}, and this one offers none; use --set precision=f32 or another --device",
             self.precision.name()
         )))
-    }
-
-    /// Leaves the largest magnitudes of freshly written weights in `maxima`; what an update does for the next step.
-    ///
-    /// # Errors
-    /// As [`Network::train_plan`].
-    pub fn maxima_plan(&self, target: &Target) -> Result<Plan> {
-        let mut b = Builder::new("maxima", target.clone());
-        let arrays = self.parameters.arrays(&mut b);
-        project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
-        b.finish()
-    }
-
-    /// Projects the stored weights under whatever `projections` says.
-    ///
-    /// # Errors
-    /// As [`Network::train_plan`].
-    pub fn project_plan(&self, target: &Target) -> Result<Plan> {
-        let mut b = Builder::new("project", target.clone());
-        let arrays = self.parameters.arrays(&mut b);
-        project::maxima(&mut b, "project.maxima", &self.parameters, arrays.weight, arrays.maxima)?;
-        quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
-        project::apply(&mut b, "project", &self.parameters, &arrays, Kinds::ALL)?;
-        b.finish()
     }
 
     /// A forward pass over a training batch in `input` under the projected weights, which adds each batch-norm layer's

@@ -65,6 +65,20 @@ pub fn allocate(plan: &Plan) -> Allocation {
     out
 }
 
+/// Gives each transient a slot of its own, so that all can be read after a run.
+pub fn separate(plan: &Plan) -> Allocation {
+    let mut out = Allocation::default();
+    for b in &plan.buffers {
+        let transient = b.role == Role::Transient;
+        out.slot.push(transient.then_some(out.slots.len()));
+        if transient {
+            out.slots.push(b.bytes());
+            out.texels.push(b.texels.then_some(b.elem));
+        }
+    }
+    out
+}
+
 /// Bytes of device memory that a plan needs.
 pub fn footprint(plan: &Plan) -> usize {
     let kept = plan.buffers.iter().filter(|b| b.role != Role::Transient).map(Buffer::bytes).sum::<usize>();

@@ -18,8 +18,11 @@ pub use target::{Adapter, AdapterClass, Limits, Matrices, Options, Precision, Ta
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// Type of the elements of a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Elem {
     /// 32-bit float.
     F32,
@@ -40,7 +43,8 @@ impl Elem {
 }
 
 /// Who writes a buffer and how long its content lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Weights, optimiser state, moments: survives steps, shared by name between the plans of one runner, checkpointed.
     State,
@@ -88,14 +92,14 @@ impl Buffer {
 
     /// Bytes that it takes on a device: whole rows of a texture, or its elements.
     pub fn bytes(&self) -> usize {
-        let elements = if self.texels { self.texel_rows() * TEXELS_PER_ROW * 4 } else { self.len() };
-        elements * self.elem.bytes()
+        bytes(self.len(), self.elem, self.texels)
     }
+}
 
-    /// Height of the texture of `len` elements.
-    pub fn texel_rows(&self) -> usize {
-        self.len().div_ceil(4 * TEXELS_PER_ROW)
-    }
+/// Bytes that an array takes on a device: whole rows of a texture, or its elements.
+pub fn bytes(len: usize, elem: Elem, texels: bool) -> usize {
+    let elements = if texels { len.next_multiple_of(4 * TEXELS_PER_ROW) } else { len };
+    elements * elem.bytes()
 }
 
 /// Width of every texture that holds an array: texel `i` lies at `(i % 4096, i / 4096)`, as in

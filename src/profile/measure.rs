@@ -7,12 +7,12 @@ use super::{About, Profile, Sample, StartTime, StepTime, quartiles};
 use crate::data::{Batches, Part, Position, Prepared};
 use crate::error::{Error, Result};
 use crate::gpu::profile::{self as timing, Clock, Timer};
-use crate::gpu::{AHEAD, Device, Loaded, Runner, roofs};
+use crate::gpu::{AHEAD, Device, roofs};
 use crate::kernels;
 use crate::kernels::case::Fill;
-use crate::kernels::projections::{self, Projection};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Command, Plan, Step, Target, memory};
+use crate::session::{Program, Session};
 
 /// What a step is profiled of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +69,11 @@ pub struct Subject {
 }
 
 /// A loaded pass that can be run step by step.
-pub struct Session {
-    /// The runner.
-    pub runner: Runner,
+pub struct Stepper {
+    /// The network on the device.
+    pub session: Session,
     /// The pass.
-    pub loaded: Loaded,
+    pub program: Program,
     subject: Subject,
     batches: Option<Batches>,
     images: Vec<f32>,
@@ -81,23 +81,23 @@ pub struct Session {
     step: u64,
 }
 
-impl Session {
+impl Stepper {
     /// Loads the pass and writes weights, projections, and images.
     ///
     /// # Errors
     /// What the device refuses.
-    pub fn start(device: Arc<Device>, subject: Subject, plan: Plan) -> Result<Session> {
-        let mut runner = Runner::new(device);
-        let loaded = runner.load(plan, false)?;
+    pub fn start(device: Arc<Device>, subject: Subject, plan: Plan) -> Result<Stepper> {
         let network = subject.network.clone();
-        runner.write("weight", bytemuck::cast_slice(&subject.weights))?;
+        let mut session = Session::new(device, network.clone(), subject.seed);
+        let program = session.load(plan, false)?;
+        session.set_weights(&subject.weights)?;
         let batch = subject.batch();
         let images = Fill::Uniform(1.0).values("images", batch * network.input.iter().product::<usize>());
         let labels = (0..batch).map(|i| (i * 7 % network.classes) as u32).collect();
-        let mut session = Session { runner, loaded, subject, batches: None, images, labels, step: 0 };
-        session.project(&network.projection)?;
-        session.feed()?;
-        Ok(session)
+        session.set_projection(&network.projection)?;
+        let mut stepper = Stepper { session, program, subject, batches: None, images, labels, step: 0 };
+        stepper.feed()?;
+        Ok(stepper)
     }
 
     /// What projects once, before the first step: the largest magnitudes for a pass that projects, the projected weights
@@ -106,15 +106,14 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn prepare(&mut self) -> Result<()> {
-        let target = self.runner.device.target.clone();
-        let network = self.subject.network.clone();
-        let plan = match self.subject.pass {
-            Pass::Eval => network.project_plan(&target)?,
-            Pass::Forward | Pass::Step => network.maxima_plan(&target)?,
-        };
-        let before = self.runner.load(plan, false)?;
-        self.runner.run(&before, &self.block())?;
-        self.runner.finish()
+        match self.subject.pass {
+            Pass::Eval => {
+                let distortion = self.subject.network.projection.into();
+                self.session.distort(&distortion, self.subject.seed, self.step)?;
+            }
+            Pass::Forward | Pass::Step => self.session.start(self.step)?,
+        }
+        self.session.runner.finish()
     }
 
     /// Waits for the next batch and hands it to the queue.
@@ -144,32 +143,16 @@ impl Session {
             self.images.clone_from(&batch.images);
             self.labels.clone_from(&batch.labels);
         }
-        self.runner.write(input, bytemuck::cast_slice(&self.images))?;
-        if self.runner.has(label) {
-            self.runner.write(label, &self.labels)?;
+        self.session.runner.write(input, bytemuck::cast_slice(&self.images))?;
+        if self.session.runner.has(label) {
+            self.session.runner.write(label, &self.labels)?;
         }
         Ok(())
     }
 
     /// The step block. The learning rate is 0: every step has the same work on the same weights.
     fn block(&self) -> Step {
-        let (number, slots) = (self.step, self.subject.network.metric_slots() as u64);
-        Step {
-            bias1: 1.0,
-            bias2: 1.0,
-            beta_u: projections::beta_draw(self.subject.seed, number),
-            slot: (number % slots) as u32,
-            valid: self.subject.batch() as u32,
-            ..Step::at(self.subject.seed, number)
-        }
-    }
-
-    /// Changes the projection.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn project(&mut self, projection: &Projection) -> Result<()> {
-        self.runner.write("projections", &projections::table(&self.subject.network.parameters, projection))
+        Step { valid: self.subject.batch() as u32, ..self.session.block(self.step) }
     }
 
     /// Puts the next step block where the shaders see it, without running anything.
@@ -179,7 +162,7 @@ impl Session {
     pub fn next_block(&mut self) -> Result<()> {
         self.step += 1;
         let words = self.block().words();
-        if self.runner.has("step") { self.runner.write("step", &words) } else { Ok(()) }
+        if self.session.runner.has("step") { self.session.runner.write("step", &words) } else { Ok(()) }
     }
 
     /// Runs the next step. Returns the time that its images took.
@@ -192,7 +175,7 @@ impl Session {
         let fed = begin.elapsed();
         self.step += 1;
         let block = self.block();
-        self.runner.run(&self.loaded, &block)?;
+        self.session.runner.run(&self.program.loaded, &block)?;
         Ok(fed)
     }
 
@@ -201,10 +184,10 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn run_and_wait(&mut self) -> Result<f64> {
-        self.runner.finish()?;
+        self.session.runner.finish()?;
         let begin = Instant::now();
         self.run()?;
-        self.runner.finish()?;
+        self.session.runner.finish()?;
         Ok(begin.elapsed().as_secs_f64() * 1e3)
     }
 }
@@ -233,43 +216,45 @@ pub fn measure(
     let millis = |d: Duration| d.as_secs_f64() * 1e3;
     let planned = millis(begun.elapsed());
     let load = Instant::now();
-    let mut session = Session::start(device.clone(), subject, plan)?;
-    session.runner.finish()?;
+    let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+    stepper.session.runner.finish()?;
     let load = millis(load.elapsed());
-    let pipelines = session.runner.pipelines();
-    session.prepare()?;
-    let first = session.run_and_wait()?;
+    let pipelines = stepper.session.runner.pipelines();
+    stepper.prepare()?;
+    let first = stepper.run_and_wait()?;
     let start = StartTime { plan: planned, load, first, pipelines };
-    session.run_and_wait()?;
-    let once = session.run_and_wait()?;
+    stepper.run_and_wait()?;
+    let once = stepper.run_and_wait()?;
     let steps = steps.unwrap_or_else(|| ((3e3 / once).ceil() as usize).clamp(3, 30));
 
-    let step = undisturbed(&mut session, steps)?;
+    let step = undisturbed(&mut stepper, steps)?;
     let mut timer = Timer::new(device.clone());
-    let commands = session.loaded.plan.commands.len();
-    let mut samples: Vec<Sample> = session.loaded.plan.commands.iter().map(sample).collect::<Result<_>>()?;
-    timer.spans(&mut session.runner, &session.loaded, 0..commands)?;
+    let commands = stepper.program.plan.commands.len();
+    let mut samples: Vec<Sample> = stepper.program.plan.commands.iter().map(sample).collect::<Result<_>>()?;
+    timer.spans(&mut stepper.session.runner, &stepper.program.loaded, 0..commands)?;
     for _ in 0..steps {
-        session.next_block()?;
-        let spans = timer.spans(&mut session.runner, &session.loaded, 0..commands)?;
+        stepper.next_block()?;
+        let spans = timer.spans(&mut stepper.session.runner, &stepper.program.loaded, 0..commands)?;
         samples.iter_mut().zip(spans).for_each(|(s, span)| s.spans.push((span.begin, span.end)));
     }
     if target.adapter.class == AdapterClass::Software {
         for _ in 0..steps.min(3) {
-            let Some(times) = timing::cpu(&mut session.runner, &session.loaded, 0..commands)? else { break };
+            let Some(times) = timing::cpu(&mut stepper.session.runner, &stepper.program.loaded, 0..commands)? else {
+                break;
+            };
             samples.iter_mut().zip(times).for_each(|(s, ns)| s.cpu.push(ns));
         }
     }
     let roofs = roofs::measure(device)?;
     let about = About {
         version: env!("CARGO_PKG_VERSION").into(),
-        batch: session.subject.batch(),
+        batch: stepper.subject.batch(),
         adapter: format!("{} ({}, {})", device.info.name, device.info.backend, device.info.kind),
         driver: device.info.driver.clone(),
         clock: Clock::of(device).describe().into(),
         ..about
     };
-    let memory = memory::footprint(&session.loaded.plan);
+    let memory = memory::footprint(&stepper.program.plan);
     Ok(Profile { about, roofs, step, start, memory, samples })
 }
 
@@ -291,22 +276,22 @@ fn sample(c: &Command) -> Result<Sample> {
 }
 
 /// Steps as in training: the host ahead of the device, nothing read.
-fn undisturbed(session: &mut Session, steps: usize) -> Result<StepTime> {
-    session.runner.finish()?;
+fn undisturbed(stepper: &mut Stepper, steps: usize) -> Result<StepTime> {
+    stepper.session.runner.finish()?;
     let mut data = Duration::ZERO;
     // The first calls return at once; from then on each waits for the oldest step, so that calls are steps apart.
     for _ in 0..=AHEAD {
-        session.run()?;
+        stepper.run()?;
     }
-    session.runner.start_clock();
+    stepper.session.runner.start_clock();
     let mut between = vec![];
     for _ in 0..steps {
         let begin = Instant::now();
-        data += session.run()?;
+        data += stepper.run()?;
         between.push(begin.elapsed().as_secs_f64() * 1e3);
     }
-    let host = session.runner.host_time();
-    session.runner.finish()?;
+    let host = stepper.session.runner.host_time();
+    stepper.session.runner.finish()?;
     let [low, median, high] = quartiles(between);
     let per_step = |d: Duration| d.as_secs_f64() * 1e3 / steps as f64;
     Ok(StepTime {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::measure::{Pass, Session, Subject};
+use super::measure::{Pass, Stepper, Subject};
 use super::quartiles;
 use crate::error::Result;
 use crate::gpu::Device;
 use crate::gpu::profile::Timer;
-use crate::kernels::projections::{PROJECTIONS, Projection};
 use crate::model::Network;
+use crate::projection::{PROJECTIONS, Projection};
 
 /// The cost of one projection in a pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ pub fn costs(
 ) -> Result<Vec<Cost>> {
     let all = all()?;
     // One plan for all, and one for those that need another.
-    let mut sessions = vec![];
+    let mut steppers = vec![];
     for quantile in [false, true] {
         let Some(first) = all.iter().find(|p| p.needs_quantile() == quantile) else { continue };
         let network = network(first)?;
@@ -61,13 +61,13 @@ pub fn costs(
         let subject = Subject { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
         let plan = Pass::Step.plan(&subject.network, &device.target, eval_batch)?;
         let project = plan.commands.iter().take_while(|c| is_projection(c.scope())).count();
-        let mut session = Session::start(device.clone(), subject, plan)?;
-        session.prepare()?;
-        session.run_and_wait()?;
-        let once = session.run_and_wait()?;
-        sessions.push((quantile, session, project, once));
+        let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+        stepper.prepare()?;
+        stepper.run_and_wait()?;
+        let once = stepper.run_and_wait()?;
+        steppers.push((quantile, stepper, project, once));
     }
-    let once: f64 = sessions.iter().map(|s| s.3).fold(0.0, f64::max);
+    let once: f64 = steppers.iter().map(|s| s.3).fold(0.0, f64::max);
     let rounds = rounds.unwrap_or_else(|| ((1e4 / once / all.len() as f64).ceil() as usize).clamp(4, 40));
     let mut timer = Timer::new(device.clone());
     let mut times: Vec<(Vec<f64>, Vec<f64>)> = vec![(vec![], vec![]); all.len()];
@@ -76,12 +76,12 @@ pub fn costs(
         let order: Vec<usize> = if round % 2 == 0 { (0..all.len()).collect() } else { (0..all.len()).rev().collect() };
         for i in order {
             let (p, (projecting, steps)) = (&all[i], &mut times[i]);
-            let Some((_, session, project, _)) = sessions.iter_mut().find(|s| s.0 == p.needs_quantile()) else {
+            let Some((_, stepper, project, _)) = steppers.iter_mut().find(|s| s.0 == p.needs_quantile()) else {
                 continue;
             };
-            session.project(p)?;
-            steps.push(session.run_and_wait()?);
-            let each = timer.each(&mut session.runner, &session.loaded, 0..*project)?;
+            stepper.session.set_projection(p)?;
+            steps.push(stepper.run_and_wait()?);
+            let each = timer.each(&mut stepper.session.runner, &stepper.program.loaded, 0..*project)?;
             projecting.push(each.iter().sum::<f64>());
         }
     }

@@ -14,10 +14,12 @@ use indicatif::ProgressBar;
 
 use crate::data::{Part, Prepared};
 use crate::error::Result;
-use crate::eval::{Evaluator, Moments, Point, Points, Score, point, unsound};
-use crate::gpu::{Device, Runner};
-use crate::kernels::distortion::Distortion;
+use crate::eval::{Evaluator, Moments, Point, Points, Progress, Score, Test, point, unsound};
+use crate::gpu::Device;
+use crate::kernels::project;
 use crate::model::preset::{CheckpointEvery, Clip, Data, Eval, Init, Log, Lr, Optimizer, Preset};
+use crate::projection::distortion::Distortion;
+use crate::session::Session;
 use crate::train::subject::Subject;
 use crate::train::{self, record};
 
@@ -81,7 +83,7 @@ impl<'a> Job<'a> {
 struct Bench {
     preset: Preset,
     data: Arc<Prepared>,
-    runner: Runner,
+    session: Session,
     evaluator: Evaluator,
 }
 
@@ -140,7 +142,7 @@ impl Sweep<'_> {
         let Subject { preset, network, .. } = subject;
         // A pattern that names no layer is refused before anything is measured.
         for (distortion, _) in self.distortions {
-            distortion.tables(&network.parameters)?;
+            project::tables(distortion, &network.parameters)?;
         }
         let full = data.train.labels.len() / network.batch;
         let moments_batches = match self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize {
@@ -192,20 +194,19 @@ impl Sweep<'_> {
         let Subject { preset, network, name, .. } = job.subject;
         let key = self.plan_key(preset);
         let fits = |b: &Bench| b.preset == key && Arc::ptr_eq(&b.data, &job.data);
-        let Bench { runner, evaluator, .. } = match bench {
+        let Bench { session, evaluator, .. } = match bench {
             Some(b) if fits(b) => b,
             _ => {
                 // The memory of the one before goes first.
                 *bench = None;
-                let mut runner = Runner::new(device.clone());
-                let (network, data) = (network.clone(), job.data.clone());
-                let evaluator =
-                    Evaluator::new(&mut runner, network, data, Part::Test, job.test_batch, job.moments_batches)?;
-                bench.insert(Bench { preset: key, data: job.data.clone(), runner, evaluator })
+                let mut session = Session::new(device.clone(), network.clone(), preset.seed);
+                let data = job.data.clone();
+                let evaluator = Evaluator::new(&mut session, data, Part::Test, job.test_batch, job.moments_batches)?;
+                bench.insert(Bench { preset: key, data: job.data.clone(), session, evaluator })
             }
         };
-        job.subject.upload(runner, evaluator)?;
-        runner.start_clock();
+        job.subject.upload(session, evaluator)?;
+        session.runner.start_clock();
         let begin = Instant::now();
         for (mut point, distortion) in job.missing() {
             job.points.refresh()?;
@@ -214,8 +215,8 @@ impl Sweep<'_> {
                 continue;
             }
             bar.set_message(format!("{name}: {distortion}, draw {}", point.draw + 1));
-            let (seed, draw) = (point.seed, point.draw);
-            let Some(score) = evaluator.score(runner, distortion, seed, draw, self.moments, bar, self.stop)? else {
+            let test = Test { distortion, seed: point.seed, draw: point.draw, moments: self.moments };
+            let Some(score) = evaluator.score(session, &test, Progress { bar, stop: self.stop })? else {
                 return Ok(false);
             };
             let Score { error, top5_error, loss, .. } = score;
@@ -224,7 +225,7 @@ impl Sweep<'_> {
             point.loss = round(loss, 6);
             job.points.append(point)?;
         }
-        let device = runner.host_time();
+        let device = session.runner.host_time();
         log::debug!(
             "{name}: {:.2} s, {:.2} s of them for the device (submits {:.2}, waits {:.2})",
             begin.elapsed().as_secs_f64(),

@@ -1,7 +1,7 @@
 //! Which points a sweep consists of: ranges of a projection's parameter, lists of distortions, and draws of each.
 
 use crate::error::{Error, Result};
-use crate::kernels::distortion::Distortion;
+use crate::projection::distortion::Distortion;
 
 /// Draws of a distortion that is random and does not say how many.
 pub const DRAWS: u32 = 4;

@@ -4,53 +4,50 @@ use std::sync::Arc;
 
 use crate::data::{Batches, Position, Prepared};
 use crate::error::{Error, Result};
-use crate::gpu::Runner;
-use crate::model::Network;
+use crate::model::Source;
 use crate::plan::{Elem, Role, Step};
+use crate::session::Session;
 
 /// Repeats step `number`, command by command, and looks at everything each command writes. After a bad loss the weights
 /// are still those that the step read; after a bad update its sound elements have moved on.
 ///
 /// Returns the error to report.
-pub fn non_finite(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &Step, number: u64) -> Error {
-    match search(runner, network, data, step, number) {
+pub fn non_finite(session: &mut Session, data: Arc<Prepared>, step: &Step, number: u64) -> Error {
+    match search(session, data, step, number) {
         Ok(error) | Err(error) => error,
     }
 }
 
-fn search(runner: &mut Runner, network: &Network, data: Arc<Prepared>, step: &Step, number: u64) -> Result<Error> {
+fn search(session: &mut Session, data: Arc<Prepared>, step: &Step, number: u64) -> Result<Error> {
     const REMEDY: &str = "try a smaller learning rate (--set lr.initial=...), or clipping (--set clip.factor=0.5)";
     let report = |scope: &str, what: String| Error::NonFinite {
         step: number,
         scope: scope.into(),
         message: format!("{what}; {REMEDY}"),
     };
+    let network = session.network.clone();
     let chunks = network.parameters.chunks();
-    let flagged = runner.read("maxima", chunks.len())?;
+    let flagged = session.runner.read("maxima", chunks.len())?;
     let flagged = flagged.iter().position(|&m| !f32::from_bits(m).is_finite());
     let tensor = |chunk: usize| &network.parameters.tensors[chunks[chunk].tensor].name;
-    let target = runner.device.target.clone();
-    let maxima = runner.load(network.maxima_plan(&target)?, false)?;
-    let loaded = runner.load(network.train_plan(&target)?, true)?;
-    runner.run(&maxima, step)?;
-    runner.write("halt", &[0, 0])?;
+    let program = session.training(&Source::Uploaded, true)?;
+    session.start(number)?;
     let batch = Batches::train(data, network.batch, step.seed(), Position { step: number })?.next();
     let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))?;
     if let Some(i) = batch.images.iter().position(|v| !v.is_finite()) {
         return Ok(report("data", format!("value {i} of the batch is {}", batch.images[i])));
     }
-    runner.write("input", bytemuck::cast_slice(&batch.images))?;
-    runner.write("label", &batch.labels)?;
+    session.feed(&Source::Uploaded, &batch)?;
+    let runner = &mut session.runner;
     runner.write("step", &step.words())?;
-    for i in 0..loaded.plan.commands.len() {
-        runner.run_commands(&loaded, i..i + 1)?;
-        let command = &loaded.plan.commands[i];
+    for (i, command) in program.plan.commands.iter().enumerate() {
+        runner.run_commands(&program.loaded, i..i + 1)?;
         for a in command.args().iter().filter(|a| a.access.writes()) {
-            let b = loaded.plan.buffer(a.view.buffer);
+            let b = program.plan.buffer(a.view.buffer);
             if b.elem == Elem::U32 || b.role == Role::Constant {
                 continue;
             }
-            let words = runner.read_buffer(&loaded, a.view.buffer.0 as usize)?;
+            let words = runner.read_buffer(&program.loaded, a.view.buffer.0 as usize)?;
             let values: &[f32] = &bytemuck::cast_slice(&words)[a.view.offset..a.view.offset + a.view.len];
             if let Some(e) = values.iter().position(|v| !v.is_finite()) {
                 if a.name == "maxima" {

@@ -16,13 +16,14 @@ use super::watch::{Seen, Watch};
 use super::{best, diagnose, schedule, state};
 use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
 use crate::error::{Error, Result};
-use crate::eval::{Draws, Evaluator, Images, Moments, resident};
-use crate::gpu::{Device, Loaded, Runner};
-use crate::kernels::distortion::Distortion;
-use crate::kernels::projections;
+use crate::eval::{Draws, Evaluator, Images, Moments, Progress, Test};
+use crate::gpu::Device;
+use crate::kernels::project;
 use crate::model::preset::{Optimizer, Preset, Scale};
-use crate::model::{INDEX, Network, Source};
+use crate::model::{Network, Source};
 use crate::plan::Step;
+use crate::projection::distortion::Distortion;
+use crate::session::{Program, Session, images};
 
 /// What a training run needs beside its preset.
 pub struct Options<'a> {
@@ -133,33 +134,30 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         return Err(Error::Invalid(message));
     }
     network.check_batch_moments()?;
-    distort.iter().try_for_each(|d| d.tables(&network.parameters).map(|_| ()))?;
-    let mut runner = Runner::new(device);
-    let target = runner.device.target.clone();
-    let source = resident::source(preset.data.resident, &target, &data, Part::Train);
-    let plan = runner.load(network.train_plan_from(&target, &source)?, false)?;
-    resident::upload(&mut runner, &data, Part::Train, &source)?;
+    distort.iter().try_for_each(|d| project::tables(d, &network.parameters).map(|_| ()))?;
+    let mut session = Session::new(device, network.clone(), preset.seed);
+    let source = images::source(preset.data.resident, &session.target, &data, Part::Train);
+    let program = session.training(&source, false)?;
+    images::upload(&mut session.runner, &data, Part::Train, &source)?;
     let step = match &saved {
         Some(saved) => {
-            state::upload(&mut runner, &network, saved)?;
+            state::upload(&mut session.runner, &network, saved)?;
             saved.number(key::STEP)?
         }
         None => {
-            runner.write("weight", bytemuck::cast_slice(&network.initial_weights(preset.seed)))?;
+            session.set_weights(&network.initial_weights(preset.seed))?;
             for array in network.optimizer_state() {
-                runner.write(array, &vec![0; network.parameters.len()])?;
+                session.runner.write(array, &vec![0; network.parameters.len()])?;
             }
             0
         }
     };
-    runner.write("halt", &[0, 0])?;
-    let maxima = runner.load(network.maxima_plan(&target)?, false)?;
-    runner.run(&maxima, &Step::at(preset.seed, step))?;
-    let variants = variants(&plan.plan);
+    session.start(step)?;
+    let variants = variants(&program.plan);
     if let Some(saved) = &saved {
         say_other_variants(saved, &variants)?;
     }
-    let about = About { command: options.command, adapter: runner.device.info.to_string(), variants };
+    let about = About { command: options.command, adapter: session.runner.device.info.to_string(), variants };
     let total = schedule::total_steps(preset, per_epoch);
     // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
     let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
@@ -174,12 +172,11 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let watch = Watch::new(&network, step);
     let mut trainer = Trainer {
         preset,
-        network,
         data,
         distort,
         source,
-        runner,
-        plan,
+        session,
+        program,
         run,
         about,
         per_epoch,
@@ -210,13 +207,12 @@ struct Start {
 
 struct Trainer<'a> {
     preset: &'a Preset,
-    network: Arc<Network>,
     data: Arc<Prepared>,
     /// What the network is tested under.
     distort: Vec<Distortion>,
     source: Source,
-    runner: Runner,
-    plan: Loaded,
+    session: Session,
+    program: Program,
     // Its end is waited for before the folder is given up.
     saver: Saver,
     run: Run,
@@ -232,10 +228,10 @@ struct Trainer<'a> {
 }
 
 impl Trainer<'_> {
-    /// Tells the device the projection of training; an evaluation leaves another.
+    /// The projection of training; an evaluation leaves another.
     fn start_projection(&mut self) -> Result<()> {
-        let table = projections::table(&self.network.parameters, &self.network.projection);
-        self.runner.write("projections", &table)
+        let projection = self.session.network.projection;
+        self.session.set_projection(&projection)
     }
 
     /// The step block of step `number` (0-based).
@@ -249,10 +245,7 @@ impl Trainer<'_> {
             bias1: bias1 as f32,
             bias2: bias2 as f32,
             clip_scale: schedule::clip_scale(self.preset, number) as f32,
-            beta_u: projections::beta_draw(self.preset.seed, number),
-            slot: (number % self.network.metric_slots() as u64) as u32,
-            valid: self.network.batch as u32,
-            ..Step::at(self.preset.seed, number)
+            ..self.session.block(number)
         }
     }
 
@@ -261,7 +254,7 @@ impl Trainer<'_> {
         let start = Position { step: self.step };
         let uploaded = self.source == Source::Uploaded;
         let batches = if uploaded { Batches::train } else { Batches::train_chosen };
-        let mut batches = batches(self.data.clone(), self.network.batch, self.preset.seed, start)?;
+        let mut batches = batches(self.data.clone(), self.session.network.batch, self.preset.seed, start)?;
         if self.step == 0 {
             // So that a run can be resumed whenever it is killed.
             self.save()?;
@@ -272,10 +265,9 @@ impl Trainer<'_> {
             let Some(batch) = batches.next() else { break };
             let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
             if restarts && matches!(self.preset.optimizer, Optimizer::Sgd { .. }) {
-                self.runner.write("momentum", &vec![0; self.network.parameters.len()])?;
+                self.session.runner.write("momentum", &vec![0; self.session.network.parameters.len()])?;
             }
-            resident::feed(&mut self.runner, &self.source, "input", INDEX, &batch)?;
-            self.runner.write("label", &batch.labels)?;
+            self.session.feed(&self.source, &batch)?;
             let block = self.block(self.step);
             self.step += 1;
             let last = self.step == self.total;
@@ -284,12 +276,12 @@ impl Trainer<'_> {
             let evaluate = if last { self.selects() } else { due };
             let logs = self.step.is_multiple_of(self.preset.log.every.max(1)) || self.watch.is_full(self.step);
             if save || evaluate || logs {
-                self.watch.run(&mut self.runner, &self.plan, &block, self.step)?;
+                self.watch.run(&mut self.session.runner, &self.program.loaded, &block, self.step)?;
             } else {
-                self.runner.run(&self.plan, &block)?;
+                self.session.runner.run(&self.program.loaded, &block)?;
             }
             if self.step == first + 1 {
-                self.runner.finish()?;
+                self.session.runner.finish()?;
                 let (all, data) = (self.start.at.elapsed().as_secs_f64(), self.start.data.as_secs_f64());
                 log::info!("first step done {all:.2} s after the start, {data:.2} s of them for the data");
             }
@@ -297,7 +289,7 @@ impl Trainer<'_> {
             let stop = self.stop.load(Ordering::SeqCst);
             let save = save || stop;
             if stop {
-                self.watch.ask(&mut self.runner, &self.plan, self.step)?;
+                self.watch.ask(&mut self.session.runner, &self.program.loaded, self.step)?;
             }
             // What follows a line in the log, and what a checkpoint must not outlive, waits for it.
             self.log(&bar, save || evaluate)?;
@@ -324,8 +316,8 @@ impl Trainer<'_> {
             let best = checkpoint::load(record::best(self.run.dir()))?;
             let (step, error) = (best.text(key::STEP)?, best.text(key::VALIDATION)?);
             log::info!("testing the weights of step {step}, which have the least validation error, {error} %");
-            let weights = state::weights(&self.network, &best.tensors)?;
-            self.runner.write("weight", bytemuck::cast_slice(&weights))?;
+            let weights = state::weights(&self.session.network, &best.tensors)?;
+            self.session.set_weights(&weights)?;
         }
         let scores = self.evaluate(Part::Test, self.distort.len(), self.quiet)?;
         self.outcome(scores)
@@ -346,17 +338,17 @@ impl Trainer<'_> {
 
     /// Writes a line for all numbers that have arrived; `wait`: for all that were asked for.
     fn log(&mut self, bar: &ProgressBar, wait: bool) -> Result<()> {
-        while let Some(seen) = self.watch.take(&mut self.runner, wait)? {
+        while let Some(seen) = self.watch.take(&mut self.session.runner, wait)? {
             let (steps, loss, seconds) = match seen {
                 Seen::Sound { steps, loss, seconds } => (steps, loss, seconds),
                 Seen::Unsound(bad) => {
                     let block = self.block(bad);
                     let data = self.data.clone();
-                    return Err(diagnose::non_finite(&mut self.runner, &self.network, data, &block, bad));
+                    return Err(diagnose::non_finite(&mut self.session, data, &block, bad));
                 }
             };
             let step = steps.end;
-            let images = (step - steps.start) * self.network.batch as u64;
+            let images = (step - steps.start) * self.session.network.batch as u64;
             let images_per_s = images as f64 / seconds;
             let epoch = step / self.per_epoch;
             let lr = schedule::lr(self.preset, step - 1, self.per_epoch);
@@ -375,8 +367,8 @@ impl Trainer<'_> {
     }
 
     fn save_to(&mut self, path: &Path, validation: Option<f64>) -> Result<()> {
-        let arrays = state::download(&self.runner, &self.network)?;
-        let position = self.step % self.per_epoch * self.network.batch as u64;
+        let arrays = state::download(&self.session.runner, &self.session.network)?;
+        let position = self.step % self.per_epoch * self.session.network.batch as u64;
         let meta = [
             (key::PRESET, self.preset.to_toml()),
             (key::STEP, self.step.to_string()),
@@ -385,11 +377,11 @@ impl Trainer<'_> {
             (key::SEED, self.preset.seed.to_string()),
             (key::VARIANTS, joined(&self.about.variants)),
             (key::ADAPTER, self.about.adapter.clone()),
-            (key::INPUT, self.network.input.map(|n| n.to_string()).join("x")),
+            (key::INPUT, self.session.network.input.map(|n| n.to_string()).join("x")),
         ];
         let validation = validation.map(|error| (key::VALIDATION, error.to_string()));
         let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();
-        let (network, path) = (self.network.clone(), path.to_path_buf());
+        let (network, path) = (self.session.network.clone(), path.to_path_buf());
         self.saver
             .start(move || checkpoint::save(path, &Checkpoint { tensors: state::tensors(&network, &arrays)?, meta }))
     }
@@ -428,13 +420,13 @@ impl Trainer<'_> {
         let images = Images { data: self.data.clone(), part, train: self.source };
         let e = &self.preset.eval;
         let (batch, moments) = (self.preset.eval_batch(), e.moments_batches as usize);
-        let mut evaluator = Evaluator::with_images(&mut self.runner, self.network.clone(), images, batch, moments)?;
+        let mut evaluator = Evaluator::with_images(&mut self.session, images, batch, moments)?;
         let bar = evaluation_bar(quiet, evaluator.batches() * distort.iter().map(|d| u64::from(d.draws)).sum::<u64>());
         let mut all = vec![];
         for distortion in distort {
             bar.set_message(format!("test under {distortion}"));
-            let (seed, moments) = (self.preset.seed, Moments::Recomputed);
-            let draws = evaluator.draws(&mut self.runner, distortion, seed, moments, &bar, self.stop)?;
+            let first = Test { distortion, seed: self.preset.seed, draw: 0, moments: Moments::Recomputed };
+            let draws = evaluator.draws(&mut self.session, &first, Progress { bar: &bar, stop: self.stop })?;
             let Some(draws) = draws else {
                 bar.abandon();
                 return Ok(None);

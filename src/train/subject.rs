@@ -9,9 +9,9 @@ use super::{import, input, load_data, record, state};
 use crate::data::Prepared;
 use crate::error::{Error, Result};
 use crate::eval::Evaluator;
-use crate::gpu::Runner;
 use crate::model::Network;
 use crate::model::preset::Preset;
+use crate::session::Session;
 
 /// A network with the weights to measure.
 pub struct Subject {
@@ -38,8 +38,8 @@ impl Subject {
     ///
     /// # Errors
     /// What the device reports.
-    pub fn upload(&self, runner: &mut Runner, evaluator: &mut Evaluator) -> Result<()> {
-        evaluator.set_weights(runner, &self.weights)?;
+    pub fn upload(&self, session: &mut Session, evaluator: &mut Evaluator) -> Result<()> {
+        evaluator.set_weights(session, &self.weights)?;
         self.moments.iter().for_each(|moments| evaluator.set_trained(moments));
         Ok(())
     }

@@ -22,7 +22,7 @@ pub fn open(checked: bool) -> Arc<Device> {
 }
 
 /// Loads a plan with its data on a fresh runner; every transient can be read afterwards.
-pub fn load(device: &Arc<Device>, plan: Plan, data: &[(String, Vec<u32>)]) -> (Runner, Loaded) {
+pub fn load(device: &Arc<Device>, plan: &Plan, data: &[(String, Vec<u32>)]) -> (Runner, Loaded) {
     let mut runner = Runner::new(device.clone());
     let loaded = runner.load(plan, true).unwrap_or_else(|e| panic!("{e}"));
     for (name, words) in data {

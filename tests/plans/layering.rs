@@ -8,7 +8,7 @@ use weightproof::kernels::shaders;
 /// `(module, the modules it may name)`: one row per file or folder of `src/`, from the bottom up. A row names rows above
 /// it only, so there are no cycles. Tests inside a module obey its row.
 ///
-/// `cli -> train, eval -> model -> layers -> kernels -> plan -> error`, and beside this chain the runners, which execute
+/// `cli -> train -> eval -> session -> model -> layers -> kernels -> projection, plan -> error`, and beside this chain the runners, which execute
 /// plans and know nothing of nets, and the data sets, which know nothing of nets or plans.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The error type: everything may fail.
@@ -19,8 +19,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("files", &["error"]),
     // What a step is, as data. It knows no kernel: the names in its commands are text.
     ("plan", &["error"]),
+    // What is done to weights, as data.
+    ("projection", &["philox", "error"]),
     // What each kernel computes. No device: the twins are plain loops.
-    ("kernels", &["plan", "philox", "error"]),
+    ("kernels", &["projection", "plan", "philox", "error"]),
     // The two runners. They see plans and kernels, never the net that a plan came from, and not each other.
     ("gpu", &["kernels", "plan", "files", "philox", "error"]),
     ("cpu", &["kernels", "plan", "philox", "error"]),
@@ -31,20 +33,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // How a layer uses kernels. It appends to plans, and runs none.
     ("layers", &["kernels", "plan", "philox", "error"]),
     // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere.
-    ("model", &["layers", "kernels", "plan", "philox", "error"]),
+    ("model", &["layers", "kernels", "projection", "plan", "philox", "error"]),
+    // A network on a device, ready to step.
+    ("session", &["model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // Drawings as SVG and PNG. It knows only shapes.
     ("figure", &[]),
     // Where the time of a step goes.
-    ("profile", &["figure", "model", "kernels", "plan", "gpu", "data", "error"]),
+    ("profile", &["figure", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // Speed, and comparisons of it.
     ("bench", &["profile", "model", "kernels", "plan", "gpu", "error"]),
     // The loops, which join nets, data and a runner.
-    ("eval", &["model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
-    ("train", &["eval", "model", "layers", "kernels", "plan", "gpu", "data", "files", "philox", "error"]),
+    ("eval", &["session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "philox", "error"]),
+    (
+        "train",
+        &["eval", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "philox", "error"],
+    ),
     // Pages of what the loops wrote. It runs nothing: no device, no data.
     ("report", &["train", "eval", "figure", "model", "files", "error"]),
     // Trained networks under lists of distortions.
-    ("sweep", &["train", "eval", "model", "kernels", "gpu", "data", "error"]),
+    ("sweep", &["train", "eval", "session", "model", "kernels", "projection", "gpu", "data", "error"]),
     // All that an adapter can be asked, in processes of their own.
     (
         "adapter_report",
@@ -63,9 +70,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "profile",
             "figure",
             "files",
+            "session",
             "model",
             "check",
             "kernels",
+            "projection",
             "plan",
             "gpu",
             "data",

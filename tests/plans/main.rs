@@ -17,6 +17,7 @@ use weightproof::plan::{
     Access, AdapterClass, Arg, Buffer, Builder, Command, Dispatch, Elem, Matrices, Params, Plan, Role, Target, View,
     listing, memory,
 };
+use weightproof::session::projector;
 
 /// Compares `text` with `tests/golden/NAME.txt`; `make bless` rewrites the file. A golden changes only with its reason in
 /// the CHANGELOG.
@@ -492,8 +493,9 @@ fn every_plan_is_sound_on_every_target() {
         for target in targets {
             for plan in [
                 network.train_plan(&target),
-                network.maxima_plan(&target),
-                network.project_plan(&target),
+                projector::maxima_plan(&network.parameters, &target),
+                projector::quantile_plan(&network.parameters, &target),
+                projector::link_plan(&network.parameters, &target, "weight", "projected"),
                 network.moments_plan(&target, 3),
                 network.test_plan(&target, 7),
             ] {

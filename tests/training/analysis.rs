@@ -9,13 +9,12 @@ use weightproof::data::Part;
 use weightproof::eval::analysis::{
     self, Bound, Budget, Correlation, Family, LayerError, Outcome, Specimen, Trials, weighted,
 };
-use weightproof::eval::projector::EVALUATION;
-use weightproof::eval::{Evaluator, Moments};
-use weightproof::gpu::Runner;
-use weightproof::kernels::distortion::Distortion;
-use weightproof::kernels::projections::HostDraw;
+use weightproof::eval::{EVALUATION, Evaluator, Moments, Progress};
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
+use weightproof::projection::HostDraw;
+use weightproof::projection::distortion::Distortion;
+use weightproof::session::Session;
 use weightproof::train;
 
 const SEED: u64 = 7;
@@ -39,20 +38,19 @@ fn list(text: &str) -> Vec<Distortion> {
 /// Calls `ask` with a specimen.
 fn with_weights<T>(ask: impl FnOnce(&mut Specimen) -> T) -> T {
     let (network, weights) = network();
-    let mut runner = Runner::new(common::device(false));
-    ask(&mut Specimen::new(&mut runner, network, &weights, SEED).unwrap())
+    let mut session = Session::new(common::device(false), network, SEED);
+    ask(&mut Specimen::new(&mut session, &weights, SEED).unwrap())
 }
 
 /// Calls `ask` with a specimen and trials on 50 images, four draws each.
 fn with_images<T>(ask: impl FnOnce(&mut Specimen, &mut Trials) -> T) -> T {
     let (network, weights) = network();
-    let mut runner = Runner::new(common::device(false));
+    let mut session = Session::new(common::device(false), network, SEED);
     let data = train::load_data(&preset(), None).unwrap();
-    let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, 25, 0).unwrap();
-    let (bar, stop) = (ProgressBar::hidden(), AtomicBool::new(false));
-    let moments = Moments::Recomputed;
-    let mut trials = Trials { evaluator: &mut evaluator, moments, draws: 4, bar: &bar, stop: &stop };
-    ask(&mut Specimen::new(&mut runner, network, &weights, SEED).unwrap(), &mut trials)
+    let mut evaluator = Evaluator::new(&mut session, data, Part::Test, 25, 0).unwrap();
+    let progress = Progress { bar: &ProgressBar::hidden(), stop: &AtomicBool::new(false) };
+    let mut trials = Trials { evaluator: &mut evaluator, moments: Moments::Recomputed, draws: 4, progress };
+    ask(&mut Specimen::new(&mut session, &weights, SEED).unwrap(), &mut trials)
 }
 
 /// Mean of w^2 / alpha^2 of each layer, and its number of weights.
@@ -209,7 +207,8 @@ fn what_is_stopped_says_nothing() {
     let none = Distortion::parse("none").unwrap();
     let stop = AtomicBool::new(true);
     with_images(|s, t| {
-        let mut t = Trials { evaluator: &mut *t.evaluator, stop: &stop, ..*t };
+        let progress = Progress { stop: &stop, ..t.progress };
+        let mut t = Trials { evaluator: &mut *t.evaluator, progress, ..*t };
         assert_eq!(analysis::correlation(s, &mut t, &none, &list("sign")).unwrap(), None);
         assert_eq!(analysis::sensitivity(s, &mut t, &none, &[], false).unwrap(), None);
         let family = Family::parse("addnorm", None).unwrap();

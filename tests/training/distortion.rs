@@ -6,12 +6,12 @@ use crate::common;
 use crate::small;
 use indicatif::ProgressBar;
 use weightproof::data::Part;
-use weightproof::eval::projector::Projector;
-use weightproof::eval::{Evaluator, Moments, Score};
+use weightproof::eval::{Evaluator, Moments, Progress, Score, Test};
 use weightproof::gpu::Runner;
-use weightproof::kernels::distortion::Distortion;
-use weightproof::kernels::projections::{HostDraw, PROJECTIONS};
 use weightproof::model::preset::Preset;
+use weightproof::projection::distortion::Distortion;
+use weightproof::projection::{HostDraw, PROJECTIONS};
+use weightproof::session::{Projector, Session};
 use weightproof::train;
 
 fn parse(text: &str) -> Distortion {
@@ -24,8 +24,8 @@ fn chains_and_layer_choices_agree_with_their_twins() {
     let p = &network.parameters;
     let weights = network.initial_weights(7);
     let mut runner = Runner::new(common::device(true));
-    let mut projector = Projector::new(&mut runner, p).unwrap();
-    runner.write("weight", bytemuck::cast_slice(&weights)).unwrap();
+    let mut projector = Projector::new(p.clone());
+    projector.set_weights(&mut runner, &weights).unwrap();
     let examples = PROJECTIONS.iter().flat_map(|k| k.examples).map(|e| format!("conv*:{e}+multunif:0.5"));
     let chains = [
         "sign except fc*",
@@ -67,7 +67,7 @@ fn chains_and_layer_choices_agree_with_their_twins() {
 
 /// The digits network, small, with its first weights, under a training projection.
 struct Lab {
-    runner: Runner,
+    session: Session,
     evaluator: Evaluator,
 }
 
@@ -78,17 +78,18 @@ impl Lab {
         preset.projection = projection.into();
         let data = train::load_data(&preset, None).unwrap();
         let network = train::network(&preset, &data).unwrap();
-        let mut runner = Runner::new(common::device(false));
-        let mut evaluator = Evaluator::new(&mut runner, network.clone(), data, Part::Test, 50, 0).unwrap();
-        evaluator.set_weights(&mut runner, &network.initial_weights(3)).unwrap();
-        Lab { runner, evaluator }
+        let mut session = Session::new(common::device(false), network.clone(), preset.seed);
+        let mut evaluator = Evaluator::new(&mut session, data, Part::Test, 50, 0).unwrap();
+        evaluator.set_weights(&mut session, &network.initial_weights(3)).unwrap();
+        Lab { session, evaluator }
     }
 
     fn score(&mut self, text: &str, draw: u64, moments: Moments) -> Score {
         let (bar, stop) = (ProgressBar::hidden(), AtomicBool::new(false));
         let distortion = parse(text);
         let before = bar.position();
-        let score = self.evaluator.score(&mut self.runner, &distortion, 5, draw, moments, &bar, &stop);
+        let test = Test { distortion: &distortion, seed: 5, draw, moments };
+        let score = self.evaluator.score(&mut self.session, &test, Progress { bar: &bar, stop: &stop });
         assert_eq!(bar.position() - before, self.evaluator.batches(), "the bar goes on by as much for every score");
         score.unwrap_or_else(|e| panic!("{text}: {e}")).expect("nobody stopped it")
     }
@@ -102,14 +103,14 @@ fn a_score_does_not_depend_on_what_was_measured_before() {
     for moments in [Moments::Recomputed, Moments::Trained] {
         scores.extend(texts.map(|text| (text, moments, lab.score(text, 0, moments))));
     }
-    let pipelines = lab.runner.pipelines();
+    let pipelines = lab.session.runner.pipelines();
     for (text, moments, score) in scores.iter().rev() {
         assert_eq!(lab.score(text, 0, *moments), *score, "{text} from memory");
         lab.evaluator.weights_changed();
         assert_eq!(lab.score(text, 0, *moments), *score, "{text} once more");
         assert_eq!(Lab::new("stoch").score(text, 0, *moments), *score, "{text} alone");
     }
-    assert_eq!(lab.runner.pipelines(), pipelines, "a point built a pipeline");
+    assert_eq!(lab.session.runner.pipelines(), pipelines, "a point built a pipeline");
     // Draws of what is random differ, of what is not do not.
     assert_ne!(lab.score("addnorm:0.5", 1, Moments::Recomputed).loss, scores[1].2.loss);
     assert_eq!(lab.score("quant:3", 1, Moments::Recomputed), scores[5].2);
@@ -136,8 +137,9 @@ fn draws_of_a_distortion_are_scored_one_by_one() {
     let mut lab = Lab::new("none");
     let (bar, stop) = (ProgressBar::hidden(), AtomicBool::new(false));
     let distortion = parse("sign+bitflip:0.3 except fc2 x3");
-    let draws =
-        lab.evaluator.draws(&mut lab.runner, &distortion, 5, Moments::Recomputed, &bar, &stop).unwrap().unwrap();
+    let progress = Progress { bar: &bar, stop: &stop };
+    let first = Test { distortion: &distortion, seed: 5, draw: 0, moments: Moments::Recomputed };
+    let draws = lab.evaluator.draws(&mut lab.session, &first, progress).unwrap().unwrap();
     assert_eq!((draws.distortion.as_str(), draws.scores.len()), ("sign+bitflip:0.3 except fc2 x3", 3));
     for (i, score) in draws.scores.iter().enumerate() {
         assert_eq!(score.distortion, "sign+bitflip:0.3 except fc2");
@@ -146,7 +148,8 @@ fn draws_of_a_distortion_are_scored_one_by_one() {
     assert!(draws.error().deviation.is_some_and(|d| d > 0.0) && draws.error().most > draws.error().mean);
     // A stop between two batches leaves nothing half done.
     stop.store(true, std::sync::atomic::Ordering::SeqCst);
-    let stopped = lab.evaluator.draws(&mut lab.runner, &parse("round"), 5, Moments::Recomputed, &bar, &stop).unwrap();
+    let round = Test { distortion: &parse("round"), ..first };
+    let stopped = lab.evaluator.draws(&mut lab.session, &round, progress).unwrap();
     assert!(stopped.is_none());
     let fresh = Lab::new("none").score("round", 0, Moments::Recomputed);
     assert_eq!(lab.score("round", 0, Moments::Recomputed), fresh);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::common;
 use crate::small;
-use weightproof::check;
-use weightproof::gpu::{Device, Loaded, Runner};
-use weightproof::kernels::projections;
+use weightproof::check::{self, Sums};
+use weightproof::gpu::Device;
 use weightproof::model::Network;
 use weightproof::plan::{AdapterClass, Elem, Plan, Precision, Role, Step, Target};
+use weightproof::session::{Program, Session};
 use weightproof::train::schedule;
 
 fn halved(network: Network) -> Network {
@@ -40,40 +40,36 @@ fn unfused(target: &Target) -> Target {
     target.unfused()
 }
 
-/// A runner with weights, images and labels, and plans made for a target.
-struct Lab {
-    runner: Runner,
-    target: Target,
+/// A network with weights, and plans made for a target.
+fn session(device: &Arc<Device>, target: Target, network: Network) -> Session {
+    let network = Arc::new(network);
+    let mut session = Session::new(device.clone(), network.clone(), 1);
+    session.target = target;
+    session.set_weights(&network.initial_weights(7)).unwrap();
+    session.start(0).unwrap();
+    session
 }
 
-impl Lab {
-    fn new(device: &Arc<Device>, target: Target, network: &Network) -> Lab {
-        let mut runner = Runner::new(device.clone());
-        let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
-        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
-        runner.run_commands(&maxima, 0..maxima.plan.commands.len()).unwrap();
-        Lab { runner, target }
-    }
-
-    fn load(&mut self, network: &Network, plan: Plan) -> Loaded {
-        let loaded = self.runner.load(plan, true).unwrap();
-        let len = network.batch * network.input.iter().product::<usize>();
-        let images: Vec<f32> = (0..len).map(|i| ((i * 37 + i * i * 5 + 11) % 101) as f32 / 50.0 - 1.0).collect();
-        let labels: Vec<u32> = (0..network.batch as u32).map(|i| i % 10).collect();
-        for (name, words) in [
-            ("input", bytemuck::cast_slice(&images)),
-            ("test.input", bytemuck::cast_slice(&images)),
-            ("label", &labels),
-            ("test.label", &labels),
-            ("projections", &projections::table(&network.parameters, &network.projection)),
-            ("step", &step_block(0, network.batch).words()),
-        ] {
-            if self.runner.has(name) {
-                self.runner.write(name, words).unwrap();
-            }
+/// Loads a plan with images and labels.
+fn load(session: &mut Session, plan: Plan) -> Program {
+    let network = session.network.clone();
+    let program = session.load(plan, true).unwrap();
+    let len = network.batch * network.input.iter().product::<usize>();
+    let images: Vec<f32> = (0..len).map(|i| ((i * 37 + i * i * 5 + 11) % 101) as f32 / 50.0 - 1.0).collect();
+    let labels: Vec<u32> = (0..network.batch as u32).map(|i| i % 10).collect();
+    for (name, words) in [
+        ("input", bytemuck::cast_slice(&images)),
+        ("test.input", bytemuck::cast_slice(&images)),
+        ("label", &labels),
+        ("test.label", &labels),
+        ("step", &step_block(0, network.batch).words()),
+    ] {
+        if session.runner.has(name) {
+            session.runner.write(name, words).unwrap();
         }
-        loaded
     }
+    session.set_projection(&network.projection).unwrap();
+    program
 }
 
 fn step_block(number: u64, batch: usize) -> Step {
@@ -93,18 +89,19 @@ fn every_command_agrees_with_its_twin_on_maps_of_16_bits() {
     for (network, change) in ways {
         let network = halved(network);
         let Some(device) = device(&network) else { return };
-        let mut lab = Lab::new(&device, change(&device.target), &network);
+        let target = change(&device.target);
         let plans = [
-            network.train_plan(&lab.target).unwrap(),
-            network.moments_plan(&lab.target, 3).unwrap(),
-            network.test_plan(&lab.target, network.batch).unwrap(),
+            network.train_plan(&target).unwrap(),
+            network.moments_plan(&target, 3).unwrap(),
+            network.test_plan(&target, network.batch).unwrap(),
         ];
+        let mut session = session(&device, target, network);
         for plan in plans {
             let maps = plan.buffers.iter().filter(|b| b.elem == Elem::F16).count();
             assert!(maps > 3, "{}: {maps} maps of 16 bits", plan.name);
-            let loaded = lab.load(&network, plan);
-            check::compare(&mut lab.runner, &loaded, false, true)
-                .unwrap_or_else(|e| panic!("{} on {:?}: {e}", loaded.plan.name, lab.target.adapter.class));
+            let Program { plan, loaded } = load(&mut session, plan);
+            check::compare(&mut session.runner, &plan, &loaded, Sums::OneSign)
+                .unwrap_or_else(|e| panic!("{} on {:?}: {e}", plan.name, session.target.adapter.class));
         }
     }
 }
@@ -113,18 +110,20 @@ fn every_command_agrees_with_its_twin_on_maps_of_16_bits() {
 fn a_batch_is_memorised_through_maps_of_16_bits() {
     let network = halved(small::network("none"));
     let Some(device) = device(&network) else { return };
-    let mut lab = Lab::new(&device, device.target.clone(), &network);
-    let loaded = lab.load(&network, network.train_plan(&device.target).unwrap());
+    let plan = network.train_plan(&device.target).unwrap();
+    let mut session = session(&device, device.target.clone(), network);
+    let program = load(&mut session, plan);
     for number in 0..200 {
-        lab.runner.run(&loaded, &Step { lr: 0.03, ..step_block(number, network.batch) }).unwrap();
+        let block = Step { lr: 0.03, ..step_block(number, session.network.batch) };
+        session.runner.run(&program.loaded, &block).unwrap();
     }
-    let words = lab.runner.read("metrics", 4 * 200).unwrap();
+    let words = session.runner.read("metrics", 4 * 200).unwrap();
     let rows: Vec<&[f32]> = bytemuck::cast_slice::<u32, f32>(&words).chunks(4).collect();
     assert!(rows[199][0] < 0.05 * rows[0][0], "loss {} after {}", rows[199][0], rows[0][0]);
     assert_eq!(rows[199][1], 4.0, "all four are recognised");
     // What the host reads of a map are the numbers that lie there, each a 16-bit float.
-    let map = loaded.plan.buffers.iter().position(|b| b.name == "conv1.output").expect("a map");
-    let values = lab.runner.read_buffer(&loaded, map).unwrap();
-    assert_eq!((loaded.plan.buffers[map].role, values.len()), (Role::Transient, 4 * 8 * 8 * 4));
+    let map = program.plan.buffers.iter().position(|b| b.name == "conv1.output").expect("a map");
+    let values = session.runner.read_buffer(&program.loaded, map).unwrap();
+    assert_eq!((program.plan.buffers[map].role, values.len()), (Role::Transient, 4 * 8 * 8 * 4));
     assert!(values.iter().any(|v| *v << 1 != 0) && values.iter().all(|v| v & 0x1fff == 0), "not rounded to 11 bits");
 }

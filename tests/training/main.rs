@@ -1,4 +1,4 @@
-//! Whole networks on the adapter: steps against independent implementations, runs and their files, tests under distorted
+//! Whole networks on the adapter: steps against independent implementations, steps from files, runs and their files, tests under distorted
 //! weights, analyses.
 
 #[path = "../common/mod.rs"]
@@ -10,5 +10,6 @@ mod analysis;
 mod distortion;
 mod files;
 mod halves;
+mod lowered;
 mod pytorch;
 mod steps;

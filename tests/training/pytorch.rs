@@ -10,10 +10,10 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 use weightproof::data::{Batches, Part};
-use weightproof::gpu::Runner;
-use weightproof::kernels::projections::{self, Projection};
 use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
+use weightproof::projection::Projection;
+use weightproof::session::Session;
 use weightproof::train::subject::{self, Subject};
 
 fn fixture(name: &str) -> PathBuf {
@@ -38,17 +38,15 @@ fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_
     let subject = opened(&fixture("torch_digits.safetensors"), &[]).unwrap();
     assert_eq!((subject.name.as_str(), subject.step), ("torch_digits", 0));
     let (network, data) = (&subject.network, subject.data(None).unwrap());
-    let mut runner = Runner::new(common::device(false));
-    let target = runner.device.target.clone();
+    let mut session = Session::new(common::device(false), network.clone(), 1);
+    let target = session.target.clone();
     let batches = data.train.labels.len() / network.batch;
-    let project = runner.load(network.project_plan(&target).unwrap(), false).unwrap();
-    let moments = runner.load(network.moments_plan(&target, batches).unwrap(), false).unwrap();
-    let test = runner.load(network.test_plan(&target, IMAGES).unwrap(), true).unwrap();
-    runner.write("weight", bytemuck::cast_slice(&subject.weights)).unwrap();
+    let moments = session.load(network.moments_plan(&target, batches).unwrap(), false).unwrap();
+    let test = session.load(network.test_plan(&target, IMAGES).unwrap(), true).unwrap();
+    session.set_weights(&subject.weights).unwrap();
     for (projection, trained) in [("none", true), ("sign", true), ("none", false), ("sign", false)] {
-        let parsed = Projection::parse(projection).unwrap();
-        runner.write("projections", &projections::table(&network.parameters, &parsed)).unwrap();
-        runner.run(&project, &Step::at(1, 0)).unwrap();
+        session.distort(&Projection::parse(projection).unwrap().into(), 1, 0).unwrap();
+        let runner = &mut session.runner;
         for (name, values) in subject.moments.as_ref().expect("running_mean and running_var") {
             let start = if trained { values.clone() } else { vec![0.0; values.len()] };
             runner.write(name, bytemuck::cast_slice(&start)).unwrap();
@@ -57,14 +55,14 @@ fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_
             let all = Batches::sequential(data.clone(), Part::Train, network.batch).unwrap();
             for batch in all.take(batches) {
                 runner.write("input", bytemuck::cast_slice(&batch.images)).unwrap();
-                runner.run(&moments, &Step::at(1, 0)).unwrap();
+                runner.run(&moments.loaded, &Step::at(1, 0)).unwrap();
             }
         }
         let batch = Batches::sequential(data.clone(), Part::Test, IMAGES).unwrap().next().unwrap();
         runner.write("test.input", bytemuck::cast_slice(&batch.images)).unwrap();
         runner.write("test.label", &batch.labels).unwrap();
-        runner.run(&test, &Step { valid: IMAGES as u32, ..Step::at(1, 0) }).unwrap();
-        let logits = runner.read_buffer(&test, test.plan.find("fc1.output").unwrap().0 as usize).unwrap();
+        runner.run(&test.loaded, &Step { valid: IMAGES as u32, ..Step::at(1, 0) }).unwrap();
+        let logits = test.read(runner, "fc1.output").unwrap();
         let logits: &[f32] = bytemuck::cast_slice(&logits);
         let want = &reference[if trained { "trained" } else { "recomputed" }][projection]["logits"];
         let want = want.as_array().expect("a list");

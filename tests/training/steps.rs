@@ -1,16 +1,20 @@
 //! Whole training steps on the adapter: against an independent implementation, against the twins after every command,
 //! over a batch to memorise, and against themselves.
 
+use std::sync::Arc;
+
 use crate::common;
 use crate::small;
 use serde_json::Value;
-use weightproof::check;
-use weightproof::gpu::{Loaded, Readback, Runner};
+use weightproof::check::{self, Sums, Worst};
+use weightproof::error::Result;
+use weightproof::gpu::{Device, Readback, Runner};
 use weightproof::kernels::conv2d::FORWARD;
 use weightproof::kernels::parameters::Tensor;
-use weightproof::kernels::{projections, relu, texels};
-use weightproof::model::Network;
+use weightproof::kernels::{relu, texels};
+use weightproof::model::{Network, Source};
 use weightproof::plan::{AdapterClass, Builder, Dispatch, Elem, Plan, Role, Row, Step, Target};
+use weightproof::session::{Program, Session};
 use weightproof::train::schedule;
 
 fn reference() -> Value {
@@ -51,9 +55,18 @@ fn small_inputs(network: &Network) -> (Vec<f32>, Vec<u32>, Vec<f32>) {
 }
 
 struct Small {
-    network: Network,
-    runner: Runner,
-    loaded: weightproof::gpu::Loaded,
+    session: Session,
+    program: Program,
+}
+
+impl Small {
+    fn step(&mut self, block: &Step) {
+        self.session.runner.run(&self.program.loaded, block).unwrap();
+    }
+
+    fn read(&self, name: &str) -> Vec<u32> {
+        self.program.read(&self.session.runner, name).unwrap()
+    }
 }
 
 /// The small network under `projection`, loaded on the adapter with its inputs.
@@ -74,17 +87,26 @@ fn as_gpu(target: Target) -> Target {
 /// As [`loaded`], for a target made from the adapter's.
 fn planned(projection: &str, checked: bool, change: impl Fn(Target) -> Target) -> Small {
     let network = small::network(projection);
-    let mut runner = Runner::new(common::device(checked));
-    let target = change(runner.device.target.clone());
-    let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
     let (images, labels, weights) = small_inputs(&network);
-    runner.write("input", bytemuck::cast_slice(&images)).unwrap();
-    runner.write("label", &labels).unwrap();
-    runner.write("weight", bytemuck::cast_slice(&weights)).unwrap();
-    runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
-    let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
-    runner.run(&maxima, &Step::at(1, 0)).unwrap();
-    Small { network, runner, loaded }
+    ready(common::device(checked), network, change, &weights, (&images, &labels))
+}
+
+/// A network with weights, images and labels, ready for step 0.
+fn ready(
+    device: Arc<Device>,
+    network: Network,
+    change: impl Fn(Target) -> Target,
+    weights: &[f32],
+    (images, labels): (&[f32], &[u32]),
+) -> Small {
+    let mut session = Session::new(device, Arc::new(network), 1);
+    session.target = change(session.target);
+    let program = session.training(&Source::Uploaded, true).unwrap();
+    session.set_weights(weights).unwrap();
+    session.start(0).unwrap();
+    session.runner.write("input", bytemuck::cast_slice(images)).unwrap();
+    session.runner.write("label", labels).unwrap();
+    Small { session, program }
 }
 
 fn step_block(number: u64) -> Step {
@@ -127,13 +149,13 @@ fn three_steps_agree_with_an_independent_implementation() {
 fn three_steps_with_fused_convolutions_agree_with_an_independent_implementation() {
     let s = planned("sign", true, as_gpu);
     let fused = |c: &&Dispatch| c.kernel == FORWARD.name && !FORWARD.given(c.args.iter().map(|a| a.name)).is_empty();
-    assert_eq!(s.loaded.plan.dispatches().filter(fused).count(), 2);
+    assert_eq!(s.program.plan.dispatches().filter(fused).count(), 2);
     three_steps(s);
 }
 
 fn three_steps(mut s: Small) {
     let r = reference();
-    let parameters = s.network.parameters.clone();
+    let parameters = s.session.network.parameters.clone();
     let check_parameters = |runner: &Runner, key: &str| {
         let words = runner.read("weight", parameters.len()).unwrap();
         for (name, bn) in NAMES {
@@ -149,14 +171,10 @@ fn three_steps(mut s: Small) {
         }
     };
     for number in 0..3u64 {
-        s.runner.run(&s.loaded, &step_block(number)).unwrap();
+        s.step(&step_block(number));
         if number == 0 {
-            let read = |name: &str| {
-                let index = s.loaded.plan.find(name).unwrap_or_else(|| panic!("no {name}")).0 as usize;
-                s.runner.read_buffer(&s.loaded, index).unwrap()
-            };
-            close("logits", floats(&read("bn4.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
-            let grad = read("grad");
+            close("logits", floats(&s.read("bn4.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
+            let grad = s.read("grad");
             for (name, bn) in NAMES {
                 for (ours, theirs) in [
                     (format!("{name}.weight"), "weight"),
@@ -170,11 +188,11 @@ fn three_steps(mut s: Small) {
                     close(&format!("gradient {ours}"), got, &want, allowed(&r, "grad"));
                 }
             }
-            check_parameters(&s.runner, "after_1");
+            check_parameters(&s.session.runner, "after_1");
         }
     }
-    check_parameters(&s.runner, "after_3");
-    let metrics = s.runner.read("metrics", 12).unwrap();
+    check_parameters(&s.session.runner, "after_3");
+    let metrics = s.session.runner.read("metrics", 12).unwrap();
     let losses: Vec<f32> = floats(&metrics).chunks(4).map(|row| row[0]).collect();
     close("losses", &losses, &numbers(&r["losses"]), allowed(&r, "losses"));
 }
@@ -186,12 +204,6 @@ fn three_steps_with_biases_agree_with_an_independent_implementation() {
     let r: Value = serde_json::from_str(include_str!("../reference/nin_step.json")).expect("the reference is JSON");
     for unfused in [false, true] {
         let network = small::nin();
-        let mut runner = Runner::new(common::device(true));
-        let mut target = runner.device.target.clone();
-        target.options.unfused = unfused;
-        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
-        let single = loaded.plan.dispatches().filter(|c| c.kernel == "relu.forward").count();
-        assert_eq!(single, if unfused { 4 } else { 0 });
         let image = |i: u64| (((i * 37 + i * i * 5 + 11) % 101) as f64 / 50.0 - 1.0) as f32;
         let images: Vec<f32> = (0..4 * 8 * 8 * 3).map(image).collect();
         let mut weights = vec![0.0; network.parameters.len()];
@@ -203,10 +215,11 @@ fn three_steps_with_biases_agree_with_an_independent_implementation() {
                 weights[t.offset + i as usize] = if t.projected { weight() } else { bias() } as f32;
             }
         }
-        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
-        runner.write("label", &[3, 1, 4, 1]).unwrap();
-        runner.write("weight", bytemuck::cast_slice(&weights)).unwrap();
-        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
+        let change = |target: Target| if unfused { target.unfused() } else { target };
+        let mut s = ready(common::device(true), network, change, &weights, (&images, &[3, 1, 4, 1]));
+        let single = s.program.plan.dispatches().filter(|c| c.kernel == "relu.forward").count();
+        assert_eq!(single, if unfused { 4 } else { 0 });
+        let network = s.session.network.clone();
         let tensors = |words: &[u32], key: &Value, at: fn(&Tensor) -> usize, allowed: f64| {
             for t in &network.parameters.tensors {
                 let (layer, what) = t.name.split_once('.').expect("layer and kind");
@@ -216,79 +229,60 @@ fn three_steps_with_biases_agree_with_an_independent_implementation() {
         };
         for number in 0..3 {
             let step = Step { lr: 0.1, slot: number as u32, valid: 4, ..Step::at(1, number) };
-            runner.run(&loaded, &step).unwrap();
+            s.step(&step);
             if number == 0 {
-                let read =
-                    |name: &str| runner.read_buffer(&loaded, loaded.plan.find(name).unwrap().0 as usize).unwrap();
-                close("logits", floats(&read("fc1.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
-                tensors(&read("grad"), &r["first"]["grad"], |t| t.grad_offset, allowed(&r, "grad"));
+                close("logits", floats(&s.read("fc1.output")), &numbers(&r["first"]["logits"]), allowed(&r, "logits"));
+                tensors(&s.read("grad"), &r["first"]["grad"], |t| t.grad_offset, allowed(&r, "grad"));
             }
         }
-        let words = runner.read("weight", network.parameters.len()).unwrap();
+        let words = s.session.runner.read("weight", network.parameters.len()).unwrap();
         tensors(&words, &r["after_3"], |t| t.offset, allowed(&r, "after_3"));
-        let metrics = runner.read("metrics", 12).unwrap();
+        let metrics = s.session.runner.read("metrics", 12).unwrap();
         let losses: Vec<f32> = floats(&metrics).chunks(4).map(|row| row[0]).collect();
         close("losses", &losses, &numbers(&r["losses"]), allowed(&r, "losses"));
     }
 }
 
 /// Loads a training step and all that it reads the first time.
-fn first_step(runner: &mut Runner, network: &Network, target: &Target) -> Loaded {
-    let loaded = runner.load(network.train_plan(target).unwrap(), true).unwrap();
+fn first_step(device: &Arc<Device>, network: Network, change: impl Fn(Target) -> Target) -> Small {
     let (images, labels, _) = small_inputs(&small::network("sign"));
-    runner.write("input", bytemuck::cast_slice(&images)).unwrap();
-    runner.write("label", &labels).unwrap();
-    runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
-    runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
-    let maxima = runner.load(network.maxima_plan(target).unwrap(), false).unwrap();
-    runner.run(&maxima, &step_block(0)).unwrap();
-    runner.write("step", &step_block(0).words()).unwrap();
-    loaded
+    let weights = network.initial_weights(7);
+    let mut s = ready(device.clone(), network, change, &weights, (&images, &labels));
+    s.session.runner.write("step", &step_block(0).words()).unwrap();
+    s
 }
 
 /// A network with fused convolutions of every kind, as its single layers train.
 #[test]
 fn fused_convolutions_train_as_the_single_layers_do() {
-    let network = small::normalised();
     let device = common::device(false);
-    let prepared = |change: fn(Target) -> Target| {
-        let mut runner = Runner::new(device.clone());
-        let target = change(device.target.clone());
-        let loaded = first_step(&mut runner, &network, &target);
-        (runner, loaded, target)
-    };
-    let (mut fused, loaded, target) = prepared(as_gpu);
-    check::compare(&mut fused, &loaded, false, true).unwrap_or_else(|e| panic!("{e}"));
-    let (mut single, apart, plain) = prepared(|target| unfused(as_gpu(target)));
-    single.run_commands(&apart, 0..apart.plan.commands.len()).unwrap();
-    let read = |runner: &Runner, loaded: &Loaded, name: &str| {
-        runner.read_buffer(loaded, loaded.plan.find(name).expect("a training plan has it").0 as usize).unwrap()
-    };
-    let (a, b) = (read(&fused, &loaded, "grad"), read(&single, &apart, "grad"));
+    let mut fused = first_step(&device, small::normalised(), as_gpu);
+    compare(&mut fused).unwrap_or_else(|e| panic!("{e}"));
+    let mut single = first_step(&device, small::normalised(), |target| unfused(as_gpu(target)));
+    single.session.runner.run_commands(&single.program.loaded, single.program.loaded.all()).unwrap();
+    let (a, b) = (fused.read("grad"), single.read("grad"));
     let size = floats(&b).iter().fold(0.0, |m: f32, v| m.max(v.abs()));
     for (i, (a, b)) in floats(&a).iter().zip(floats(&b)).enumerate() {
         assert!((a - b).abs() <= 2e-6 * size, "grad[{i}]: {a} fused, {b} not, largest {size}");
     }
     // The passes that compute moments anew, and that test with them.
-    let moments = |runner: &mut Runner, target: &Target| -> Vec<Vec<u32>> {
-        let load = |runner: &mut Runner, plan| runner.load(plan, false).unwrap();
-        let (accumulate, test) = (
-            load(runner, network.moments_plan(target, 1).unwrap()),
-            load(runner, network.test_plan(target, 4).unwrap()),
-        );
+    let moments = |s: &mut Small| -> Vec<Vec<u32>> {
+        let (network, target, runner) = (s.session.network.clone(), &s.session.target, &mut s.session.runner);
+        let accumulate = runner.load(&network.moments_plan(target, 1).unwrap(), false).unwrap();
+        let test = runner.load(&network.test_plan(target, 4).unwrap(), false).unwrap();
         for (name, c) in network.moments() {
             runner.write(&name, &vec![0; c]).unwrap();
         }
         let (images, labels, _) = small_inputs(&small::network("sign"));
         runner.write("test.input", bytemuck::cast_slice(&images)).unwrap();
         runner.write("test.label", &labels).unwrap();
-        runner.run_commands(&accumulate, 0..accumulate.plan.commands.len()).unwrap();
+        runner.run_commands(&accumulate, accumulate.all()).unwrap();
         runner.run(&test, &step_block(1)).unwrap();
         let of = |(name, c): &(String, usize)| runner.read(name, *c).unwrap();
         let metrics = runner.read("metrics", 8).unwrap();
         network.moments().iter().map(of).chain([metrics]).collect()
     };
-    for (a, b) in moments(&mut fused, &target).iter().zip(&moments(&mut single, &plain)) {
+    for (a, b) in moments(&mut fused).iter().zip(&moments(&mut single)) {
         for (a, b) in floats(a).iter().zip(floats(b)) {
             assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} fused, {b} not");
         }
@@ -299,16 +293,17 @@ fn fused_convolutions_train_as_the_single_layers_do() {
 /// subgroups of eight lanes. It differs from the direct form by roundings.
 #[test]
 fn convolutions_by_winograd_train_as_the_direct_ones_do() {
-    let network = small::by_winograd();
     let device = common::device(false);
     let step = |rows: &[Row]| {
-        let mut runner = Runner::new(device.clone());
-        let mut target = device.target.with(|a| a.class = AdapterClass::Software);
-        target.options.rows = rows.to_vec();
-        let loaded = first_step(&mut runner, &network, &target);
-        runner.run_commands(&loaded, 0..loaded.plan.commands.len()).unwrap();
-        let grad = runner.read_buffer(&loaded, loaded.plan.find("grad").unwrap().0 as usize).unwrap();
-        (loaded.plan, grad, runner.read("metrics", 4).unwrap())
+        let change = |target: Target| {
+            let mut target = target.with(|a| a.class = AdapterClass::Software);
+            target.options.rows = rows.to_vec();
+            target
+        };
+        let mut s = first_step(&device, small::by_winograd(), change);
+        s.session.runner.run_commands(&s.program.loaded, s.program.loaded.all()).unwrap();
+        let grad = s.read("grad");
+        (s.program.plan, grad, s.session.runner.read("metrics", 4).unwrap())
     };
     let (direct, a, loss) = step(&small::direct_rows());
     let (plan, b, own) = step(&[]);
@@ -322,6 +317,10 @@ fn convolutions_by_winograd_train_as_the_direct_ones_do() {
     let off = floats(&a).iter().zip(floats(&b)).fold(0.0, |m: f32, (a, b)| m.max((a - b).abs()));
     assert!(off <= 2e-5 * size, "gradients differ by {off}, the largest is {size}");
     assert!((floats(&loss)[0] - floats(&own)[0]).abs() <= 1e-5 * floats(&loss)[0]);
+}
+
+fn compare(s: &mut Small) -> Result<Worst> {
+    check::compare(&mut s.session.runner, &s.program.plan, &s.program.loaded, Sums::OneSign)
 }
 
 #[test]
@@ -341,9 +340,9 @@ fn every_command_of_a_step_agrees_with_its_twin() {
         "drift:0.06,3600",
         "prune:0.5",
     ] {
-        let Small { mut runner, loaded, .. } = loaded(projection, false);
-        runner.write("step", &step_block(0).words()).unwrap();
-        let worst = check::compare(&mut runner, &loaded, false, true).unwrap_or_else(|e| panic!("{projection}: {e}"));
+        let mut s = loaded(projection, false);
+        s.session.runner.write("step", &step_block(0).words()).unwrap();
+        let worst = compare(&mut s).unwrap_or_else(|e| panic!("{projection}: {e}"));
         eprintln!("{projection}: worst {:.2} of its budget at {}", worst.share, worst.place);
     }
 }
@@ -352,42 +351,35 @@ fn every_command_of_a_step_agrees_with_its_twin() {
 #[test]
 fn a_step_in_windows_agrees_with_its_twins_and_with_the_whole_step() {
     const BATCH: usize = 128;
-    let network = small::wide();
     let device = common::device(false);
     let step = Step { valid: BATCH as u32, ..step_block(0) };
     let prepared = |max_binding: usize| {
-        let mut runner = Runner::new(device.clone());
-        let mut target = device.target.clone();
-        target.adapter.limits.max_binding = max_binding;
-        let loaded = runner.load(network.train_plan(&target).unwrap(), true).unwrap();
+        let network = small::wide();
         let images: Vec<f32> =
             (0..BATCH * 8 * 8 * 3).map(|i| ((i * i * 5 + i * 37) % 101) as f32 / 50.0 - 1.0).collect();
         let labels: Vec<u32> = (0..BATCH as u32).map(|n| n * n % 10).collect();
-        runner.write("input", bytemuck::cast_slice(&images)).unwrap();
-        runner.write("label", &labels).unwrap();
-        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
-        runner.write("projections", &projections::table(&network.parameters, &network.projection)).unwrap();
-        let maxima = runner.load(network.maxima_plan(&target).unwrap(), false).unwrap();
-        runner.run(&maxima, &step).unwrap();
-        runner.write("step", &step.words()).unwrap();
-        (runner, loaded)
+        let change = |target: Target| target.with(|a| a.limits.max_binding = max_binding);
+        let weights = network.initial_weights(7);
+        let mut s = ready(device.clone(), network, change, &weights, (&images, &labels));
+        s.session.runner.write("step", &step.words()).unwrap();
+        s
     };
-    let (mut whole, loaded) = prepared(1 << 27);
-    let (mut windowed, cut) = prepared(small::NARROW);
-    let (few, many) = (loaded.plan.commands.len(), cut.plan.commands.len());
+    let mut whole = prepared(1 << 27);
+    let mut windowed = prepared(small::NARROW);
+    let (few, many) = (whole.program.plan.commands.len(), windowed.program.plan.commands.len());
     assert!(many > few + 20, "{many} commands in windows, {few} without");
-    check::compare(&mut windowed, &cut, false, true).unwrap_or_else(|e| panic!("{e}"));
-    whole.run_commands(&loaded, 0..few).unwrap();
+    compare(&mut windowed).unwrap_or_else(|e| panic!("{e}"));
+    whole.session.runner.run_commands(&whole.program.loaded, 0..few).unwrap();
+    let network = whole.session.network.clone();
     // The gradients of a weight are sums of the same products in another order.
-    let gradient = |runner: &Runner, loaded: &weightproof::gpu::Loaded, name: &str| -> Vec<f64> {
-        let index = loaded.plan.find("grad").expect("a training plan has gradients").0 as usize;
-        let words = runner.read_buffer(loaded, index).unwrap();
+    let gradient = |s: &Small, name: &str| -> Vec<f64> {
+        let words = s.read("grad");
         let t = network.parameters.find(name).expect("declared");
         let parts = &floats(&words)[t.grad_offset..t.grad_offset + t.splits * t.len()];
         (0..t.len()).map(|i| parts.iter().skip(i).step_by(t.len()).map(|p| f64::from(*p)).sum()).collect()
     };
     for t in &network.parameters.tensors {
-        let (a, b) = (gradient(&whole, &loaded, &t.name), gradient(&windowed, &cut, &t.name));
+        let (a, b) = (gradient(&whole, &t.name), gradient(&windowed, &t.name));
         let size = a.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
         for (i, (a, b)) in a.iter().zip(&b).enumerate() {
             assert!((a - b).abs() <= 1e-5 * size, "{}[{i}]: {a} whole, {b} in windows, largest {size}", t.name);
@@ -399,7 +391,8 @@ fn a_step_in_windows_agrees_with_its_twins_and_with_the_whole_step() {
 #[test]
 fn numbers_taken_steps_later_are_those_that_each_step_left() {
     const STEPS: u64 = 10;
-    let Small { mut runner, loaded, .. } = loaded("stochm:0.5", false);
+    let Small { session, program } = loaded("stochm:0.5", false);
+    let (mut runner, loaded) = (session.runner, program.loaded);
     let mut readback = Readback::new(&[("metrics", STEPS as usize * 4), ("halt", 2)]);
     assert_eq!(runner.take(&mut readback, true).unwrap(), None, "nothing is under way");
     for number in 0..STEPS {
@@ -427,7 +420,7 @@ fn an_array_uploaded_in_pieces_arrives_whole() {
     let x = b.buffer("x", Elem::F32, &[LEN], Role::Input);
     let y = b.transient("y", &[LEN]);
     relu::forward(&mut b, "relu", LEN, x, y).unwrap();
-    let _loaded = runner.load(b.finish().unwrap(), false).unwrap();
+    let _loaded = runner.load(&b.finish().unwrap(), false).unwrap();
     let words: Vec<u32> = (0..LEN as u32).map(|i| i.wrapping_mul(2_654_435_761)).collect();
     runner.upload("x", &words).unwrap();
     assert!(runner.read("x", LEN).unwrap() == words);
@@ -441,24 +434,25 @@ fn an_array_uploaded_in_pieces_arrives_whole() {
 fn fused_layers_train_as_the_single_layers_do() {
     let run = |unfused: bool| {
         let change = |t: Target| if unfused { t.unfused() } else { t };
-        let Small { network, mut runner, loaded } = planned("stochm:0.5", false, change);
-        let fused = loaded.plan.dispatches().filter(|c| c.kernel.starts_with("norm_relu")).count();
-        let single = loaded.plan.dispatches().filter(|c| c.kernel.starts_with("relu")).count();
+        let mut s = planned("stochm:0.5", false, change);
+        let fused = s.program.plan.dispatches().filter(|c| c.kernel.starts_with("norm_relu")).count();
+        let single = s.program.plan.dispatches().filter(|c| c.kernel.starts_with("relu")).count();
         assert_eq!((fused == 0, single == 0), (unfused, !unfused), "{fused} fused commands, {single} of ReLU");
-        runner.run(&loaded, &step_block(0)).unwrap();
-        let grad = runner.read_buffer(&loaded, loaded.plan.find("grad").unwrap().0 as usize).unwrap();
-        let target = change(runner.device.target.clone());
-        let moments = runner.load(network.moments_plan(&target, 1).unwrap(), false).unwrap();
+        s.step(&step_block(0));
+        let grad = s.read("grad");
+        let (network, target) = (s.session.network.clone(), s.session.target.clone());
+        let runner = &mut s.session.runner;
+        let moments = runner.load(&network.moments_plan(&target, 1).unwrap(), false).unwrap();
         for (name, c) in network.moments() {
             runner.write(&name, &vec![0; c]).unwrap();
         }
-        runner.run_commands(&moments, 0..moments.plan.commands.len()).unwrap();
+        runner.run_commands(&moments, moments.all()).unwrap();
         let averages: Vec<Vec<u32>> =
             network.moments().iter().map(|(name, c)| runner.read(name, *c).unwrap()).collect();
         for number in 1..20 {
-            runner.run(&loaded, &step_block(number)).unwrap();
+            s.step(&step_block(number));
         }
-        (grad, averages, runner.read("metrics", 80).unwrap())
+        (grad, averages, s.session.runner.read("metrics", 80).unwrap())
     };
     let (fused, single) = (run(false), run(true));
     assert_eq!(fused.2[..4], single.2[..4], "the first loss differs");
@@ -477,9 +471,9 @@ fn fused_layers_train_as_the_single_layers_do() {
 fn a_batch_is_memorised() {
     let mut s = loaded("none", false);
     for number in 0..200 {
-        s.runner.run(&s.loaded, &Step { lr: 0.03, ..step_block(number) }).unwrap();
+        s.step(&Step { lr: 0.03, ..step_block(number) });
     }
-    let metrics = s.runner.read("metrics", 4 * 200).unwrap();
+    let metrics = s.session.runner.read("metrics", 4 * 200).unwrap();
     let rows: Vec<&[f32]> = floats(&metrics).chunks(4).collect();
     let (first, last) = (rows[0], rows[199]);
     assert!(last[0] < 0.05 * first[0], "loss {} after {}", last[0], first[0]);
@@ -491,15 +485,15 @@ fn a_batch_is_memorised() {
 #[test]
 fn the_loss_curve_is_the_golden_one() {
     let run = || {
-        let Small { network, mut runner, loaded } = loaded("stochm:0.5", false);
-        runner.write("weight", bytemuck::cast_slice(&network.initial_weights(7))).unwrap();
-        let maxima = runner.load(network.maxima_plan(&runner.device.target.clone()).unwrap(), false).unwrap();
-        runner.run(&maxima, &Step::at(1, 0)).unwrap();
+        let mut s = loaded("stochm:0.5", false);
+        let network = s.session.network.clone();
+        s.session.set_weights(&network.initial_weights(7)).unwrap();
+        s.session.start(0).unwrap();
         for number in 0..20 {
-            runner.run(&loaded, &step_block(number)).unwrap();
+            s.step(&step_block(number));
         }
-        let weights = runner.read("weight", network.parameters.len()).unwrap();
-        (runner.read("metrics", 80).unwrap(), weights)
+        let weights = s.session.runner.read("weight", network.parameters.len()).unwrap();
+        (s.session.runner.read("metrics", 80).unwrap(), weights)
     };
     let (metrics, weights) = run();
     let (again, same) = run();

@@ -1,9 +1,10 @@
 //! Distortion expressions: how they are written, what they mean for each tensor, by the host twins. Statistical checks
 //! are bounded as in `twins_project.rs`, at 6 deviations.
 
-use weightproof::kernels::distortion::Distortion;
 use weightproof::kernels::parameters::{Parameters, Tensor};
-use weightproof::kernels::projections::{HostDraw, MOST_LINKS, Projection, ROW, apply_host};
+use weightproof::kernels::project::{self, ROW};
+use weightproof::projection::distortion::Distortion;
+use weightproof::projection::{HostDraw, MOST_LINKS, Projection, apply_host};
 
 fn parse(text: &str) -> Distortion {
     Distortion::parse(text).unwrap_or_else(|e| panic!("{e}"))
@@ -96,7 +97,7 @@ fn each_link_is_for_the_layers_that_its_pattern_names_and_the_rest_keep_their_we
     let p = parameters();
     // The kinds of conv1, bn1, conv2, bn2, fc1, bn3 for each link.
     let kinds = |text: &str| -> Vec<Vec<u32>> {
-        let tables = parse(text).tables(&p).unwrap_or_else(|e| panic!("{e}"));
+        let tables = project::tables(&parse(text), &p).unwrap_or_else(|e| panic!("{e}"));
         tables.iter().map(|t| t.chunks(ROW).map(|row| row[0]).collect()).collect()
     };
     assert_eq!(kinds("sign"), [[1, 0, 1, 0, 1, 0]]);
@@ -106,7 +107,7 @@ fn each_link_is_for_the_layers_that_its_pattern_names_and_the_rest_keep_their_we
     assert_eq!(kinds("sign except fc1"), [[1, 0, 1, 0, 0, 0]]);
     assert_eq!(kinds("conv*:sign+fc1:round"), [[1, 0, 1, 0, 0, 0], [0, 0, 0, 0, 2, 0]]);
     assert_eq!(kinds("conv1:sign+round except conv2"), [[1, 0, 0, 0, 0, 0], [2, 0, 0, 0, 2, 0]]);
-    let refused = |text: &str| parse(text).tables(&p).unwrap_err().to_string();
+    let refused = |text: &str| project::tables(&parse(text), &p).unwrap_err().to_string();
     for (text, words) in [
         ("conv9:sign", ["\"conv9\"", "conv1, conv2, fc1"]),
         // Batch norm is never distorted.

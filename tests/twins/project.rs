@@ -6,10 +6,11 @@
 
 use weightproof::cpu;
 use weightproof::kernels::parameters::{Parameters, Tensor};
-use weightproof::kernels::projections::{HostDraw, Kinds, PROJECTIONS, Projection, apply_host, beta_draw, table};
-use weightproof::kernels::{normal::normal, project, quantile, shaders};
+use weightproof::kernels::project::{Kinds, table};
+use weightproof::kernels::{project, quantile, shaders};
 use weightproof::philox;
 use weightproof::plan::{Builder, Step, Target};
+use weightproof::projection::{HostDraw, PROJECTIONS, Projection, apply_host, beta_draw, normal::normal};
 
 const BOUND: f64 = 6.0;
 

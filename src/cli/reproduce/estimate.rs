@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::gpu::Device;
 use crate::model::Network;
 use crate::model::preset::Preset;
-use crate::profile::measure::{Pass, Session, Subject};
+use crate::profile::measure::{Pass, Stepper, Subject};
 
 /// Images that go through a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,12 +69,12 @@ pub fn rates(device: &Arc<Device>, preset: &Preset, input: [usize; 3]) -> Result
         let subject = Subject { network: network.clone(), weights, seed, pass, eval_batch, data: None };
         let images = subject.batch() as f64;
         let plan = pass.plan(&network, &device.target, eval_batch)?;
-        let mut session = Session::start(device.clone(), subject, plan)?;
-        session.prepare()?;
-        session.run_and_wait()?;
+        let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+        stepper.prepare()?;
+        stepper.run_and_wait()?;
         let mut best = f64::INFINITY;
         for _ in 0..3 {
-            best = best.min(session.run_and_wait()?);
+            best = best.min(stepper.run_and_wait()?);
         }
         Ok(images / best * 1e3)
     };

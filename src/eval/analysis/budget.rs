@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::search::{Found, Range};
 use super::{Budget, Specimen, Trials};
 use crate::error::{Error, Result};
-use crate::kernels::distortion::Distortion;
-use crate::kernels::projections::Projection;
+use crate::projection::Projection;
+use crate::projection::distortion::Distortion;
 
 /// Stands for the parameter.
 const HOLE: char = '@';

@@ -4,10 +4,11 @@ use super::numbers::pearson;
 use super::{Correlation, Specimen, Trials, weighted};
 use crate::data::{Batches, Part};
 use crate::error::{Error, Result};
-use crate::kernels::distortion::Distortion;
+use crate::eval::Test;
 use crate::kernels::relu;
 use crate::model::ACTIVITY as INPUT;
 use crate::plan::{Plan, Step};
+use crate::projection::distortion::Distortion;
 
 /// Ending of the buffers that hold what layers leave.
 const OUTPUT: &str = ".output";
@@ -59,19 +60,20 @@ pub fn correlation(
     let images = Batches::sequential(data, Part::Test, batch)?.next();
     let images = images.ok_or_else(|| Error::Invalid("the data set has no test images".into()))?;
     // Every layer leaves its output in memory of its own.
-    let target = specimen.runner.device.target.unfused();
-    let plan = specimen.runner.load(specimen.network.activity_plan(&target, batch)?, true)?;
-    let points = points(&plan.plan, &weighted(&specimen.network).map(|(name, _)| name).collect::<Vec<_>>());
+    let target = specimen.session.target.unfused();
+    let program = specimen.session.load(specimen.network.activity_plan(&target, batch)?, true)?;
+    let points = points(&program.plan, &weighted(&specimen.network).map(|(name, _)| name).collect::<Vec<_>>());
     let mut activity = |specimen: &mut Specimen, d: &Distortion| -> Result<Option<Vec<[Vec<f32>; 2]>>> {
         let one = d.single_draw();
-        trials.bar.set_message(format!("activity under {one}"));
-        let (seed, moments, runner) = (specimen.seed, trials.moments, &mut *specimen.runner);
-        if !trials.evaluator.prepare(runner, &one, seed, 0, moments, trials.bar, trials.stop)? {
+        trials.progress.bar.set_message(format!("activity under {one}"));
+        let test = Test { distortion: &one, seed: specimen.seed, draw: 0, moments: trials.moments };
+        if !trials.evaluator.prepare(specimen.session, &test, trials.progress)? {
             return Ok(None);
         }
+        let (runner, plan) = (&mut specimen.session.runner, &program.loaded);
         runner.write(INPUT, bytemuck::cast_slice(&images.images))?;
-        runner.run(&plan, &Step::default())?;
-        let read = |b: usize| -> Result<Vec<f32>> { Ok(bytemuck::cast_slice(&runner.read_buffer(&plan, b)?).to_vec()) };
+        runner.run(plan, &Step::default())?;
+        let read = |b: usize| -> Result<Vec<f32>> { Ok(bytemuck::cast_slice(&runner.read_buffer(plan, b)?).to_vec()) };
         points.iter().map(|p| Ok([read(p.sums)?, read(p.activity)?])).collect::<Result<Vec<_>>>().map(Some)
     };
     let Some(before) = activity(specimen, a)? else { return Ok(None) };

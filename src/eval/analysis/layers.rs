@@ -2,8 +2,8 @@
 
 use super::{LayerError, Specimen, Trials, weighted};
 use crate::error::Result;
-use crate::kernels::distortion::{Distortion, Link, layer};
-use crate::kernels::projections::Projection;
+use crate::projection::Projection;
+use crate::projection::distortion::{Distortion, Link, layer};
 
 /// The test error with each of `layers` distorted alone and, if `except`, with all layers but that one distorted; before
 /// them, for comparison, that of the undistorted network, and that under `distortion` as it is. None if the trials were

@@ -1,28 +1,22 @@
 //! Test errors as the analyses take them: means over draws.
 
-use std::sync::atomic::AtomicBool;
-
-use indicatif::ProgressBar;
-
 use super::{Measured, Specimen};
 use crate::error::Result;
-use crate::eval::{Evaluator, Moments};
-use crate::kernels::distortion::Distortion;
-use crate::kernels::projections::Projection;
+use crate::eval::{Evaluator, Moments, Progress, Test};
+use crate::projection::Projection;
+use crate::projection::distortion::Distortion;
 
 /// How test errors are measured.
 pub struct Trials<'a> {
-    /// The plans and the data, loaded on the runner of the specimen. It remembers what it measured: an evaluator that
+    /// The plans and the data, loaded in the session of the specimen. It remembers what it measured: an evaluator that
     /// served another specimen is to be told by [`Evaluator::weights_changed`].
     pub evaluator: &'a mut Evaluator,
     /// Which batch-norm moments.
     pub moments: Moments,
     /// Draws of a random distortion that does not say how many itself.
     pub draws: u32,
-    /// Shows each evaluation.
-    pub bar: &'a ProgressBar,
-    /// Set by Ctrl-C.
-    pub stop: &'a AtomicBool,
+    /// Shows each evaluation, and stops it.
+    pub progress: Progress<'a>,
 }
 
 /// Draws that the error under a distortion is the mean of: what it asks for itself, else `wanted`; 1 where all would be
@@ -47,13 +41,12 @@ impl Trials<'_> {
         let draws = draws(distortion, self.draws);
         let mut sum = 0.0;
         for draw in 0..draws {
-            self.bar.set_message(format!("test under {one}, draw {} of {draws}", draw + 1));
+            self.progress.bar.set_message(format!("test under {one}, draw {} of {draws}", draw + 1));
             // Where no weight moves it is the undistorted network, which is measured once.
             let still = specimen.project(&one, draw)? == specimen.weights;
-            let d = if still { &none } else { &one };
-            let (seed, draw) = (specimen.seed, u64::from(draw));
-            let score = self.evaluator.score(specimen.runner, d, seed, draw, self.moments, self.bar, self.stop)?;
-            let Some(score) = score else { return Ok(None) };
+            let distortion = if still { &none } else { &one };
+            let test = Test { distortion, seed: specimen.seed, draw: draw.into(), moments: self.moments };
+            let Some(score) = self.evaluator.score(specimen.session, &test, self.progress)? else { return Ok(None) };
             sum += score.error;
         }
         Ok(Some(sum / f64::from(draws)))

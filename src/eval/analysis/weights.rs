@@ -5,23 +5,22 @@ use std::sync::Arc;
 use super::numbers::{self, Bins, Energy};
 use super::{Bits, Distance, Filter, Histogram, LayerBits};
 use crate::error::{Error, Result};
-use crate::eval::projector::{EVALUATION, Projector};
-use crate::gpu::Runner;
-use crate::kernels::distortion::{self, Distortion};
+use crate::eval::EVALUATION;
 use crate::kernels::parameters::Tensor;
 use crate::model::Network;
+use crate::projection::distortion::{self, Distortion};
+use crate::session::Session;
 
 /// A trained network on a device, and the projection that its forward passes run with.
 pub struct Specimen<'a> {
     /// Holds the weights, in `weight`.
-    pub runner: &'a mut Runner,
+    pub session: &'a mut Session,
     /// The network.
     pub network: Arc<Network>,
     /// The flat array of its parameters.
     pub weights: &'a [f32],
     /// Seed of every draw.
     pub seed: u64,
-    projector: Projector,
 }
 
 /// The layers with weights that are projected, in order, by name, with their tensors.
@@ -39,14 +38,14 @@ struct Layer<'a> {
 }
 
 impl<'a> Specimen<'a> {
-    /// Loads the projection and writes the weights to the device.
+    /// Writes the weights to the device.
     ///
     /// # Errors
     /// What the device refuses.
-    pub fn new(runner: &'a mut Runner, network: Arc<Network>, weights: &'a [f32], seed: u64) -> Result<Self> {
-        let projector = Projector::new(runner, &network.parameters)?;
-        runner.write("weight", bytemuck::cast_slice(weights))?;
-        Ok(Specimen { runner, network, weights, seed, projector })
+    pub fn new(session: &'a mut Session, weights: &'a [f32], seed: u64) -> Result<Self> {
+        session.set_weights(weights)?;
+        let network = session.network.clone();
+        Ok(Specimen { session, network, weights, seed })
     }
 
     /// The flat array of projected parameters, as the device makes it.
@@ -54,8 +53,8 @@ impl<'a> Specimen<'a> {
     /// # Errors
     /// A distortion that names no layer of the network; what the device reports.
     pub fn project(&mut self, distortion: &Distortion, draw: u32) -> Result<Vec<f32>> {
-        self.projector.apply(self.runner, distortion, self.seed, EVALUATION + u64::from(draw))?;
-        Ok(bytemuck::cast_slice(&self.runner.read("projected", self.weights.len())?).to_vec())
+        self.session.distort(distortion, self.seed, EVALUATION + u64::from(draw))?;
+        Ok(bytemuck::cast_slice(&self.session.runner.read("projected", self.weights.len())?).to_vec())
     }
 
     /// Effective bits per weight under each distortion; the noise is the mean over its draws.

@@ -15,8 +15,7 @@
 
 use std::fmt;
 
-use super::parameters::{Parameters, Tensor};
-use super::projections::{self, HostDraw, MOST_LINKS, PROJECTIONS, Projection};
+use super::{HostDraw, MOST_LINKS, PROJECTIONS, Projection};
 use crate::error::{Error, Result, suggest};
 
 /// Draws of a distortion, at most.
@@ -120,39 +119,6 @@ impl Distortion {
         self.links.iter().any(|l| l.projection.needs_quantile())
     }
 
-    /// The content of the buffer `projections` for each link in turn ([`projections::table`]): a tensor that the link is
-    /// not for gets None.
-    ///
-    /// # Errors
-    /// A pattern that matches no projected tensor, or a link that `except` leaves none, with the layers there are.
-    pub fn tables(&self, parameters: &Parameters) -> Result<Vec<Vec<u32>>> {
-        let weights: Vec<&Tensor> = parameters.tensors.iter().filter(|t| t.projected).collect();
-        let bad = |message: String| {
-            let mut layers: Vec<&str> = weights.iter().map(|t| layer(&t.name)).collect();
-            layers.dedup();
-            Error::Invalid(format!(
-                "distortion \"{self}\": {message}. The layers with weights are: {}",
-                layers.join(", ")
-            ))
-        };
-        let patterns = self.links.iter().filter_map(|l| l.layers.as_ref()).chain(&self.except);
-        for pattern in patterns {
-            if !weights.iter().any(|t| selects(pattern, &t.name)) {
-                return Err(bad(format!("no layer with weights is called \"{pattern}\"")));
-            }
-        }
-        for link in &self.links {
-            if !weights.iter().any(|t| self.applies(link, &t.name)) {
-                return Err(bad(format!("\"except\" leaves no layer for \"{link}\"")));
-            }
-        }
-        let table = |(i, link): (usize, &Link)| {
-            let choose = |t: &Tensor| if self.applies(link, &t.name) { link.projection } else { Projection::NONE };
-            projections::table_of_link(parameters, i, choose)
-        };
-        Ok(self.links.iter().enumerate().map(table).collect())
-    }
-
     /// Distorts one tensor on the host by the twins: the specification, for tests and small arrays. `draw.link` and, for
     /// a ranged Power, `draw.beta_u` are set here for each link.
     ///
@@ -161,9 +127,9 @@ impl Distortion {
     pub fn apply_host(&self, name: &str, shape: &[usize], weights: &[f32], draw: &HostDraw) -> Vec<f32> {
         let mut out = weights.to_vec();
         for (link, l) in self.links.iter().enumerate().filter(|(_, l)| self.applies(l, name)) {
-            let beta_u = projections::beta_draw_of_link(draw.seed, draw.step, link);
+            let beta_u = super::beta_draw_of_link(draw.seed, draw.step, link);
             let draw = HostDraw { link, beta_u, ..*draw };
-            out = projections::apply_link_host(&l.projection, shape, weights, &out, &draw);
+            out = super::apply_link_host(&l.projection, shape, weights, &out, &draw);
         }
         out
     }

@@ -1,7 +1,7 @@
 //! The rows of the table of projections, and the functions that they share.
 
+use super::normal::normal;
 use super::{Context, ProjectionKind, number};
-use crate::kernels::normal::normal;
 use crate::philox;
 
 /// Every projection; the position is the kind.

@@ -3,11 +3,12 @@
 
 use std::fmt;
 
+pub mod distortion;
+pub mod normal;
 mod rows;
 
 pub use rows::PROJECTIONS;
 
-use super::parameters::{Parameters, Tensor};
 use crate::error::{Error, Result, suggest};
 use crate::philox::{self, stream};
 
@@ -25,7 +26,7 @@ pub struct ProjectionKind {
     /// the twin's bits on adapters that do not fuse products with sums (lavapipe, SwiftShader).
     pub exact: bool,
     /// Bit n: whether it needs draw n (see [`Context::draw`]).
-    draws: u32,
+    pub draws: u32,
     /// Whether it leaves every weight 0 or + - one magnitude per tensor, given its parameters.
     signs: fn([f32; 2]) -> bool,
     /// Whether two draws with these parameters can differ: noise of strength 0 is w itself.
@@ -138,11 +139,13 @@ impl Projection {
         (self.row().random)([self.p0, self.p1])
     }
 
-    fn rank(&self, len: usize) -> Option<usize> {
+    /// The rank, from 0, of the |w| that it wants to know of a tensor of `len` elements.
+    pub fn rank(&self, len: usize) -> Option<usize> {
         (self.row().rank)([self.p0, self.p1], len)
     }
 
-    fn words(&self, fan_in: usize) -> [f32; 3] {
+    /// p0, p1, p2 of the shader for a tensor each of whose outputs sums over `fan_in` inputs.
+    pub fn words(&self, fan_in: usize) -> [f32; 3] {
         (self.row().words)([self.p0, self.p1], fan_in)
     }
 }
@@ -168,65 +171,20 @@ pub fn beta_draw_of_link(seed: u64, step: u64, link: usize) -> f32 {
     philox::uniform01(philox::philox4x32(counter, philox::key(seed, stream::BETA))[0])
 }
 
-/// Words of a row of the buffer `projections`.
-pub const ROW: usize = 6;
+/// The inputs that one output sums over, of a weight `[kh, kw, c_in, c_out]` or `[in, out]`.
+pub fn fan_in(shape: &[usize]) -> usize {
+    shape[..shape.len() - 1].iter().product()
+}
 
 /// Random words of a weight that a projection may use; those of link l of a chain are numbered from l times as many on.
-const DRAWS: usize = 4;
+pub const DRAWS: usize = 4;
 
 /// Links of a chain, at most: the number of a draw has 16 bits.
 pub const MOST_LINKS: usize = (1 << 16) / DRAWS;
 
-/// The content of the buffer `projections`, [`ROW`] words per tensor (`struct Projection` of
-/// `shaders/common/parameters.wgsl`): `projection` for every projected tensor, None for the others.
-pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
-    table_by(parameters, |_| *projection)
-}
-
-/// As [`table`], with a choice for each projected tensor.
-pub fn table_by(parameters: &Parameters, choose: impl Fn(&Tensor) -> Projection) -> Vec<u32> {
-    table_of_link(parameters, 0, choose)
-}
-
-/// As [`table_by`] for link `link` of a chain, from 0.
-pub fn table_of_link(parameters: &Parameters, link: usize, choose: impl Fn(&Tensor) -> Projection) -> Vec<u32> {
-    let row = |t: &Tensor| {
-        let p = if t.projected { choose(t) } else { Projection::NONE };
-        let w = p.words(t.fan_in.max(1)).map(f32::to_bits);
-        let rank = p.rank(t.len()).unwrap_or(0);
-        [p.kind, (link * DRAWS) as u32, rank as u32, w[0], w[1], w[2]]
-    };
-    parameters.tensors.iter().flat_map(row).collect()
-}
-
 /// The projected weight and the scale of its rounding error. An unknown kind is None.
-pub(super) fn twin(kind: u32, w: f32, c: &Context) -> (f32, f64) {
+pub(crate) fn twin(kind: u32, w: f32, c: &Context) -> (f32, f64) {
     PROJECTIONS.get(kind as usize).map_or((w, 0.0), |k| (k.twin)(w, c))
-}
-
-/// Kinds of projections, that a table holds or may hold: what a plan is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds(u32);
-
-impl Kinds {
-    /// Every kind: for plans whose table changes.
-    pub const ALL: Kinds = Kinds((1 << PROJECTIONS.len()) - 1);
-
-    /// The kinds in a table.
-    pub fn of(table: &[u32]) -> Self {
-        Kinds(table.iter().step_by(ROW).fold(0, |all, kind| all | 1 << kind))
-    }
-
-    /// A bit for each, from the lowest.
-    pub fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// A bit for each random number that they need, see [`Context::draw`].
-    pub fn draws(self) -> u32 {
-        let wanted = |(kind, row): (usize, &ProjectionKind)| if self.0 >> kind & 1 == 1 { row.draws } else { 0 };
-        PROJECTIONS.iter().enumerate().map(wanted).fold(0, |all, draws| all | draws)
-    }
 }
 
 /// Draws of one projection of one tensor on the host.
@@ -263,13 +221,13 @@ pub fn apply_link_host(
     input: &[f32],
     draw: &HostDraw,
 ) -> Vec<f32> {
-    let tensor = Tensor::new("", shape);
-    assert!(tensor.len() == weights.len() && tensor.len() == input.len(), "shape {shape:?}");
+    let len: usize = shape.iter().product();
+    assert!(len == weights.len() && len == input.len(), "shape {shape:?}");
     let c = Context {
         alpha: weights.iter().fold(0.0, |a, w| a.max(w.abs())),
         quantile: projection.rank(weights.len()).map_or(0.0, |rank| quantile(weights, rank)),
         beta_u: draw.beta_u,
-        p: projection.words(tensor.fan_in.max(1)),
+        p: projection.words(fan_in(shape).max(1)),
         seed: draw.seed,
         step: draw.step,
         layer: draw.layer,

@@ -10,7 +10,7 @@ use crate::plan::{AdapterClass, Target};
 /// Where the images of a split stay: on the device if `wanted` says so. Where it says nothing, on the device, unless that
 /// is the memory of the host, in which an upload is a copy like any other, or unless they would take more than half of
 /// the largest buffer.
-pub(crate) fn source(wanted: Option<bool>, target: &Target, data: &Prepared, part: Part) -> Source {
+pub fn source(wanted: Option<bool>, target: &Target, data: &Prepared, part: Part) -> Source {
     let (count, features) = (data.split(part).labels.len(), data.shape.features());
     let bytes = data.levels.is_some();
     let words = count * if bytes { batch::words_per_image(features) } else { features };
@@ -31,7 +31,7 @@ fn rows(part: Part) -> &'static str {
 ///
 /// # Errors
 /// What the device reports.
-pub(crate) fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &Source) -> Result<()> {
+pub fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &Source) -> Result<()> {
     let Source::Resident { rows, .. } = *source else { return Ok(()) };
     match (&data.levels, data.bytes(part)) {
         (Some(levels), Some(bytes)) => {
@@ -46,16 +46,16 @@ pub(crate) fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &
 ///
 /// # Errors
 /// A batch of 0.
-pub(crate) fn pass(data: &std::sync::Arc<Prepared>, part: Part, batch: usize, source: &Source) -> Result<Batches> {
+pub fn pass(data: &std::sync::Arc<Prepared>, part: Part, batch: usize, source: &Source) -> Result<Batches> {
     let batches = if *source == Source::Uploaded { Batches::sequential } else { Batches::sequential_chosen };
     batches(data.clone(), part, batch)
 }
 
-/// Hands a batch to a plan of this source: the images to its input, or their places to its index.
+/// Hands a batch to a plan of this source: the images to the buffer `input`, or their places to `index`.
 ///
 /// # Errors
 /// What the device reports.
-pub(crate) fn feed(runner: &mut Runner, source: &Source, input: &str, index: &str, batch: &Batch) -> Result<()> {
+pub fn feed(runner: &mut Runner, source: &Source, [input, index]: [&str; 2], batch: &Batch) -> Result<()> {
     match source {
         Source::Uploaded => runner.write(input, bytemuck::cast_slice(&batch.images)),
         // Behind the last image of a split the places are old ones: images that do not count.

@@ -1,0 +1,150 @@
+//! A network on a device, ready to step. Training, tests, profiles, the search for a value that is not finite, and
+//! `check` all begin here.
+
+pub mod images;
+pub mod projector;
+
+use std::sync::Arc;
+
+pub use projector::Projector;
+
+use crate::data::Batch;
+use crate::error::Result;
+use crate::gpu::{Device, Loaded, Runner};
+use crate::kernels::project;
+use crate::model::{INDEX, Network, Source, TEST_INDEX};
+use crate::plan::{Plan, Step, Target};
+use crate::projection::distortion::Distortion;
+use crate::projection::{self, Projection};
+
+/// A network on a device.
+pub struct Session {
+    /// Holds the buffers.
+    pub runner: Runner,
+    /// The network.
+    pub network: Arc<Network>,
+    /// What plans are made for: the device's, unless it is changed before the first is loaded.
+    pub target: Target,
+    /// Seed of the draws of training.
+    pub seed: u64,
+    projector: Projector,
+}
+
+/// A plan and what the device made of it.
+pub struct Program {
+    /// The plan.
+    pub plan: Plan,
+    /// What a runner runs.
+    pub loaded: Loaded,
+}
+
+impl Program {
+    /// Content of a buffer of the plan, transients included where the plan was loaded with `separate`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    ///
+    /// # Panics
+    /// If the plan has no buffer of this name.
+    pub fn read(&self, runner: &Runner, name: &str) -> Result<Vec<u32>> {
+        let buffer = self.plan.find(name).unwrap_or_else(|| panic!("plan {} has no buffer {name}", self.plan.name));
+        runner.read_buffer(&self.loaded, buffer.0 as usize)
+    }
+}
+
+impl Session {
+    /// A network without weights: [`Session::set_weights`], then [`Session::start`].
+    pub fn new(device: Arc<Device>, network: Arc<Network>, seed: u64) -> Session {
+        let (target, projector) = (device.target.clone(), Projector::new(network.parameters.clone()));
+        Session { runner: Runner::new(device), network, target, seed, projector }
+    }
+
+    /// Loads a plan; `separate` as in [`crate::gpu::lower::lower`].
+    ///
+    /// # Errors
+    /// What the device refuses.
+    pub fn load(&mut self, plan: Plan, separate: bool) -> Result<Program> {
+        let loaded = self.runner.load(&plan, separate)?;
+        Ok(Program { plan, loaded })
+    }
+
+    /// Loads the training step with the images of a batch from `source`.
+    ///
+    /// # Errors
+    /// A network that the target cannot hold; what the device refuses.
+    pub fn training(&mut self, source: &Source, separate: bool) -> Result<Program> {
+        self.load(self.network.train_plan_from(&self.target, source)?, separate)
+    }
+
+    /// Writes the flat array of all parameters.
+    ///
+    /// # Errors
+    /// An array of another length; what the device reports.
+    pub fn set_weights(&mut self, weights: &[f32]) -> Result<()> {
+        self.projector.set_weights(&mut self.runner, weights)
+    }
+
+    /// Makes the loaded training step ready for step `number` (0-based) with the weights that stand in `weight`: nothing
+    /// halts it, alpha is theirs, the projection is that of training.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn start(&mut self, number: u64) -> Result<()> {
+        if self.runner.has("halt") {
+            self.runner.write("halt", &[0, 0])?;
+        }
+        self.projector.maxima(&mut self.runner, &Step::at(self.seed, number))?;
+        let projection = self.network.projection;
+        self.set_projection(&projection)
+    }
+
+    /// What the loaded plans that project do from now on. An evaluation leaves another than that of training.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn set_projection(&mut self, projection: &Projection) -> Result<()> {
+        if !self.runner.has("projections") {
+            return Ok(());
+        }
+        self.runner.write("projections", &project::table(&self.network.parameters, projection))
+    }
+
+    /// Leaves the distorted weights in `projected`: draw `number` of `seed`.
+    ///
+    /// # Errors
+    /// A pattern that matches no layer; what the device reports.
+    pub fn distort(&mut self, distortion: &Distortion, seed: u64, number: u64) -> Result<()> {
+        self.projector.apply(&mut self.runner, distortion, seed, number)
+    }
+
+    /// The step block of step `number` (0-based) but for what a schedule says: the learning rate is 0, nothing is
+    /// corrected.
+    pub fn block(&self, number: u64) -> Step {
+        Step {
+            bias1: 1.0,
+            bias2: 1.0,
+            beta_u: projection::beta_draw(self.seed, number),
+            slot: (number % self.network.metric_slots() as u64) as u32,
+            valid: self.network.batch as u32,
+            ..Step::at(self.seed, number)
+        }
+    }
+
+    /// Hands a batch to a plan over training images of this source.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn feed(&mut self, source: &Source, batch: &Batch) -> Result<()> {
+        images::feed(&mut self.runner, source, ["input", INDEX], batch)?;
+        if self.runner.has("label") { self.runner.write("label", &batch.labels) } else { Ok(()) }
+    }
+
+    /// Hands a batch to a plan over test images of this source.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn feed_test(&mut self, source: &Source, batch: &Batch) -> Result<()> {
+        images::feed(&mut self.runner, source, ["test.input", TEST_INDEX], batch)?;
+        self.runner.write("test.label", &batch.labels)
+    }
+}
