@@ -76,7 +76,7 @@ impl AdapterReport {
             let (round, out, data, seed) = (self.round, out.clone(), self.data.clone(), global.seed);
             let task = Task { stage, round, out, time, begun, width, data, seed };
             let open = |preset: Option<&Preset>| match preset {
-                Some(preset) => global.open_for(preset, crate::train::input(preset, task.data.as_deref())?),
+                Some(preset) => global.open_for(preset, crate::session::input(preset, task.data.as_deref())?),
                 None => global.open_with(true),
             };
             return adapter_report::work(&task, &open).map(|()| ExitCode::SUCCESS);

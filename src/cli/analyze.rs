@@ -16,7 +16,7 @@ use crate::projection::Projection;
 use crate::projection::distortion::{self, Distortion};
 use crate::session::Session;
 use crate::train;
-use crate::train::subject::{self, Subject};
+use crate::weights::{self, TrainedNetwork};
 
 /// A section of the analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -147,7 +147,7 @@ impl Analyze {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let mut sets = self.set.clone();
         sets.extend(self.images.map(|n| format!("data.test={n}")));
-        let subject = subject::open(&self.run, self.preset.as_deref(), &sets, self.data.as_deref())?;
+        let subject = weights::open(&self.run, self.preset.as_deref(), &sets, self.data.as_deref())?;
         let asked = self.asked(&subject)?;
         let out = self.out.clone().unwrap_or_else(|| Analysis::path(&self.run));
         // A file that is no analysis is found out before hours of work.
@@ -174,7 +174,7 @@ impl Analyze {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn asked(&self, subject: &Subject) -> Result<Asked> {
+    fn asked(&self, subject: &TrainedNetwork) -> Result<Asked> {
         let mut sections = if self.only.is_empty() { Section::value_variants().to_vec() } else { self.only.clone() };
         // The cheap ones first, each once.
         sections.sort_by_key(|s| *s as u8);
@@ -213,12 +213,12 @@ impl Analyze {
     fn answer(
         &self,
         global: &Global,
-        subject: &Subject,
+        subject: &TrainedNetwork,
         asked: &Asked,
         stop: &AtomicBool,
         mut done: impl FnMut(Analysis) -> Result<()>,
     ) -> Result<usize> {
-        let Subject { preset, network, weights, .. } = subject;
+        let TrainedNetwork { preset, network, weights, .. } = subject;
         let device = global.open_for(preset, network.input)?;
         let mut session = Session::new(device, network.clone(), preset.seed);
         let seed = global.seed.unwrap_or(preset.seed);
@@ -228,7 +228,7 @@ impl Analyze {
             let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
             let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
             let mut with_data = Evaluator::new(&mut session, data, Part::Test, batch, moments)?;
-            subject.upload(&mut session, &mut with_data)?;
+            with_data.take(&mut session, subject)?;
             evaluator = Some(with_data);
         }
         let mut specimen = Specimen::new(&mut session, weights, seed)?;

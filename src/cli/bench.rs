@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::kernels::{self, KERNELS};
 use crate::model::Network;
 use crate::model::preset::Preset;
-use crate::train;
+use crate::session;
 
 /// Runs of a test case, if --steps is not given.
 const RUNS: usize = 10;
@@ -137,7 +137,7 @@ impl Bench {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         let preset = Preset::load(name, &sets)?;
-        let input = train::input(&preset, None)?;
+        let input = session::input(&preset, None)?;
         let network = Arc::new(Network::without_data(&preset, input)?);
         Ok((preset, network))
     }

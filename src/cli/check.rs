@@ -14,8 +14,7 @@ use crate::kernels::{self, KERNELS};
 use crate::model::preset::Preset;
 use crate::model::{Network, Source};
 use crate::plan::Step;
-use crate::session::Session;
-use crate::train;
+use crate::session::{self, Session};
 
 /// Arguments of `check`.
 #[derive(Args)]
@@ -74,7 +73,7 @@ fn bisect(preset: &Path, sets: &[String], global: &Global) -> Result<ExitCode> {
     let seed = global.seed.map(|s| format!("seed={s}"));
     let sets: Vec<String> = small.into_iter().chain(sets.iter().cloned()).chain(seed).collect();
     let preset = Preset::load(preset, &sets)?;
-    let input = train::input(&preset, None)?;
+    let input = session::input(&preset, None)?;
     let network = Arc::new(Network::without_data(&preset, input)?);
     let device = global.open_for(&preset, network.input)?;
     print(&format!("{}\n", device.info))?;

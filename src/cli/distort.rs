@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::{Global, print_beside};
 use crate::error::{Error, Result};
-use crate::eval::distort;
 use crate::gpu::Runner;
 use crate::projection::distortion::Distortion;
+use crate::weights::distort;
 
 /// Arguments of `distort`.
 #[derive(Args)]

@@ -15,7 +15,7 @@ use crate::kernels::project;
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
 use crate::train;
-use crate::train::subject::{self, Subject};
+use crate::weights::{self, TrainedNetwork};
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -53,8 +53,8 @@ pub struct Eval {
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let distortions = Distortion::parse_list(&self.distort)?;
-        let subject = subject::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
-        let Subject { preset, network, step, .. } = &subject;
+        let subject = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
+        let TrainedNetwork { preset, network, step, .. } = &subject;
         let device = global.open_for(preset, network.input)?;
         // What can be refused is refused before anything is compiled.
         distortions.iter().try_for_each(|d| project::tables(d, &network.parameters).map(|_| ()))?;
@@ -63,7 +63,7 @@ impl Eval {
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches);
         let mut evaluator = Evaluator::new(&mut session, data, Part::Test, batch, batches as usize)?;
-        subject.upload(&mut session, &mut evaluator)?;
+        evaluator.take(&mut session, &subject)?;
         let seed = global.seed.unwrap_or(preset.seed);
         let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);

@@ -15,7 +15,8 @@ use crate::model::preset::Preset;
 use crate::profile::measure::{self, Pass, Subject};
 use crate::profile::{self, About, json, roofline, table, trace};
 use crate::projection::Projection;
-use crate::train::{self, checkpoint, record, state};
+use crate::session;
+use crate::weights::{self, checkpoint, export};
 
 /// Pixels of a PNG per pixel of the layout.
 const PNG_SCALE: f64 = 2.0;
@@ -81,12 +82,12 @@ impl Profile {
         let (preset, saved, name) = self.open(global)?;
         let data = self.data.as_deref();
         let input = match &saved {
-            Some(saved) => train::subject::input_of(saved, &preset, data)?,
-            None => train::input(&preset, data)?,
+            Some(saved) => weights::input_of(saved, &preset, data)?,
+            None => session::input(&preset, data)?,
         };
         let network = Network::without_data(&preset, input)?;
         let weights = match &saved {
-            Some(saved) => state::weights(&network, &saved.tensors)?,
+            Some(saved) => export::weights(&network, &saved.tensors)?,
             None => network.initial_weights(preset.seed),
         };
         let device = global.open_for(&preset, input)?;
@@ -101,7 +102,7 @@ impl Profile {
             print(&table::projections(&costs))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let data = data.map(|dir| train::load_data(&preset, Some(dir))).transpose()?;
+        let data = data.map(|dir| session::load_data(&preset, Some(dir))).transpose()?;
         let about = About {
             preset: name,
             pass: self.pass().name().into(),
@@ -156,7 +157,7 @@ impl Profile {
         let path = self.subject.as_path();
         let run = path.is_dir() || path.extension().is_some_and(|e| e == "safetensors");
         let (preset, saved) = if run {
-            let file = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
+            let file = if path.is_dir() { checkpoint::path(path) } else { path.to_owned() };
             let saved = checkpoint::load(file)?;
             (Preset::from_toml(saved.text(checkpoint::key::PRESET)?)?.with(&sets)?, Some(saved))
         } else {

@@ -19,7 +19,7 @@ use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Adapter, Target, listing};
 use crate::projection::PROJECTIONS;
-use crate::train;
+use crate::session;
 
 /// How projections become distortions, for `show --projections`.
 const DISTORTIONS: &str = "
@@ -117,12 +117,12 @@ impl Show {
                 }
             } else {
                 let preset = Preset::load(name, &self.set)?;
-                print(&format!("{}\n{}\n", preset.to_toml(), preset.describe(train::input(&preset, None).ok())?))?;
+                print(&format!("{}\n{}\n", preset.to_toml(), preset.describe(session::input(&preset, None).ok())?))?;
             }
         }
         if let Some(name) = &what.plan {
             let preset = Preset::load(name, &self.set)?;
-            let input = train::input(&preset, None)?;
+            let input = session::input(&preset, None)?;
             let network = Network::without_data(&preset, input)?;
             let plan = network.train_plan(&self.target(global)?)?;
             if let Some(path) = &self.lowered {

@@ -11,7 +11,7 @@ use crate::eval::{Moments, Point};
 use crate::projection::distortion::Distortion;
 use crate::sweep::range::{self, Range};
 use crate::sweep::{self, table};
-use crate::train::subject;
+use crate::weights::{self, TrainedNetwork};
 
 /// Arguments of `sweep`.
 ///
@@ -71,10 +71,10 @@ impl Sweep {
         let distortions = range::points(&self.distortions()?, self.draws);
         let mut sets = self.set.clone();
         sets.extend(self.images.map(|n| format!("data.test={n}")));
-        let mut subjects: Vec<subject::Subject> = vec![];
+        let mut subjects: Vec<TrainedNetwork> = vec![];
         for run in &self.runs {
-            let subject = subject::open(run, self.preset.as_deref(), &sets, self.data.as_deref())?;
-            let place = |s: &subject::Subject| s.source.canonicalize().unwrap_or_else(|_| s.source.clone());
+            let subject = weights::open(run, self.preset.as_deref(), &sets, self.data.as_deref())?;
+            let place = |s: &TrainedNetwork| s.source.canonicalize().unwrap_or_else(|_| s.source.clone());
             if subjects.iter().any(|s| place(s) == place(&subject)) {
                 return Err(Error::Invalid(format!("{}: this run is given twice", run.display())));
             }

@@ -11,7 +11,9 @@ use super::{Global, INTERRUPTED, catch_ctrl_c, line, print, say};
 use crate::error::{Error, Result};
 use crate::eval;
 use crate::model::preset::Preset;
-use crate::train::{self, checkpoint};
+use crate::session;
+use crate::train;
+use crate::weights::checkpoint;
 
 /// Arguments of `train`.
 #[derive(Args)]
@@ -57,7 +59,7 @@ impl Train {
             }
             _ => Preset::load(&self.preset, &sets)?,
         };
-        let device = global.open_for(&preset, train::input(&preset, self.data.as_deref())?)?;
+        let device = global.open_for(&preset, session::input(&preset, self.data.as_deref())?)?;
         // After a second Ctrl-C the last checkpoint is intact.
         let stop = catch_ctrl_c("stopping after this step")?;
         let own = || line(std::env::args_os());

@@ -14,7 +14,7 @@ use crate::kernels::{self, KERNELS, tuning};
 use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::plan::Row;
-use crate::train;
+use crate::session;
 
 /// What stands at the head of a table that this program writes.
 const HEAD: &str =
@@ -43,7 +43,7 @@ impl Tune {
             None => KERNELS.to_vec(),
         };
         let preset = Preset::load(&self.preset, &self.set)?;
-        let input = train::input(&preset, None)?;
+        let input = session::input(&preset, None)?;
         let network = Network::without_data(&preset, input)?;
         let own = own_table()?;
         let device = global.open_for(&preset, network.input)?;

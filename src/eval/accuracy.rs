@@ -9,15 +9,17 @@ use clap::ValueEnum;
 use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use super::{Draws, EVALUATION};
+use super::Draws;
 use crate::data::{Part, Prepared};
 use crate::error::{Error, Result};
 use crate::gpu::{Loaded, Readback};
 use crate::kernels::metric;
 use crate::model::Source;
 use crate::plan::Step;
+use crate::projection::EVALUATION;
 use crate::projection::distortion::Distortion;
 use crate::session::{Session, images};
+use crate::weights::TrainedNetwork;
 
 /// The draws for the moments of training are numbered from here.
 const TRAINED: u64 = EVALUATION | 1 << 62;
@@ -182,6 +184,16 @@ impl Evaluator {
         Ok(Evaluator { moments, test, moments_batches, images, test_source, test_batch, known, trained, unsound })
     }
 
+    /// Takes the weights of a network, and the moments that came with them.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn take(&mut self, session: &mut Session, trained: &TrainedNetwork) -> Result<()> {
+        self.set_weights(session, &trained.weights)?;
+        trained.moments.iter().for_each(|moments| self.set_trained(moments));
+        Ok(())
+    }
+
     /// Writes the flat array of all parameters.
     ///
     /// # Errors
@@ -200,7 +212,7 @@ impl Evaluator {
 
     /// Takes these for the moments of training of the weights at hand: those that came with weights from elsewhere, by the
     /// names of [`Network::moments`].
-    pub fn set_trained(&mut self, moments: &[(String, Vec<f32>)]) {
+    fn set_trained(&mut self, moments: &[(String, Vec<f32>)]) {
         self.known.clear();
         let words = |v: &[f32]| v.iter().map(|x| x.to_bits()).collect();
         self.trained = Some((None, moments.iter().map(|(name, v)| (name.clone(), words(v))).collect()));

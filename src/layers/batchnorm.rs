@@ -1,12 +1,66 @@
 //! Batch normalisation over all but the channels.
 
+use serde::{Deserialize, Serialize};
+
+use super::build::Build;
 use super::init::Init;
+use super::spec::{Kind, LayerShape, Made, Shaping, check_flag};
 use super::{Layer, Mode, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::batchnorm;
 use crate::kernels::conv2d::fused;
 use crate::kernels::parameters::{self, Parameters};
 use crate::plan::{Elem, Role, View};
+use crate::ranges::Check;
+
+/// `{ batchnorm = true }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Always true.
+    pub batchnorm: bool,
+    /// Whether gamma and beta are learned, if not as `batch_norm.learned` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<bool>,
+    /// Name; `bn1`, `bn2`, ... if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Spec {
+    /// The layer.
+    pub(super) fn layer(&self, shape: &LayerShape, build: &mut Build) -> BatchNorm {
+        let (name, [h, w, channels]) = (shape.name.clone(), shape.input);
+        build.normalised.push((name.clone(), channels, [h, w] == [1, 1]));
+        BatchNorm { name, channels, epsilon: build.epsilon, learned: self.learned.unwrap_or(build.learned) }
+    }
+}
+
+impl Kind for Spec {
+    fn key(&self) -> &'static str {
+        "batchnorm"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "bn"
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn check(&self) -> Check {
+        check_flag("batchnorm", self.batchnorm)
+    }
+
+    fn shape(&self, _: &str, input: [usize; 3], _: &mut Shaping) -> Result<Made> {
+        Ok(Made { output: input, ..Made::default() })
+    }
+
+    fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {
+        Box::new(self.layer(shape, build))
+    }
+}
 
 /// y = (x - mean) / sqrt(var + epsilon) * gamma + beta, moments per channel: of the batch in training, the averages over
 /// the training data in testing (`{name}.running_mean`, `{name}.running_var`).

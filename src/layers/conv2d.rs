@@ -1,13 +1,121 @@
-//! Convolution and linear layers: both record `kernels::conv2d`, a linear layer as a 1x1 convolution over one row of
-//! `batch` pixels.
+//! Convolution. A linear layer is one, too: 1x1, over one row of `batch` pixels.
 
+use serde::{Deserialize, Serialize};
+
+use super::build::Build;
 use super::init::Init;
+use super::pair::Pair;
+use super::spec::{Kind, LayerShape, Made, Shaping, Windows, check_channels, check_rates, default, product};
 use super::{Layer, Mode, Net, Tensor};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::bias;
 use crate::kernels::conv2d::{self, Geometry, fused};
 use crate::kernels::parameters::{self, Parameters};
 use crate::plan::View;
+use crate::ranges::Check;
+
+/// `{ conv2d = OUT, kernel = 3, stride = 1, pad = 0, groups = 1, bias = false, rate = 1.0, bias_rate = RATE, output = false }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Output channels before `width` is applied.
+    #[serde(rename = "conv2d")]
+    pub out: usize,
+    /// Rows and columns of the kernel.
+    pub kernel: Pair,
+    /// Step.
+    #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+    pub stride: Pair,
+    /// Rows of zeros above and below, columns left and right.
+    #[serde(default = "Pair::zero", skip_serializing_if = "Pair::is_zero")]
+    pub pad: Pair,
+    /// Groups of channels.
+    #[serde(default = "default::one", skip_serializing_if = "default::is_one")]
+    pub groups: usize,
+    /// Whether every output has a bias.
+    #[serde(default, skip_serializing_if = "default::no")]
+    pub bias: bool,
+    /// Multiplies the learning rate of the weights.
+    #[serde(default = "default::whole", skip_serializing_if = "default::is_whole")]
+    pub rate: f64,
+    /// Multiplies the learning rate of the bias; as `rate` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias_rate: Option<f64>,
+    /// Whether its channels are the classes, which `width` leaves alone.
+    #[serde(default, skip_serializing_if = "default::no")]
+    pub output: bool,
+    /// Name; `conv1`, `conv2`, ... if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Spec {
+    fn windows(&self) -> Windows {
+        Windows { kernel: self.kernel, stride: self.stride, pad: self.pad, ceil: false }
+    }
+
+    /// The layer.
+    pub(super) fn layer(&self, shape: &LayerShape) -> Conv2d {
+        let ([h, w, c_in], c_out) = (shape.input, shape.output[2]);
+        let (kernel, stride, pad) = (self.kernel.0, self.stride.0, self.pad.0);
+        Conv2d {
+            name: shape.name.clone(),
+            geometry: Geometry { n: 1, h, w, c_in, c_out, kernel, stride, pad, groups: self.groups },
+            flattens: None,
+            rate: self.rate as f32,
+            bias: self.bias.then(|| self.bias_rate.unwrap_or(self.rate) as f32),
+            before_norm: false,
+        }
+    }
+}
+
+impl Kind for Spec {
+    fn key(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "conv"
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn check(&self) -> Check {
+        check_channels("conv2d", self.out)?;
+        self.windows().check("kernel")?;
+        check_rates(self.bias, self.rate, self.bias_rate)?;
+        check_channels("groups", self.groups)
+    }
+
+    fn shape(&self, name: &str, input: [usize; 3], shaping: &mut Shaping) -> Result<Made> {
+        let (c, out, groups) = (input[2], shaping.scaled(name, self.out, self.output)?, self.groups);
+        if c % groups != 0 || out % groups != 0 {
+            return Err(Error::layer(
+                name,
+                format!(
+                    "{groups} groups do not divide {c} input and {out} output channels (width {}); choose another width \
+                     or number of groups",
+                    shaping.width()
+                ),
+            ));
+        }
+        let [h, w] = self.windows().count(name, input)?;
+        let weights = product([self.kernel.0[0], self.kernel.0[1], c / groups, out]);
+        let multiply_adds = weights.saturating_mul(product([h, w, 1, 1]));
+        Ok(Made { output: [h, w, out], weights, multiply_adds, body: vec![] })
+    }
+
+    fn size(&self) -> String {
+        let groups = if self.groups == 1 { String::new() } else { format!(" in {} groups", self.groups) };
+        self.windows().size() + &groups
+    }
+
+    fn build(&self, shape: &LayerShape, _: &mut Build) -> Box<dyn Layer> {
+        Box::new(self.layer(shape))
+    }
+}
 
 /// A convolution, with a bias or without: the beta of a batch norm that follows is one.
 #[derive(Clone, Debug)]
@@ -28,12 +136,6 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A linear layer without bias from an input of the given shape to `out` features, weights `[h w c, out]`.
-    pub fn linear(name: &str, input: [usize; 3], out: usize) -> Self {
-        let geometry = Geometry::linear(1, input.iter().product(), out);
-        Conv2d { name: name.into(), geometry, flattens: Some(input), rate: 1.0, bias: None, before_norm: false }
-    }
-
     /// Whether it takes an input that has yet to go through batch norm and ReLU, in the passes that the plan will have.
     ///
     /// # Errors
@@ -63,7 +165,8 @@ impl Conv2d {
         Geometry { n: batch, ..self.geometry }
     }
 
-    fn weight(&self) -> String {
+    /// Name of its weight.
+    pub(super) fn weight(&self) -> String {
         format!("{}.weight", self.name)
     }
 

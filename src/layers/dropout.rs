@@ -1,11 +1,66 @@
 //! Dropout.
 
+use serde::{Deserialize, Serialize};
+
+use super::build::Build;
 use super::init::Init;
+use super::spec::{Kind, LayerShape, Made, Shaping};
 use super::{Layer, Mode, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::dropout;
 use crate::kernels::parameters::Parameters;
 use crate::plan::View;
+use crate::ranges::{Check, Number, require};
+
+/// `{ dropout = P }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Probability of a zero.
+    #[serde(rename = "dropout")]
+    pub p: f64,
+    /// Name; `dropout1`, `dropout2`, ... if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Kind for Spec {
+    fn key(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "dropout"
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn check(&self) -> Check {
+        // The device draws whole numbers below 2^32.
+        let ok = self.p == 0.0 || (2f64.powi(-32)..1.0).contains(&self.p);
+        let must = "give a probability from 0 up to, but not, 1; the least above 0 is 2.4e-10";
+        require(ok, "dropout", Number(self.p), must)
+    }
+
+    fn shape(&self, _: &str, input: [usize; 3], _: &mut Shaping) -> Result<Made> {
+        Ok(Made { output: input, ..Made::default() })
+    }
+
+    fn size(&self) -> String {
+        self.p.to_string()
+    }
+
+    fn only_trains(&self) -> bool {
+        true
+    }
+
+    fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {
+        build.dropouts += 1;
+        Box::new(Dropout { name: shape.name.clone(), p: self.p, layer: build.dropouts })
+    }
+}
 
 /// Zeroes each activation with probability `p` in training and divides the others by 1 - p; the identity in testing.
 #[derive(Clone, Debug)]

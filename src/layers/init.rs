@@ -1,6 +1,7 @@
 //! Initial weights, drawn on the host from Philox so that every adapter starts from the same bits.
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::kernels::parameters::{Parameters, Tensor};
 use crate::philox::{self, stream};
@@ -8,16 +9,20 @@ use crate::philox::{self, stream};
 /// Elements that a thread draws at a time; even, because a counter gives two.
 const CHUNK: usize = 1 << 14;
 
-/// How weights are drawn. Glorot and Bengio 2010 (Merolla et al. 2016), He et al. 2015 (McDonnell 2018).
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
+/// `[init]`: how weights are drawn. Glorot and Bengio 2010 (Merolla et al. 2016), He et al. 2015 (McDonnell 2018).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Init {
     /// Uniform in [-b, b], b = sqrt(6 / (fan_in + fan_out)).
     #[default]
     GlorotUniform,
     /// Normal with standard deviation sqrt(2 / fan_in).
     HeNormal,
-    /// Normal with a stated standard deviation.
-    Gaussian(f64),
+    /// Normal.
+    Gaussian {
+        /// Standard deviation.
+        std: f64,
+    },
 }
 
 impl Init {
@@ -26,7 +31,7 @@ impl Init {
         match self {
             Init::GlorotUniform => (2.0 / (fan_in + fan_out) as f64).sqrt(),
             Init::HeNormal => (2.0 / fan_in as f64).sqrt(),
-            Init::Gaussian(std) => *std,
+            Init::Gaussian { std } => *std,
         }
     }
 
@@ -42,7 +47,7 @@ impl Init {
                     ((2.0 * a - 1.0) * bound) as f32
                 }
                 // Box-Muller in f64 on the host; one normal per pair of words.
-                Init::HeNormal | Init::Gaussian(_) => {
+                Init::HeNormal | Init::Gaussian { .. } => {
                     let r = (-2.0 * a.ln()).sqrt();
                     (r * (std::f64::consts::TAU * b).cos() * f64::from(tensor.init_std)) as f32
                 }
@@ -82,7 +87,7 @@ mod tests {
         let fan = (3 * 3 * 128, 3 * 3 * 256);
         assert!((Init::GlorotUniform.std(fan.0, fan.1) - (2.0f64 / (1152.0 + 2304.0)).sqrt()).abs() < 1e-15);
         assert!((Init::HeNormal.std(fan.0, fan.1) - (2.0f64 / 1152.0).sqrt()).abs() < 1e-15);
-        assert_eq!(Init::Gaussian(0.01).std(1, 1), 0.01);
+        assert_eq!(Init::Gaussian { std: 0.01 }.std(1, 1), 0.01);
     }
 
     /// Threads take parts of a tensor; what an element is depends on its index alone.

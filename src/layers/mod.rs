@@ -1,26 +1,36 @@
-//! How a layer uses kernels: the commands of its forward and its backward pass, its parameters, its initialisation.
+//! Layers, a file each: how a preset writes it, what shapes it makes, its parameters, and the commands of its forward and
+//! its backward pass.
 //!
 //! There is no autograd: each layer appends its own backward commands; `tests/gradients.rs` holds them against f64
 //! differences.
 
-mod batchnorm;
-mod conv2d;
+pub mod avgpool;
+pub mod batchnorm;
+mod build;
+pub mod conv2d;
 mod conv_relu;
-mod dropout;
+pub mod dropout;
 pub mod init;
+pub mod linear;
+pub mod maxpool;
 mod norm_relu;
-mod pool;
-mod relu;
-mod residual;
+mod pair;
+pub mod relu;
+pub mod residual;
+pub mod spec;
 
+pub use avgpool::AvgPool;
 pub use batchnorm::BatchNorm;
+pub use build::Build;
 pub use conv_relu::ConvRelu;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
+pub use maxpool::MaxPool;
 pub use norm_relu::NormRelu;
-pub use pool::{AvgPool, MaxPool};
+pub use pair::Pair;
 pub use relu::Relu;
 pub use residual::Residual;
+pub use spec::{LayerShape, Spec};
 
 use crate::error::Result;
 use crate::kernels::parameters::{self, Parameters};

@@ -1,11 +1,53 @@
 //! Rectified linear unit.
 
+use serde::{Deserialize, Serialize};
+
+use super::build::Build;
 use super::init::Init;
+use super::spec::{Kind, LayerShape, Made, Shaping, check_flag};
 use super::{Layer, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::relu;
 use crate::plan::View;
+use crate::ranges::Check;
+
+/// `{ relu = true }`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Always true.
+    pub relu: bool,
+    /// Name; `relu1`, `relu2`, ... if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Kind for Spec {
+    fn key(&self) -> &'static str {
+        "relu"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "relu"
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn check(&self) -> Check {
+        check_flag("relu", self.relu)
+    }
+
+    fn shape(&self, _: &str, input: [usize; 3], _: &mut Shaping) -> Result<Made> {
+        Ok(Made { output: input, ..Made::default() })
+    }
+
+    fn build(&self, shape: &LayerShape, _: &mut Build) -> Box<dyn Layer> {
+        Box::new(Relu { name: shape.name.clone() })
+    }
+}
 
 /// y = max(x, 0).
 #[derive(Clone, Debug)]

@@ -1,11 +1,67 @@
 //! A residual block with an identity skip.
 
+use serde::{Deserialize, Serialize};
+
+use super::build::Build;
 use super::init::Init;
+use super::spec::{self, Kind, LayerShape, Made, Shaping, show, totals};
 use super::{Layer, Layers, Net, Tensor, backward, forward};
 use crate::error::{Error, Result};
 use crate::kernels::add;
 use crate::kernels::parameters::Parameters;
 use crate::plan::View;
+use crate::ranges::{Check, require};
+
+/// `{ residual = [ LAYERS ] }`: the input is added to what the body makes of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The layers of the body; its output has the shape of its input.
+    #[serde(rename = "residual")]
+    pub body: Vec<spec::Spec>,
+    /// Name; `res1`, `res2`, ... if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Kind for Spec {
+    fn key(&self) -> &'static str {
+        "residual"
+    }
+
+    fn prefix(&self) -> &'static str {
+        "res"
+    }
+
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    fn check(&self) -> Check {
+        require(!self.body.is_empty(), "residual", "[]", "the body needs at least one layer")?;
+        let check = |(i, layer): (usize, &spec::Spec)| {
+            layer.check().map_err(|failure| failure.under(format!("[{i}]")).under("residual"))
+        };
+        self.body.iter().enumerate().try_for_each(check)
+    }
+
+    fn shape(&self, name: &str, input: [usize; 3], shaping: &mut Shaping) -> Result<Made> {
+        let body = shaping.layers(&self.body, input)?;
+        let output = body.last().map_or(input, |l| l.output);
+        if output != input {
+            let (made, of) = (show(output), show(input));
+            let message =
+                format!("the body makes {made} of {of}, but its output is added to its input; make them equal");
+            return Err(Error::layer(name, message));
+        }
+        let (weights, multiply_adds) = totals(&body);
+        Ok(Made { output, weights, multiply_adds, body })
+    }
+
+    fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {
+        Box::new(Residual { name: shape.name.clone(), body: build.layers(&shape.body) })
+    }
+}
 
 /// y = x + body(x). The body keeps the shape.
 pub struct Residual {

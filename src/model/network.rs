@@ -1,15 +1,14 @@
 //! From a preset to plans: the training step, the projection of stored weights, the re-computation of batch-norm
 //! moments, the test pass.
 
-use super::preset::{self, Loss, Optimizer, Preset};
+use super::preset::{Loss, Preset};
 use crate::error::{Error, Result};
-use crate::kernels::conv2d::Geometry;
+use crate::kernels::optimizer::{self, Optimizer};
 use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
-use crate::kernels::{batch, loss, matrices, metric, optimizer, pool, project, quantile, softmax_ce, square_hinge};
+use crate::kernels::{batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
-use crate::layers::{self, AvgPool, BatchNorm, Conv2d, ConvRelu, Dropout, Layer, Layers, MaxPool, Mode, Net};
-use crate::layers::{NormRelu, Relu, Residual, Tensor};
+use crate::layers::{self, Build, LayerShape, Layers, Mode, Net, Tensor};
 use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
 use crate::projection::Projection;
 
@@ -71,8 +70,6 @@ pub struct Network {
     flattened: Vec<(String, [usize; 3])>,
     /// Layers whose output is that of the network.
     last: Vec<String>,
-    /// Number of dropout layers: each has draws of its own.
-    dropouts: u32,
 }
 
 impl Network {
@@ -89,28 +86,27 @@ impl Network {
                 format!("the last layer gives {last:?}; {} has {classes} classes: [1, 1, {classes}]", preset.data.set);
             return Err(Error::layer(name, message));
         }
+        let norm = &preset.batch_norm;
+        let mut build = Build { epsilon: norm.epsilon as f32, learned: norm.learned, ..Build::default() };
+        let layers = build.layers(&shapes);
+        let Build { normalised, flattened, .. } = build;
+        let single = normalised.iter().find(|(.., single)| *single).map(|(name, ..)| name.clone());
         let mut network = Network {
-            layers: vec![],
+            layers,
             parameters: Parameters::default(),
             projection: Projection::parse(&preset.projection)?,
             precision: preset.precision,
             input,
             classes,
             batch: preset.batch,
-            init: match preset.init {
-                preset::Init::GlorotUniform => Init::GlorotUniform,
-                preset::Init::HeNormal => Init::HeNormal,
-                preset::Init::Gaussian { std } => Init::Gaussian(std),
-            },
+            init: preset.init,
             loss: preset.loss,
             optimizer: preset.optimizer.clone(),
-            normalised: vec![],
-            single_valued: if preset.batch == 1 { single_valued(&shapes) } else { None },
-            flattened: vec![],
+            normalised: normalised.into_iter().map(|(name, channels, _)| (name, channels)).collect(),
+            single_valued: single.filter(|_| preset.batch == 1),
+            flattened,
             last: last_layers(&shapes),
-            dropouts: 0,
         };
-        network.layers = network.build(preset, &shapes);
         for layer in &network.layers {
             layer.declare(preset.batch, &mut network.parameters, &network.init);
         }
@@ -123,10 +119,7 @@ impl Network {
             );
             return Err(Error::layer(&preset.name, message));
         }
-        let decay = match network.optimizer {
-            Optimizer::Sgd { weight_decay, .. } => weight_decay as f32,
-            Optimizer::Adam { .. } => 0.0,
-        };
+        let decay = network.optimizer.method().weight_decay() as f32;
         let factor = preset.clip.factor;
         for t in network.parameters.tensors.iter_mut().filter(|t| t.projected) {
             t.clip = (factor * f64::from(t.init_std)) as f32;
@@ -151,81 +144,6 @@ impl Network {
         Network::new(preset, input, classes)
     }
 
-    fn build(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Layers {
-        let mut out: Layers = vec![];
-        let mut rest = shapes;
-        while let Some(shape) = rest.first() {
-            if let preset::Layer::Linear(_) = shape.layer {
-                self.flattened.push((format!("{}.weight", shape.name), shape.input));
-            }
-            let taken = match self.fused(preset, rest) {
-                Some((layer, taken)) => {
-                    out.push(layer);
-                    taken
-                }
-                None => {
-                    let before_norm = rest.get(1).is_some_and(|next| matches!(next.layer, preset::Layer::BatchNorm(_)));
-                    out.push(match convolution(shape) {
-                        Some(layer) => Box::new(Conv2d { before_norm, ..layer }),
-                        None => self.layer(preset, shape),
-                    });
-                    1
-                }
-            };
-            rest = &rest[taken..];
-        }
-        out
-    }
-
-    /// The layers at the beginning of `shapes` that share kernels, as one, and how many they are.
-    fn fused(&mut self, preset: &Preset, shapes: &[preset::LayerShape]) -> Option<(Box<dyn Layer>, usize)> {
-        let relu_at = |at: usize| {
-            let shape = shapes.get(at)?;
-            matches!(shape.layer, preset::Layer::Relu(_)).then(|| Relu { name: shape.name.clone() })
-        };
-        if let (Some(conv), Some(relu)) = (convolution(shapes.first()?).filter(|c| c.bias.is_some()), relu_at(1)) {
-            return Some((Box::new(ConvRelu { conv, relu }), 2));
-        }
-        let pool = max_pool(shapes.first()?).filter(|p| p.geometry.tiles());
-        let at = usize::from(pool.is_some());
-        let relu = relu_at(at + 1)?;
-        let norm = self.batch_norm(preset, &shapes[at])?;
-        let reader = shapes.get(at + 2).and_then(convolution);
-        Some((Box::new(NormRelu { pool, norm, relu, reader }), at + 2))
-    }
-
-    fn batch_norm(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Option<BatchNorm> {
-        let preset::Layer::BatchNorm(l) = &shape.layer else { return None };
-        let (name, channels) = (shape.name.clone(), shape.input[2]);
-        self.normalised.push((name.clone(), channels));
-        let learned = l.learned.unwrap_or(preset.batch_norm.learned);
-        Some(BatchNorm { name, channels, epsilon: preset.batch_norm.epsilon as f32, learned })
-    }
-
-    fn layer(&mut self, preset: &Preset, shape: &preset::LayerShape) -> Box<dyn Layer> {
-        let (name, [h, w, c]) = (shape.name.clone(), shape.input);
-        match &shape.layer {
-            preset::Layer::Residual(_) => Box::new(Residual { name, body: self.build(preset, &shape.body) }),
-            preset::Layer::Conv2d(_) | preset::Layer::Linear(_) => Box::new(convolution(shape).expect("it is one")),
-            preset::Layer::BatchNorm(_) => Box::new(self.batch_norm(preset, shape).expect("it is one")),
-            preset::Layer::Relu(_) => Box::new(Relu { name }),
-            preset::Layer::MaxPool(_) => Box::new(max_pool(shape).expect("it is one")),
-            preset::Layer::AvgPool(l) => {
-                let kernel = match l.window {
-                    preset::Window::Global => [h, w],
-                    preset::Window::Size(size) => size.0,
-                };
-                let (stride, pad) = (l.stride.map_or(kernel, |s| s.0), l.pad.0);
-                let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad, ceil: l.ceil };
-                Box::new(AvgPool { name, geometry, include_pad: l.include_pad })
-            }
-            preset::Layer::Dropout(l) => {
-                self.dropouts += 1;
-                Box::new(Dropout { name, p: l.p, layer: self.dropouts })
-            }
-        }
-    }
-
     /// The flat array of all parameters at step 0.
     pub fn initial_weights(&self, seed: u64) -> Vec<f32> {
         self.init.weights(&self.parameters, seed)
@@ -238,10 +156,7 @@ impl Network {
 
     /// Names of the optimiser's flat arrays.
     pub fn optimizer_state(&self) -> &'static [&'static str] {
-        match self.optimizer {
-            Optimizer::Adam { .. } => &["adam_m", "adam_v"],
-            Optimizer::Sgd { .. } => &["momentum"],
-        }
+        self.optimizer.method().state()
     }
 
     /// Whether it has batch-norm moments to re-compute.
@@ -313,16 +228,7 @@ impl Network {
         layers::backward(&self.layers, &mut net, &all, dlogits, false)?;
         let update = optimizer::Update { weight: arrays.weight, grad, maxima: arrays.maxima, halt };
         let state: Vec<View> = self.optimizer_state().iter().map(|name| self.parameters.flat(&mut b, name)).collect();
-        match self.optimizer {
-            Optimizer::Adam { beta1, beta2, epsilon: eps } => {
-                let hyper = optimizer::Adam { beta1, beta2, eps };
-                optimizer::adam(&mut b, "update", &self.parameters, &hyper, &update, state[0], state[1])?;
-            }
-            Optimizer::Sgd { momentum, nesterov, .. } => {
-                let hyper = optimizer::Sgd { momentum, nesterov };
-                optimizer::sgd(&mut b, "update", &self.parameters, &hyper, &update, state[0])?;
-            }
-        }
+        self.optimizer.method().record(&mut b, "update", &self.parameters, &update, &state)?;
         b.finish()
     }
 
@@ -455,43 +361,8 @@ impl Network {
     }
 }
 
-/// The last layer, and those before it if dropout comes behind them, which testing leaves out.
-fn last_layers(shapes: &[preset::LayerShape]) -> Vec<String> {
-    let behind = shapes.iter().rev().take_while(|s| matches!(s.layer, preset::Layer::Dropout(_))).count();
+/// The last layer, and those before it as long as what comes behind them is the identity in a test.
+fn last_layers(shapes: &[LayerShape]) -> Vec<String> {
+    let behind = shapes.iter().rev().take_while(|s| s.spec.kind().only_trains()).count();
     shapes.iter().rev().take(behind + 1).map(|s| s.name.clone()).collect()
-}
-
-/// The first batch norm whose map has one pixel.
-fn single_valued(shapes: &[preset::LayerShape]) -> Option<String> {
-    shapes.iter().find_map(|s| match s.layer {
-        preset::Layer::BatchNorm(_) if s.input[..2] == [1, 1] => Some(s.name.clone()),
-        _ => single_valued(&s.body),
-    })
-}
-
-/// A convolution or linear layer.
-fn convolution(shape: &preset::LayerShape) -> Option<Conv2d> {
-    let (name, [h, w, c], c_out) = (shape.name.clone(), shape.input, shape.output[2]);
-    let bias = |has: bool, rate: Option<f64>, of_weights: f64| has.then(|| rate.unwrap_or(of_weights) as f32);
-    match &shape.layer {
-        preset::Layer::Conv2d(l) => {
-            let (kernel, stride, pad) = (l.kernel.0, l.stride.0, l.pad.0);
-            let geometry = Geometry { n: 1, h, w, c_in: c, c_out, kernel, stride, pad, groups: l.groups };
-            let bias = bias(l.bias, l.bias_rate, l.rate);
-            Some(Conv2d { name, geometry, flattens: None, rate: l.rate as f32, bias, before_norm: false })
-        }
-        preset::Layer::Linear(l) => {
-            let bias = bias(l.bias, l.bias_rate, l.rate);
-            Some(Conv2d { rate: l.rate as f32, bias, ..Conv2d::linear(&name, shape.input, c_out) })
-        }
-        _ => None,
-    }
-}
-
-fn max_pool(shape: &preset::LayerShape) -> Option<MaxPool> {
-    let preset::Layer::MaxPool(l) = &shape.layer else { return None };
-    let [h, w, c] = shape.input;
-    let (kernel, stride) = (l.kernel.0, l.stride.unwrap_or(l.kernel).0);
-    let geometry = pool::Geometry { n: 1, h, w, c, kernel, stride, pad: l.pad.0, ceil: l.ceil };
-    Some(MaxPool { name: shape.name.clone(), geometry })
 }

@@ -8,11 +8,11 @@
 //! # Ok::<(), weightproof::error::Error>(())
 //! ```
 
+mod changes;
 mod check;
 mod de;
+mod describe;
 pub mod embedded;
-mod layer;
-mod shapes;
 mod source;
 mod text;
 mod value;
@@ -24,14 +24,15 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::layers::Spec;
 use crate::plan::Precision;
-use de::{De, Failure};
+use crate::ranges::Failure;
+use de::De;
 use source::Sources;
 use value::{bool_or_auto, number_or_false, number_or_none};
 
-pub use layer::{AvgPool, BatchNorm, Conv2d, Dropout, Layer, Linear, MaxPool, Relu, Residual};
-pub use shapes::{LayerShape, totals};
-pub use value::{Pair, Window};
+pub use crate::kernels::optimizer::Optimizer;
+pub use crate::layers::init::Init;
 
 /// A resolved preset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +62,7 @@ pub struct Preset {
     /// Loss.
     pub loss: Loss,
     /// The layers in order.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<Spec>,
     /// Bounds of the real-valued weights.
     #[serde(default)]
     pub clip: Clip,
@@ -116,59 +117,6 @@ pub struct Clip {
 impl Default for Clip {
     fn default() -> Self {
         Clip { factor: f64::INFINITY, schedule: vec![] }
-    }
-}
-
-/// `[init]`
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Init {
-    /// U(-b, b), b = sqrt(6 / (fan_in + fan_out)).
-    #[default]
-    GlorotUniform,
-    /// N(0, 2 / fan_in).
-    HeNormal,
-    /// N(0, std^2).
-    Gaussian {
-        /// Standard deviation.
-        std: f64,
-    },
-}
-
-/// `[optimizer]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Optimizer {
-    /// ADAM.
-    Adam {
-        /// Decay of the mean of gradients.
-        #[serde(default = "default::beta1")]
-        beta1: f64,
-        /// Decay of the mean of squared gradients.
-        #[serde(default = "default::beta2")]
-        beta2: f64,
-        /// Added to the square root of the latter.
-        #[serde(default = "default::adam_epsilon")]
-        epsilon: f64,
-    },
-    /// Stochastic gradient descent: v = momentum v - lr (g + weight_decay W), W += v.
-    Sgd {
-        /// Share of the last step that is kept.
-        #[serde(default)]
-        momentum: f64,
-        /// Whether the gradient is taken after the momentum step.
-        #[serde(default)]
-        nesterov: bool,
-        /// Weight decay of the real-valued weights (not of batch normalisation).
-        #[serde(default)]
-        weight_decay: f64,
-    },
-}
-
-impl Default for Optimizer {
-    fn default() -> Self {
-        let (beta1, beta2, epsilon) = (default::beta1(), default::beta2(), default::adam_epsilon());
-        Optimizer::Adam { beta1, beta2, epsilon }
     }
 }
 
@@ -338,15 +286,6 @@ mod default {
     }
     pub fn projection() -> String {
         "none".into()
-    }
-    pub fn beta1() -> f64 {
-        0.9
-    }
-    pub fn beta2() -> f64 {
-        0.999
-    }
-    pub fn adam_epsilon() -> f64 {
-        1e-8
     }
     pub fn two() -> u64 {
         2

@@ -176,6 +176,9 @@ pub fn fan_in(shape: &[usize]) -> usize {
     shape[..shape.len() - 1].iter().product()
 }
 
+/// Draws of an evaluation are numbered from here: no training step shares them.
+pub const EVALUATION: u64 = 1 << 63;
+
 /// Random words of a weight that a projection may use; those of link l of a chain are numbered from l times as many on.
 pub const DRAWS: usize = 4;
 

@@ -1,11 +1,13 @@
 //! A network on a device, ready to step. Training, tests, profiles, the search for a value that is not finite, and
 //! `check` all begin here.
 
+mod data;
 pub mod images;
 pub mod projector;
 
 use std::sync::Arc;
 
+pub use data::{input, load_data, network};
 pub use projector::Projector;
 
 use crate::data::Batch;

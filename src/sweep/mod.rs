@@ -20,8 +20,8 @@ use crate::kernels::project;
 use crate::model::preset::{CheckpointEvery, Clip, Data, Eval, Init, Log, Lr, Optimizer, Preset};
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
-use crate::train::subject::Subject;
-use crate::train::{self, record};
+use crate::train;
+use crate::weights::{TrainedNetwork, checkpoint};
 
 /// What is measured, of any number of runs.
 pub struct Sweep<'a> {
@@ -57,7 +57,7 @@ pub struct Done {
 
 /// A run with the points that are wanted of it.
 struct Job<'a> {
-    subject: &'a Subject,
+    subject: &'a TrainedNetwork,
     data: Arc<Prepared>,
     points: Points,
     /// The points, without results, and the distortion of each.
@@ -93,7 +93,7 @@ impl Sweep<'_> {
     ///
     /// # Errors
     /// Data, device or disk fail; a file of points that holds something else. The points computed before are kept.
-    pub fn run(&self, device: &Arc<Device>, subjects: &[Subject]) -> Result<Done> {
+    pub fn run(&self, device: &Arc<Device>, subjects: &[TrainedNetwork]) -> Result<Done> {
         let mut jobs = vec![];
         for subject in subjects {
             // Runs on the same data share them.
@@ -138,8 +138,8 @@ impl Sweep<'_> {
         })
     }
 
-    fn job<'a>(&'a self, subject: &'a Subject, data: Arc<Prepared>) -> Result<Job<'a>> {
-        let Subject { preset, network, .. } = subject;
+    fn job<'a>(&'a self, subject: &'a TrainedNetwork, data: Arc<Prepared>) -> Result<Job<'a>> {
+        let TrainedNetwork { preset, network, .. } = subject;
         // A pattern that names no layer is refused before anything is measured.
         for (distortion, _) in self.distortions {
             project::tables(distortion, &network.parameters)?;
@@ -191,7 +191,7 @@ impl Sweep<'_> {
         bench: &mut Option<Bench>,
         bar: &ProgressBar,
     ) -> Result<bool> {
-        let Subject { preset, network, name, .. } = job.subject;
+        let TrainedNetwork { preset, network, name, .. } = job.subject;
         let key = self.plan_key(preset);
         let fits = |b: &Bench| b.preset == key && Arc::ptr_eq(&b.data, &job.data);
         let Bench { session, evaluator, .. } = match bench {
@@ -205,7 +205,7 @@ impl Sweep<'_> {
                 bench.insert(Bench { preset: key, data: job.data.clone(), session, evaluator })
             }
         };
-        job.subject.upload(session, evaluator)?;
+        evaluator.take(session, job.subject)?;
         session.runner.start_clock();
         let begin = Instant::now();
         for (mut point, distortion) in job.missing() {
@@ -258,9 +258,9 @@ impl Sweep<'_> {
 }
 
 /// Where the points of a subject are kept: `sweep.jsonl` of its run folder, or beside the file of its weights.
-pub fn file(subject: &Subject) -> PathBuf {
+pub fn file(subject: &TrainedNetwork) -> PathBuf {
     match subject.source.parent() {
-        Some(folder) if record::checkpoint(folder) == subject.source => folder.join(point::FILE),
+        Some(folder) if checkpoint::path(folder) == subject.source => folder.join(point::FILE),
         _ => point::path(&subject.source),
     }
 }

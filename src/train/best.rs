@@ -8,11 +8,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::{self, Checkpoint, key};
-use super::record;
 use super::schedule::evaluates_at;
 use crate::error::{Error, Result};
 use crate::model::preset::Preset;
+use crate::weights::checkpoint::{self, Checkpoint, key};
 
 /// What the end of the run displaced, if it did.
 fn displaced(dir: &Path) -> PathBuf {
@@ -24,7 +23,7 @@ fn displaced(dir: &Path) -> PathBuf {
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn error(dir: &Path) -> Result<f64> {
-    let path = record::best(dir);
+    let path = checkpoint::best(dir);
     if path.exists() { checkpoint::load(&path)?.number(key::VALIDATION) } else { Ok(f64::INFINITY) }
 }
 
@@ -33,7 +32,7 @@ pub(super) fn error(dir: &Path) -> Result<f64> {
 /// # Errors
 /// What the disk reports.
 pub(super) fn displace(dir: &Path) -> Result<()> {
-    rename(&record::best(dir), &displaced(dir))
+    rename(&checkpoint::best(dir), &displaced(dir))
 }
 
 /// Before a run goes on after `step` steps, up to `total`: the best is again what the evaluations on the way chose. One
@@ -43,7 +42,7 @@ pub(super) fn displace(dir: &Path) -> Result<()> {
 /// # Errors
 /// Files that cannot be read, renamed or removed.
 pub(super) fn restore(dir: &Path, preset: &Preset, per_epoch: u64, step: u64, total: u64) -> Result<()> {
-    let path = record::best(dir);
+    let path = checkpoint::best(dir);
     if displaced(dir).exists() {
         rename(&displaced(dir), &path)?;
     }

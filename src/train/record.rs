@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::files::{self, Lock};
 use crate::model::preset::Preset;
+use crate::weights::checkpoint;
 
 /// What `run.json` says besides the preset.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -156,7 +157,7 @@ impl Run {
 
     /// Path of the checkpoint.
     pub fn checkpoint(&self) -> PathBuf {
-        checkpoint(&self.dir)
+        checkpoint::path(&self.dir)
     }
 
     /// Appends a line to the log: one write, so that a reader sees whole lines. Numbers that are not finite become null.
@@ -185,16 +186,6 @@ const LOCK: &str = "train.lock";
 /// Another process has it, with its number and machine; a folder that is missing or cannot be written.
 pub fn lock(dir: &Path) -> Result<Lock> {
     Lock::take(&dir.join(LOCK), dir)
-}
-
-/// Path of the best weights by validation error of the run in `dir`, if it holds images out.
-pub fn best(dir: &Path) -> PathBuf {
-    dir.join("best.safetensors")
-}
-
-/// Path of the checkpoint of the run in `dir`.
-pub fn checkpoint(dir: &Path) -> PathBuf {
-    dir.join("checkpoint.safetensors")
 }
 
 /// The files that make `dir` the folder of a run, but for the checkpoint.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::checkpoint::{self, Checkpoint, key};
 use super::record;
 use crate::error::{Error, Result};
 use crate::files::Lock;
 use crate::model::preset::{Lr, Preset};
 use crate::plan::Plan;
+use crate::weights::checkpoint::{self, Checkpoint, key};
 
 /// A run to go on with: its folder belongs to this process from before the checkpoint is read.
 pub struct Resume {
@@ -23,7 +23,7 @@ impl Resume {
     /// # Errors
     /// No run there; another process trains there; a checkpoint that is damaged.
     pub fn open(dir: &Path) -> Result<Resume> {
-        let path = record::checkpoint(dir);
+        let path = checkpoint::path(dir);
         // Where there is no checkpoint nothing is made, not even a lock.
         checkpoint::is_one(&path)?;
         let lock = record::lock(dir)?;
@@ -52,41 +52,13 @@ pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
         return Ok(());
     }
     let changed: Vec<String> =
-        changes(&then, now)?.into_iter().map(|[name, old, new]| format!("{name} = {new} (was {old})")).collect();
+        then.changes(now)?.into_iter().map(|[name, old, new]| format!("{name} = {new} (was {old})")).collect();
     let schedule =
         if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
     Err(Error::Invalid(format!(
         "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
         changed.join("; ")
     )))
-}
-
-/// What makes one preset of another: keys with their old and new values, `not set` where there is none.
-///
-/// # Errors
-/// None for presets that were read.
-pub(super) fn changes(then: &Preset, now: &Preset) -> Result<Vec<[String; 3]>> {
-    let (old, new) = (keys(then)?, keys(now)?);
-    let shown = |value: Option<&String>| value.map_or("not set", String::as_str).to_owned();
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
-    Ok(changed.map(|name| [name.clone(), shown(old.get(name)), shown(new.get(name))]).collect())
-}
-
-/// Every key of a preset with its value, `lr.initial` and `0.003`.
-fn keys(preset: &Preset) -> Result<BTreeMap<String, String>> {
-    fn flatten(prefix: &str, table: &toml::Table, out: &mut BTreeMap<String, String>) {
-        for (name, value) in table {
-            match value {
-                toml::Value::Table(inner) => flatten(&format!("{prefix}{name}."), inner, out),
-                other => drop(out.insert(format!("{prefix}{name}"), other.to_string())),
-            }
-        }
-    }
-    let table = preset.to_toml().parse().map_err(|e| Error::Invalid(format!("the preset is no TOML: {e}")))?;
-    let mut out = BTreeMap::new();
-    flatten("", &table, &mut out);
-    Ok(out)
 }
 
 /// For every kernel of a plan the variants that its dispatches use, with the knobs that differ from the defaults.

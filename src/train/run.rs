@@ -7,23 +7,24 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::checkpoint::{self, Checkpoint, key};
-use super::record::{self, About, EvalLine, Run, StepLine};
+use super::record::{About, EvalLine, Run, StepLine};
 use super::resume::{Resume, joined, same_preset, say_other_variants, variants};
 use super::saver::Saver;
 use super::schedule::evaluates_at;
 use super::watch::{Seen, Watch};
-use super::{best, diagnose, schedule, state};
-use crate::data::{self, Batches, Part, Position, Prepared, Preprocessing};
+use super::{best, diagnose, schedule};
+use crate::data::{Batches, Part, Position, Prepared};
 use crate::error::{Error, Result};
 use crate::eval::{Draws, Evaluator, Images, Moments, Progress, Test};
 use crate::gpu::Device;
 use crate::kernels::project;
-use crate::model::preset::{Optimizer, Preset, Scale};
-use crate::model::{Network, Source};
+use crate::model::Source;
+use crate::model::preset::Preset;
 use crate::plan::Step;
 use crate::projection::distortion::Distortion;
-use crate::session::{Program, Session, images};
+use crate::session::{self, Program, Session, images};
+use crate::weights::checkpoint::{self, Checkpoint, key};
+use crate::weights::export;
 
 /// What a training run needs beside its preset.
 pub struct Options<'a> {
@@ -53,53 +54,6 @@ pub struct Outcome {
     pub dir: PathBuf,
 }
 
-/// Loads and preprocesses the data set of a preset.
-///
-/// # Errors
-/// Missing or damaged files; limits beyond the set.
-pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
-    let set = data::load(&preset.data.set, dir)?;
-    let preprocessing = Preprocessing {
-        scale: match preset.data.scale {
-            Scale::Unit => data::Scale::Unit,
-            Scale::Raw => data::Scale::Raw,
-        },
-        gcn: preset.data.gcn,
-        zca: preset.data.zca,
-    };
-    let mut prepared = data::prepare(&set, &preprocessing, preset.data.train)?;
-    if let Some(count) = preset.data.validation {
-        prepared.hold_out(count)?;
-    }
-    if let Some(test) = preset.data.test {
-        prepared.test.images.truncate(test * prepared.shape.features());
-        prepared.test.labels.truncate(test);
-    }
-    Ok(Arc::new(prepared))
-}
-
-/// Rows, columns and channels of the images that a preset trains on: what the files in `dir` (absent: the default folder)
-/// say, and where there are none, what was published.
-///
-/// # Errors
-/// A data set that this program does not know; a file that is none of the set.
-pub fn input(preset: &Preset, dir: Option<&Path>) -> Result<[usize; 3]> {
-    let set = &preset.data.set;
-    match data::shape(set, dir)? {
-        Some(s) => Ok([s.height, s.width, s.channels]),
-        None => preset.input().map_or_else(|| data::unknown(set), Ok),
-    }
-}
-
-/// The network of a preset for a data set.
-///
-/// # Errors
-/// As [`Network::new`].
-pub fn network(preset: &Preset, data: &Prepared) -> Result<Arc<Network>> {
-    let s = data.shape;
-    Ok(Arc::new(Network::new(preset, [s.height, s.width, s.channels], data.classes.len())?))
-}
-
 /// Trains a preset from step 0, or from its checkpoint, to its last step, then evaluates.
 ///
 /// # Errors
@@ -116,14 +70,14 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         same_preset(saved, preset)?;
     }
     let reading = Instant::now();
-    let data = load_data(preset, options.data.as_deref())?;
+    let data = session::load_data(preset, options.data.as_deref())?;
     let start = Start { at: options.started, data: reading.elapsed() };
     let per_epoch = (data.train.labels.len() / preset.batch) as u64;
     if per_epoch == 0 {
         let message = format!("{} training images do not fill a batch of {}", data.train.labels.len(), preset.batch);
         return Err(Error::layer("data.train", message));
     }
-    let network = network(preset, &data)?;
+    let network = session::network(preset, &data)?;
     if let Some(input) = saved.as_ref().map(Checkpoint::input).transpose()?.flatten()
         && input != network.input
     {
@@ -141,7 +95,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     images::upload(&mut session.runner, &data, Part::Train, &source)?;
     let step = match &saved {
         Some(saved) => {
-            state::upload(&mut session.runner, &network, saved)?;
+            export::upload(&mut session.runner, &network, saved)?;
             saved.number(key::STEP)?
         }
         None => {
@@ -236,10 +190,7 @@ impl Trainer<'_> {
 
     /// The step block of step `number` (0-based).
     fn block(&self, number: u64) -> Step {
-        let (bias1, bias2) = match self.preset.optimizer {
-            Optimizer::Adam { beta1, beta2, .. } => schedule::adam_bias(beta1, beta2, number + 1),
-            Optimizer::Sgd { .. } => (1.0, 1.0),
-        };
+        let [bias1, bias2] = self.preset.optimizer.method().corrections(number + 1);
         Step {
             lr: schedule::lr(self.preset, number, self.per_epoch) as f32,
             bias1: bias1 as f32,
@@ -264,8 +215,8 @@ impl Trainer<'_> {
         while self.step < self.total {
             let Some(batch) = batches.next() else { break };
             let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
-            if restarts && matches!(self.preset.optimizer, Optimizer::Sgd { .. }) {
-                self.session.runner.write("momentum", &vec![0; self.session.network.parameters.len()])?;
+            for array in self.preset.optimizer.method().restarts().iter().filter(|_| restarts) {
+                self.session.runner.write(array, &vec![0; self.session.network.parameters.len()])?;
             }
             self.session.feed(&self.source, &batch)?;
             let block = self.block(self.step);
@@ -313,10 +264,10 @@ impl Trainer<'_> {
         bar.finish_and_clear();
         self.saver.wait()?;
         if self.selects() {
-            let best = checkpoint::load(record::best(self.run.dir()))?;
+            let best = checkpoint::load(checkpoint::best(self.run.dir()))?;
             let (step, error) = (best.text(key::STEP)?, best.text(key::VALIDATION)?);
             log::info!("testing the weights of step {step}, which have the least validation error, {error} %");
-            let weights = state::weights(&self.session.network, &best.tensors)?;
+            let weights = export::weights(&self.session.network, &best.tensors)?;
             self.session.set_weights(&weights)?;
         }
         let scores = self.evaluate(Part::Test, self.distort.len(), self.quiet)?;
@@ -367,7 +318,7 @@ impl Trainer<'_> {
     }
 
     fn save_to(&mut self, path: &Path, validation: Option<f64>) -> Result<()> {
-        let arrays = state::download(&self.session.runner, &self.session.network)?;
+        let arrays = export::download(&self.session.runner, &self.session.network)?;
         let position = self.step % self.per_epoch * self.session.network.batch as u64;
         let meta = [
             (key::PRESET, self.preset.to_toml()),
@@ -383,7 +334,7 @@ impl Trainer<'_> {
         let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();
         let (network, path) = (self.session.network.clone(), path.to_path_buf());
         self.saver
-            .start(move || checkpoint::save(path, &Checkpoint { tensors: state::tensors(&network, &arrays)?, meta }))
+            .start(move || checkpoint::save(path, &Checkpoint { tensors: export::tensors(&network, &arrays)?, meta }))
     }
 
     /// Whether images are held out to choose the best weights by.
@@ -405,7 +356,7 @@ impl Trainer<'_> {
             if !evaluates_at(self.preset, self.step, self.per_epoch) {
                 best::displace(self.run.dir())?;
             }
-            self.save_to(&record::best(self.run.dir()), Some(error))?;
+            self.save_to(&checkpoint::best(self.run.dir()), Some(error))?;
         }
         Ok(true)
     }

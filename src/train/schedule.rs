@@ -26,12 +26,6 @@ pub fn clip_scale(preset: &Preset, step: u64) -> f64 {
     product_until(&preset.clip.schedule, step)
 }
 
-/// The bias corrections of ADAM's `t`-th update (from 1): 1 / (1 - beta1^t) and 1 / sqrt(1 - beta2^t).
-pub fn adam_bias(beta1: f64, beta2: f64, t: u64) -> (f64, f64) {
-    let t = t.max(1) as f64;
-    (1.0 / (1.0 - beta1.powf(t)), 1.0 / (1.0 - beta2.powf(t)).sqrt())
-}
-
 /// Whether the momentum is zeroed before `step`, because a cycle of `cosine_restarts` begins with it.
 pub fn restarts(preset: &Preset, step: u64, steps_per_epoch: u64) -> bool {
     let spe = steps_per_epoch.max(1);
@@ -140,18 +134,6 @@ mod tests {
             near(clip_scale(&p, step), want);
         }
         assert_eq!(clip_scale(&preset(&[]), 123), 1.0);
-    }
-
-    #[test]
-    fn bias_corrections_of_adam_by_hand() {
-        let (a, b) = adam_bias(0.9, 0.999, 1);
-        near(a, 10.0);
-        near(b, 1.0 / (1.0f64 - 0.999).sqrt());
-        let (a, b) = adam_bias(0.9, 0.999, 2);
-        near(a, 1.0 / 0.19);
-        assert!((b - 22.366_271_829).abs() < 1e-6, "{b}");
-        assert_eq!(adam_bias(0.9, 0.999, 1_000_000), (1.0, 1.0));
-        assert_eq!(adam_bias(0.0, 0.0, 1), (1.0, 1.0));
     }
 
     #[test]

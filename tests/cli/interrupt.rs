@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use weightproof::train::checkpoint;
+use weightproof::weights::checkpoint;
 
 use crate::{Place, Ran, small};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use weightproof::train::checkpoint;
+use weightproof::weights::checkpoint;
 
 use crate::{Place, tensors};
 

@@ -135,7 +135,7 @@ fn a_loss_that_is_not_finite_names_step_and_scope_and_leaves_the_checkpoint() {
         let ran = place.train(run, &format!("{absurd} {more}"));
         assert_eq!(ran.code, Some(1));
         ran.refused(&["step ", scope, "lr.initial"]);
-        let saved = weightproof::train::checkpoint::load(place.path(run).join("checkpoint.safetensors")).unwrap();
+        let saved = weightproof::weights::checkpoint::load(place.path(run).join("checkpoint.safetensors")).unwrap();
         assert!(saved.number::<u64>("step").unwrap() <= 1);
         assert!(saved.tensors.values().all(|t| t.data.iter().all(|x| x.is_finite())));
         place.run(&format!("eval {run} --distort none")).ok();
@@ -160,7 +160,7 @@ fn the_weights_with_the_least_validation_error_are_the_ones_tested() {
     assert_eq!(held.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [5, 10, 15, 20, 25]);
     let (step, least) = held.iter().copied().fold((0, f64::INFINITY), |a, b| if b.1 < a.1 { b } else { a });
     assert!(step < 25, "the last weights are the best: {held:?}");
-    let best = weightproof::train::checkpoint::load(place.path("whole/best.safetensors")).unwrap();
+    let best = weightproof::weights::checkpoint::load(place.path("whole/best.safetensors")).unwrap();
     assert_eq!((best.number::<u64>("step").unwrap(), best.number::<f64>("validation_error").unwrap()), (step, least));
     let table = place.run("eval whole/best.safetensors --distort none,sign").ok();
     assert!(whole.contains(&table), "{whole}\n{table}");

@@ -15,6 +15,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     // The random numbers: a pure function.
     ("philox", &[]),
+    // Ranges of what presets give.
+    ("ranges", &[]),
     // Files replaced whole or not at all.
     ("files", &["error"]),
     // What a step is, as data. It knows no kernel: the names in its commands are text.
@@ -22,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What is done to weights, as data.
     ("projection", &["philox", "error"]),
     // What each kernel computes. No device: the twins are plain loops.
-    ("kernels", &["projection", "plan", "philox", "error"]),
+    ("kernels", &["projection", "plan", "ranges", "philox", "error"]),
     // The two runners. They see plans and kernels, never the net that a plan came from, and not each other.
     ("gpu", &["kernels", "plan", "files", "philox", "error"]),
     ("cpu", &["kernels", "plan", "philox", "error"]),
@@ -31,11 +33,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The data sets. No nets, no plans, no device.
     ("data", &["files", "philox", "error"]),
     // How a layer uses kernels. It appends to plans, and runs none.
-    ("layers", &["kernels", "plan", "philox", "error"]),
+    ("layers", &["kernels", "plan", "ranges", "philox", "error"]),
     // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere.
-    ("model", &["layers", "kernels", "projection", "plan", "philox", "error"]),
+    ("model", &["layers", "kernels", "projection", "plan", "ranges", "philox", "error"]),
     // A network on a device, ready to step.
     ("session", &["model", "kernels", "projection", "plan", "gpu", "data", "error"]),
+    // Files of weights, and the networks that they are.
+    ("weights", &["session", "model", "kernels", "projection", "gpu", "data", "files", "error"]),
     // Drawings as SVG and PNG. It knows only shapes.
     ("figure", &[]),
     // Where the time of a step goes.
@@ -43,15 +47,28 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Speed, and comparisons of it.
     ("bench", &["profile", "model", "kernels", "plan", "gpu", "error"]),
     // The loops, which join nets, data and a runner.
-    ("eval", &["session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "philox", "error"]),
+    ("eval", &["weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "error"]),
     (
         "train",
-        &["eval", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "philox", "error"],
+        &[
+            "eval",
+            "weights",
+            "session",
+            "model",
+            "kernels",
+            "projection",
+            "plan",
+            "gpu",
+            "data",
+            "files",
+            "philox",
+            "error",
+        ],
     ),
     // Pages of what the loops wrote. It runs nothing: no device, no data.
     ("report", &["train", "eval", "figure", "model", "files", "error"]),
     // Trained networks under lists of distortions.
-    ("sweep", &["train", "eval", "session", "model", "kernels", "projection", "gpu", "data", "error"]),
+    ("sweep", &["train", "eval", "weights", "session", "model", "kernels", "projection", "gpu", "data", "error"]),
     // All that an adapter can be asked, in processes of their own.
     (
         "adapter_report",
@@ -70,8 +87,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "profile",
             "figure",
             "files",
+            "weights",
             "session",
             "model",
+            "layers",
             "check",
             "kernels",
             "projection",

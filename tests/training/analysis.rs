@@ -9,13 +9,13 @@ use weightproof::data::Part;
 use weightproof::eval::analysis::{
     self, Bound, Budget, Correlation, Family, LayerError, Outcome, Specimen, Trials, weighted,
 };
-use weightproof::eval::{EVALUATION, Evaluator, Moments, Progress};
+use weightproof::eval::{Evaluator, Moments, Progress};
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
+use weightproof::projection::EVALUATION;
 use weightproof::projection::HostDraw;
 use weightproof::projection::distortion::Distortion;
-use weightproof::session::Session;
-use weightproof::train;
+use weightproof::session::{self, Session};
 
 const SEED: u64 = 7;
 
@@ -46,7 +46,7 @@ fn with_weights<T>(ask: impl FnOnce(&mut Specimen) -> T) -> T {
 fn with_images<T>(ask: impl FnOnce(&mut Specimen, &mut Trials) -> T) -> T {
     let (network, weights) = network();
     let mut session = Session::new(common::device(false), network, SEED);
-    let data = train::load_data(&preset(), None).unwrap();
+    let data = session::load_data(&preset(), None).unwrap();
     let mut evaluator = Evaluator::new(&mut session, data, Part::Test, 25, 0).unwrap();
     let progress = Progress { bar: &ProgressBar::hidden(), stop: &AtomicBool::new(false) };
     let mut trials = Trials { evaluator: &mut evaluator, moments: Moments::Recomputed, draws: 4, progress };

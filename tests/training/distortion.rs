@@ -11,8 +11,7 @@ use weightproof::gpu::Runner;
 use weightproof::model::preset::Preset;
 use weightproof::projection::distortion::Distortion;
 use weightproof::projection::{HostDraw, PROJECTIONS};
-use weightproof::session::{Projector, Session};
-use weightproof::train;
+use weightproof::session::{self, Projector, Session};
 
 fn parse(text: &str) -> Distortion {
     Distortion::parse(text).unwrap_or_else(|e| panic!("{e}"))
@@ -76,8 +75,8 @@ impl Lab {
         let set = ["width=0.25", "batch=20", "data.train=200", "data.test=130"].map(String::from);
         let mut preset = Preset::load("demo/digits", &set).unwrap_or_else(|e| panic!("{e}"));
         preset.projection = projection.into();
-        let data = train::load_data(&preset, None).unwrap();
-        let network = train::network(&preset, &data).unwrap();
+        let data = session::load_data(&preset, None).unwrap();
+        let network = session::network(&preset, &data).unwrap();
         let mut session = Session::new(common::device(false), network.clone(), preset.seed);
         let mut evaluator = Evaluator::new(&mut session, data, Part::Test, 50, 0).unwrap();
         evaluator.set_weights(&mut session, &network.initial_weights(3)).unwrap();

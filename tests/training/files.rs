@@ -6,12 +6,12 @@ use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors};
 use weightproof::model::preset::Preset;
-use weightproof::train::checkpoint::{self, Checkpoint, Tensor, key};
+use weightproof::weights::checkpoint::{self, Checkpoint, Stored, key};
 
 fn small() -> Checkpoint {
     let tensor = |shape: &[usize], first: f32| {
         let n = shape.iter().product::<usize>();
-        Tensor { shape: shape.to_vec(), data: (0..n).map(|i| first + i as f32).collect() }
+        Stored { shape: shape.to_vec(), data: (0..n).map(|i| first + i as f32).collect() }
     };
     let tensors = [
         ("conv1.weight", tensor(&[2, 1, 1, 3], -1.5)),
@@ -53,11 +53,11 @@ fn a_checkpoint_comes_back_as_it_was_saved() {
     let mut checkpoint = small();
     // More than one chunk, with NaNs of various bits.
     let data: Vec<f32> = (0..40_001u32).map(|i| f32::from_bits(i.wrapping_mul(0x9E37_79B9))).collect();
-    checkpoint.tensors.insert("fc1.weight".into(), Tensor { shape: vec![40_001], data });
+    checkpoint.tensors.insert("fc1.weight".into(), Stored { shape: vec![40_001], data });
     let got = load(&saved(&checkpoint)).unwrap();
     assert_eq!(got.meta, checkpoint.meta);
     let bits = |c: &Checkpoint| -> BTreeMap<String, (Vec<usize>, Vec<u32>)> {
-        let bits = |t: &Tensor| (t.shape.clone(), t.data.iter().map(|x| x.to_bits()).collect());
+        let bits = |t: &Stored| (t.shape.clone(), t.data.iter().map(|x| x.to_bits()).collect());
         c.tensors.iter().map(|(n, t)| (n.clone(), bits(t))).collect()
     };
     assert_eq!(bits(&got), bits(&checkpoint));
@@ -114,7 +114,7 @@ fn a_save_that_fails_leaves_the_old_checkpoint() {
     let path = dir.path().join("c.safetensors");
     checkpoint::save(&path, &small()).unwrap();
     let mut bad = small();
-    bad.tensors.insert("bad".into(), Tensor { shape: vec![3], data: vec![1.0] });
+    bad.tensors.insert("bad".into(), Stored { shape: vec![3], data: vec![1.0] });
     let e = checkpoint::save(&path, &bad).unwrap_err().to_string();
     assert!(e.contains("c.safetensors") && e.contains("tensor bad of shape [3] has 1 elements"), "{e}");
     let reserved = Checkpoint { meta: [("sha256".to_string(), String::new())].into(), ..Checkpoint::default() };

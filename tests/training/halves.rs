@@ -7,10 +7,10 @@ use crate::common;
 use crate::small;
 use weightproof::check::{self, Sums};
 use weightproof::gpu::Device;
+use weightproof::kernels::optimizer::{Adam, Method};
 use weightproof::model::Network;
 use weightproof::plan::{AdapterClass, Elem, Plan, Precision, Role, Step, Target};
 use weightproof::session::{Program, Session};
-use weightproof::train::schedule;
 
 fn halved(network: Network) -> Network {
     let mut network = network;
@@ -73,7 +73,7 @@ fn load(session: &mut Session, plan: Plan) -> Program {
 }
 
 fn step_block(number: u64, batch: usize) -> Step {
-    let (bias1, bias2) = schedule::adam_bias(0.9, 0.999, number + 1);
+    let [bias1, bias2] = Adam::default().corrections(number + 1);
     let rates = Step { lr: 0.003, bias1: bias1 as f32, bias2: bias2 as f32, ..Step::at(1, number) };
     Step { slot: number as u32, valid: batch as u32, ..rates }
 }

@@ -14,7 +14,7 @@ use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
 use weightproof::projection::Projection;
 use weightproof::session::Session;
-use weightproof::train::subject::{self, Subject};
+use weightproof::weights::{self, TrainedNetwork};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(name)
@@ -24,9 +24,9 @@ fn preset_path() -> String {
     fixture("torch_digits.toml").display().to_string()
 }
 
-fn opened(file: &Path, sets: &[&str]) -> Result<Subject, String> {
+fn opened(file: &Path, sets: &[&str]) -> Result<TrainedNetwork, String> {
     let sets: Vec<String> = sets.iter().map(|s| s.to_string()).collect();
-    subject::open(file, Some(preset_path().as_ref()), &sets, None).map_err(|e| e.to_string())
+    weights::open(file, Some(preset_path().as_ref()), &sets, None).map_err(|e| e.to_string())
 }
 
 /// Logits of six test images and the error over all, under a projection of the weights, with the moments that the file
@@ -147,7 +147,7 @@ fn what_does_not_fit_is_named_with_what_is_expected_and_nothing_is_loaded() {
         fs::write(&path, &bytes[..cut]).unwrap();
         assert!(opened(&path, &[]).is_err_and(|e| e.contains("cut.safetensors")), "cut after {cut} bytes");
     }
-    let plain = subject::open(&fixture("torch_digits.safetensors"), None, &[], None).err().unwrap().to_string();
+    let plain = weights::open(&fixture("torch_digits.safetensors"), None, &[], None).err().unwrap().to_string();
     assert!(plain.contains("--preset"), "{plain}");
 }
 
@@ -164,7 +164,7 @@ fn names_that_differ_are_matched_by_the_table_of_the_preset_or_by_order() {
     let with = |table: &str| {
         let preset = dir.path().join("named.toml");
         fs::write(&preset, format!("extends = '{}'\n[names]\n{table}", preset_path())).unwrap();
-        subject::open(&path, Some(preset.as_path()), &[], None).map_err(|e| e.to_string())
+        weights::open(&path, Some(preset.as_path()), &[], None).map_err(|e| e.to_string())
     };
     let table = "\"body.10\" = 'conv1'\nnorm = 'bn1'\n\"body.9.weight\" = 'conv2.weight'\n";
     assert!(with(table).is_err_and(|e| e.contains("body.9.bias: the network has no such tensor")));

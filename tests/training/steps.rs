@@ -10,12 +10,12 @@ use weightproof::check::{self, Sums, Worst};
 use weightproof::error::Result;
 use weightproof::gpu::{Device, Readback, Runner};
 use weightproof::kernels::conv2d::FORWARD;
+use weightproof::kernels::optimizer::{Adam, Method};
 use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{relu, texels};
 use weightproof::model::{Network, Source};
 use weightproof::plan::{AdapterClass, Builder, Dispatch, Elem, Plan, Role, Row, Step, Target};
 use weightproof::session::{Program, Session};
-use weightproof::train::schedule;
 
 fn reference() -> Value {
     let text = include_str!("../reference/small_step.json");
@@ -110,7 +110,7 @@ fn ready(
 }
 
 fn step_block(number: u64) -> Step {
-    let (bias1, bias2) = schedule::adam_bias(0.9, 0.999, number + 1);
+    let [bias1, bias2] = Adam::default().corrections(number + 1);
     Step {
         lr: 0.003,
         bias1: bias1 as f32,

@@ -1,14 +1,9 @@
 //! The optimisers against closed forms, by twins.
 
 use weightproof::cpu;
-use weightproof::kernels::optimizer::{self, Adam, Sgd, Update};
+use weightproof::kernels::optimizer::{self, Adam, Method, Sgd, Update};
 use weightproof::kernels::parameters::{Parameters, Tensor};
-use weightproof::plan::{Builder, Step, Target};
-
-enum Method {
-    Adam(Adam),
-    Sgd(Sgd),
-}
+use weightproof::plan::{Builder, Step, Target, View};
 
 /// One tensor under an optimiser.
 struct Bench {
@@ -17,7 +12,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(method: &Method, tensor: Tensor, weights: &[f64]) -> Self {
+    fn new(method: &dyn Method, tensor: Tensor, weights: &[f64]) -> Self {
         let mut parameters = Parameters::default();
         parameters.push(tensor);
         let p = &parameters;
@@ -25,16 +20,8 @@ impl Bench {
         let arrays = p.arrays(&mut b);
         let grad = b.buffer("grad", weightproof::plan::Elem::F32, &[p.grad_len()], weightproof::plan::Role::Input);
         let u = Update { grad, weight: arrays.weight, maxima: arrays.maxima, halt: optimizer::halt(&mut b) };
-        match method {
-            Method::Adam(hyper) => {
-                let (m, v) = (p.flat(&mut b, "adam_m"), p.flat(&mut b, "adam_v"));
-                optimizer::adam(&mut b, "update", p, hyper, &u, m, v).unwrap();
-            }
-            Method::Sgd(hyper) => {
-                let v = p.flat(&mut b, "momentum");
-                optimizer::sgd(&mut b, "update", p, hyper, &u, v).unwrap();
-            }
-        }
+        let state: Vec<View> = method.state().iter().map(|name| p.flat(&mut b, name)).collect();
+        method.record(&mut b, "update", p, &u, &state).unwrap();
         let mut runner = cpu::Runner::new(b.finish().unwrap());
         let mut flat = vec![0.0; parameters.len()];
         flat[..weights.len()].copy_from_slice(weights);
@@ -73,7 +60,7 @@ const LR: f32 = 0.0625;
 fn adam_moves_by_the_learning_rate_while_the_gradient_stays_the_same() {
     // The corrected means are g and g^2 at every step, so each changes w by lr g / (|g| + eps).
     let grads = [3.0, -0.001, 1e3, 0.0];
-    let mut bench = Bench::new(&Method::Adam(Adam::default()), Tensor::new("w", &[4]), &[1.0; 4]);
+    let mut bench = Bench::new(&Adam::default(), Tensor::new("w", &[4]), &[1.0; 4]);
     for t in 1..=20 {
         bench.step(&grads, t, LR);
         let want = grads.map(|g: f64| 1.0 - f64::from(LR) * f64::from(t) * g / (g.abs() + 1e-8));
@@ -84,7 +71,7 @@ fn adam_moves_by_the_learning_rate_while_the_gradient_stays_the_same() {
 #[test]
 fn adam_with_a_changing_gradient_follows_the_textbook() {
     let tensor = Tensor { decay: 0.25, ..Tensor::new("w", &[1]) };
-    let mut bench = Bench::new(&Method::Adam(Adam::default()), tensor, &[0.5]);
+    let mut bench = Bench::new(&Adam::default(), tensor, &[0.5]);
     let (mut w, mut m, mut v) = (0.5f64, 0.0f64, 0.0f64);
     for t in 1..=50 {
         let g = (f64::from(t) * 0.7).sin();
@@ -102,7 +89,7 @@ fn adam_with_a_changing_gradient_follows_the_textbook() {
 fn sgd_with_a_constant_gradient_follows_the_geometric_series() {
     let (mu, lr, g) = (0.9f64, f64::from(LR), 0.5f64);
     for nesterov in [false, true] {
-        let method = Method::Sgd(Sgd { momentum: mu, nesterov });
+        let method = Sgd { momentum: mu, nesterov, weight_decay: 0.0 };
         let mut bench = Bench::new(&method, Tensor::new("w", &[1]), &[0.0]);
         for t in 1..=30 {
             bench.step(&[g], t, LR);
@@ -118,7 +105,7 @@ fn sgd_with_a_constant_gradient_follows_the_geometric_series() {
 
 #[test]
 fn weight_decay_without_momentum_shrinks_geometrically() {
-    let method = Method::Sgd(Sgd { momentum: 0.0, nesterov: false });
+    let method = Sgd::default();
     let tensor = Tensor { decay: 0.5, ..Tensor::new("w", &[2]) };
     let mut bench = Bench::new(&method, tensor, &[1.0, -2.0]);
     for t in 1..=10 {
@@ -130,7 +117,7 @@ fn weight_decay_without_momentum_shrinks_geometrically() {
 
 #[test]
 fn the_partial_sums_of_a_gradient_are_added() {
-    let method = Method::Sgd(Sgd { momentum: 0.0, nesterov: false });
+    let method = Sgd::default();
     let tensor = Tensor { splits: 3, ..Tensor::new("w", &[2]) };
     let mut bench = Bench::new(&method, tensor, &[0.0, 0.0]);
     bench.step(&[1.0, 10.0, 2.0, 20.0, 4.0, 40.0], 1, 1.0);
@@ -139,7 +126,7 @@ fn the_partial_sums_of_a_gradient_are_added() {
 
 #[test]
 fn the_clip_holds_weights_in_their_box_and_the_maxima_say_so() {
-    let method = Method::Sgd(Sgd { momentum: 0.0, nesterov: false });
+    let method = Sgd::default();
     let tensor = Tensor { clip: 0.25, ..Tensor::new("w", &[3]) };
     let mut bench = Bench::new(&method, tensor, &[0.2, -0.2, 0.1]);
     bench.step(&[-5.0, 5.0, 0.0], 1, 1.0);
@@ -149,8 +136,9 @@ fn the_clip_holds_weights_in_their_box_and_the_maxima_say_so() {
 
 #[test]
 fn a_halted_update_changes_nothing() {
-    for method in [Method::Adam(Adam::default()), Method::Sgd(Sgd { momentum: 0.9, nesterov: true })] {
-        let mut bench = Bench::new(&method, Tensor::new("w", &[2]), &[1.0, 2.0]);
+    let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
+    for method in [&Adam::default() as &dyn Method, &sgd] {
+        let mut bench = Bench::new(method, Tensor::new("w", &[2]), &[1.0, 2.0]);
         bench.runner.write_u32("halt", &[1, 0]);
         bench.step(&[f64::NAN, 1.0], 1, LR);
         assert_eq!(bench.weights(), [1.0, 2.0]);

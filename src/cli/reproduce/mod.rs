@@ -19,8 +19,10 @@ use crate::error::{Error, Result, suggest};
 use crate::eval::point;
 use crate::model::preset::Preset;
 use crate::projection::distortion::Distortion;
+use crate::session;
 use crate::sweep::range;
-use crate::train::{self, checkpoint, record, schedule};
+use crate::train::{self, record, schedule};
+use crate::weights::checkpoint;
 use definitions::{DIFFERS, REPRODUCTIONS, Reproduction, Scale};
 use estimate::{Work, duration};
 
@@ -95,7 +97,7 @@ impl Reproduce {
             None
         } else {
             let preset = &nets[0].preset;
-            let input = train::input(preset, self.data.as_deref())?;
+            let input = session::input(preset, self.data.as_deref())?;
             Some(estimate::rates(&global.open_for(preset, input)?, preset, input)?)
         };
         let mut text =
@@ -161,7 +163,7 @@ impl Reproduce {
             let images = Images { train, test: limit(whole.test, preset.data.test) };
             let total = schedule::total_steps(&preset, train / preset.batch as u64);
             let dir = out.join(&preset.name);
-            let file = record::checkpoint(&dir);
+            let file = checkpoint::path(&dir);
             let mut done = None;
             if file.exists() {
                 let saved = checkpoint::load(&file)?;
@@ -325,7 +327,7 @@ impl Step {
 
 /// Removes what a run left that was killed before its first checkpoint: there is nothing in it to go on from.
 fn discard(dir: &Path) -> Result<()> {
-    if record::checkpoint(dir).exists() || !dir.exists() {
+    if checkpoint::path(dir).exists() || !dir.exists() {
         return Ok(());
     }
     // Another process may have begun there, and not come to its first checkpoint.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::numbers::{self, Bins, Energy};
 use super::{Bits, Distance, Filter, Histogram, LayerBits};
 use crate::error::{Error, Result};
-use crate::eval::EVALUATION;
 use crate::kernels::parameters::Tensor;
 use crate::model::Network;
+use crate::projection::EVALUATION;
 use crate::projection::distortion::{self, Distortion};
 use crate::session::Session;
 

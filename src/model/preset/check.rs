@@ -1,47 +1,8 @@
 //! Ranges of the values of a preset. Types and unknown keys are settled by then.
 
-use super::de::Failure;
-use super::shapes::{MOST_CHANNELS, MOST_PIXELS};
-use super::value::{Pair, Window};
-use super::{Layer, Lr, Optimizer, Preset};
-
-type Check = Result<(), Failure>;
-
-fn require(ok: bool, key: &str, value: impl std::fmt::Display, must: &str) -> Check {
-    if ok { Ok(()) } else { Err(Failure::new(key.split('.'), format!("{value} is out of range: {must}"))) }
-}
-
-/// Whether the device holds `x` as a number above 0: it computes in f32, and may take what is too small for a full
-/// mantissa for 0.
-fn is_held(x: f64) -> bool {
-    x > 0.0 && (x as f32).is_normal()
-}
-
-/// The numbers that [`is_held`] allows.
-const HELD: &str = "give a number above 0 that 32 bits hold, about 1.2e-38 to 3.4e38";
-const HELD_OR_ZERO: &str = "give 0, or a number above it that 32 bits hold, about 1.2e-38 to 3.4e38";
-
-fn positive(key: &str, x: f64) -> Check {
-    require(is_held(x), key, Number(x), HELD)
-}
-
-fn not_negative(key: &str, x: f64) -> Check {
-    require(x == 0.0 || is_held(x), key, Number(x), HELD_OR_ZERO)
-}
-
-/// A number as people write it.
-struct Number(f64);
-
-impl std::fmt::Display for Number {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let x = self.0;
-        if x == 0.0 || !x.is_finite() || (1e-6..1e12).contains(&x.abs()) {
-            write!(f, "{x}")
-        } else {
-            write!(f, "{x:e}")
-        }
-    }
-}
+use super::{Lr, Preset};
+use crate::layers::Spec;
+use crate::ranges::{Check, HELD, Number, is_held, not_negative, positive, require};
 
 fn count(key: &str, n: u64) -> Check {
     require((1..=1 << 40).contains(&n), key, n, "give a whole number from 1 to 2^40")
@@ -93,7 +54,7 @@ pub(super) fn check(p: &Preset) -> Check {
     if let super::Init::Gaussian { std } = p.init {
         positive("init.std", std)?;
     }
-    optimizer(&p.optimizer)?;
+    p.optimizer.method().check().map_err(|failure| failure.under("optimizer"))?;
     lr(&p.lr)?;
 
     require(!p.data.set.trim().is_empty(), "data.set", "\"\"", "name a data set, e.g. \"cifar10\"")?;
@@ -130,31 +91,13 @@ pub(super) fn check(p: &Preset) -> Check {
         require(ok, "names", format!("\"{theirs}\" = \"{ours}\""), "name a tensor or a module on both sides")?;
     }
     require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;
-    layers(&p.layers, &["layers".into()])
+    let layer =
+        |(i, layer): (usize, &Spec)| layer.check().map_err(|failure| failure.under(format!("[{i}]")).under("layers"));
+    p.layers.iter().enumerate().try_for_each(layer)
 }
 
 fn positive_or_infinite(key: &str, x: f64) -> Check {
     require(x == f64::INFINITY || is_held(x), key, Number(x), &format!("{HELD}, or \"none\" for no clipping"))
-}
-
-fn optimizer(o: &Optimizer) -> Check {
-    // In f32 0.99999999 is 1.
-    let decay = |key, x: f64| {
-        let must = "give a number from 0 up to, but not, 1; the largest that 32 bits hold is 0.99999994";
-        require(x >= 0.0 && (x as f32) < 1.0, key, x, must)
-    };
-    match *o {
-        Optimizer::Adam { beta1, beta2, epsilon } => {
-            decay("optimizer.beta1", beta1)?;
-            decay("optimizer.beta2", beta2)?;
-            positive("optimizer.epsilon", epsilon)
-        }
-        Optimizer::Sgd { momentum, nesterov, weight_decay } => {
-            decay("optimizer.momentum", momentum)?;
-            not_negative("optimizer.weight_decay", weight_decay)?;
-            require(!nesterov || is_held(momentum), "optimizer.nesterov", nesterov, "needs a momentum above 0")
-        }
-    }
 }
 
 fn lr(lr: &Lr) -> Check {
@@ -174,90 +117,6 @@ fn lr(lr: &Lr) -> Check {
             require(last <= initial, "lr.final", last, "give at most lr.initial")?;
             require((1..=1 << 20).contains(first), "lr.first", first, "give a whole number from 1 to 2^20 (epochs)")?;
             require((1..=1 << 20).contains(growth), "lr.growth", growth, "give 1 (equal cycles) or more")
-        }
-    }
-}
-
-fn layers(list: &[Layer], path: &[String]) -> Check {
-    for (i, layer) in list.iter().enumerate() {
-        let path = [path, &[format!("[{i}]")]].concat();
-        self::layer(layer, &path)?;
-    }
-    Ok(())
-}
-
-fn layer(layer: &Layer, path: &[String]) -> Check {
-    let require = |ok: bool, key: &str, value: &dyn std::fmt::Display, must: &str| {
-        let failure = || {
-            let path = path.iter().map(String::as_str).chain([key]);
-            Failure::new(path, format!("{value} is out of range: {must}"))
-        };
-        if ok { Ok(()) } else { Err(failure()) }
-    };
-    let out = |key: &str, n: usize| {
-        require((1..=MOST_CHANNELS).contains(&n), key, &n, &format!("give a whole number from 1 to {MOST_CHANNELS}"))
-    };
-    let size = |key: &str, pair: Pair| {
-        let ok = pair.0.iter().all(|n| (1..=MOST_PIXELS).contains(n));
-        require(ok, key, &pair, &format!("give 1 to {MOST_PIXELS} rows and columns"))
-    };
-    let pad = |pad: Pair, kernel: Pair| {
-        let ok = pad.0[0] < kernel.0[0] && pad.0[1] < kernel.0[1];
-        require(ok, "pad", &pad, &format!("it must be less than the {kernel} kernel, else outputs see only padding"))
-    };
-    let rates = |bias: bool, rate: f64, bias_rate: Option<f64>| {
-        for (key, rate) in [("rate", rate), ("bias_rate", bias_rate.unwrap_or(0.0))] {
-            let must = format!("give 1 for the rate of the step, 0 for none at all, else {HELD}");
-            require(rate == 0.0 || is_held(rate), key, &Number(rate), &must)?;
-        }
-        let shown = bias_rate.unwrap_or_default();
-        require(bias || bias_rate.is_none(), "bias_rate", &shown, "the layer has no bias; give it one with bias = true")
-    };
-    let on = |key: &str, flag: bool| require(flag, key, &flag, "leave the layer out to switch it off");
-    if let Some(name) = layer.given_name() {
-        let ok = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        require(ok, "name", &format!("\"{name}\""), "use 1 to 64 letters, digits and _")?;
-    }
-    match layer {
-        Layer::Conv2d(l) => {
-            out("conv2d", l.out)?;
-            size("kernel", l.kernel)?;
-            size("stride", l.stride)?;
-            pad(l.pad, l.kernel)?;
-            rates(l.bias, l.rate, l.bias_rate)?;
-            out("groups", l.groups)
-        }
-        Layer::Linear(l) => {
-            rates(l.bias, l.rate, l.bias_rate)?;
-            out("linear", l.out)
-        }
-        Layer::BatchNorm(l) => on("batchnorm", l.batchnorm),
-        Layer::Relu(l) => on("relu", l.relu),
-        Layer::MaxPool(l) => {
-            size("maxpool", l.kernel)?;
-            size("stride", l.stride.unwrap_or(l.kernel))?;
-            pad(l.pad, l.kernel)
-        }
-        Layer::AvgPool(l) => match l.window {
-            Window::Size(kernel) => {
-                size("avgpool", kernel)?;
-                size("stride", l.stride.unwrap_or(kernel))?;
-                pad(l.pad, kernel)
-            }
-            Window::Global => {
-                let alone = l.stride.is_none() && l.pad == Pair::ZERO && !l.ceil && !l.include_pad;
-                require(alone, "avgpool", &"\"global\"", "it takes no stride, pad, ceil or include_pad")
-            }
-        },
-        Layer::Dropout(l) => {
-            // The device draws whole numbers below 2^32.
-            let ok = l.p == 0.0 || (2f64.powi(-32)..1.0).contains(&l.p);
-            let must = "give a probability from 0 up to, but not, 1; the least above 0 is 2.4e-10";
-            require(ok, "dropout", &Number(l.p), must)
-        }
-        Layer::Residual(l) => {
-            require(!l.body.is_empty(), "residual", &"[]", "the body needs at least one layer")?;
-            layers(&l.body, &[path, &["residual".into()]].concat())
         }
     }
 }

@@ -10,40 +10,7 @@ use serde::de::{
 use toml::{Table, Value};
 
 use crate::error::suggest;
-
-/// What is wrong with one key of a preset.
-#[derive(Debug)]
-pub(super) struct Failure {
-    /// The keys that lead to it, outermost first; `[3]` is the element 3 of an array.
-    pub path: Vec<String>,
-    /// What is wrong and what to do.
-    pub message: String,
-}
-
-impl Failure {
-    /// A failure of the key `path`.
-    pub fn new<S: Into<String>>(path: impl IntoIterator<Item = S>, message: impl Into<String>) -> Self {
-        Failure { path: path.into_iter().map(Into::into).collect(), message: message.into() }
-    }
-
-    /// The same failure, one level further out.
-    fn under(mut self, key: impl Into<String>) -> Self {
-        self.path.insert(0, key.into());
-        self
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, key) in self.path.iter().enumerate() {
-            let dot = if i == 0 || key.starts_with('[') { "" } else { "." };
-            write!(f, "{dot}{key}")?;
-        }
-        write!(f, "{}{}", if self.path.is_empty() { "" } else { ": " }, self.message)
-    }
-}
-
-impl std::error::Error for Failure {}
+use crate::ranges::Failure;
 
 /// Serde names Rust types; a preset's author knows TOML's.
 fn plain(expected: &dyn Expected) -> String {

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use super::elements::decode;
 use super::layout;
 use crate::error::{Error, Result, suggest};
-use crate::eval::distort::decode;
 use crate::model::Network;
 
 /// What PyTorch counts in batch norm and nobody needs.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::checkpoint::{Checkpoint, Tensor};
+use super::checkpoint::{Checkpoint, Stored};
 use super::layout;
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
@@ -32,14 +32,14 @@ pub fn download(runner: &Runner, network: &Network) -> Result<Vec<(&'static str,
 ///
 /// # Errors
 /// None for arrays of this network.
-pub fn tensors(network: &Network, arrays: &[(&str, Vec<u32>)]) -> Result<BTreeMap<String, Tensor>> {
+pub fn tensors(network: &Network, arrays: &[(&str, Vec<u32>)]) -> Result<BTreeMap<String, Stored>> {
     let mut out = BTreeMap::new();
     for (array, words) in arrays {
         let flat: &[f32] = bytemuck::cast_slice(words);
         for t in &network.parameters.tensors {
             let part = &flat[t.offset..t.offset + t.len()];
             let (shape, data) = layout::to_torch(&t.name, &t.shape, part, network.flattens(&t.name))?;
-            out.insert(stored_name(array, &t.name), Tensor { shape, data });
+            out.insert(stored_name(array, &t.name), Stored { shape, data });
         }
     }
     Ok(out)
@@ -49,11 +49,11 @@ pub fn tensors(network: &Network, arrays: &[(&str, Vec<u32>)]) -> Result<BTreeMa
 ///
 /// # Errors
 /// A missing tensor or one of another shape, by name.
-pub fn weights(network: &Network, tensors: &BTreeMap<String, Tensor>) -> Result<Vec<f32>> {
+pub fn weights(network: &Network, tensors: &BTreeMap<String, Stored>) -> Result<Vec<f32>> {
     flat(network, tensors, "weight")
 }
 
-fn flat(network: &Network, tensors: &BTreeMap<String, Tensor>, array: &str) -> Result<Vec<f32>> {
+fn flat(network: &Network, tensors: &BTreeMap<String, Stored>, array: &str) -> Result<Vec<f32>> {
     let mut out = vec![0.0; network.parameters.len()];
     for t in &network.parameters.tensors {
         let name = stored_name(array, &t.name);

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use safetensors::{Dtype, tensor::Metadata};
@@ -49,9 +49,19 @@ pub mod key {
     pub const INPUT: &str = "input";
 }
 
+/// Path of the checkpoint of the run in `dir`.
+pub fn path(dir: &Path) -> PathBuf {
+    dir.join("checkpoint.safetensors")
+}
+
+/// Path of the best weights by validation error of the run in `dir`, if it holds images out.
+pub fn best(dir: &Path) -> PathBuf {
+    dir.join("best.safetensors")
+}
+
 /// A named array.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tensor {
+pub struct Stored {
     /// Dimensions, as in PyTorch.
     pub shape: Vec<usize>,
     /// Elements, the last dimension innermost.
@@ -62,7 +72,7 @@ pub struct Tensor {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
     /// Weights, gamma and beta of batch norm, optimiser state. Moments are not among them: each evaluation computes its own.
-    pub tensors: BTreeMap<String, Tensor>,
+    pub tensors: BTreeMap<String, Stored>,
     /// The rest (see [`key`]); format version and checksum are not among them.
     pub meta: BTreeMap<String, String>,
 }
@@ -284,7 +294,7 @@ pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint
             data.extend(part.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
             left -= part.len();
         }
-        checkpoint.tensors.insert(name, Tensor { shape: info.shape.clone(), data });
+        checkpoint.tensors.insert(name, Stored { shape: info.shape.clone(), data });
     }
     if checkpoint.checksum(version) != checksum {
         return Err(altered("the checksum does not match"));

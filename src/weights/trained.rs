@@ -4,17 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint, key};
-use super::resume::changes;
-use super::{import, input, load_data, record, state};
+use super::{export, import};
 use crate::data::Prepared;
 use crate::error::{Error, Result};
-use crate::eval::Evaluator;
 use crate::model::Network;
 use crate::model::preset::Preset;
-use crate::session::Session;
+use crate::session::{input, load_data};
 
 /// A network with the weights to measure.
-pub struct Subject {
+pub struct TrainedNetwork {
     /// The preset that describes the network and the data.
     pub preset: Preset,
     /// The network.
@@ -33,17 +31,7 @@ pub struct Subject {
     pub name: String,
 }
 
-impl Subject {
-    /// Gives an evaluator the weights, and the moments that came with them.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub fn upload(&self, session: &mut Session, evaluator: &mut Evaluator) -> Result<()> {
-        evaluator.set_weights(session, &self.weights)?;
-        self.moments.iter().for_each(|moments| evaluator.set_trained(moments));
-        Ok(())
-    }
-
+impl TrainedNetwork {
     /// The data set of the preset, prepared, from `dir`; absent: from the default folder.
     ///
     /// # Errors
@@ -79,8 +67,8 @@ impl Subject {
 /// # Errors
 /// A file that is missing, damaged or no safetensors file; a `preset` for a run, which has its own, or none for weights
 /// from elsewhere; weights of another network.
-pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
-    let source = if path.is_dir() { record::checkpoint(path) } else { path.to_owned() };
+pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Option<&Path>) -> Result<TrainedNetwork> {
+    let source = if path.is_dir() { checkpoint::path(path) } else { path.to_owned() };
     if !source.exists() {
         let missing = if path.is_dir() {
             "it has no checkpoint: training has saved none here"
@@ -110,22 +98,28 @@ pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Optio
     }
 }
 
-fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<Subject> {
+fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<TrainedNetwork> {
     let saved = checkpoint::load(&source)?;
     let own = Preset::from_toml(saved.text(key::PRESET)?)?;
     let preset = own.with(sets)?;
     let changed = changed(&own, &preset)?;
     let network = Arc::new(Network::without_data(&preset, input_of(&saved, &preset, data_dir)?)?);
-    let weights = state::weights(&network, &saved.tensors)?;
+    let weights = export::weights(&network, &saved.tensors)?;
     let step = saved.number(key::STEP)?;
-    Ok(Subject { preset, network, weights, step, moments: None, source, changed, name })
+    Ok(TrainedNetwork { preset, network, weights, step, moments: None, source, changed, name })
 }
 
-fn of_weights(source: PathBuf, name: String, own: &Preset, preset: Preset, data_dir: Option<&Path>) -> Result<Subject> {
+fn of_weights(
+    source: PathBuf,
+    name: String,
+    own: &Preset,
+    preset: Preset,
+    data_dir: Option<&Path>,
+) -> Result<TrainedNetwork> {
     let changed = changed(own, &preset)?;
     let network = Arc::new(Network::without_data(&preset, input(&preset, data_dir)?)?);
     let import::Imported { weights, moments } = import::load(&source, &network, &preset.names)?;
-    Ok(Subject { preset, network, weights, step: 0, moments, source, changed, name })
+    Ok(TrainedNetwork { preset, network, weights, step: 0, moments, source, changed, name })
 }
 
 /// Keys, or their beginnings, that change no test error, or that a point has in a field of its own.
@@ -148,7 +142,7 @@ const BESIDE: [&str; 13] = [
 /// What makes `now` of `own`, as far as a test depends on it.
 fn changed(own: &Preset, now: &Preset) -> Result<String> {
     let counts = |name: &str| BESIDE.iter().all(|b| *b != name && !(b.ends_with('.') && name.starts_with(b)));
-    let changes = changes(own, now)?.into_iter().filter(|[name, ..]| counts(name));
+    let changes = own.changes(now)?.into_iter().filter(|[name, ..]| counts(name));
     Ok(changes.map(|[name, _, value]| format!("{name} = {value}")).collect::<Vec<_>>().join("; "))
 }
 
@@ -169,7 +163,7 @@ pub fn input_of(saved: &Checkpoint, preset: &Preset, data_dir: Option<&Path>) ->
 fn name(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder =
-        if whole.is_dir() { Some(whole.as_path()) } else { whole.parent().filter(|p| whole == record::checkpoint(p)) };
+        if whole.is_dir() { Some(whole.as_path()) } else { whole.parent().filter(|p| whole == checkpoint::path(p)) };
     let last = folder.map_or_else(|| whole.file_stem(), Path::file_name);
     last.map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned())
 }

@@ -1,0 +1,89 @@
+//! Ranges of the values that a preset gives: what the device can hold, and how a value outside is refused.
+
+use std::fmt;
+
+/// What is wrong with one key of a preset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// The keys that lead to it, outermost first; `[3]` is the element 3 of an array.
+    pub path: Vec<String>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// Whether a value is in its range.
+pub type Check = Result<(), Failure>;
+
+impl Failure {
+    /// A failure of the key `path`.
+    pub fn new<S: Into<String>>(path: impl IntoIterator<Item = S>, message: impl Into<String>) -> Self {
+        Failure { path: path.into_iter().map(Into::into).collect(), message: message.into() }
+    }
+
+    /// The same failure, one level further out.
+    #[must_use]
+    pub fn under(mut self, key: impl Into<String>) -> Self {
+        self.path.insert(0, key.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, key) in self.path.iter().enumerate() {
+            let dot = if i == 0 || key.starts_with('[') { "" } else { "." };
+            write!(f, "{dot}{key}")?;
+        }
+        write!(f, "{}{}", if self.path.is_empty() { "" } else { ": " }, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// That `ok` holds of the `value` of a key, `a.b` for the key b of a table a.
+///
+/// # Errors
+/// It does not: then the value `must` be otherwise.
+pub fn require(ok: bool, key: &str, value: impl fmt::Display, must: &str) -> Check {
+    if ok { Ok(()) } else { Err(Failure::new(key.split('.'), format!("{value} is out of range: {must}"))) }
+}
+
+/// Whether the device holds `x` as a number above 0: it computes in f32, and may take what is too small for a full
+/// mantissa for 0.
+pub fn is_held(x: f64) -> bool {
+    x > 0.0 && (x as f32).is_normal()
+}
+
+/// The numbers that [`is_held`] allows.
+pub const HELD: &str = "give a number above 0 that 32 bits hold, about 1.2e-38 to 3.4e38";
+
+/// A number above 0 that the device holds.
+///
+/// # Errors
+/// Another number.
+pub fn positive(key: &str, x: f64) -> Check {
+    require(is_held(x), key, Number(x), HELD)
+}
+
+/// 0, or a number above it that the device holds.
+///
+/// # Errors
+/// Another number.
+pub fn not_negative(key: &str, x: f64) -> Check {
+    let must = "give 0, or a number above it that 32 bits hold, about 1.2e-38 to 3.4e38";
+    require(x == 0.0 || is_held(x), key, Number(x), must)
+}
+
+/// A number as people write it.
+pub struct Number(pub f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let x = self.0;
+        if x == 0.0 || !x.is_finite() || (1e-6..1e12).contains(&x.abs()) {
+            write!(f, "{x}")
+        } else {
+            write!(f, "{x:e}")
+        }
+    }
+}
