@@ -52,6 +52,12 @@ pub(super) fn run(work: &Work) -> Result<()> {
     work.item(ADAPTER, describe).map(|_| ())
 }
 
+/// What to call the adapter.
+pub(super) fn name(lines: &Lines) -> String {
+    let adapter = lines.result::<Adapter>(Stage::Adapter, ADAPTER);
+    adapter.map_or("an adapter that did not open".into(), |a| format!("{} ({})", a.name, a.backend))
+}
+
 /// What plans know of an adapter.
 fn known(adapter: &plan::Adapter) -> Vec<(String, String)> {
     let plan::Adapter { limits, subgroup, int64, float16, .. } = adapter;

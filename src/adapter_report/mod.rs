@@ -35,9 +35,40 @@ use crate::model::preset::Preset;
 use child::{Ended, Watch};
 use clock::{Slice, slice, words};
 use journal::{Journal, Line, Lines, State};
-use summary::{Head, Note};
+use summary::{Head, Note, Section};
+use work::Work;
 
-pub use work::{Open, Task, work};
+pub use work::{Open, Task};
+
+/// Does a task. Its items are in the journal of the report; those that are there already are not done again.
+///
+/// # Errors
+/// A journal that cannot be written; an adapter that cannot be opened, or that is lost.
+pub fn work(task: &Task, open: Open) -> Result<()> {
+    let work = Work::new(task, open)?;
+    match task.stage {
+        Stage::Adapter => adapter::run(&work),
+        Stage::Cases => cases::run(&work),
+        Stage::Roofs => roofs::run(&work),
+        Stage::Speeds => speeds::run(&work),
+        Stage::Profile => profile::run(&work),
+        Stage::Tuning => tuning::run(&work),
+        Stage::Training => training::run(&work),
+    }
+}
+
+/// What a stage has to say in the summary, which is in the folder `out`.
+fn section(stage: Stage, lines: &Lines, out: &Path) -> Section {
+    match stage {
+        Stage::Adapter => adapter::section(lines),
+        Stage::Cases => cases::section(lines),
+        Stage::Roofs => roofs::section(lines),
+        Stage::Speeds => speeds::section(lines),
+        Stage::Profile => profile::section(lines, out),
+        Stage::Tuning => tuning::section(lines),
+        Stage::Training => training::section(lines),
+    }
+}
 
 /// The network whose speed is told.
 const PRESET: &str = "merolla2016/cifar10/tr-stochm-c";
@@ -362,7 +393,9 @@ impl Report<'_> {
     }
 
     fn summarise(&self) -> Result<()> {
-        let text = summary::markdown(&self.head, &self.lines()?, &self.options.out);
+        let lines = self.lines()?;
+        let section = |stage| section(stage, &lines, &self.options.out);
+        let text = summary::markdown(&self.head, &adapter::name(&lines), &lines, section);
         files::replace(&self.options.out.join(SUMMARY), |w| w.write_all(text.as_bytes()))
     }
 }

@@ -1,14 +1,12 @@
 //! `summary.md`: what is in the journal, for people, at any time of the report.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::adapter::{ADAPTER, Adapter};
 use super::clock::words;
 use super::journal::{Line, Lines, State};
-use super::{FIGURE, JOURNAL, LOG, Stage, adapter, cases, profile, roofs, speeds, training, tuning};
+use super::{FIGURE, JOURNAL, LOG, Stage};
 
 /// What a stage has to say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,12 +38,9 @@ pub(super) struct Note {
     pub notes: Vec<String>,
 }
 
-/// The whole text. `out` is the folder that it will be in.
-pub(super) fn markdown(head: &Head, lines: &Lines, out: &Path) -> String {
-    let adapter = lines.result::<Adapter>(Stage::Adapter, ADAPTER);
-    let name =
-        adapter.as_ref().map_or("an adapter that did not open".into(), |a| format!("{} ({})", a.name, a.backend));
-    let mut text = format!("# weightproof on {}\n\n", cell(&name));
+/// The whole text, from what each stage has to say.
+pub(super) fn markdown(head: &Head, adapter: &str, lines: &Lines, section: impl Fn(Stage) -> Section) -> String {
+    let mut text = format!("# weightproof on {}\n\n", cell(adapter));
     text += &format!(
         "Made by `weightproof adapter-report` on {} in {} at most; {}. Every number was measured on the spot. Attach this \
          file to a report of yours, and where you can [{FIGURE}]({FIGURE}), [{JOURNAL}]({JOURNAL}) (all that is told here, \
@@ -54,7 +49,7 @@ pub(super) fn markdown(head: &Head, lines: &Lines, out: &Path) -> String {
         words(head.time),
         head.ended.as_deref().unwrap_or("**it is not finished yet**"),
     );
-    let sections = Stage::ALL.map(|stage| (stage, section(stage, lines, out)));
+    let sections = Stage::ALL.map(|stage| (stage, section(stage)));
     text += "| stage | took | had | |\n|---|---:|---:|---|\n";
     for stage in Stage::ALL {
         text += &row(stage, lines.find(stage, ""));
@@ -72,18 +67,6 @@ pub(super) fn markdown(head: &Head, lines: &Lines, out: &Path) -> String {
         text += &format!("\n## {}\n\n{}", stage.title(), section.text);
     }
     text
-}
-
-fn section(stage: Stage, lines: &Lines, out: &Path) -> Section {
-    match stage {
-        Stage::Adapter => adapter::section(lines),
-        Stage::Cases => cases::section(lines),
-        Stage::Roofs => roofs::section(lines),
-        Stage::Speeds => speeds::section(lines),
-        Stage::Profile => profile::section(lines, out),
-        Stage::Tuning => tuning::section(lines),
-        Stage::Training => training::section(lines),
-    }
 }
 
 /// The stage's row of the first table.
@@ -150,15 +133,15 @@ mod tests {
     #[test]
     fn a_report_can_be_read_at_every_moment() {
         let mut lines = Lines::default();
-        let out = Path::new("nowhere");
-        let text = markdown(&head(None), &lines, out);
+        let none = |_| Section::default();
+        let text = markdown(&head(None), "x", &lines, none);
         assert!(text.contains("not finished") && text.contains("| training | - | - | not begun |"), "{text}");
         let mut add = |stage, item: &str, state, value| lines.push(Line { stage, item: item.into(), state, value });
         let note = json!({"given": 12.0, "taken": 61.0, "notes": ["a | b"]});
         add(Stage::Roofs, "", State::Failed, note);
         add(Stage::Roofs, "roofs", State::Failed, json!("the device\nreported: x"));
         add(Stage::Profile, "profile", State::CutOff, json!(null));
-        let text = markdown(&head(Some("finished")), &lines, out);
+        let text = markdown(&head(Some("finished")), "x", &lines, none);
         for words in [
             "in 10 min at most; finished.",
             "| roofs | 1 min 1 s | 12.0 s | failed; a \\| b |",

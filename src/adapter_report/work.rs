@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::journal::{Journal, Line, Lines, State};
-use super::{PRESET, Stage, adapter, cases, journal_of, profile, roofs, speeds, training, tuning};
+use super::{PRESET, Stage, journal_of};
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::model::Network;
@@ -56,26 +56,17 @@ pub(super) struct Work<'a> {
     lines: RefCell<Lines>,
 }
 
-/// Does a task. Its items are in the journal of the report; those that are there already are not done again.
-///
-/// # Errors
-/// A journal that cannot be written; an adapter that cannot be opened, or that is lost.
-pub fn work(task: &Task, open: Open) -> Result<()> {
-    let path = journal_of(&task.out);
-    let journal = RefCell::new(Journal::open(&path)?);
-    let work = Work { task, open, journal, lines: RefCell::new(Lines::read(&path)?) };
-    match task.stage {
-        Stage::Adapter => adapter::run(&work),
-        Stage::Cases => cases::run(&work),
-        Stage::Roofs => roofs::run(&work),
-        Stage::Speeds => speeds::run(&work),
-        Stage::Profile => profile::run(&work),
-        Stage::Tuning => tuning::run(&work),
-        Stage::Training => training::run(&work),
+impl<'a> Work<'a> {
+    /// The task with what its journal knows.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    pub fn new(task: &'a Task, open: Open<'a>) -> Result<Work<'a>> {
+        let path = journal_of(&task.out);
+        let (journal, lines) = (Journal::open(&path)?, Lines::read(&path)?);
+        Ok(Work { task, open, journal: RefCell::new(journal), lines: RefCell::new(lines) })
     }
-}
 
-impl Work<'_> {
     /// The time that is left to begin something.
     pub fn left(&self) -> Duration {
         self.task.time.saturating_sub(self.task.begun.elapsed())

@@ -30,7 +30,7 @@ use crate::error::{Error, Result, suggest};
 use crate::files;
 use crate::gpu::{self, Device, Options};
 use crate::kernels::KERNELS;
-use crate::layers::spec::totals;
+use crate::layers::kind::totals;
 use crate::model::preset::Preset;
 use crate::plan;
 use crate::report::quote;

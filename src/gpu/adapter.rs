@@ -1,5 +1,6 @@
 //! Adapters: which there are, opening one, and what goes wrong on it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
 use super::facts;
-use super::lower::Shaders;
-use super::pipelines::Built;
+use super::lower::{Key, Shaders};
 use super::quiet::quietly;
 use crate::error::{Error, Result, suggest};
 use crate::plan::{self, AdapterClass, Limits, Matrices, Target};
@@ -60,7 +60,13 @@ pub(super) struct Pending {
     pub lost: Option<String>,
 }
 
-/// An open device.
+/// A compiled shader.
+pub(super) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+}
+
+/// An open device. Its runners share shaders and pipelines.
 pub struct Device {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
@@ -68,7 +74,7 @@ pub struct Device {
     pub(super) pending: Arc<Mutex<Pending>>,
     pub(super) cache: Option<Cache>,
     pub(super) shaders: Shaders,
-    pub(super) pipelines: Built,
+    pub(super) pipelines: Mutex<HashMap<Key, Arc<Pipeline>>>,
     /// What the adapter says of itself.
     pub info: DeviceInfo,
     /// What plans are built for.
@@ -265,7 +271,7 @@ impl Device {
             pending,
             cache,
             shaders: Shaders::default(),
-            pipelines: Built::default(),
+            pipelines: Mutex::default(),
             info,
             target,
         })

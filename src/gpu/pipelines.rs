@@ -1,49 +1,36 @@
 //! From a composed shader to a compute pipeline.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::adapter::Device;
-use super::lower::{Key, Kind, Shader};
+use super::adapter::{Device, Pipeline};
+use super::lower::{Kind, Shader};
 use super::{memory, reflect};
 use crate::error::{Error, Result};
 use crate::plan::Elem;
 
-/// A compiled shader.
-pub(super) struct Pipeline {
-    pub pipeline: wgpu::ComputePipeline,
-    pub layout: wgpu::BindGroupLayout,
-}
-
-/// The pipelines of a device: its runners share them.
-#[derive(Default)]
-pub(super) struct Built(Mutex<HashMap<Key, Arc<Pipeline>>>);
-
-impl Built {
-    /// The pipelines of shaders, one result for each, in their order; those that the device does not have are compiled, on
-    /// all cores.
-    pub(super) fn of(&self, device: &Device, shaders: &[&Arc<Shader>]) -> Vec<Result<Arc<Pipeline>>> {
-        // Not held while they are compiled: of two runners that miss the same one, both compile it.
-        let known = || self.0.lock().unwrap_or_else(|e| e.into_inner());
-        let mut all: Vec<Option<Result<Arc<Pipeline>>>> =
-            shaders.iter().map(|s| known().get(&s.key()).cloned().map(Ok)).collect();
-        let missing: Vec<&Arc<Shader>> =
-            shaders.iter().zip(&all).filter(|(_, found)| found.is_none()).map(|(s, _)| *s).collect();
-        let built: Vec<Result<Pipeline>> = missing.par_iter().map(|s| build(device, s)).collect();
-        if let (Some(cache), false) = (&device.cache, missing.is_empty()) {
-            cache.save();
-        }
-        let built = missing.iter().zip(built).map(|(s, p)| {
-            let p = Arc::new(p?);
-            known().insert(s.key(), p.clone());
-            Ok(p)
-        });
-        all.iter_mut().filter(|found| found.is_none()).zip(built).for_each(|(place, p)| *place = Some(p));
-        all.into_iter().map(|p| p.expect("found or built")).collect()
+/// The pipelines of shaders, one result for each, in their order; those that the device does not have are compiled, on all
+/// cores.
+pub(super) fn of(device: &Device, shaders: &[&Arc<Shader>]) -> Vec<Result<Arc<Pipeline>>> {
+    // Not held while they are compiled: of two runners that miss the same one, both compile it.
+    let known = || device.pipelines.lock().unwrap_or_else(|e| e.into_inner());
+    let mut all: Vec<Option<Result<Arc<Pipeline>>>> =
+        shaders.iter().map(|s| known().get(&s.key()).cloned().map(Ok)).collect();
+    let missing: Vec<&Arc<Shader>> =
+        shaders.iter().zip(&all).filter(|(_, found)| found.is_none()).map(|(s, _)| *s).collect();
+    let built: Vec<Result<Pipeline>> = missing.par_iter().map(|s| build(device, s)).collect();
+    if let (Some(cache), false) = (&device.cache, missing.is_empty()) {
+        cache.save();
     }
+    let built = missing.iter().zip(built).map(|(s, p)| {
+        let p = Arc::new(p?);
+        known().insert(s.key(), p.clone());
+        Ok(p)
+    });
+    all.iter_mut().filter(|found| found.is_none()).zip(built).for_each(|(place, p)| *place = Some(p));
+    all.into_iter().map(|p| p.expect("found or built")).collect()
 }
 
 /// Compiles a shader. Error scopes belong to the calling thread, so an error names its own shader however many threads

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::adapter::Device;
+use super::adapter::{Device, Pipeline};
 use super::halves;
 use super::lower::{self, Command, Key, Lowered, Shader, Slot};
 use super::memory::{self, Memory};
-use super::pipelines::Pipeline;
+use super::pipelines;
 use crate::error::{Error, Result};
 use crate::plan::{AdapterClass, Elem, Plan, Role, Step};
 
@@ -285,7 +285,7 @@ impl Runner {
         let missing: Vec<&Arc<Shader>> =
             lowered.shaders.iter().filter(|s| !self.pipelines.contains_key(&s.key())).collect();
         let mut broken = vec![];
-        for (shader, built) in missing.iter().zip(self.device.pipelines.of(&self.device, &missing)) {
+        for (shader, built) in missing.iter().zip(pipelines::of(&self.device, &missing)) {
             match built {
                 Ok(p) => drop(self.pipelines.insert(shader.key(), p)),
                 Err(Error::Shaders(mut texts)) => broken.append(&mut texts),

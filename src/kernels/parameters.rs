@@ -8,7 +8,6 @@
 use std::ops::Range;
 
 use super::Io;
-use super::project::ROW;
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Elem, Limits, Params, Role, Value, View};
 
@@ -20,6 +19,9 @@ const ALIGN: usize = 64;
 
 /// Tensors of a table, at most: the number of one is 16 bits of the counter of a random draw.
 const MOST_TENSORS: usize = 1 << 16;
+
+/// Words of a row of the buffer `projections`.
+pub const ROW: usize = 6;
 
 /// Words of a record of `segments`.
 const SEGMENT: usize = 10;

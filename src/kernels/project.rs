@@ -2,7 +2,7 @@
 //! [`crate::projection`]; which tensor gets which is data, so that a plan need not be rebuilt to evaluate another one.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::parameters::{Arrays, Parameters, Segment, Tensor, owned};
+use super::parameters::{Arrays, Parameters, ROW, Segment, Tensor, owned};
 use super::{Budget, Io, Kernel, Knobs, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Elem, Params, Role, Step, View};
@@ -139,9 +139,6 @@ fn alpha(b: &mut Builder, scope: &str, p: &Parameters, maxima: View, alphas: Vie
     let args = [("segments", segments), ("maxima", maxima), ("alphas", alphas)];
     ALPHA.dispatch(b, scope, &[("tensors", p.tensors.len().into())], &args)
 }
-
-/// Words of a row of the buffer `projections`.
-pub const ROW: usize = 6;
 
 /// The content of the buffer `projections`, [`ROW`] words per tensor (`struct Projection` of
 /// `shaders/common/parameters.wgsl`): `projection` for every projected tensor, None for the others.

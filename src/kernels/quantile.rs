@@ -3,8 +3,8 @@
 //! a projection needs it ([`Projection::needs_quantile`]).
 
 use super::case::{Case, Fill};
-use super::parameters::{Arrays, Parameters, Tensor, owned};
-use super::project::{AWKWARD, ROW, WINDOW, chunk_grid, flat, layout, table_by};
+use super::parameters::{Arrays, Parameters, ROW, Tensor, owned};
+use super::project::{AWKWARD, WINDOW, chunk_grid, flat, layout, table_by};
 use super::{Budget, Io, Kernel, Variant, anywhere, read, read_u32, update_u32, write, write_u32};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role};

@@ -6,10 +6,9 @@ use serde::de::{self, Deserializer, SeqAccess, Unexpected, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use super::build::Build;
 use super::init::Init;
+use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, default};
 use super::pair::{Pair, PairVisitor};
-use super::spec::{Kind, LayerShape, Made, Shaping, Windows, default};
 use super::{Layer, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::avgpool;

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build::Build;
 use super::init::Init;
+use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, check_channels, check_rates, default, product};
 use super::pair::Pair;
-use super::spec::{Kind, LayerShape, Made, Shaping, Windows, check_channels, check_rates, default, product};
 use super::{Layer, Mode, Net, Tensor};
 use crate::error::{Error, Result};
 use crate::kernels::bias;

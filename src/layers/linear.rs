@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build::Build;
-use super::spec::{Kind, LayerShape, Made, Shaping, check_channels, check_rates, default, product};
+use super::kind::{Build, Kind, LayerShape, Made, Shaping, check_channels, check_rates, default, product};
 use super::{Conv2d, Layer};
 use crate::error::Result;
 use crate::kernels::conv2d::Geometry;

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build::Build;
 use super::init::Init;
+use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, default};
 use super::pair::Pair;
-use super::spec::{Kind, LayerShape, Made, Shaping, Windows, default};
 use super::{Layer, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::maxpool;

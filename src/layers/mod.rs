@@ -6,31 +6,32 @@
 
 pub mod avgpool;
 pub mod batchnorm;
-mod build;
+pub mod build;
 pub mod conv2d;
 mod conv_relu;
 pub mod dropout;
 pub mod init;
+pub mod kind;
 pub mod linear;
 pub mod maxpool;
 mod norm_relu;
 mod pair;
 pub mod relu;
 pub mod residual;
-pub mod spec;
+mod spec;
 
 pub use avgpool::AvgPool;
 pub use batchnorm::BatchNorm;
-pub use build::Build;
 pub use conv_relu::ConvRelu;
 pub use conv2d::Conv2d;
 pub use dropout::Dropout;
+pub use kind::{Build, Entry, LayerShape};
 pub use maxpool::MaxPool;
 pub use norm_relu::NormRelu;
 pub use pair::Pair;
 pub use relu::Relu;
 pub use residual::Residual;
-pub use spec::{LayerShape, Spec};
+pub use spec::Spec;
 
 use crate::error::Result;
 use crate::kernels::parameters::{self, Parameters};

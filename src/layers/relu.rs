@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build::Build;
 use super::init::Init;
-use super::spec::{Kind, LayerShape, Made, Shaping, check_flag};
+use super::kind::{Build, Kind, LayerShape, Made, Shaping, check_flag};
 use super::{Layer, Net, Tensor};
 use crate::error::Result;
 use crate::kernels::parameters::Parameters;

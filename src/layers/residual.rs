@@ -1,10 +1,12 @@
 //! A residual block with an identity skip.
 
+use std::fmt::Debug;
+
 use serde::{Deserialize, Serialize};
 
-use super::build::Build;
+use super::build::layers;
 use super::init::Init;
-use super::spec::{self, Kind, LayerShape, Made, Shaping, show, totals};
+use super::kind::{Build, Entry, Kind, LayerShape, Made, Shaping, show, totals};
 use super::{Layer, Layers, Net, Tensor, backward, forward};
 use crate::error::{Error, Result};
 use crate::kernels::add;
@@ -15,16 +17,16 @@ use crate::ranges::{Check, require};
 /// `{ residual = [ LAYERS ] }`: the input is added to what the body makes of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Spec {
+pub struct Spec<L> {
     /// The layers of the body; its output has the shape of its input.
     #[serde(rename = "residual")]
-    pub body: Vec<spec::Spec>,
+    pub body: Vec<L>,
     /// Name; `res1`, `res2`, ... if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
-impl Kind for Spec {
+impl<L: Entry + Serialize + Clone + Debug + Send + Sync + 'static> Kind for Spec<L> {
     fn key(&self) -> &'static str {
         "residual"
     }
@@ -39,7 +41,7 @@ impl Kind for Spec {
 
     fn check(&self) -> Check {
         require(!self.body.is_empty(), "residual", "[]", "the body needs at least one layer")?;
-        let check = |(i, layer): (usize, &spec::Spec)| {
+        let check = |(i, layer): (usize, &L)| {
             layer.check().map_err(|failure| failure.under(format!("[{i}]")).under("residual"))
         };
         self.body.iter().enumerate().try_for_each(check)
@@ -59,7 +61,7 @@ impl Kind for Spec {
     }
 
     fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {
-        Box::new(Residual { name: shape.name.clone(), body: build.layers(&shape.body) })
+        Box::new(Residual { name: shape.name.clone(), body: layers(&shape.body, build) })
     }
 }
 

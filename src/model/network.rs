@@ -88,7 +88,7 @@ impl Network {
         }
         let norm = &preset.batch_norm;
         let mut build = Build { epsilon: norm.epsilon as f32, learned: norm.learned, ..Build::default() };
-        let layers = build.layers(&shapes);
+        let layers = layers::build::layers(&shapes, &mut build);
         let Build { normalised, flattened, .. } = build;
         let single = normalised.iter().find(|(.., single)| *single).map(|(name, ..)| name.clone());
         let mut network = Network {
@@ -363,6 +363,6 @@ impl Network {
 
 /// The last layer, and those before it as long as what comes behind them is the identity in a test.
 fn last_layers(shapes: &[LayerShape]) -> Vec<String> {
-    let behind = shapes.iter().rev().take_while(|s| s.spec.kind().only_trains()).count();
+    let behind = shapes.iter().rev().take_while(|s| s.kind.only_trains()).count();
     shapes.iter().rev().take(behind + 1).map(|s| s.name.clone()).collect()
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use toml::{Table, Value};
-
 use super::paper;
-use super::read::Run;
+use super::read::{Run, keys};
 use super::sheet::thousands;
 use crate::model::preset::Preset;
 
@@ -36,37 +34,12 @@ pub struct Difference {
     pub paper: String,
 }
 
-/// The values of a table by dotted keys.
-fn flatten(table: &Table, prefix: &str, out: &mut BTreeMap<String, String>) {
-    for (key, value) in table {
-        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match value {
-            Value::Table(inner) => flatten(inner, &key, out),
-            Value::String(text) => drop(out.insert(key, text.clone())),
-            other => drop(out.insert(key, other.to_string())),
-        }
-    }
-}
-
-fn keys(toml: &str) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    flatten(&toml.parse::<Table>().unwrap_or_default(), "", &mut out);
-    out
-}
-
-/// The resolved keys of the preset of a run.
-pub fn preset(run: &Run) -> BTreeMap<String, String> {
-    let Some(text) = run.text("preset_toml") else { return BTreeMap::new() };
-    // A preset of another version may not parse; its text still tells most.
-    keys(&Preset::from_toml(text).map_or_else(|_| text.to_owned(), |p| p.to_toml()))
-}
-
 /// What is not as in the paper, for a run of one of its networks.
 pub fn differences(run: &Run) -> Vec<Difference> {
     let Some(theirs) = paper::find(&run.preset).and_then(|n| n.preset).and_then(|p| Preset::load(p, &[]).ok()) else {
         return vec![];
     };
-    let (ours, total) = (preset(run), theirs.epochs);
+    let (ours, total) = (run.keys(), theirs.epochs);
     let theirs = keys(&theirs.to_toml());
     let mut out = vec![];
     if ours.is_empty() {

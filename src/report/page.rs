@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::commands::Commands;
-use super::differs;
 use super::figures::{Figure, Section, TITLE};
 use super::html::{code, details, escape, image, slug};
 use super::read::Run;
@@ -200,7 +199,7 @@ fn runs(out: &mut String, content: &Content) {
         "seed",
     ]);
     for run in content.runs {
-        let keys = differs::preset(run);
+        let keys = run.keys();
         let key = |k: &str| keys.get(k).map_or(Cell::Empty, |t| Cell::Text(t.clone()));
         let train =
             if keys.contains_key("data.set") { keys.get("data.train").map_or("all", String::as_str) } else { "" };

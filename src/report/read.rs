@@ -1,6 +1,7 @@
 //! What runs left on disk: `run.json`, `log.jsonl`, the points and the analyses. Nothing is computed here that a network
 //! would be needed for. What is missing is absent from the report; what cannot be read is left out with a warning.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::eval::analysis::Analysis;
 use crate::eval::{self, Moments, Point, point};
 use crate::figure::Style;
+use crate::model::preset::Preset;
 use crate::train::record;
 
 /// A run as its files tell it.
@@ -90,6 +92,13 @@ struct Line {
 }
 
 impl Run {
+    /// The resolved keys of its preset.
+    pub fn keys(&self) -> BTreeMap<String, String> {
+        let Some(text) = self.text("preset_toml") else { return BTreeMap::new() };
+        // A preset of another version may not parse; its text still tells most.
+        keys(&Preset::from_toml(text).map_or_else(|_| text.to_owned(), |p| p.to_toml()))
+    }
+
     /// A key of `run.json` that is a text.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.info[key].as_str()
@@ -196,7 +205,7 @@ impl Run {
             return vec![];
         }
         let measured = |d: &str| self.points.iter().any(|p| p.distortion == d && p.moments == Moments::Recomputed);
-        let seed = super::differs::preset(self).get("seed").and_then(|s| s.parse().ok()).unwrap_or_default();
+        let seed = self.keys().get("seed").and_then(|s| s.parse().ok()).unwrap_or_default();
         let mut out: Vec<Point> = vec![];
         for l in tests().filter(|l| l.step == last) {
             let distortion = without_draws(&l.distortion).to_owned();
@@ -326,6 +335,25 @@ fn places(runs: &[Run]) -> Vec<String> {
     };
     let n = (1..=most).find(differ).unwrap_or(most);
     whole.iter().map(|p| end(p, n)).collect()
+}
+
+/// The values of a table by dotted keys.
+fn flatten(table: &toml::Table, prefix: &str, out: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(inner) => flatten(inner, &key, out),
+            toml::Value::String(text) => drop(out.insert(key, text.clone())),
+            other => drop(out.insert(key, other.to_string())),
+        }
+    }
+}
+
+/// The values of a preset's text by dotted keys.
+pub fn keys(toml: &str) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    flatten(&toml.parse::<toml::Table>().unwrap_or_default(), "", &mut out);
+    out
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Test errors of one network under one distortion, over draws, and what makes them comparable.
 
-use super::figures::distinct;
 use super::quote;
 use super::read::Run;
 use super::sheet::thousands;
@@ -184,6 +183,17 @@ pub fn measures(run: &Run, moments: Moments) -> Vec<Measure<'_>> {
 /// The distortions of all runs, each once, in the order of the files.
 pub fn distortions(runs: &[Run]) -> Vec<&str> {
     distinct(runs.iter().flat_map(|r| &r.points).map(|p| p.distortion.as_str()))
+}
+
+/// The different values of something, in the order in which they come.
+pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut out: Vec<T> = vec![];
+    for v in values {
+        if !out.contains(&v) {
+            out.push(v);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

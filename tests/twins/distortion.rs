@@ -1,8 +1,9 @@
 //! Distortion expressions: how they are written, what they mean for each tensor, by the host twins. Statistical checks
 //! are bounded as in `twins_project.rs`, at 6 deviations.
 
+use weightproof::kernels::parameters::ROW;
 use weightproof::kernels::parameters::{Parameters, Tensor};
-use weightproof::kernels::project::{self, ROW};
+use weightproof::kernels::project;
 use weightproof::projection::distortion::Distortion;
 use weightproof::projection::{HostDraw, MOST_LINKS, Projection, apply_host};
 

@@ -1,7 +1,7 @@
 //! Ranges of the values of a preset. Types and unknown keys are settled by then.
 
 use super::{Lr, Preset};
-use crate::layers::Spec;
+use crate::layers::{Entry, Spec};
 use crate::ranges::{Check, HELD, Number, is_held, not_negative, positive, require};
 
 fn count(key: &str, n: u64) -> Check {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Preset;
 use crate::error::{Error, Result};
 use crate::layers::LayerShape;
-use crate::layers::spec::{MOST_CHANNELS, MOST_PIXELS, Shaping, show, totals};
+use crate::layers::kind::{MOST_CHANNELS, MOST_PIXELS, Shaping, show, totals};
 
 impl Preset {
     /// The layers for images of `input` rows, columns and channels: names, widths, shapes, weights.
@@ -56,8 +56,7 @@ fn list(layers: &[LayerShape], depth: usize, rows: &mut Vec<[String; 5]>) {
     for l in layers {
         let number = |n: u64| if n == 0 || !l.body.is_empty() { String::new() } else { grouped(n) };
         let name = format!("{}{}", "  ".repeat(depth), l.name);
-        let kind = l.spec.kind();
-        let kind = format!("{} {}", kind.key(), kind.size()).trim_end().to_owned();
+        let kind = format!("{} {}", l.kind.key(), l.kind.size()).trim_end().to_owned();
         rows.push([name, kind, show(l.output), number(l.weights), number(l.multiply_adds)]);
         list(&l.body, depth + 1, rows);
     }

@@ -4,7 +4,8 @@ use super::*;
 use crate::kernels::optimizer::Adam;
 use crate::kernels::parameters::Parameters;
 use crate::layers::Build;
-use crate::layers::spec::totals;
+use crate::layers::build::layers;
+use crate::layers::kind::totals;
 
 const SMALL: &str = r#"
 name = "small"
@@ -94,7 +95,7 @@ fn cifar_vgg_has_the_weights_and_multiply_adds_of_the_paper() {
     assert_eq!(weights, 12_973_440);
     assert_eq!((multiply_adds as f64 / 1e6).round(), 616.0);
     let conv: Vec<_> =
-        shapes.iter().filter(|l| l.spec.kind().key() == "conv2d").map(|l| (l.name.as_str(), l.output)).collect();
+        shapes.iter().filter(|l| l.kind.key() == "conv2d").map(|l| (l.name.as_str(), l.output)).collect();
     assert_eq!(
         conv,
         [
@@ -147,7 +148,8 @@ fn shapes_follow_pooling_modes_groups_and_residual_blocks() {
     assert_eq!((shapes[3].weights, shapes[3].multiply_adds), (144, 144 * 64));
     // bn1 says that it learns nothing; bn2, in the block, what the preset says.
     let mut parameters = Parameters::default();
-    let layers = Build { learned: p.batch_norm.learned, ..Build::default() }.layers(&shapes);
+    let mut build = Build { learned: p.batch_norm.learned, ..Build::default() };
+    let layers = layers(&shapes, &mut build);
     layers.iter().for_each(|layer| layer.declare(p.batch, &mut parameters, &p.init));
     let learns = |name: &str| parameters.find(&format!("{name}.weight")).is_some();
     assert_eq!((learns("bn1"), learns("bn2")), (false, true));

@@ -1,7 +1,7 @@
 //! Noise budgets: the strongest distortion that a network stands; and effective bits per weight.
 
 use super::plot;
-use super::{Figure, Section, distinct};
+use super::{Figure, Section};
 use crate::eval::analysis::{Budget, Outcome};
 use crate::figure::axes::{Axes, Axis, SMALL};
 use crate::figure::{Anchor, Drawing, INK};
@@ -11,6 +11,7 @@ use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
 use crate::report::stats::Apart;
+use crate::report::stats::distinct;
 
 /// The section.
 pub fn section(runs: &[Run], commands: &Commands) -> Section {

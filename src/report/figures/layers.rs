@@ -2,13 +2,14 @@
 //! layer suffers most.
 
 use super::plot;
-use super::{Figure, Section, distinct};
+use super::{Figure, Section};
 use crate::eval::analysis::LayerError;
 use crate::figure::axes::{Axes, Axis};
 use crate::report::commands::Commands;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
 use crate::report::stats::Apart;
+use crate::report::stats::distinct;
 
 /// A value of a layer of a run.
 struct Value<'a> {

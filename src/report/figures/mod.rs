@@ -62,14 +62,3 @@ pub fn sections(runs: &[Run], commands: &Commands) -> Vec<Section> {
         budgets::section(runs, commands),
     ]
 }
-
-/// The different values of something, in the order in which they come.
-pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut out: Vec<T> = vec![];
-    for v in values {
-        if !out.contains(&v) {
-            out.push(v);
-        }
-    }
-    out
-}

@@ -1,7 +1,7 @@
 //! Figure 2: the test error over the parameter of a distortion, for any number of networks.
 
 use super::plot::{self, EDGE, WIDTH};
-use super::{Figure, Section, distinct};
+use super::{Figure, Section};
 use crate::eval::Moments;
 use crate::figure::Style;
 use crate::figure::axes::{Axes, Axis};
@@ -11,6 +11,7 @@ use crate::report::paper;
 use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet, thousands};
+use crate::report::stats::distinct;
 use crate::report::stats::{self, Measure, Stats};
 
 /// A family of distortions with one parameter, and how the paper draws it.

@@ -1,7 +1,7 @@
 //! Training over time: the loss, and the test error under several projections (figure 1B).
 
 use super::plot::{self, EDGE, WIDTH};
-use super::{Figure, Section, distinct};
+use super::{Figure, Section};
 use crate::figure::axes::{Axes, Axis};
 use crate::figure::{Drawing, Style};
 use crate::report::commands::Commands;
@@ -10,6 +10,7 @@ use crate::report::quote;
 use crate::report::read::{EvalLine, Run};
 use crate::report::sheet::{Cell, Sheet};
 use crate::report::stats::Measure;
+use crate::report::stats::distinct;
 
 /// Points of a loss curve that are drawn, at most: each is a mean over neighbours.
 const MOST: usize = 150;

@@ -1,7 +1,7 @@
 //! Weights: histograms before and after projections (figures 1A and 2D), and single filters as pictures (figure 1B).
 
 use super::plot::{self, WIDTH};
-use super::{Figure, Section, distinct};
+use super::{Figure, Section};
 use crate::eval::analysis::{Filter, Histogram};
 use crate::figure::axes::{Axes, Axis, SMALL};
 use crate::figure::{Anchor, Color, Dash, Drawing, FAINT, INK, PALETTE};
@@ -9,6 +9,7 @@ use crate::report::commands::Commands;
 use crate::report::html::slug;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet, thousands};
+use crate::report::stats::distinct;
 
 /// Panels of a figure of histograms, at most.
 const MOST_PANELS: usize = 9;

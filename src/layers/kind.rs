@@ -1,0 +1,324 @@
+//! What a preset says of a layer: each kind has a file with its keys, their ranges, its rule of shapes, and the layer that it
+//! becomes. Here is what they have in common.
+
+use std::any::Any;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Layer;
+use super::pair::Pair;
+use crate::error::{Error, Result};
+use crate::ranges::{Check, HELD, Number, is_held, require};
+
+/// A kind of layer, as a preset has it. Each stands on one line, e.g. `{ conv2d = 128, kernel = 3, pad = 1 }`: the key that
+/// names the kind holds its main number, the other keys are optional.
+pub trait Kind: Any + Debug + Send + Sync + Toml {
+    /// The key that names it, e.g. `conv2d`.
+    fn key(&self) -> &'static str;
+
+    /// What numbered names begin with, e.g. `conv`.
+    fn prefix(&self) -> &'static str;
+
+    /// The name that the preset gives it.
+    fn name(&self) -> Option<&str>;
+
+    /// That every value is in its range.
+    ///
+    /// # Errors
+    /// The first that is not, by its key.
+    fn check(&self) -> Check;
+
+    /// What it makes of an input of rows, columns and channels; `name` is for errors.
+    ///
+    /// # Errors
+    /// An input that it cannot take.
+    fn shape(&self, name: &str, input: [usize; 3], shaping: &mut Shaping) -> Result<Made>;
+
+    /// What stands beside the key in a table of layers: `3x3 / 2`.
+    fn size(&self) -> String {
+        String::new()
+    }
+
+    /// Whether it is the identity in a test.
+    fn only_trains(&self) -> bool {
+        false
+    }
+
+    /// The layer.
+    fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer>;
+}
+
+/// What every kind can do.
+pub trait Toml {
+    /// As it stands in a preset.
+    fn toml(&self) -> toml::Value;
+
+    /// A copy.
+    fn copy(&self) -> Arc<dyn Kind>;
+}
+
+impl<T: Kind + Serialize + Clone> Toml for T {
+    fn toml(&self) -> toml::Value {
+        toml::Value::try_from(self).expect("every value of a preset has a TOML form")
+    }
+
+    fn copy(&self) -> Arc<dyn Kind> {
+        Arc::new(self.clone())
+    }
+}
+
+/// One entry of `layers`, of whatever kind.
+pub trait Entry {
+    /// What its kind says of it.
+    fn kind(&self) -> &dyn Kind;
+
+    /// That every value is in its range.
+    ///
+    /// # Errors
+    /// The first that is not, by its key.
+    fn check(&self) -> Check {
+        if let Some(name) = self.kind().name() {
+            let ok =
+                !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            require(ok, "name", format!("\"{name}\""), "use 1 to 64 letters, digits and _")?;
+        }
+        self.kind().check()
+    }
+}
+
+/// What building the layers of a network takes and finds out.
+#[derive(Default)]
+pub struct Build {
+    /// Added to variances.
+    pub epsilon: f32,
+    /// Whether batch norms learn gamma and beta where the layer does not say.
+    pub learned: bool,
+    /// Dropout layers so far: each has draws of its own.
+    pub dropouts: u32,
+    /// Batch norms so far: name, channels, and whether it sees one value of a channel per image.
+    pub normalised: Vec<(String, usize, bool)>,
+    /// For every linear layer's weight: rows, columns, channels of the map that it flattens.
+    pub flattened: Vec<(String, [usize; 3])>,
+}
+
+/// What a layer makes of an input.
+#[derive(Default)]
+pub struct Made {
+    /// Rows, columns, channels of an output image; a linear layer's is `[1, 1, features]`.
+    pub output: [usize; 3],
+    /// Weights, without biases and the gamma and beta of batch normalisation.
+    pub weights: u64,
+    /// Multiply-adds of a forward pass of one image.
+    pub multiply_adds: u64,
+    /// The layers of the body of a residual block.
+    pub body: Vec<LayerShape>,
+}
+
+/// A layer with its name and shapes.
+#[derive(Clone, Debug)]
+pub struct LayerShape {
+    /// Unique name in the network, e.g. `conv1`.
+    pub name: String,
+    /// What the preset says of it.
+    pub kind: Arc<dyn Kind>,
+    /// Rows, columns, channels of an input image.
+    pub input: [usize; 3],
+    /// As in [`Made`].
+    pub output: [usize; 3],
+    /// As in [`Made`]. A residual block's are its body's.
+    pub weights: u64,
+    /// As in [`Made`]. A residual block's are its body's.
+    pub multiply_adds: u64,
+    /// As in [`Made`].
+    pub body: Vec<LayerShape>,
+}
+
+/// Weights, and multiply-adds per image, of a network.
+pub fn totals(layers: &[LayerShape]) -> (u64, u64) {
+    let sum = |f: fn(&LayerShape) -> u64| layers.iter().map(f).fold(0, u64::saturating_add);
+    (sum(|l| l.weights), sum(|l| l.multiply_adds))
+}
+
+/// `32x32x3`.
+pub fn show([h, w, c]: [usize; 3]) -> String {
+    format!("{h}x{w}x{c}")
+}
+
+/// Most channels or features of a layer: beyond lies a typing error, not a network.
+pub const MOST_CHANNELS: usize = 1 << 20;
+/// Most rows or columns of an image or window.
+pub const MOST_PIXELS: usize = 1 << 14;
+/// Names that scopes, buffers and files use for the step itself.
+const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "quantile", "test", "input"];
+
+/// Finds names and shapes, layer by layer.
+pub struct Shaping {
+    /// Multiplies the channels of hidden layers.
+    width: f64,
+    /// Layers so far, by prefix of the name.
+    used: HashMap<&'static str, usize>,
+    names: HashSet<String>,
+}
+
+impl Shaping {
+    /// Of a network of this width.
+    pub fn new(width: f64) -> Self {
+        Shaping { width, used: HashMap::new(), names: HashSet::new() }
+    }
+
+    /// The layers for images of `input` rows, columns and channels.
+    ///
+    /// # Errors
+    /// Shapes that do not fit and names that are not unique; the error names layer and shapes.
+    pub fn layers(&mut self, entries: &[impl Entry], input: [usize; 3]) -> Result<Vec<LayerShape>> {
+        let mut shape = input;
+        let mut out = Vec::with_capacity(entries.len());
+        for kind in entries.iter().map(Entry::kind) {
+            let name = self.name(kind)?;
+            let Made { output, weights, multiply_adds, body } = kind.shape(&name, shape, self)?;
+            out.push(LayerShape { name, kind: kind.copy(), input: shape, output, weights, multiply_adds, body });
+            shape = output;
+        }
+        Ok(out)
+    }
+
+    fn name(&mut self, kind: &dyn Kind) -> Result<String> {
+        let number = self.used.entry(kind.prefix()).or_default();
+        *number += 1;
+        let name = kind.name().map_or_else(|| format!("{}{number}", kind.prefix()), String::from);
+        if RESERVED.contains(&name.as_str()) {
+            return Err(Error::layer(name, "this name is taken by the training step itself; give the layer another"));
+        }
+        if !self.names.insert(name.clone()) {
+            return Err(Error::layer(
+                name,
+                "two layers have this name; give one of them another by `name` (layers without one are numbered by kind)",
+            ));
+        }
+        Ok(name)
+    }
+
+    /// `n` channels at the width of the network; those of an `output` are the classes.
+    ///
+    /// # Errors
+    /// Too many.
+    pub fn scaled(&self, name: &str, n: usize, output: bool) -> Result<usize> {
+        let scaled = if output { n as f64 } else { (n as f64 * self.width).round().max(1.0) };
+        if scaled > MOST_CHANNELS as f64 {
+            let message = format!("{n} channels times width {} exceed {MOST_CHANNELS}", self.width);
+            return Err(Error::layer(name, message));
+        }
+        Ok(scaled as usize)
+    }
+
+    /// The width of the network, for errors.
+    pub fn width(&self) -> f64 {
+        self.width
+    }
+}
+
+/// Windows that move over a map.
+#[derive(Clone, Copy)]
+pub(super) struct Windows {
+    pub kernel: Pair,
+    pub stride: Pair,
+    pub pad: Pair,
+    /// Whether a last one may reach over the edge, if it starts before it.
+    pub ceil: bool,
+}
+
+impl Windows {
+    /// How many fit in rows and columns.
+    ///
+    /// # Errors
+    /// None.
+    pub fn count(&self, name: &str, input: [usize; 3]) -> Result<[usize; 2]> {
+        let Windows { kernel, stride, pad, ceil } = *self;
+        let one = |i: usize| {
+            let (n, k, s, p) = (input[i], kernel.0[i], stride.0[i], pad.0[i]);
+            let room = (n + 2 * p).checked_sub(k)?;
+            let mut count = if ceil { room.div_ceil(s) } else { room / s } + 1;
+            if ceil && (count - 1) * s >= n + p {
+                count -= 1;
+            }
+            Some(count)
+        };
+        match (one(0), one(1)) {
+            (Some(h), Some(w)) if h.max(w) <= MOST_PIXELS => Ok([h, w]),
+            _ => Err(Error::layer(
+                name,
+                format!(
+                    "a {kernel} window does not fit a {}x{} map padded by {pad}; use a smaller kernel or fewer poolings",
+                    input[0], input[1]
+                ),
+            )),
+        }
+    }
+
+    /// `3x3 / 2x2`.
+    pub fn size(&self) -> String {
+        if self.stride == Pair::ONE { self.kernel.to_string() } else { format!("{} / {}", self.kernel, self.stride) }
+    }
+
+    /// That size, step and padding are in their ranges; `key` names the size.
+    pub fn check(&self, key: &str) -> Check {
+        for (key, pair) in [(key, self.kernel), ("stride", self.stride)] {
+            let ok = pair.0.iter().all(|n| (1..=MOST_PIXELS).contains(n));
+            require(ok, key, pair, &format!("give 1 to {MOST_PIXELS} rows and columns"))?;
+        }
+        let (pad, kernel) = (self.pad, self.kernel);
+        let ok = pad.0[0] < kernel.0[0] && pad.0[1] < kernel.0[1];
+        require(ok, "pad", pad, &format!("it must be less than the {kernel} kernel, else outputs see only padding"))
+    }
+}
+
+/// That a number of channels is in its range.
+pub(super) fn check_channels(key: &str, n: usize) -> Check {
+    require((1..=MOST_CHANNELS).contains(&n), key, n, &format!("give a whole number from 1 to {MOST_CHANNELS}"))
+}
+
+/// That a layer of the kind that a flag names is there.
+pub(super) fn check_flag(key: &str, flag: bool) -> Check {
+    require(flag, key, flag, "leave the layer out to switch it off")
+}
+
+/// That what multiplies the learning rate of weights and bias is in its range.
+pub(super) fn check_rates(bias: bool, rate: f64, bias_rate: Option<f64>) -> Check {
+    for (key, rate) in [("rate", rate), ("bias_rate", bias_rate.unwrap_or(0.0))] {
+        let must = format!("give 1 for the rate of the step, 0 for none at all, else {HELD}");
+        require(rate == 0.0 || is_held(rate), key, Number(rate), &must)?;
+    }
+    let shown = bias_rate.unwrap_or_default();
+    require(bias || bias_rate.is_none(), "bias_rate", shown, "the layer has no bias; give it one with bias = true")
+}
+
+/// The product, as far as it can be counted.
+pub(super) fn product(n: [usize; 4]) -> u64 {
+    n.iter().fold(1, |a, &b| a.saturating_mul(b as u64))
+}
+
+/// Defaults of keys, and when they are left out.
+pub(super) mod default {
+    pub fn one() -> usize {
+        1
+    }
+
+    pub fn is_one(n: &usize) -> bool {
+        *n == 1
+    }
+
+    pub fn whole() -> f64 {
+        1.0
+    }
+
+    pub fn is_whole(x: &f64) -> bool {
+        *x == 1.0
+    }
+
+    pub fn no(flag: &bool) -> bool {
+        !*flag
+    }
+}
