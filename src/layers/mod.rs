@@ -1,7 +1,7 @@
 //! How a layer uses kernels: the commands of its forward and its backward pass, its parameters, its initialisation.
 //!
-//! There is no autograd: each layer appends its own backward commands; `tests/gradients.rs` holds them against f64
-//! differences.
+//! There is no autograd: each layer appends its own backward commands; `tests/gradients/networks.rs` holds those of
+//! whole networks against differences in f64, `tests/gradients/kernels.rs` those of single kernels.
 
 mod batchnorm;
 mod conv2d;
