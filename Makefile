@@ -5,7 +5,7 @@ demo: adapter       ## trains a small projected network on the embedded digits a
 	cargo build --release
 	cargo run --release --quiet -- train models/demo/digits.toml --out runs/demo-$$(date +%Y%m%d-%H%M%S)
 
-test: adapter       ## every test on the adapter at hand; without an adapter they fail
+test: adapter       ## every test on the adapter at hand but that of barriers, for which .ci/run asks; without an adapter they fail
 	cargo test --release
 
 check: adapter      ## every shader on the adapter at hand against its f64 twin

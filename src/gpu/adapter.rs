@@ -232,8 +232,8 @@ impl Device {
         if facts.matrices.is_some() {
             features |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
         }
-        // SAFETY: experimental means that the API may change and that drivers may be wrong; the kernels that use it are
-        // checked against their twins on the adapter at hand.
+        // SAFETY: experimental means that the API may change and that drivers may be wrong; `check` holds the
+        // kernels that use it against their twins on the adapter at hand.
         let experimental = match facts.matrices.is_some() {
             true => unsafe { wgpu::ExperimentalFeatures::enabled() },
             false => wgpu::ExperimentalFeatures::disabled(),

@@ -78,8 +78,8 @@ fn build(device: &Device, shader: &Shader) -> Result<Pipeline> {
         let module = if checked {
             d.create_shader_module(desc)
         } else {
-            // SAFETY: kernels index only inside their views and their loops end; the kernel tests run every
-            // variant with the checks on as well, where a stray index changes the result.
+            // SAFETY: kernels index only inside their views and their loops end; the kernel tests run the variants
+            // that their adapter can run with the checks on as well, where a stray index changes the result.
             unsafe { d.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
         let layout =

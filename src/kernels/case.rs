@@ -1,5 +1,5 @@
-//! Test cases: a small plan around one kernel with the data of its inputs. The same table serves the comparison with
-//! the twin, the repetition test, `check` on a user's adapter and `bench`.
+//! Test cases: a small plan around one kernel with the data of its inputs. The same table serves the tests and
+//! `check` on a user's adapter, which compare with the twin and run all a second time for the same bits, and `bench`.
 
 use std::sync::Arc;
 

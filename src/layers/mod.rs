@@ -1,8 +1,8 @@
 //! Layers, a file each: how a preset writes it, what shapes it makes, its parameters, and the commands of its forward and
 //! its backward pass.
 //!
-//! There is no autograd: each layer appends its own backward commands; `tests/gradients.rs` holds them against f64
-//! differences.
+//! There is no autograd: each layer appends its own backward commands; `tests/gradients/networks.rs` holds those of
+//! whole networks against differences in f64, `tests/gradients/kernels.rs` those of single kernels.
 
 pub mod avgpool;
 pub mod batchnorm;
