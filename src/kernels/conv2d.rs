@@ -116,9 +116,9 @@ pub static FORWARD: Kernel = Kernel {
             })
         }),
         Variant::new("lanes", whole_fours, |p, _| output_tiles(p, WIDE)),
-        Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)),
+        Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
-        Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)),
+        Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
         Variant::new("tiled", tiled, forward_tiles),
         Variant::new(
             "first",
@@ -156,7 +156,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
             linear_grid((p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).div_ceil(64))
         }),
         Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
-        Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)),
+        Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
         Variant::new("few", |_, p| pointwise(p), |p, _| input_tiles(p, FEW)),
         Variant::new("tiled", tiled, grad_input_tiles),
         Variant::new("coop", matrices, grad_input_tiles).in_halves(),
