@@ -1,7 +1,7 @@
 // y = a + b.
 // One invocation owns one element. a, b, y: any shape, flat.
 // Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { len: u32 }
 alias A = f32; // map a
 alias B = f32; // map b
@@ -11,10 +11,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> b: array<B>;
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i < params.len {
     y[i] = Y(f32(a[i]) + f32(b[i]));
   }

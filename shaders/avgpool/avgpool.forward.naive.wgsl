@@ -1,7 +1,8 @@
 // y = the mean of x over each window: of its pixels inside the image, with include_pad of its padding (zeros) too.
 // x: [n, h, w, c]; y: [n, oh, ow, c]. One invocation owns one output.
 // Grid: ceil(n oh ow c / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
+// include common/element.wgsl
 // include common/pool.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
@@ -9,24 +10,17 @@ alias Y = f32; // map y
 @group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read_write> y: array<Y>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.n * params.oh * params.ow * params.c {
     return;
   }
-  let channel = i % params.c;
-  let pixel = i / params.c;
-  let ox = pixel % params.ow;
-  let oy = pixel / params.ow % params.oh;
-  let n = pixel / (params.ow * params.oh);
-  let part = pool_window(params, oy, ox);
+  let own = element_of(i, params.oh, params.ow, params.c);
+  let part = pool_window(params, own.y, own.x);
   var sum = 0.0;
   for (var iy = part.x; iy < part.z; iy++) {
     for (var ix = part.y; ix < part.w; ix++) {
-      sum += f32(x[((n * params.h + iy) * params.w + ix) * params.c + channel]);
+      sum += f32(x[((own.n * params.h + iy) * params.w + ix) * params.c + own.channel]);
     }
   }
-  y[i] = Y(sum / pool_count(params, oy, ox));
+  y[i] = Y(sum / pool_count(params, own.y, own.x));
 }

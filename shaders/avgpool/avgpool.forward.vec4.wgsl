@@ -1,7 +1,8 @@
 // As avgpool.forward.naive, four channels per invocation: c is a multiple of 4.
 // Over naive: loads and stores four wide, and the index arithmetic serves four channels.
 // Grid: ceil(n oh ow c / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
+// include common/element.wgsl
 // include common/pool.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
@@ -9,25 +10,18 @@ alias Y = f32; // map y
 @group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   if i >= params.n * params.oh * params.ow * quads {
     return;
   }
-  let channel = i % quads;
-  let pixel = i / quads;
-  let ox = pixel % params.ow;
-  let oy = pixel / params.ow % params.oh;
-  let n = pixel / (params.ow * params.oh);
-  let part = pool_window(params, oy, ox);
+  let own = element_of(i, params.oh, params.ow, quads);
+  let part = pool_window(params, own.y, own.x);
   var sum = vec4<f32>(0.0);
   for (var iy = part.x; iy < part.z; iy++) {
     for (var ix = part.y; ix < part.w; ix++) {
-      sum += vec4<f32>(x[((n * params.h + iy) * params.w + ix) * quads + channel]);
+      sum += vec4<f32>(x[((own.n * params.h + iy) * params.w + ix) * quads + own.channel]);
     }
   }
-  y[i] = vec4<Y>(sum / pool_count(params, oy, ox));
+  y[i] = vec4<Y>(sum / pool_count(params, own.y, own.x));
 }

@@ -2,7 +2,7 @@
 // One invocation owns one value of x. rows: [count, ceil(features / 4)] words of four bytes each, lowest first, of the
 // images from `first` on. levels [256]: what each byte becomes, so that the values are those that the host would give.
 // x [batch, features]. Grid: ceil(batch features / 64) workgroups, in rows.
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { batch: u32, features: u32, first: u32, count: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> index: array<u32>;
@@ -10,11 +10,8 @@ struct Params { batch: u32, features: u32, first: u32, count: u32 }
 @group(0) @binding(3) var<storage, read> levels: array<f32>;
 @group(0) @binding(4) var<storage, read_write> x: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
+fn each(i: u32) {
   let width = params.features;
-  let i = linear_workgroup(wid, count) * 64u + lane;
   if i >= params.batch * width {
     return;
   }

@@ -1,5 +1,5 @@
 // As batchnorm.accumulate.naive, four channels per invocation: c is a multiple of 4. Grid: ceil(c / 256) workgroups.
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { c: u32, weight: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> mean: array<vec4<f32>>;
@@ -7,10 +7,7 @@ struct Params { c: u32, weight: f32 }
 @group(0) @binding(3) var<storage, read_write> average_mean: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read_write> average_variance: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i < params.c / 4u {
     average_mean[i] += params.weight * mean[i];
     average_variance[i] += params.weight * variance[i];

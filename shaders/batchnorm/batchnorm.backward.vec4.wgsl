@@ -4,7 +4,7 @@
 // far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // x, dy, dx: [rows, c]; mean, variance, gamma, dgamma, dbeta: [c].
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32, total: u32, eps: f32 }
 alias X = f32; // map x
@@ -18,10 +18,7 @@ alias X = f32; // map x
 @group(0) @binding(7) var<storage, read> dbeta: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   let stride = (params.rows + ROWS - 1u) / ROWS * quads;
   if i >= stride {

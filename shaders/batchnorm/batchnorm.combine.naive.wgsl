@@ -2,17 +2,14 @@
 // mean = sum n_b mean_b / rows, rows variance = sum squares_b + sum n_b (mean_b - mean)^2, blocks in order.
 // The means are added as distances from the first, and the rest is corrected as in batchnorm.partial.
 // partial: [blocks, 2, c]; mean, variance: [c]. One invocation owns one channel. Grid: ceil(c / 64) workgroups.
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partial: array<f32>;
 @group(0) @binding(2) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(3) var<storage, read_write> variance: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.c {
     return;
   }

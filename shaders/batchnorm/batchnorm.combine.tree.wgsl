@@ -14,21 +14,17 @@ struct Params { rows: u32, c: u32, block: u32 }
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let quads = params.c / 4u;
-  let strips = (quads + 7u) / 8u;
-  let group = linear_workgroup(wid, count);
-  let channel = group % strips * 8u + lane % 8u;
-  let inside = channel < quads; // every lane reaches every barrier
-  let row = lane / 8u;
+  let own = strip_of(linear_workgroup(wid, count), lane, quads);
   let blocks = (params.rows + params.block - 1u) / params.block;
   let m = f32(params.rows);
   var base = vec4<f32>(0.0);
-  if inside {
-    base = partial[channel];
+  if own.inside {
+    base = partial[own.channel];
   }
   var sum = vec4<f32>(0.0);
-  for (var b = row; b < blocks && inside; b += 32u) {
+  for (var b = own.row; b < blocks && own.inside; b += 32u) {
     let n = f32(min(params.block, params.rows - b * params.block));
-    sum += n * (partial[2u * b * quads + channel] - base);
+    sum += n * (partial[2u * b * quads + own.channel] - base);
   }
   part[lane] = sum;
   add_rows(lane);
@@ -36,17 +32,17 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   workgroupBarrier();
   var off = vec4<f32>(0.0);
   var squares = vec4<f32>(0.0);
-  for (var b = row; b < blocks && inside; b += 32u) {
+  for (var b = own.row; b < blocks && own.inside; b += 32u) {
     let n = f32(min(params.block, params.rows - b * params.block));
-    let d = partial[2u * b * quads + channel] - middle;
+    let d = partial[2u * b * quads + own.channel] - middle;
     off += n * d;
-    squares += partial[(2u * b + 1u) * quads + channel] + n * d * d;
+    squares += partial[(2u * b + 1u) * quads + own.channel] + n * d * d;
   }
   part[lane] = off;
   other[lane] = squares;
   add_rows(lane);
-  if lane < 8u && inside {
-    mean[channel] = middle + part[lane] / m;
-    variance[channel] = max(other[lane] - part[lane] * part[lane] / m, vec4<f32>(0.0)) / m;
+  if lane < 8u && own.inside {
+    mean[own.channel] = middle + part[lane] / m;
+    variance[own.channel] = max(other[lane] - part[lane] * part[lane] / m, vec4<f32>(0.0)) / m;
   }
 }

@@ -1,7 +1,7 @@
 // y = (x - mean) / sqrt(variance + eps) * gamma + beta.
 // x, y: [rows, c]; mean, variance, gamma, beta: [c]. One invocation owns one element.
 // Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { rows: u32, c: u32, eps: f32 }
 alias X = f32; // map x
 alias Y = f32; // map y
@@ -13,10 +13,7 @@ alias Y = f32; // map y
 @group(0) @binding(5) var<storage, read> beta: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<Y>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.rows * params.c {
     return;
   }

@@ -1,16 +1,13 @@
 // dgamma = sum over blocks of partial[b, 0], dbeta = sum of partial[b, 1], blocks in order.
 // partial: [blocks, 2, c]; dgamma, dbeta: [c]. One invocation owns one channel. Grid: ceil(c / 64) workgroups.
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { c: u32, blocks: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partial: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dgamma: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dbeta: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.c {
     return;
   }

@@ -14,22 +14,18 @@ struct Params { c: u32, blocks: u32 }
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let quads = params.c / 4u;
-  let strips = (quads + 7u) / 8u;
-  let group = linear_workgroup(wid, count);
-  let channel = group % strips * 8u + lane % 8u;
-  let inside = channel < quads; // every lane reaches every barrier
-  let row = lane / 8u;
+  let own = strip_of(linear_workgroup(wid, count), lane, quads);
   var products = vec4<f32>(0.0);
   var sum = vec4<f32>(0.0);
-  for (var b = row; b < params.blocks && inside; b += 32u) {
-    products += partial[2u * b * quads + channel];
-    sum += partial[(2u * b + 1u) * quads + channel];
+  for (var b = own.row; b < params.blocks && own.inside; b += 32u) {
+    products += partial[2u * b * quads + own.channel];
+    sum += partial[(2u * b + 1u) * quads + own.channel];
   }
   part[lane] = products;
   other[lane] = sum;
   add_rows(lane);
-  if lane < 8u && inside {
-    dgamma[channel] = part[lane];
-    dbeta[channel] = other[lane];
+  if lane < 8u && own.inside {
+    dgamma[own.channel] = part[lane];
+    dbeta[own.channel] = other[lane];
   }
 }

@@ -1,17 +1,14 @@
 // As batchnorm.grad_combine.naive, four channels per invocation: c is a multiple of 4.
 // Over naive: a quarter of the loads, each four wide, and four independent sums per invocation.
 // Grid: ceil(c / 256) workgroups.
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { c: u32, blocks: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partial: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> dgamma: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dbeta: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   if i >= quads {
     return;

@@ -14,17 +14,13 @@ alias X = f32; // map x
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let quads = params.c / 4u;
-  let strips = (quads + 7u) / 8u;
-  let group = linear_workgroup(wid, count);
-  let channel = group % strips * 8u + lane % 8u;
-  let inside = channel < quads; // every lane reaches every barrier
-  let row = lane / 8u;
-  let first = group / strips * params.block;
+  let own = strip_of(linear_workgroup(wid, count), lane, quads);
+  let first = own.group * params.block;
   let last = min(first + params.block, params.rows);
   let n = f32(last - first);
   var sum = vec4<f32>(0.0);
-  for (var r = first + row; r < last && inside; r += 32u) {
-    sum += vec4<f32>(x[r * quads + channel]);
+  for (var r = first + own.row; r < last && own.inside; r += 32u) {
+    sum += vec4<f32>(x[r * quads + own.channel]);
   }
   part[lane] = sum;
   add_rows(lane);
@@ -32,18 +28,17 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   workgroupBarrier();
   var off = vec4<f32>(0.0);
   var squares = vec4<f32>(0.0);
-  for (var r = first + row; r < last && inside; r += 32u) {
-    let d = vec4<f32>(x[r * quads + channel]) - mean;
+  for (var r = first + own.row; r < last && own.inside; r += 32u) {
+    let d = vec4<f32>(x[r * quads + own.channel]) - mean;
     off += d;
     squares = fma(d, d, squares);
   }
   part[lane] = off;
   other[lane] = squares;
   add_rows(lane);
-  let b = group / strips;
   // The last row of a large grid may be longer than the work.
-  if lane < 8u && inside && b * params.block < params.rows {
-    partial[2u * b * quads + channel] = mean + part[lane] / n;
-    partial[(2u * b + 1u) * quads + channel] = max(other[lane] - part[lane] * part[lane] / n, vec4<f32>(0.0));
+  if lane < 8u && own.inside && first < params.rows {
+    partial[2u * own.group * quads + own.channel] = mean + part[lane] / n;
+    partial[(2u * own.group + 1u) * quads + own.channel] = max(other[lane] - part[lane] * part[lane] / n, vec4<f32>(0.0));
   }
 }

@@ -2,7 +2,7 @@
 // Over naive: loads and stores four wide, and one division and one load of the bias serve ROWS rows. These lie far
 // apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { len: u32, c: u32, relu: u32 }
 alias Y = f32; // map y
@@ -10,10 +10,7 @@ alias Y = f32; // map y
 @group(0) @binding(1) var<storage, read> bias: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   let stride = (params.len / params.c + ROWS - 1u) / ROWS * quads;
   if i >= stride {

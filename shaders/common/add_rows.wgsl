@@ -15,3 +15,13 @@ fn add_rows(lane: u32) {
   }
   workgroupBarrier();
 }
+
+// Four channels of a group of rows, for an invocation of such a workgroup; every lane reaches every barrier, also one whose channels
+// are not inside.
+struct Strip { group: u32, channel: u32, inside: bool, row: u32 }
+
+fn strip_of(workgroup: u32, lane: u32, quads: u32) -> Strip {
+  let strips = (quads + 7u) / 8u;
+  let channel = workgroup % strips * 8u + lane % 8u;
+  return Strip(workgroup / strips, channel, channel < quads, lane / 8u);
+}

@@ -6,31 +6,30 @@
 // instead of registers.
 alias Rows = array<vec4<f32>, 8>;
 
-// Four channels of eight rows times the columns of each lane, whose channels are w0 .. w3. Element d: row lane ^ d.
-fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, lane: u32) {
-  (*acc)[0] = products(x, w0, w1, w2, w3, (*acc)[0]);
-  (*acc)[1] = products(subgroupShuffle(x, lane ^ 1u), w0, w1, w2, w3, (*acc)[1]);
-  (*acc)[2] = products(subgroupShuffle(x, lane ^ 2u), w0, w1, w2, w3, (*acc)[2]);
-  (*acc)[3] = products(subgroupShuffle(x, lane ^ 3u), w0, w1, w2, w3, (*acc)[3]);
-  (*acc)[4] = products(subgroupShuffle(x, lane ^ 4u), w0, w1, w2, w3, (*acc)[4]);
-  (*acc)[5] = products(subgroupShuffle(x, lane ^ 5u), w0, w1, w2, w3, (*acc)[5]);
-  (*acc)[6] = products(subgroupShuffle(x, lane ^ 6u), w0, w1, w2, w3, (*acc)[6]);
-  (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w0, w1, w2, w3, (*acc)[7]);
+// Four channels of eight rows times the columns of each lane, whose channels are those of w. Element d: row lane ^ d.
+fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w: mat4x4<f32>, lane: u32) {
+  (*acc)[0] = products(x, w, (*acc)[0]);
+  (*acc)[1] = products(subgroupShuffle(x, lane ^ 1u), w, (*acc)[1]);
+  (*acc)[2] = products(subgroupShuffle(x, lane ^ 2u), w, (*acc)[2]);
+  (*acc)[3] = products(subgroupShuffle(x, lane ^ 3u), w, (*acc)[3]);
+  (*acc)[4] = products(subgroupShuffle(x, lane ^ 4u), w, (*acc)[4]);
+  (*acc)[5] = products(subgroupShuffle(x, lane ^ 5u), w, (*acc)[5]);
+  (*acc)[6] = products(subgroupShuffle(x, lane ^ 6u), w, (*acc)[6]);
+  (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w, (*acc)[7]);
 }
 
 // The same for 16 columns and sixteen rows. Element d: row lane ^ d of `low`; element 4 + d: of `high`.
-fn accumulate_pair(acc: ptr<function, Rows>, low: vec4<f32>, high: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>,
-                   w3: vec4<f32>, lane: u32) {
-  (*acc)[0] = products(low, w0, w1, w2, w3, (*acc)[0]);
-  (*acc)[1] = products(subgroupShuffle(low, lane ^ 1u), w0, w1, w2, w3, (*acc)[1]);
-  (*acc)[2] = products(subgroupShuffle(low, lane ^ 2u), w0, w1, w2, w3, (*acc)[2]);
-  (*acc)[3] = products(subgroupShuffle(low, lane ^ 3u), w0, w1, w2, w3, (*acc)[3]);
-  (*acc)[4] = products(high, w0, w1, w2, w3, (*acc)[4]);
-  (*acc)[5] = products(subgroupShuffle(high, lane ^ 1u), w0, w1, w2, w3, (*acc)[5]);
-  (*acc)[6] = products(subgroupShuffle(high, lane ^ 2u), w0, w1, w2, w3, (*acc)[6]);
-  (*acc)[7] = products(subgroupShuffle(high, lane ^ 3u), w0, w1, w2, w3, (*acc)[7]);
+fn accumulate_pair(acc: ptr<function, Rows>, low: vec4<f32>, high: vec4<f32>, w: mat4x4<f32>, lane: u32) {
+  (*acc)[0] = products(low, w, (*acc)[0]);
+  (*acc)[1] = products(subgroupShuffle(low, lane ^ 1u), w, (*acc)[1]);
+  (*acc)[2] = products(subgroupShuffle(low, lane ^ 2u), w, (*acc)[2]);
+  (*acc)[3] = products(subgroupShuffle(low, lane ^ 3u), w, (*acc)[3]);
+  (*acc)[4] = products(high, w, (*acc)[4]);
+  (*acc)[5] = products(subgroupShuffle(high, lane ^ 1u), w, (*acc)[5]);
+  (*acc)[6] = products(subgroupShuffle(high, lane ^ 2u), w, (*acc)[6]);
+  (*acc)[7] = products(subgroupShuffle(high, lane ^ 3u), w, (*acc)[7]);
 }
 
-fn products(x: vec4<f32>, w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, sum: vec4<f32>) -> vec4<f32> {
-  return fma(x.wwww, w3, fma(x.zzzz, w2, fma(x.yyyy, w1, fma(x.xxxx, w0, sum))));
+fn products(x: vec4<f32>, w: mat4x4<f32>, sum: vec4<f32>) -> vec4<f32> {
+  return fma(x.wwww, w[3], fma(x.zzzz, w[2], fma(x.yyyy, w[1], fma(x.xxxx, w[0], sum))));
 }

@@ -3,11 +3,9 @@
 // per stage, two stages in all for 3 x 3 x 3.
 // Grid: as tiled.
 // include common/conv2d.wgsl
-// include common/register_tile.wgsl
-// include common/taps.wgsl
 // include conv2d/tile_outputs_moments.wgsl if moments else conv2d/tile_outputs.wgsl
-// include conv2d/stages.wgsl
-// include conv2d/forward_tile.wgsl
+// include conv2d/forward_operands.wgsl
+// include conv2d/tile_product.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<storage, read> x: array<X>;
@@ -18,26 +16,9 @@ alias Y = f32; // map y
 const TILE_M: u32 = 128u; // knob 64 128
 const TILE_N: u32 = 128u; // knob 64 128
 const BUFFERS: u32 = 1u; // knob 1 2
-
-// Four consecutive pixels: where their windows begin in x, and which taps are inside.
-struct Pixels { at: vec4<u32>, mask: vec4<u32> }
-
-fn window(p: u32) -> vec2<u32> {
-  let n = p / (params.ow * params.oh);
-  let iy = i32(p / params.ow % params.oh * params.stride_h) - i32(params.pad_h);
-  let ix = i32(p % params.ow * params.stride_w) - i32(params.pad_w);
-  let at = ((n * params.h + u32(iy)) * params.w + u32(ix)) * params.c_in;
-  let mask = taps_within(iy, params.h, params.kh) | (taps_within(ix, params.w, params.kw) << 16u);
-  return vec2<u32>(at, select(0u, mask, n < params.n));
-}
-
-fn pixels(first: u32) -> Pixels {
-  let a = window(first);
-  let b = window(first + 1u);
-  let c = window(first + 2u);
-  let d = window(first + 3u);
-  return Pixels(vec4<u32>(a.x, b.x, c.x, d.x), vec4<u32>(a.y, b.y, c.y, d.y));
-}
+const WORD: u32 = 1u; // channels in a word of x
+const LEFT_BY_ROW: bool = true;
+const RIGHT_BY_COLUMN: bool = false;
 
 // One (ky, kx, ci) for four pixels.
 fn gather(p: Pixels, k: u32) -> vec4<f32> {
@@ -49,15 +30,15 @@ fn gather(p: Pixels, k: u32) -> vec4<f32> {
   return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
-fn fetch_x(p: Pixels, k: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(gather(p, 4u * k), gather(p, 4u * k + 1u), gather(p, 4u * k + 2u), gather(p, 4u * k + 3u));
+fn fetch_left(t: Tile, p: Pixels, k: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(gather(p, k), gather(p, k + 1u), gather(p, k + 2u), gather(p, k + 3u));
 }
 
-// Four output channels for four (ky, kx, ci) before number `end`.
-fn fetch_w(column: u32, k: u32, end: u32) -> mat4x4<f32> {
+// Four output channels for four (ky, kx, ci) before the end; a column holds one of the latter.
+fn fetch_right(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
   let columns = params.c_out / 4u;
-  let row = vec4<u32>(4u * k) + vec4<u32>(0u, 1u, 2u, 3u);
-  let inside = (row < vec4<u32>(end)) & vec4<bool>(column < columns);
+  let row = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
+  let inside = (row < vec4<u32>(t.end)) & vec4<bool>(column < columns);
   let at = select(vec4<u32>(0u), row * columns + column, inside);
   return mat4x4<f32>(select(vec4<f32>(0.0), w[at.x], inside.x), select(vec4<f32>(0.0), w[at.y], inside.y),
                      select(vec4<f32>(0.0), w[at.z], inside.z), select(vec4<f32>(0.0), w[at.w], inside.w));

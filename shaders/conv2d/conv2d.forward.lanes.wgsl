@@ -1,54 +1,38 @@
-// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in
-// textures. Eight lanes own 32 output pixels x 32 output channels (common/exchange.wgsl): 8 loads, each a vector gather, feed 128
-// four-wide products.
-// Grid: x = ceil(c_out / 32), y and z = ceil(pixels / 32) in rows of at most 32,768.
-// include common/exchange.wgsl
-// include conv2d/read_taps.wgsl
-// include conv2d/put_outputs.wgsl
-// include conv2d/put_rows.wgsl
+// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures, whose
+// loads are vector gathers. Eight lanes own 32 output pixels x 32 output channels, or as variant `narrow`, for few output channels,
+// 64 x 16 (conv2d/subgroup_32x32.wgsl, conv2d/subgroup_64x16.wgsl).
+// Grid: x = ceil(c_out / 32), y and z = ceil(pixels / 32) in rows of at most 32,768; narrow alike.
+// include conv2d/output_rows.wgsl
+// include conv2d/taps_in_turn.wgsl
+// include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) lane: u32) {
-  let tile = (wid.z * count.y + wid.y) * 32u;
-  let column = wid.x * 8u + lane;
-  let own = min(column, params.c_out / 4u - 1u);
-  let p0 = origin(params, tile + lane);
-  let p1 = origin(params, tile + 8u + lane);
-  let p2 = origin(params, tile + 16u + lane);
-  let p3 = origin(params, tile + 24u + lane);
-  var acc0: Rows;
-  var acc1: Rows;
-  var acc2: Rows;
-  var acc3: Rows;
-  // One loop for all three: entering and leaving a loop costs as much as a turn of it.
-  var ky = 0u;
-  var kx = 0u;
-  var c = 0u;
-  for (var i = 0u; i < params.kh * params.kw * (params.c_in / 4u); i++) {
-    let w0 = weight(ky, kx, c, own);
-    let w1 = weight(ky, kx, c + 1u, own);
-    let w2 = weight(ky, kx, c + 2u, own);
-    let w3 = weight(ky, kx, c + 3u, own);
-    accumulate(&acc0, load(p0, ky, kx, c), w0, w1, w2, w3, lane);
-    accumulate(&acc1, load(p1, ky, kx, c), w0, w1, w2, w3, lane);
-    accumulate(&acc2, load(p2, ky, kx, c), w0, w1, w2, w3, lane);
-    accumulate(&acc3, load(p3, ky, kx, c), w0, w1, w2, w3, lane);
-    c += 4u;
-    let tap_done = c >= params.c_in;
-    c = select(c, 0u, tap_done);
-    kx += select(0u, 1u, tap_done);
-    let line_done = kx >= params.kw;
-    kx = select(kx, 0u, line_done);
-    ky += select(0u, 1u, line_done);
-  }
-  put_all(tile, column, lane, &acc0);
-  put_all(tile + 8u, column, lane, &acc1);
-  put_all(tile + 16u, column, lane, &acc2);
-  put_all(tile + 24u, column, lane, &acc3);
+const NARROW: bool = false; // variant
+
+fn turns() -> u32 {
+  return params.kh * params.kw * (params.c_in / 4u);
+}
+
+fn next(t: Term) -> Term {
+  return after(t, params.c_in);
+}
+
+// Four channels of the input that a tap of a pixel reads; zeros outside the image.
+fn left_of(p: Pixel, t: Term) -> vec4<f32> {
+  let inside = p.y + t.ky < params.h && p.x + t.kx < params.w;
+  let at = ((p.n * params.h + p.y + t.ky) * params.w + p.x + t.kx) * params.c_in + t.c;
+  return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at / 4u, inside))), inside);
+}
+
+// Output channels 4 own .. 4 own + 3 for each of these channels.
+fn right_of(t: Term, own: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(weight(t, 0u, own), weight(t, 1u, own), weight(t, 2u, own), weight(t, 3u, own));
+}
+
+fn weight(t: Term, i: u32, own: u32) -> vec4<f32> {
+  return textureLoad(w, texel(((t.ky * params.kw + t.kx) * params.c_in + t.c + i) * (params.c_out / 4u) + own));
 }

@@ -1,50 +1,56 @@
-// As lanes, for any number of input channels (the first layer): the sum runs over what a row of taps reads, four values at a
-// time, whatever tap they belong to.
+// As lanes, with its variant `narrow_any`, for any number of input channels (the first layer): what the taps of a row read of a pixel
+// is a run of x, kw c_in values, and the sum goes through them four at a time, whatever tap they belong to and wherever in a texel
+// they begin.
 // Grid: as lanes.
-// include common/exchange.wgsl
-// include conv2d/read_runs.wgsl
-// include conv2d/put_outputs.wgsl
-// include conv2d/put_rows.wgsl
+// include conv2d/output_rows.wgsl
+// include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) lane: u32) {
-  let tile = (wid.z * count.y + wid.y) * 32u;
-  let column = wid.x * 8u + lane;
-  let own = min(column, params.c_out / 4u - 1u);
-  let p0 = origin(params, tile + lane);
-  let p1 = origin(params, tile + 8u + lane);
-  let p2 = origin(params, tile + 16u + lane);
-  let p3 = origin(params, tile + 24u + lane);
-  var acc0: Rows;
-  var acc1: Rows;
-  var acc2: Rows;
-  var acc3: Rows;
-  // One loop for both: entering and leaving a loop costs as much as a turn of it.
-  let steps = (params.kw * params.c_in + 3u) / 4u;
-  var ky = 0u;
-  var t = 0u;
-  for (var i = 0u; i < params.kh * steps; i++) {
-    let w0 = weight(ky, 4u * t, own);
-    let w1 = weight(ky, 4u * t + 1u, own);
-    let w2 = weight(ky, 4u * t + 2u, own);
-    let w3 = weight(ky, 4u * t + 3u, own);
-    accumulate(&acc0, load(p0, ky, t), w0, w1, w2, w3, lane);
-    accumulate(&acc1, load(p1, ky, t), w0, w1, w2, w3, lane);
-    accumulate(&acc2, load(p2, ky, t), w0, w1, w2, w3, lane);
-    accumulate(&acc3, load(p3, ky, t), w0, w1, w2, w3, lane);
-    t += 1u;
-    let row_done = t >= steps;
-    t = select(t, 0u, row_done);
-    ky += select(0u, 1u, row_done);
-  }
-  put_all(tile, column, lane, &acc0);
-  put_all(tile + 8u, column, lane, &acc1);
-  put_all(tile + 16u, column, lane, &acc2);
-  put_all(tile + 24u, column, lane, &acc3);
+const NARROW: bool = false; // variant
+
+struct Term { ky: u32, e: u32 } // row of taps, and the first of four values
+
+fn turns() -> u32 {
+  return params.kh * ((params.kw * params.c_in + 3u) / 4u);
+}
+
+fn next(t: Term) -> Term {
+  let e = t.e + 4u;
+  let row_done = e >= params.kw * params.c_in;
+  return Term(t.ky + select(0u, 1u, row_done), select(e, 0u, row_done));
+}
+
+fn value(texel_of: i32) -> vec4<f32> {
+  let last = params.n * params.h * params.w * params.c_in / 4u - 1u;
+  return textureLoad(x, texel(u32(clamp(texel_of, 0, i32(last)))));
+}
+
+// Four values of what the taps of a row read of a pixel; zeros outside the image and beyond the last.
+fn left_of(p: Pixel, t: Term) -> vec4<f32> {
+  // Negative before the first image.
+  let first = i32(((p.n * params.h + p.y + t.ky) * params.w + p.x) * params.c_in + t.e);
+  let low = value(first >> 2u);
+  let high = value((first >> 2u) + 1);
+  let odd = (first & 1) != 0;
+  let low_odd = select(low, vec4<f32>(low.yzw, high.x), odd);
+  let high_odd = select(high.xy, high.yz, odd);
+  let all = select(low_odd, vec4<f32>(low_odd.zw, high_odd), (first & 2) != 0);
+  let e = vec4<u32>(t.e) + vec4<u32>(0u, 1u, 2u, 3u);
+  let column = vec4<u32>(p.x) + e / params.c_in;
+  let inside = (column < vec4<u32>(params.w)) & vec4<bool>(p.y + t.ky < params.h);
+  return select(vec4<f32>(0.0), all, inside & (e < vec4<u32>(params.kw * params.c_in)));
+}
+
+// The lane's four columns for each of these values, or for the last.
+fn right_of(t: Term, own: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(weight(t, 0u, own), weight(t, 1u, own), weight(t, 2u, own), weight(t, 3u, own));
+}
+
+fn weight(t: Term, i: u32, own: u32) -> vec4<f32> {
+  let run = params.kw * params.c_in;
+  return textureLoad(w, texel((t.ky * run + min(t.e + i, run - 1u)) * (params.c_out / 4u) + own));
 }

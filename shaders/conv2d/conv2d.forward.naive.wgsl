@@ -1,10 +1,13 @@
 // y[n, oy, ox, co] = sum over ky, kx, ci of v[n, oy s + ky - p, ox s + kx - p, g C + ci] w[ky, kx, ci, co], C = c_in / groups, g =
 // the group of co. v is x, or, given `table`, x behind batch norm and ReLU, which nobody has to store: max((x - mean) scale +
 // beta, 0) with padding of zeros behind the ReLU. Given `moments`, the moments of y as well.
-// One invocation owns one output. Grid: ceil(n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl); given `moments`,
+// Given splits > 1, y[split, n, oy, ox, co] is the sum over a run of the (ky, kx, ci) (common/split_k.wgsl): for outputs so few that
+// they alone would leave most of a GPU idle.
+// One invocation owns one output. Grid: ceil(splits n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl); given `moments`,
 // ceil(n oh ow / 64) c_out.
 // include common/grid.wgsl
 // include common/conv2d.wgsl
+// include common/split_k.wgsl
 // include conv2d/input_normalised.wgsl if table else conv2d/input_plain.wgsl
 // include conv2d/each_block.wgsl if moments else conv2d/each_output.wgsl
 alias X = f32; // map x
@@ -14,12 +17,13 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
-fn output(pixel: u32, co: u32) -> f32 {
+fn output(pixel: u32, co: u32, split: u32) -> f32 {
   let ox = pixel % params.ow;
   let oy = pixel / params.ow % params.oh;
   let n = pixel / (params.ow * params.oh);
   let depth = params.c_in / params.groups;
   let first = co / (params.c_out / params.groups) * depth;
+  let run = split_run(params);
   var sum = 0.0;
   for (var ky = 0u; ky < params.kh; ky++) {
     let iy = oy * params.stride_h + ky - params.pad_h; // wraps far above h where it is negative
@@ -28,8 +32,10 @@ fn output(pixel: u32, co: u32) -> f32 {
       let ix = ox * params.stride_w + kx - params.pad_w;
       if ix >= params.w { continue; }
       let pixel_in = (n * params.h + iy) * params.w + ix;
-      let from_w = (ky * params.kw + kx) * depth * params.c_out + co;
-      for (var ci = 0u; ci < depth; ci++) {
+      let term = (ky * params.kw + kx) * depth; // the first of the tap
+      let from_w = term * params.c_out + co;
+      let last = clamp(split * run + run, term, term + depth) - term;
+      for (var ci = clamp(split * run, term, term + depth) - term; ci < last; ci++) {
         sum = fma(input(pixel_in, first + ci), w[from_w + ci * params.c_out], sum);
       }
     }

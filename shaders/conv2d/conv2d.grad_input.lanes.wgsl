@@ -1,53 +1,58 @@
-// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in
-// textures. Eight lanes own 32 input pixels x 32 input channels (common/exchange.wgsl).
-// Grid: x = ceil(c_in / 32), y and z = ceil(pixels / 32) in rows of at most 32,768.
-// include common/exchange.wgsl
+// As naive, for one group, c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures. Eight lanes
+// own 32 input pixels x 32 input channels, or as variant `narrow`, for few input channels, 64 x 16 (conv2d/subgroup_32x32.wgsl,
+// conv2d/subgroup_64x16.wgsl).
+// Grid: x = ceil(c_in / 32), y and z = ceil(pixels / 32) in rows of at most 32,768; narrow alike.
 // include common/texels.wgsl
-// include conv2d/grad_input_pixels.wgsl
-// include conv2d/put_rows.wgsl
+// include common/conv2d.wgsl
+// include conv2d/taps_in_turn.wgsl
+// include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(subgroup_invocation_id) lane: u32) {
-  let tile = (wid.z * count.y + wid.y) * 32u;
-  let column = wid.x * 8u + lane;
-  let own = min(column, params.c_in / 4u - 1u) * 4u;
+const NARROW: bool = false; // variant
+
+struct Pixel { n: u32, y: u32, x: u32 }
+
+// Padded coordinates of input pixel p; beyond the last pixel, some that no output reads.
+fn row_of(p: u32) -> Pixel {
+  let n = p / (params.w * params.h);
+  let row = p / params.w % params.h + params.pad_h;
+  return Pixel(n, select(row, 0x40000000u, n >= params.n), p % params.w + params.pad_w);
+}
+
+fn turns() -> u32 {
+  return params.kh * params.kw * (params.c_out / 4u);
+}
+
+fn next(t: Term) -> Term {
+  return after(t, params.c_out);
+}
+
+// Four channels of the output gradient that a tap reaches from a pixel; zeros where there is none.
+fn left_of(p: Pixel, t: Term) -> vec4<f32> {
+  let oy = (p.y - t.ky) / params.stride_h;
+  let ox = (p.x - t.kx) / params.stride_w;
+  let inside = oy < params.oh && ox < params.ow && oy * params.stride_h == p.y - t.ky && ox * params.stride_w == p.x - t.kx;
+  let at = ((p.n * params.oh + oy) * params.ow + ox) * params.c_out + t.c;
+  return select(vec4<f32>(0.0), textureLoad(dy, texel(select(0u, at / 4u, inside))), inside);
+}
+
+// Input channels 4 own .. 4 own + 3 for each of these channels: in memory it is the transpose.
+fn right_of(t: Term, own: u32) -> mat4x4<f32> {
   let depth = params.c_out / 4u;
-  let p0 = padded(tile + lane);
-  let p1 = padded(tile + 8u + lane);
-  let p2 = padded(tile + 16u + lane);
-  let p3 = padded(tile + 24u + lane);
-  var acc0: Rows;
-  var acc1: Rows;
-  var acc2: Rows;
-  var acc3: Rows;
-  // One loop for all three: entering and leaving a loop costs as much as a turn of it.
-  var ky = 0u;
-  var kx = 0u;
-  var c = 0u;
-  for (var i = 0u; i < params.kh * params.kw * (params.c_out / 4u); i++) {
-    // Four output channels of each of the lane's four input channels: the transpose of what accumulate wants.
-    let at = ((ky * params.kw + kx) * params.c_in + own) * depth + c / 4u;
-    let t = transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
-                                  textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
-    accumulate(&acc0, load(p0, ky, kx, c), t[0], t[1], t[2], t[3], lane);
-    accumulate(&acc1, load(p1, ky, kx, c), t[0], t[1], t[2], t[3], lane);
-    accumulate(&acc2, load(p2, ky, kx, c), t[0], t[1], t[2], t[3], lane);
-    accumulate(&acc3, load(p3, ky, kx, c), t[0], t[1], t[2], t[3], lane);
-    c += 4u;
-    let tap_done = c >= params.c_out;
-    c = select(c, 0u, tap_done);
-    kx += select(0u, 1u, tap_done);
-    let line_done = kx >= params.kw;
-    kx = select(kx, 0u, line_done);
-    ky += select(0u, 1u, line_done);
+  let at = ((t.ky * params.kw + t.kx) * params.c_in + own * 4u) * depth + t.c / 4u;
+  return transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
+                               textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
+}
+
+fn columns() -> u32 {
+  return params.c_in / 4u;
+}
+
+fn write(pixel: u32, column: u32, value: vec4<f32>) {
+  if pixel < params.n * params.h * params.w && column < params.c_in / 4u {
+    dx[pixel * (params.c_in / 4u) + column] = value;
   }
-  put_all(tile, column, lane, &acc0);
-  put_all(tile + 8u, column, lane, &acc1);
-  put_all(tile + 16u, column, lane, &acc2);
-  put_all(tile + 24u, column, lane, &acc3);
 }

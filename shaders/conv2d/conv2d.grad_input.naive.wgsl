@@ -1,17 +1,14 @@
 // dx[n, iy, ix, g C + ci] = sum over ky, kx and the outputs co of group g of dy[n, oy, ox, co] w[ky, kx, ci, co],
 // where oy s + ky - p = iy and ox s + kx - p = ix.
 // One invocation owns one input element. Grid: ceil(n h w c_in / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/conv2d.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.n * params.h * params.w * params.c_in {
     return;
   }

@@ -2,7 +2,7 @@
 // given `table`, x behind batch norm and ReLU, as conv2d.forward.naive reads it.
 // The pixels n oh ow are cut into `splits` equal runs; the optimiser adds the partial sums in order.
 // One invocation owns one element of one split. Grid: ceil(splits kh kw C c_out / 64) workgroups, in rows.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/conv2d.wgsl
 // include conv2d/input_normalised.wgsl if table else conv2d/input_plain.wgsl
 alias X = f32; // map x
@@ -11,10 +11,7 @@ alias X = f32; // map x
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let depth = params.c_in / params.groups;
   let len = params.kh * params.kw * depth * params.c_out;
   if i >= params.splits * len {

@@ -2,7 +2,7 @@
 // (y - mean)^2 per channel over the pixels 64 b .. 64 b + 63, as far as there are: what batchnorm.partial leaves for
 // batchnorm.combine. The second pass also measures by how much the rounded mean is off and corrects both (Chan, Golub,
 // LeVeque 1983). A workgroup owns one channel of one block, each invocation one output, the first the moments. The file around it
-// binds y and gives `output(pixel, channel)`.
+// binds y and gives `output(pixel, channel, split)`.
 @group(0) @binding(5) var<storage, read_write> moments: array<f32>; // [ceil(n oh ow / 64), 2, c_out]
 
 var<workgroup> block: array<f32, 64>;
@@ -16,7 +16,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let co = i % params.c_out;
   let p = b * 64u + lane;
   if p < pixels {
-    let stored = Y(output(p, co)); // the moments are those of what lies in y
+    let stored = Y(output(p, co, 0u)); // the moments are those of what lies in y
     y[p * params.c_out + co] = stored;
     block[lane] = f32(stored);
   }

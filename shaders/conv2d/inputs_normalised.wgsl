@@ -1,6 +1,7 @@
 // The inputs of a convolution behind batch norm and ReLU, max((x - mean) scale + beta, 0), as norm_relu.forward computes
 // them, from x before both: four times four channels, which are number `quad` of the fours. Padding is zero behind the ReLU,
 // so it is put in its place afterwards.
+// include conv2d/inputs_inside.wgsl
 @group(0) @binding(4) var<storage, read> table: array<vec4<f32>>; // [4, c_in]: mean, scale, beta, inv_std
 
 alias Input = f32;

@@ -57,24 +57,24 @@ fn squares_of(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> vec4<f3
   return fma(d, d, fma(c, c, fma(b, b, a * a)));
 }
 
-fn finish(acc: ptr<function, RegisterTile>, tile_m: u32, tile_n: u32, lane: u32) {
+fn finish(acc: ptr<function, RegisterTile>, t: Tile, lane: u32) {
   let block = owned_block(lane, COLUMNS / 2u);
-  write_tile(acc, tile_m, tile_n, block);
+  write_tile(acc, t, block);
   // Rows beyond the last are zeros: they multiplied zeros.
   add_up(block, lane, sum_of((*acc)[0], (*acc)[1], (*acc)[2], (*acc)[3]),
          sum_of((*acc)[8], (*acc)[9], (*acc)[10], (*acc)[11]), sum_of((*acc)[4], (*acc)[5], (*acc)[6], (*acc)[7]),
          sum_of((*acc)[12], (*acc)[13], (*acc)[14], (*acc)[15]));
   let last = (BLOCKS - 1u) * (16u * COLUMNS);
-  let count_low = max(rows_from(tile_m), 1.0);
-  let count_high = max(rows_from(tile_m + (BLOCKS - 1u) * 64u), 1.0);
+  let count_low = max(rows_from(t.m), 1.0);
+  let count_high = max(rows_from(t.m + (BLOCKS - 1u) * 64u), 1.0);
   let low_left = stages[block.x] / count_low;
   let low_right = stages[block.x + COLUMNS / 2u] / count_low;
   let high_left = stages[last + block.x] / count_high;
   let high_right = stages[last + block.x + COLUMNS / 2u] / count_high;
-  let own = tile_m + lane / COLUMNS * 64u; // the block whose moments this invocation writes, if any
+  let own = t.m + lane / COLUMNS * 64u; // the block whose moments this invocation writes, if any
   let count = max(rows_from(own), 1.0);
   let mean = stages[total(lane % (BLOCKS * COLUMNS))] / count;
-  let row = tile_m + block.y * 4u;
+  let row = t.m + block.y * 4u;
   let far = row + TILE_M / 2u;
   let a0 = distance_of((*acc)[0], row, low_left);
   let a1 = distance_of((*acc)[1], row + 1u, low_left);
@@ -97,7 +97,7 @@ fn finish(acc: ptr<function, RegisterTile>, tile_m: u32, tile_n: u32, lane: u32)
   add_up(block, lane, squares_of(a0, a1, a2, a3), squares_of(b0, b1, b2, b3), squares_of(c0, c1, c2, c3),
          squares_of(d0, d1, d2, d3));
   let columns = params.c_out / 4u;
-  let column = tile_n + lane % COLUMNS;
+  let column = t.n + lane % COLUMNS;
   if lane < BLOCKS * COLUMNS && column < columns && own < params.n * params.oh * params.ow {
     let squares = stages[total(lane)] - off * off / count;
     let to = own / 64u * 2u * columns + column;

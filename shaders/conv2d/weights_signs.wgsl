@@ -1,13 +1,8 @@
-// Weights that are 0 or + - one magnitude, for conv2d/in_two_parts.wgsl: their signs are exact in f16 and have no second part,
-// so that a product takes two, and the magnitude multiplies the sums, rounded once. It is the largest |w| that the
-// workgroup staged; where that is 0 all sums are. By bits, so that NaN, which is larger than every number, gets through.
-const SIGNS: bool = true;
+// Weights that are 0 or + - one magnitude: their signs are exact in f16 and have no second part, and the magnitude multiplies the sums,
+// rounded once. It is the largest |w| that the workgroup staged; where that is 0 all sums are. By bits, so that NaN, which is larger
+// than every number, gets through.
 var<private> most: u32;
 var<workgroup> largest: atomic<u32>;
-
-fn staged(v: vec4<f32>) -> vec4<f16> {
-  return vec4<f16>(sign(v));
-}
 
 fn bits(v: vec4<f32>) -> vec4<u32> {
   return bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu);

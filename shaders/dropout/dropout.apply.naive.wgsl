@@ -4,7 +4,7 @@
 // comparison, the same on every adapter. The gradient is the same function of dy.
 // One invocation owns one element. x, y: any shape, flat.
 // Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/philox.wgsl
 // include common/step.wgsl
 const DROPOUT: u32 = 4u; // src/philox.rs: stream
@@ -16,10 +16,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> x: array<X>;
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.len {
     return;
   }

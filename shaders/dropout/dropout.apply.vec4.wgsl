@@ -1,7 +1,7 @@
 // As dropout.apply.naive, four elements per invocation: len is a multiple of 4, as first is.
 // Over naive: one Philox gives the words of all four elements; loads and stores four wide.
 // Grid: ceil(len / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/philox.wgsl
 // include common/step.wgsl
 const DROPOUT: u32 = 4u; // src/philox.rs: stream
@@ -13,10 +13,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.len / 4u {
     return;
   }

@@ -2,7 +2,8 @@
 // row-major order among equals: backward then needs neither x nor y, and an equal element gets no gradient.
 // x: [n, h, w, c]; y, index: [n, oh, ow, c]. One invocation owns one output.
 // Grid: ceil(n oh ow c / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
+// include common/element.wgsl
 // include common/pool.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
@@ -11,25 +12,18 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read_write> y: array<Y>;
 @group(0) @binding(3) var<storage, read_write> index: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.n * params.oh * params.ow * params.c {
     return;
   }
-  let channel = i % params.c;
-  let pixel = i / params.c;
-  let ox = pixel % params.ow;
-  let oy = pixel / params.ow % params.oh;
-  let n = pixel / (params.ow * params.oh);
-  let part = pool_window(params, oy, ox);
-  var best = f32(x[((n * params.h + part.x) * params.w + part.y) * params.c + channel]);
-  let origin = vec2<u32>(params.pad_h - oy * params.stride_h, params.pad_w - ox * params.stride_w); // may wrap
+  let own = element_of(i, params.oh, params.ow, params.c);
+  let part = pool_window(params, own.y, own.x);
+  var best = f32(x[((own.n * params.h + part.x) * params.w + part.y) * params.c + own.channel]);
+  let origin = vec2<u32>(params.pad_h - own.y * params.stride_h, params.pad_w - own.x * params.stride_w); // may wrap
   var taken = ((part.x + origin.x) * params.kw + part.y + origin.y);
   for (var iy = part.x; iy < part.z; iy++) {
     for (var ix = part.y; ix < part.w; ix++) {
-      let v = f32(x[((n * params.h + iy) * params.w + ix) * params.c + channel]);
+      let v = f32(x[((own.n * params.h + iy) * params.w + ix) * params.c + own.channel]);
       let larger = v > best;
       best = select(best, v, larger);
       taken = select(taken, ((iy + origin.x) * params.kw + ix + origin.y), larger);

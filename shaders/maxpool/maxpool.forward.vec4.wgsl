@@ -1,7 +1,8 @@
 // As maxpool.forward.naive, four channels per invocation: c is a multiple of 4.
 // Over naive: loads and stores four wide, and the index arithmetic serves four channels.
 // Grid: ceil(n oh ow c / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
+// include common/element.wgsl
 // include common/pool.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
@@ -10,26 +11,19 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 @group(0) @binding(3) var<storage, read_write> index: array<vec4<u32>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   if i >= params.n * params.oh * params.ow * quads {
     return;
   }
-  let channel = i % quads;
-  let pixel = i / quads;
-  let ox = pixel % params.ow;
-  let oy = pixel / params.ow % params.oh;
-  let n = pixel / (params.ow * params.oh);
-  let part = pool_window(params, oy, ox);
-  var best = vec4<f32>(x[((n * params.h + part.x) * params.w + part.y) * quads + channel]);
-  let origin = vec2<u32>(params.pad_h - oy * params.stride_h, params.pad_w - ox * params.stride_w); // may wrap
+  let own = element_of(i, params.oh, params.ow, quads);
+  let part = pool_window(params, own.y, own.x);
+  var best = vec4<f32>(x[((own.n * params.h + part.x) * params.w + part.y) * quads + own.channel]);
+  let origin = vec2<u32>(params.pad_h - own.y * params.stride_h, params.pad_w - own.x * params.stride_w); // may wrap
   var taken = vec4<u32>((part.x + origin.x) * params.kw + part.y + origin.y);
   for (var iy = part.x; iy < part.z; iy++) {
     for (var ix = part.y; ix < part.w; ix++) {
-      let v = vec4<f32>(x[((n * params.h + iy) * params.w + ix) * quads + channel]);
+      let v = vec4<f32>(x[((own.n * params.h + iy) * params.w + ix) * quads + own.channel]);
       let larger = v > best;
       best = select(best, v, larger);
       taken = select(taken, vec4<u32>((iy + origin.x) * params.kw + ix + origin.y), larger);

@@ -2,7 +2,7 @@
 // and the last window ends where the image ends.
 // Over vec4: no edges to compare with and a quarter of the index arithmetic, which costs a software driver more than
 // the loads. Grid: ceil(n oh ow c / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/pool.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
@@ -11,10 +11,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 @group(0) @binding(3) var<storage, read_write> index: array<vec4<u32>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   if i >= params.n * params.oh * params.ow * quads {
     return;

@@ -4,7 +4,7 @@
 // x, dy, index: [n, oh, ow, c]; dx: [n, oh kh, ow kw, c]; table: [4, c], its rows mean, scale, beta, inv_std;
 // dgamma, dbeta: [c]. One invocation owns one element of x and its window of dx.
 // Grid: ceil(n oh ow c / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { n: u32, oh: u32, ow: u32, c: u32, kh: u32, kw: u32, total: u32 }
 alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
@@ -16,10 +16,7 @@ alias X = f32; // map x
 @group(0) @binding(6) var<storage, read> dbeta: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dx: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.n * params.oh * params.ow * params.c {
     return;
   }

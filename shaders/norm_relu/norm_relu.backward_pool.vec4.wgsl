@@ -2,7 +2,7 @@
 // Over naive: loads and stores four wide, and what depends on the channel alone serves ROWS pixels. The pixels of an
 // invocation lie far apart, so that neighbouring invocations stream through memory together.
 // Grid: ceil(ceil(n oh ow / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8
 struct Params { n: u32, oh: u32, ow: u32, c: u32, kh: u32, kw: u32, total: u32 }
 alias X = f32; // map x
@@ -15,10 +15,7 @@ alias X = f32; // map x
 @group(0) @binding(6) var<storage, read> dbeta: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read_write> dx: array<vec4<f32>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   let pixels = params.n * params.oh * params.ow;
   let stride = (pixels + ROWS - 1u) / ROWS * quads;

@@ -1,7 +1,7 @@
 // y = max((x - mean) scale + beta, 0), NaN stays NaN: batch norm and ReLU in one pass.
 // x, y: [rows, c]; table: [4, c], its rows mean, scale, beta, 1 / sqrt(variance + eps).
 // One invocation owns one element. Grid: ceil(rows c / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { rows: u32, c: u32 }
 alias X = f32; // map x
 alias Y = f32; // map y
@@ -10,10 +10,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> table: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.rows * params.c {
     return;
   }

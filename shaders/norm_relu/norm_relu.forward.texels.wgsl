@@ -2,7 +2,7 @@
 // Over vec4: operands in textures, whose loads are vector gathers on lavapipe, so cheap that even those of a channel
 // need not serve several rows.
 // Grid: ceil(rows c / 256) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/texels.wgsl
 struct Params { rows: u32, c: u32 }
 alias Y = f32; // map y
@@ -11,10 +11,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var table: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let quads = params.c / 4u;
   if i >= params.rows * quads {
     return;

@@ -3,7 +3,8 @@
 // b block .. (b + 1) block. z is computed as in norm_relu.forward, so y need not be kept for its sign.
 // x, dy: [rows, c]; table: [4, c], its rows mean, scale, beta, inv_std; partial: [blocks, 2, c].
 // One invocation owns one channel of one block. Grid: ceil(blocks c / 64) workgroups, in rows.
-// include common/grid.wgsl
+// include entry/each.wgsl
+// include common/blocks.wgsl
 struct Params { rows: u32, c: u32, block: u32 }
 alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
@@ -12,29 +13,23 @@ alias X = f32; // map x
 @group(0) @binding(3) var<storage, read> table: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
-  let b = i / params.c;
-  if b >= (params.rows + params.block - 1u) / params.block {
+fn each(i: u32) {
+  let b = block_of(i, params.rows, params.c, params.block);
+  if b.first >= params.rows {
     return;
   }
-  let channel = i % params.c;
-  let first = b * params.block;
-  let last = min(first + params.block, params.rows);
-  let mean = table[channel];
-  let scale = table[params.c + channel];
-  let beta = table[2u * params.c + channel];
+  let mean = table[b.channel];
+  let scale = table[params.c + b.channel];
+  let beta = table[2u * params.c + b.channel];
   var products = 0.0;
   var sum = 0.0;
-  for (var r = first; r < last; r++) {
-    let k = r * params.c + channel;
+  for (var r = b.first; r < b.last; r++) {
+    let k = r * params.c + b.channel;
     let d = f32(x[k]) - mean;
     let dz = select(0.0, dy[k], fma(d, scale, beta) > 0.0);
     products = fma(dz, d, products);
     sum += dz;
   }
-  partial[2u * b * params.c + channel] = products * table[3u * params.c + channel];
-  partial[(2u * b + 1u) * params.c + channel] = sum;
+  partial[2u * b.number * params.c + b.channel] = products * table[3u * params.c + b.channel];
+  partial[(2u * b.number + 1u) * params.c + b.channel] = sum;
 }

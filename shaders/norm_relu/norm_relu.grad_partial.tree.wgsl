@@ -16,25 +16,21 @@ alias X = f32; // map x
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
   let quads = params.c / 4u;
-  let strips = (quads + 7u) / 8u;
-  let group = linear_workgroup(wid, count);
-  let channel = group % strips * 8u + lane % 8u;
-  let inside = channel < quads; // every lane reaches every barrier
-  let row = lane / 8u;
-  let first = group / strips * params.block;
+  let own = strip_of(linear_workgroup(wid, count), lane, quads);
+  let first = own.group * params.block;
   let last = min(first + params.block, params.rows);
   var mean = vec4<f32>(0.0);
   var scale = vec4<f32>(0.0);
   var beta = vec4<f32>(0.0);
-  if inside {
-    mean = table[channel];
-    scale = table[quads + channel];
-    beta = table[2u * quads + channel];
+  if own.inside {
+    mean = table[own.channel];
+    scale = table[quads + own.channel];
+    beta = table[2u * quads + own.channel];
   }
   var products = vec4<f32>(0.0);
   var sum = vec4<f32>(0.0);
-  for (var r = first + row; r < last && inside; r += 32u) {
-    let k = r * quads + channel;
+  for (var r = first + own.row; r < last && own.inside; r += 32u) {
+    let k = r * quads + own.channel;
     let d = vec4<f32>(x[k]) - mean;
     let dz = select(vec4<f32>(0.0), dy[k], fma(d, scale, beta) > vec4<f32>(0.0));
     products = fma(dz, d, products);
@@ -43,10 +39,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   part[lane] = products;
   other[lane] = sum;
   add_rows(lane);
-  let b = group / strips;
   // The last row of a large grid may be longer than the work.
-  if lane < 8u && inside && b * params.block < params.rows {
-    partial[2u * b * quads + channel] = part[lane] * table[3u * quads + channel];
-    partial[(2u * b + 1u) * quads + channel] = other[lane];
+  if lane < 8u && own.inside && first < params.rows {
+    partial[2u * own.group * quads + own.channel] = part[lane] * table[3u * quads + own.channel];
+    partial[(2u * own.group + 1u) * quads + own.channel] = other[lane];
   }
 }

@@ -2,7 +2,7 @@
 // them: table[0] = mean, table[1] = scale = gamma / sqrt(variance + eps), table[2] = beta,
 // table[3] = 1 / sqrt(variance + eps).
 // mean, variance, gamma, beta: [c]; table: [4, c]. One invocation owns one channel. Grid: ceil(c / 64) workgroups.
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { c: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
@@ -11,10 +11,7 @@ struct Params { c: u32, eps: f32 }
 @group(0) @binding(4) var<storage, read> beta: array<f32>;
 @group(0) @binding(5) var<storage, read_write> table: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i < params.c {
     let inv_std = inverseSqrt(variance[i] + params.eps);
     table[i] = mean[i];

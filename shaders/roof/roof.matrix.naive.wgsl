@@ -1,17 +1,14 @@
 // c[(i 4 + j) and so on] = rounds A_i B_j, all `size` x `size`, row by row; the eight results of two A and four B repeat
 // `len / (8 size^2)` times, each computed anew. One invocation per element of c, products added in the order of the columns of A.
 // Grid: ceil(len / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 struct Params { len: u32, rounds: u32, size: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.len {
     return;
   }

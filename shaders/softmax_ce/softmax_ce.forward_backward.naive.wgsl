@@ -4,7 +4,7 @@
 // One invocation owns one sample. logits (o), dlogits: [n, classes]; labels: [n], below classes; rows: [n, 3] = the
 // sample's part of L, 1 if its label has the largest logit, 1 if it is among the five largest (common/rank.wgsl).
 // Samples from step.valid on are padding: all zero. Grid: ceil(n / 64) workgroups, in rows (common/grid.wgsl).
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/rank.wgsl
 // include common/step.wgsl
 struct Params { n: u32, classes: u32 }
@@ -15,10 +15,7 @@ struct Params { n: u32, classes: u32 }
 @group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
 @group(0) @binding(5) var<storage, read_write> rows: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   if i >= params.n {
     return;
   }

@@ -3,17 +3,14 @@
 // left: [ceil(c_in / 32), 6, bands, width + 2, 32], right: [ceil(c_out / 32), 6, bands, width, 32], see
 // common/winograd_rows.wgsl; m: [splits, 6, 3, c_in, c_out].
 // One invocation owns one element. Grid: ceil(elements / 64) workgroups, in rows.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/winograd_rows.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> left: array<f32>;
 @group(0) @binding(2) var<storage, read> right: array<f32>;
 @group(0) @binding(3) var<storage, read_write> m: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let co = i % params.c_out;
   let ci = i / params.c_out % params.c_in;
   let kx = i / params.c_out / params.c_in % 3u;

@@ -1,7 +1,7 @@
 // t[panel, row, band, column, channel]: the rows G e of every band, see common/winograd_rows.wgsl.
 // dy: [n, oh, ow, c_out], t: [ceil(c_out / 32), 6, bands, width, 32].
 // One invocation owns one element. Grid: ceil(elements / 64) workgroups, in rows.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/winograd_rows.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
@@ -24,10 +24,7 @@ fn factors(row: u32) -> vec4<f32> {
   }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let columns = width(params);
   let band = i / 32u / columns % bands(params);
   let row = i / 32u / columns / bands(params) % 6u;

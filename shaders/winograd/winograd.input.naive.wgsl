@@ -1,7 +1,7 @@
 // v = B^T d C for the 4 x 6 patch d of every tile and channel (common/winograd.wgsl).
 // One invocation per element of v.
 // Grid: ceil(elements of v / 64), rows of equal length beyond 65,535.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/winograd.wgsl
 // include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,10 +25,7 @@ fn input_rows(i: u32) -> vec4<f32> {
   }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) local: u32) {
-  let e = linear_workgroup(wid, count) * 64u + local;
+fn each(e: u32) {
   let quads = params.c_in / 4u;
   let block = e / (24u * params.c_in * 32u);
   if block >= (tiles(params) + 31u) / 32u {

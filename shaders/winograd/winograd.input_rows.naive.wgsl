@@ -1,7 +1,7 @@
 // t[panel, row, band, column, channel]: the rows B^T d of every band, see common/winograd_rows.wgsl.
 // x: [n, h, w, c_in], t: [ceil(c_in / 32), 6, bands, width + 2, 32]. Column 0 is column -pad_w of the input.
 // One invocation owns one element. Grid: ceil(elements / 64) workgroups, in rows.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/winograd_rows.wgsl
 // include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
@@ -13,10 +13,7 @@ fn pixel(n: u32, y: u32, x_: u32, c: u32) -> f32 {
   return select(0.0, x[select(0u, ((n * params.h + y) * params.w + x_) * params.c_in + c, inside)], inside);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let i = linear_workgroup(wid, count) * 64u + lane;
+fn each(i: u32) {
   let columns = width(params) + 2u;
   let band = i / 32u / columns % bands(params);
   let row = i / 32u / columns / bands(params) % 6u;

@@ -1,7 +1,7 @@
 // y = A^T m D / 15 with m = sum over k of v * u for each of the 24 places of a tile (common/winograd.wgsl).
 // One invocation per element of y.
 // Grid: ceil(elements of y / 64), rows of equal length beyond 65,535.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/winograd.wgsl
 // include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
@@ -9,10 +9,7 @@
 @group(0) @binding(2) var<storage, read> u: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) local: u32) {
-  let e = linear_workgroup(wid, count) * 64u + local;
+fn each(e: u32) {
   let column = e % params.c_out;
   let ox = e / params.c_out % params.ow;
   let oy = e / (params.c_out * params.ow) % params.oh;

@@ -1,7 +1,7 @@
 // u = G g H^T for every pair of channels (common/winograd.wgsl), g turned by 180 degrees if `flip`.
 // One invocation per element of u.
 // Grid: ceil(elements of u / 64), rows of equal length beyond 65,535.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/winograd.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
@@ -28,10 +28,7 @@ fn filter_columns(j: u32) -> vec3<f32> {
   }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) local: u32) {
-  let e = linear_workgroup(wid, count) * 64u + local;
+fn each(e: u32) {
   let quads = params.c_in / 4u;
   let block = e / (24u * params.c_in * 32u);
   if block >= (params.c_out + 31u) / 32u {

@@ -1,7 +1,7 @@
 // As naive, for c_in and c_out multiples of 4, from a texture. An invocation makes four columns of four channels: it
 // loads their 4 x 4 weights of each tap and stores 24 x 4 texels.
 // Grid: ceil(c_in / 4 * columns in whole blocks of 32 / 4 / 64), rows of equal length beyond 65,535.
-// include common/grid.wgsl
+// include entry/each.wgsl
 // include common/texels.wgsl
 // include common/winograd.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
@@ -49,10 +49,7 @@ fn put_row(at: u32, row: u32, a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) {
   put(at, row * 6u + 5u, 15.0 * c);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) local: u32) {
-  let i = linear_workgroup(wid, count) * 64u + local;
+fn each(i: u32) {
   let quads = params.c_in / 4u;
   let block_of = i / (quads * 8u);
   if block_of >= (params.c_out + 31u) / 32u {

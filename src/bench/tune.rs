@@ -423,7 +423,7 @@ mod tests {
             assert!(direct.len() >= 5 && direct.iter().all(|k| *k == [kernel]), "{kernel}: {direct:?}");
         }
         let parts = kernels_of(&gpu, "conv2d.forward", "split_k");
-        assert!(!parts.is_empty() && parts.iter().all(|k| *k == ["conv2d.forward_partial", "conv2d.sum_partials"]));
+        assert!(!parts.is_empty() && parts.iter().all(|k| *k == ["conv2d.forward", "conv2d.sum_partials"]));
         // What a chain uses is tuned where the chain is in use.
         let product = "winograd.multiply";
         let products = kernels_of(&software, product, "lanes");

@@ -101,12 +101,13 @@ impl<'a> Include<'a> {
     }
 }
 
-/// Composes the shader of a variant: [`compose`] with its file.
+/// Composes the shader of a variant: [`compose`] with its file and the constants that it sets there.
 ///
 /// # Errors
 /// As [`compose`].
 pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Result<Composed, String> {
-    compose(&kernel.file(variant), kernel.source(variant), settings)
+    let knobs: Vec<_> = settings.knobs.iter().cloned().chain(variant.constants()).collect();
+    compose(&kernel.file(variant), kernel.source(variant), &Settings { knobs: &knobs, ..*settings })
 }
 
 /// Replaces `// include PATH` lines by the named pieces (each once; the other forms: [`Include`]), the values of knobs by those given, and in
@@ -120,7 +121,7 @@ pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Resul
 /// value, a condition of a name that is none; with file and line.
 pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed, String> {
     let Settings { knobs, halves, params } = *settings;
-    let declared = Knobs::constants(source);
+    let declared = Knobs::all(source);
     for (name, value) in knobs {
         match declared.iter().find(|(n, ..)| n == name) {
             None => return Err(format!("{file}: no knob `{name}` is declared")),
@@ -259,7 +260,7 @@ impl Composer<'_> {
 
 /// A line, with the value of the knob that it declares.
 fn with_knob(line: &str, knobs: &[(String, u32)]) -> String {
-    let constant = Knobs::constants(line).into_iter().next();
+    let constant = Knobs::all(line).into_iter().next();
     match constant.and_then(|(name, ..)| knobs.iter().find(|(n, _)| *n == name)) {
         Some((name, value)) if line.contains(": bool") => format!("const {name}: bool = {};", *value != 0),
         Some((name, value)) => format!("const {name}: u32 = {value}u;"),

@@ -9,7 +9,7 @@ pub mod split_k;
 
 use cases::cases;
 use families::*;
-pub(super) use families::{multiple_of_4, octets, one_group};
+pub(super) use families::{multiple_of_4, octets, one_group, whole_sums};
 pub use geometry::Geometry;
 
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, write};
@@ -97,7 +97,7 @@ pub fn grad_weight_of(
     Ok(())
 }
 
-/// y = x * w; what it does besides is in [`fused`].
+/// y = x * w, in one sum or `splits` partial ones ([`split_k`]); what it does besides is in [`fused`].
 pub static FORWARD: Kernel = Kernel {
     name: "conv2d.forward",
     args: &[
@@ -111,22 +111,29 @@ pub static FORWARD: Kernel = Kernel {
         Variant::new("naive", anywhere, |p, k| {
             let pixels = p.u("n") * p.u("oh") * p.u("ow");
             linear_grid(match k.get("moments") {
-                0 => (pixels * p.u("c_out")).div_ceil(64),
+                0 => (p.u("splits") * pixels * p.u("c_out")).div_ceil(64),
                 _ => pixels.div_ceil(fused::BLOCK) * p.u("c_out"),
             })
         }),
-        Variant::new("lanes", exchange_fours, |p, _| output_tiles(p, WIDE)),
-        Variant::new("narrow", exchange_fours, |p, _| output_tiles(p, NARROW)),
+        Variant::new("lanes", whole_fours, |p, _| output_tiles(p, WIDE)),
+        Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
-        Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)),
+        Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
         Variant::new("tiled", tiled, forward_tiles),
-        Variant::new("first", tiled_any, forward_tiles),
+        Variant::new(
+            "first",
+            |t, p| {
+                whole_sums(p)?;
+                tiled_any(t, p)
+            },
+            forward_tiles,
+        ),
         Variant::new("coop", matrices, forward_tiles).in_halves(),
-        Variant::new("coop_split", split, forward_tiles).in_parts(),
-        Variant::new("coop_signs", signs, forward_tiles).in_parts(),
+        Variant::new("coop_split", split, forward_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
+        Variant::new("coop_signs", signs, forward_tiles).in_parts().of("coop", &[("PRODUCTS", 2)]),
     ],
     twin: fused::forward_twin,
-    budget: Budget::Sum(|p| p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups")),
+    budget: Budget::Sum(|p| split_k::run(p).min(split_k::terms(p))),
     flop,
     cases: || {
         let mut all = cases(|c, g| {
@@ -135,6 +142,7 @@ pub static FORWARD: Kernel = Kernel {
             forward(&mut c.b, "conv2d.forward", g, x, w, y)
         });
         all.extend(fused::forward_cases());
+        all.extend(split_k::partial_cases());
         all
     },
 };
@@ -148,12 +156,12 @@ pub static GRAD_INPUT: Kernel = Kernel {
             linear_grid((p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).div_ceil(64))
         }),
         Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
-        Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)),
+        Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
         Variant::new("few", |_, p| pointwise(p), |p, _| input_tiles(p, FEW)),
         Variant::new("tiled", tiled, grad_input_tiles),
         Variant::new("coop", matrices, grad_input_tiles).in_halves(),
-        Variant::new("coop_split", split, grad_input_tiles).in_parts(),
-        Variant::new("coop_signs", signs, grad_input_tiles).in_parts(),
+        Variant::new("coop_split", split, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
+        Variant::new("coop_signs", signs, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 2)]),
     ],
     twin: |io: &mut Io| {
         let (dy, w) = (io.f("dy"), io.f("w"));
@@ -198,7 +206,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             },
         ),
         Variant::new("coop", matrices_any, grad_weight_tiles).in_halves(),
-        Variant::new("coop_split", split_any, grad_weight_tiles).in_parts(),
+        Variant::new("coop_split", split_any, grad_weight_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
     ],
     twin: fused::grad_weight_twin,
     budget: Budget::Sum(|p| (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"))),

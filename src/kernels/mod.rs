@@ -48,7 +48,6 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd_grad::GRAD_ROWS,
     &winograd_grad::ACCUMULATE,
     &winograd_grad::GRAD_WEIGHT,
-    &conv2d::split_k::PARTIAL,
     &conv2d::split_k::SUM,
     &relu::FORWARD,
     &relu::BACKWARD,
@@ -97,7 +96,8 @@ pub static CHAINS: &[&Chain] =
     &[&winograd::FORWARD, &winograd::GRAD_INPUT, &winograd_grad::WINOGRAD, &conv2d::split_k::SPLIT_K];
 
 /// Kernels of earlier versions, and those that do their work.
-const FORMER: [(&str, &str); 4] = [
+const FORMER: [(&str, &str); 5] = [
+    ("conv2d.forward_partial", "conv2d.forward"),
     ("conv2d.forward_statistics", "conv2d.forward"),
     ("conv2d.forward_normalised", "conv2d.forward"),
     ("conv2d.forward_normalised_statistics", "conv2d.forward"),
@@ -111,7 +111,7 @@ const FORMER: [(&str, &str); 4] = [
 pub fn find(name: &str) -> Result<&'static Kernel> {
     KERNELS.iter().copied().find(|k| k.name == name).ok_or_else(|| {
         let near = match FORMER.iter().find(|(former, _)| *former == name) {
-            Some((_, now)) => format!(" It is {now} now, with optional arguments."),
+            Some((_, now)) => format!(" It is {now} now, with other arguments."),
             None => crate::error::suggest(name, KERNELS.iter().map(|k| k.name)),
         };
         Error::Invalid(format!("there is no kernel \"{name}\".{near}"))
@@ -180,6 +180,8 @@ pub struct Variant {
     pub grid: Grid,
     /// How many times its kernel's error budget it may use.
     pub error_factor: f64,
+    /// The variant whose file it has, if it has none of its own, and the constants that it sets there ([`Variant::of`]).
+    shares: Option<(&'static str, &'static [(&'static str, u32)])>,
 }
 
 /// See [`Variant::supports`].
@@ -191,7 +193,24 @@ pub type Grid = fn(&Params, &Knobs) -> [u32; 3];
 impl Variant {
     /// A variant in f32.
     pub const fn new(name: &'static str, supports: Supports, grid: Grid) -> Self {
-        Variant { name, supports, grid, error_factor: 1.0 }
+        Variant { name, supports, grid, error_factor: 1.0, shares: None }
+    }
+
+    /// The same in the file of another variant, with these values of what that declares as `const NAME: u32 = 1u; // variant 1 2`:
+    /// constants that no one else sets.
+    pub const fn of(self, other: &'static str, constants: &'static [(&'static str, u32)]) -> Self {
+        Variant { shares: Some((other, constants)), ..self }
+    }
+
+    /// The variant whose file it has.
+    pub(crate) fn file(&self) -> &'static str {
+        self.shares.map_or(self.name, |(other, _)| other)
+    }
+
+    /// The constants that it sets in its file.
+    pub fn constants(&self) -> impl Iterator<Item = (String, u32)> {
+        let constants = self.shares.map_or(&[][..], |(_, constants)| constants);
+        constants.iter().map(|(name, value)| ((*name).to_owned(), *value))
     }
 
     /// The same with matrices of f16. Both factors of every product are rounded to f16, by 2^-10 each where the conversion
@@ -293,6 +312,12 @@ impl Knobs {
             Some((name, value))
         };
         source.lines().filter_map(Self::fact).filter_map(of).collect()
+    }
+
+    /// Knobs, facts, and what the variants of one file differ in.
+    pub fn all(source: &str) -> Vec<Constant> {
+        let of_variants = source.lines().filter_map(|line| Self::constant(line, "// variant"));
+        Self::constants(source).into_iter().chain(of_variants).collect()
     }
 
     /// Knobs and facts.

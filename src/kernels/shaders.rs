@@ -41,10 +41,10 @@ fn is_piece(path: &str) -> bool {
 }
 
 impl Kernel {
-    /// The file of a variant, as a path under `shaders/`.
+    /// The file of a variant, as a path under `shaders/`: its own, or that of the variant which it is a form of.
     pub fn file(&self, variant: &Variant) -> String {
         let folder = self.name.split('.').next().unwrap_or_default();
-        format!("{folder}/{}.{}.wgsl", self.name, variant.name)
+        format!("{folder}/{}.{}.wgsl", self.name, variant.file())
     }
 
     /// The text of a variant's file.

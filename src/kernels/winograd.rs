@@ -166,6 +166,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     if [p.u("pad_h"), p.u("pad_w")] != [1, 1] {
         return Err("it is for images padded by 1");
     }
+    conv2d::whole_sums(p)?;
     conv2d::one_group(p)?;
     conv2d::multiple_of_4(p, "c_in")?;
     conv2d::multiple_of_4(p, "c_out")?;

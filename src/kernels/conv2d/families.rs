@@ -26,6 +26,11 @@ pub(super) fn tiled(t: &Target, p: &Params) -> Result<(), &'static str> {
     tiled_any(t, p)
 }
 
+/// Whether every output is one sum, as for most variants.
+pub(in crate::kernels) fn whole_sums(p: &Params) -> Result<(), &'static str> {
+    if p.u("splits") == 1 { Ok(()) } else { Err("it makes no partial sums") }
+}
+
 /// As [`tiled`], for any number of input channels.
 pub(super) fn tiled_any(_: &Target, p: &Params) -> Result<(), &'static str> {
     if p.u("kh") > 16 || p.u("kw") > 16 {
@@ -37,12 +42,14 @@ pub(super) fn tiled_any(_: &Target, p: &Params) -> Result<(), &'static str> {
 
 /// `coop` needs what `tiled` does, and matrices.
 pub(super) fn matrices(t: &Target, p: &Params) -> Result<(), &'static str> {
+    whole_sums(p)?;
     matrices_any(t, p)?;
     tiled(t, p)
 }
 
 /// `coop_split` adds matrices besides.
 pub(super) fn split(t: &Target, p: &Params) -> Result<(), &'static str> {
+    whole_sums(p)?;
     split_any(t, p)?;
     tiled(t, p)
 }
@@ -81,6 +88,12 @@ pub(in crate::kernels) fn multiple_of_4(p: &Params, name: &str) -> Result<(), &'
     if p.u(name).is_multiple_of(4) { Ok(()) } else { Err("the channels are no multiple of 4") }
 }
 
+/// As [`exchange_fours`], where every output is one sum.
+pub(super) fn whole_fours(t: &Target, p: &Params) -> Result<(), &'static str> {
+    whole_sums(p)?;
+    exchange_fours(t, p)
+}
+
 /// As [`exchange`], with input channels in fours.
 pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str> {
     exchange(t, p)?;
@@ -89,6 +102,7 @@ pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str>
 
 /// As [`exchange`], for any number of input channels.
 pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
+    whole_sums(p)?;
     exchange(t, p)?;
     let whole = (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).is_multiple_of(4);
     if whole { Ok(()) } else { Err("the input is no whole number of texels") }
@@ -125,9 +139,10 @@ pub(super) fn input_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
     tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), tile)
 }
 
-/// As [`output_tiles`], of the size that the knobs say.
+/// As [`output_tiles`], of the size that the knobs say, for every split.
 pub(super) fn forward_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
-    output_tiles(p, knob_tile(k))
+    let [x, y, z] = output_tiles(p, knob_tile(k));
+    [x * p.u("splits") as u32, y, z]
 }
 
 /// Tiles of input pixels x input channels, for every class of pixels congruent modulo the strides; the first is largest.

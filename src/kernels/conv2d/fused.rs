@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::split_k::run;
 use super::{FORWARD, GRAD_WEIGHT, Geometry, cases, for_each_product, weights};
 use crate::error::{Error, Result};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
@@ -109,9 +110,11 @@ pub(super) fn forward_twin(io: &mut Io) {
     let (x, magnitude) = inputs(io);
     let w = io.f("w");
     let mut y = Scalars::zeros(io.len("y"));
+    let (len, run) = (io.len("y") / io.params.u("splits"), io.params.u("c_out") * run(io.params));
     for_each_product(io.params, |xi, wi, yi| {
-        y.value[yi] += x[xi] * w[wi];
-        y.scale[yi] += magnitude[xi] * w[wi].abs();
+        let i = wi / run * len + yi;
+        y.value[i] += x[xi] * w[wi];
+        y.scale[i] += magnitude[xi] * w[wi].abs();
     });
     if io.has("moments") {
         io.put("moments", moments(&io.stored("y", &y), io.params));

@@ -1,18 +1,19 @@
 //! The convolution in partial sums: where a layer has few outputs and long sums (a linear layer at a small batch), tiles of
 //! the output leave most of a GPU idle, so several workgroups share the sum of one tile and a second kernel adds up.
 
-use super::{Geometry, cases, flop, for_each_product, multiple_of_4, one_group, tiled};
+use super::{FORWARD, Geometry, cases, multiple_of_4, one_group, whole_sums};
 use crate::error::Result;
 use crate::kernels::case::{Case, CaseBuilder};
 use crate::kernels::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::plan::{Builder, Elem, Params, Role, Value, View};
 
-/// `conv2d.forward` by [`PARTIAL`] and [`SUM`].
+/// `conv2d.forward` by itself in partial sums and [`SUM`].
 pub static SPLIT_K: Chain = Chain {
     kernel: "conv2d.forward",
     name: "split_k",
     maps: &["x", "y"],
     supports: |_, p| {
+        whole_sums(p)?;
         one_group(p)?;
         multiple_of_4(p, "c_in")?;
         multiple_of_4(p, "c_out")?;
@@ -40,52 +41,40 @@ fn splits(p: &Params) -> usize {
     (256 / tiles).min(p.u("kh") * p.u("kw") * p.u("c_in") / 128)
 }
 
-fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, [x, w, partial]: [View; 3]) -> Result<()> {
+fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, [x, w, y]: [View; 3]) -> Result<()> {
     let with = |(name, value): &(&'static str, Value)| (*name, if *name == "splits" { splits.into() } else { *value });
     let params: Vec<(&str, Value)> = p.0.iter().map(with).collect();
-    PARTIAL.dispatch(b, scope, &params, &[("x", x), ("w", w), ("partial", partial)])
+    // Who forces the chain by the kernel's name does not force a variant of its parts.
+    let forced = b.target.options.forced.clone();
+    b.target.options.forced.retain(|(name, text)| name != FORWARD.name || text != SPLIT_K.name);
+    let recorded = FORWARD.dispatch(b, scope, &params, &[("x", x), ("w", w), ("y", y)]);
+    b.target.options.forced = forced;
+    recorded
 }
 
-/// The terms of a sum that one split takes: a multiple of 16.
-fn run(p: &Params) -> usize {
-    (p.u("kh") * p.u("kw") * p.u("c_in")).div_ceil(16 * p.u("splits")) * 16
+/// The terms of an output's sum.
+pub(super) fn terms(p: &Params) -> usize {
+    p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups")
 }
 
-/// y = x * w in `splits` partial sums, for one group.
-pub static PARTIAL: Kernel = Kernel {
-    name: "conv2d.forward_partial",
-    args: &[read("x"), read("w"), write("partial")],
-    variants: &[
-        Variant::new("naive", anywhere, |p, _| {
-            linear_grid((p.u("splits") * p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64))
-        }),
-        Variant::new("tiled", tiled, |p, k| {
-            let pixels = (p.u("n") * p.u("oh") * p.u("ow")) as u32;
-            let x = (p.u("c_out") as u32).div_ceil(k.get("TILE_N"));
-            [x, pixels.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
-        }),
-    ],
-    twin: |io: &mut Io| {
-        let p = io.params;
-        let (x, w) = (io.f("x"), io.f("w"));
-        let mut partial = Scalars::zeros(io.len("partial"));
-        let (len, c_out, run) = (io.len("partial") / p.u("splits"), p.u("c_out"), run(p));
-        for_each_product(p, |xi, wi, yi| partial.add(wi / c_out / run * len + yi, x[xi] * w[wi]));
-        io.put("partial", partial);
-    },
-    budget: Budget::Sum(run),
-    flop,
-    cases: || {
-        let all = cases(|c: &mut CaseBuilder, g: &Geometry| {
-            let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
-            let partial = c.output("partial", &[3, g.n, g.y_len()]);
-            partial_sums(&mut c.b, "conv2d.forward_partial", &Params(g.params(g.n, 1)), 3, [x, w, partial])
-        });
-        // It knows one group, and arrays that are bound whole.
-        let unknown = ["groups", "depthwise", "windows", "parts"];
-        all.into_iter().filter(|c| !unknown.iter().any(|name| c.name.contains(name))).collect()
-    },
-};
+/// Those that one split takes: a multiple of 16.
+pub(super) fn run(p: &Params) -> usize {
+    terms(p).div_ceil(16 * p.u("splits")) * 16
+}
+
+/// The cases of `conv2d.forward` in partial sums.
+pub(super) fn partial_cases() -> Vec<Case> {
+    let all = cases(|c: &mut CaseBuilder, g: &Geometry| {
+        let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
+        let y = c.output("y", &[3, g.n, g.y_len()]);
+        partial_sums(&mut c.b, "conv2d.forward", &Params(g.params(g.n, 1)), 3, [x, w, y])
+    });
+    // Arrays that are bound whole.
+    let mut whole: Vec<Case> =
+        all.into_iter().filter(|c| !["windows", "parts"].iter().any(|name| c.name.contains(name))).collect();
+    whole.iter_mut().for_each(|c| c.name += ", in 3 sums");
+    whole
+}
 
 /// y = the sum of `splits` arrays, in order.
 pub static SUM: Kernel = Kernel {

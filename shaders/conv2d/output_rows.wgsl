@@ -1,0 +1,17 @@
+// The rows of a forward pass are output pixels, its columns output channels. The file around it binds y and names its element Y.
+// include common/texels.wgsl
+// include common/origin.wgsl
+fn row_of(pixel: u32) -> Pixel {
+  return origin(params, pixel);
+}
+
+fn columns() -> u32 {
+  return params.c_out / 4u;
+}
+
+// Four output channels of a pixel, as far as they are inside.
+fn write(pixel: u32, column: u32, value: vec4<f32>) {
+  if pixel < params.n * params.oh * params.ow && column < params.c_out / 4u {
+    y[pixel * (params.c_out / 4u) + column] = vec4<Y>(value);
+  }
+}

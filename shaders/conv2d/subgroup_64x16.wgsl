@@ -1,0 +1,49 @@
+// The entry point of the variants narrow and narrow_any: as conv2d/subgroup_32x32.wgsl, for few columns: 64 rows x 16 of them.
+// include common/exchange.wgsl
+
+// The results of accumulate_pair: element d of a lane belongs to row `lane ^ d` of eight, element 4 + d to the one that is eight further
+// on. lane: below 8.
+fn write_rows(row: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
+  write(row + (lane ^ 0u), column, (*acc)[0]);
+  write(row + (lane ^ 1u), column, (*acc)[1]);
+  write(row + (lane ^ 2u), column, (*acc)[2]);
+  write(row + (lane ^ 3u), column, (*acc)[3]);
+  write(row + 8u + (lane ^ 0u), column, (*acc)[4]);
+  write(row + 8u + (lane ^ 1u), column, (*acc)[5]);
+  write(row + 8u + (lane ^ 2u), column, (*acc)[6]);
+  write(row + 8u + (lane ^ 3u), column, (*acc)[7]);
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
+        @builtin(subgroup_invocation_id) lane: u32) {
+  let tile = (wid.z * count.y + wid.y) * 64u;
+  let column = wid.x * 4u + lane % 4u;
+  let own = min(column, columns() - 1u);
+  let p0 = row_of(tile + lane);
+  let p1 = row_of(tile + 8u + lane);
+  let p2 = row_of(tile + 16u + lane);
+  let p3 = row_of(tile + 24u + lane);
+  let p4 = row_of(tile + 32u + lane);
+  let p5 = row_of(tile + 40u + lane);
+  let p6 = row_of(tile + 48u + lane);
+  let p7 = row_of(tile + 56u + lane);
+  var acc0: Rows;
+  var acc1: Rows;
+  var acc2: Rows;
+  var acc3: Rows;
+  // One loop for all of them: entering and leaving a loop costs as much as a turn of it.
+  var t: Term;
+  for (var i = 0u; i < turns(); i++) {
+    let w = right_of(t, own);
+    accumulate_pair(&acc0, left_of(p0, t), left_of(p1, t), w, lane);
+    accumulate_pair(&acc1, left_of(p2, t), left_of(p3, t), w, lane);
+    accumulate_pair(&acc2, left_of(p4, t), left_of(p5, t), w, lane);
+    accumulate_pair(&acc3, left_of(p6, t), left_of(p7, t), w, lane);
+    t = next(t);
+  }
+  write_rows(tile, column, lane, &acc0);
+  write_rows(tile + 16u, column, lane, &acc1);
+  write_rows(tile + 32u, column, lane, &acc2);
+  write_rows(tile + 48u, column, lane, &acc3);
+}
