@@ -12,7 +12,7 @@ use super::work::{Came, Work};
 use super::{FIGURE, PRESET, Stage};
 use crate::error::Result;
 use crate::files;
-use crate::profile::measure::{self, Pass, Subject};
+use crate::profile::measure::{self, Pass, Request};
 use crate::profile::{About, roofline, rows, table};
 
 /// The item.
@@ -50,9 +50,9 @@ pub(super) fn run(work: &Work) -> Result<()> {
         };
         let (seed, eval_batch) = (preset.seed, preset.eval_batch());
         let weights = network.initial_weights(seed);
-        let subject = Subject { network, weights, seed, pass: Pass::Step, eval_batch, data: None };
+        let request = Request { network, weights, seed, pass: Pass::Step, eval_batch, data: None };
         let steps = (work.left() < FEW).then_some(3);
-        let profile = measure::measure(&device, subject, about, steps, work.task.begun)?;
+        let profile = measure::measure(&device, request, about, steps, work.task.begun)?;
         let figure = roofline::figure(&profile).png(FIGURE_SCALE);
         files::replace(&work.task.out.join(FIGURE), |w| w.write_all(&figure))?;
         let mut kernels: BTreeMap<String, f64> = BTreeMap::new();

@@ -13,7 +13,7 @@ use super::work::{Came, Work};
 use crate::bench::tune::{self, Found};
 use crate::error::Result;
 use crate::kernels::{KERNELS, Kernel};
-use crate::plan::Row;
+use crate::plan::TuningRow;
 
 /// The item that says what there is to do.
 const PLAN: &str = "plan";
@@ -67,10 +67,14 @@ pub(super) fn run(work: &Work) -> Result<()> {
     for (kernel, _) in planned {
         work.item(kernel.name, || {
             let until = Instant::now() + work.left().mul_f64(PART);
-            let goes_on = || Instant::now() < until;
-            let tuned = tune::kernel(&device, &network, kernel, preset.eval_batch(), &today, &goes_on)?;
+            let in_time = || Instant::now() < until;
+            let tuned = tune::kernel(&device, &network, kernel, preset.eval_batch(), &today, &in_time)?;
             let shapes = tuned.found.iter().map(Shape::from).collect();
-            Ok(Came::Found(Told { shapes, rows: tuned.rows.iter().map(Row::to_toml).collect(), left: tuned.left }))
+            Ok(Came::Found(Told {
+                shapes,
+                rows: tuned.rows.iter().map(TuningRow::to_toml).collect(),
+                left: tuned.left,
+            }))
         })?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::kernels::case::Case;
 use crate::kernels::{self, Kernel};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Command, Plan, Target, memory};
-use crate::profile::measure::{Pass, Stepper, Subject};
+use crate::profile::measure::{Pass, Request, Stepper};
 use crate::profile::quartiles;
 
 /// A training step to be measured.
@@ -30,7 +30,7 @@ impl Step {
     /// A session that has run a step, and the number of steps to measure.
     fn start(&self, device: &Arc<Device>) -> Result<(Stepper, usize)> {
         let plan = self.network.train_plan(&device.target)?;
-        let subject = Subject {
+        let request = Request {
             network: self.network.clone(),
             weights: self.network.initial_weights(self.seed),
             seed: self.seed,
@@ -38,7 +38,7 @@ impl Step {
             eval_batch: self.network.batch,
             data: None,
         };
-        let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+        let mut stepper = Stepper::start(device.clone(), request, plan)?;
         stepper.prepare()?;
         stepper.run_and_wait()?;
         let once = stepper.run_and_wait()?;

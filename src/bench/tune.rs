@@ -9,7 +9,7 @@ use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::tuning::{Choice, Wanted, choose};
 use crate::kernels::{Chain, Kernel, Knobs};
 use crate::model::Network;
-use crate::plan::{AdapterClass, Command, Params, Plan, Precision, Row, Target, Value};
+use crate::plan::{AdapterClass, Command, Params, Plan, Precision, Target, TuningRow, Value};
 use crate::profile::quartiles;
 
 /// Combinations of knobs that are all tried; beyond, one knob is changed at a time.
@@ -88,12 +88,12 @@ pub struct Tuned {
     /// Every shape that was timed.
     pub found: Vec<Found>,
     /// The rows that would make it faster.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TuningRow>,
     /// Shapes that were left out, because there was no time.
     pub left: usize,
 }
 
-/// Tunes one kernel at the shapes of a network, the dearest first, as long as `goes_on` says so; of a shape that it
+/// Tunes one kernel at the shapes of a network, the dearest first, as long as `in_time` says so; of a shape that it
 /// interrupts, the ways that were timed count.
 ///
 /// # Errors
@@ -104,14 +104,14 @@ pub fn kernel(
     kernel: &'static Kernel,
     eval_batch: usize,
     when: &str,
-    goes_on: &dyn Fn() -> bool,
+    in_time: &dyn Fn() -> bool,
 ) -> Result<Tuned> {
     let mut sites = sites(&device.target, network, kernel, eval_batch)?;
     sites.sort_by(|a, b| b.flop.total_cmp(&a.flop));
     let (mut found, mut best) = (vec![], vec![]);
     let mut runner = Runner::new(device.clone());
     for site in &sites {
-        let mut bench = SiteBench { device, network, kernel, eval_batch, site, runner: &mut runner, goes_on };
+        let mut bench = SiteBench { device, network, kernel, eval_batch, site, runner: &mut runner, in_time };
         let Some((one, row)) = bench.search(when)? else { break };
         log::info!("{}: {}", one.name, one.ways.first().map_or("", |w| w.0.as_str()));
         found.push(one);
@@ -161,11 +161,11 @@ impl Site {
     ) -> Result<Option<Plan>> {
         let mut target = own.clone();
         // Not forced: a force cannot carry knobs, and what cannot run here falls through to the next row.
-        let row = |kernel: &str, variant: &str, knobs: &BTreeMap<String, u32>| Row {
+        let row = |kernel: &str, variant: &str, knobs: &BTreeMap<String, u32>| TuningRow {
             kernel: kernel.into(),
             variant: variant.into(),
             knobs: knobs.clone(),
-            ..Row::default()
+            ..TuningRow::default()
         };
         let plain = self.neighbours.iter().filter(|n| **n != kernel.name);
         let first = row(kernel.name, &way.variant, &way.knobs);
@@ -200,7 +200,7 @@ struct SiteBench<'a> {
     eval_batch: usize,
     site: &'a Site,
     runner: &'a mut Runner,
-    goes_on: &'a dyn Fn() -> bool,
+    in_time: &'a dyn Fn() -> bool,
 }
 
 impl SiteBench<'_> {
@@ -231,7 +231,7 @@ impl SiteBench<'_> {
     }
 
     /// The present way first, then all others that can run here; none if there was time for none of them.
-    fn search(&mut self, when: &str) -> Result<Option<(Found, Option<Row>)>> {
+    fn search(&mut self, when: &str) -> Result<Option<(Found, Option<TuningRow>)>> {
         let name = format!("{}{}", self.kernel.name, self.site.params);
         let median = |times: &[f64]| quartiles(times.iter().copied())[1];
         let present = self.present()?;
@@ -244,7 +244,7 @@ impl SiteBench<'_> {
         let factor = |way: &Way| self.kernel.variant(&way.variant).map_or(1.0, |v| v.error_factor);
         let most = factor(&present);
         for way in ways_of(self.kernel).into_iter().filter(|way| factor(way) <= most) {
-            if !(self.goes_on)() {
+            if !(self.in_time)() {
                 whole = false;
                 break;
             }
@@ -278,7 +278,7 @@ impl SiteBench<'_> {
         }
         let [now, then] = turns;
         let [low, gain, _] = quartiles(now.iter().zip(&then).map(|(n, t)| n / t));
-        let row = (gain > GAIN && low > 1.0 && *best != present).then(|| Row {
+        let row = (gain > GAIN && low > 1.0 && *best != present).then(|| TuningRow {
             kernel: self.kernel.name.into(),
             class: Some(self.device.target.adapter.class.name().into()),
             precision: (self.network.precision != Precision::F32).then(|| self.network.precision.name().into()),
@@ -334,7 +334,7 @@ fn combinations(declared: &[(String, u32, Vec<u32>)]) -> Vec<BTreeMap<String, u3
 /// Rows with the ranges in which they hold, from the best row of every shape. One way for all shapes is one row over the
 /// ranges that were seen; else each shape has its own. Constants that all shapes share restrict nothing, but where there
 /// is one shape only, all but the number of samples do.
-fn rows(shapes: &[Params], best: &[Option<Row>]) -> Vec<Row> {
+fn rows(shapes: &[Params], best: &[Option<TuningRow>]) -> Vec<TuningRow> {
     let value = |p: &Params, name: &str| p.0.iter().find(|(n, _)| *n == name).map(|(_, v)| *v);
     let number = |p: &Params, name: &str| match value(p, name) {
         Some(Value::U32(v)) => Some(v),
@@ -350,24 +350,25 @@ fn rows(shapes: &[Params], best: &[Option<Row>]) -> Vec<Row> {
         let values: Vec<u32> = over.iter().filter_map(|p| number(p, name)).collect();
         [values.iter().copied().min().unwrap_or(0), values.iter().copied().max().unwrap_or(u32::MAX)]
     };
-    let within = |row: &Row, over: &[&Params]| {
+    let within = |row: &TuningRow, over: &[&Params]| {
         let shapes = fields.iter().map(|f| ((*f).to_owned(), range(over, f))).collect();
-        Row { shapes, ..row.clone() }
+        TuningRow { shapes, ..row.clone() }
     };
-    let same = |a: &Row, b: &Row| a.variant == b.variant && a.knobs == b.knobs;
-    let all: Vec<&Row> = best.iter().flatten().collect();
+    let same = |a: &TuningRow, b: &TuningRow| a.variant == b.variant && a.knobs == b.knobs;
+    let all: Vec<&TuningRow> = best.iter().flatten().collect();
     if all.len() == shapes.len() && all.len() > 1 && all.iter().all(|r| same(r, all[0])) {
         let measured: Vec<&str> = all.iter().map(|r| r.measured.as_str()).collect();
-        let row = Row { measured: measured.join(" | "), ..all[0].clone() };
+        let row = TuningRow { measured: measured.join(" | "), ..all[0].clone() };
         return vec![within(&row, &shapes.iter().collect::<Vec<_>>())];
     }
     shapes.iter().zip(best).filter_map(|(p, row)| Some(within(row.as_ref()?, &[p]))).collect()
 }
 
 /// A table with new rows put before the rows of an old one; old rows of the same kernel, class, precision, driver and shapes go.
-pub fn merge(new: &[Row], old: &[Row]) -> Vec<Row> {
-    let holds_where = |r: &Row| (r.kernel.clone(), r.class.clone(), r.precision.clone(), r.mesa, r.shapes.clone());
-    let replaced = |o: &Row| new.iter().any(|n| holds_where(n) == holds_where(o));
+pub fn merge(new: &[TuningRow], old: &[TuningRow]) -> Vec<TuningRow> {
+    let holds_where =
+        |r: &TuningRow| (r.kernel.clone(), r.class.clone(), r.precision.clone(), r.mesa, r.shapes.clone());
+    let replaced = |o: &TuningRow| new.iter().any(|n| holds_where(n) == holds_where(o));
     new.iter().chain(old.iter().filter(|o| !replaced(o))).cloned().collect()
 }
 
@@ -381,8 +382,13 @@ mod tests {
         Params(vec![("n", n.into()), ("c", c.into()), ("a", 0.5f32.into())])
     }
 
-    fn row(variant: &str) -> Option<Row> {
-        Some(Row { kernel: "k".into(), variant: variant.into(), measured: variant.into(), ..Row::default() })
+    fn row(variant: &str) -> Option<TuningRow> {
+        Some(TuningRow {
+            kernel: "k".into(),
+            variant: variant.into(),
+            measured: variant.into(),
+            ..TuningRow::default()
+        })
     }
 
     #[test]
@@ -428,7 +434,7 @@ mod tests {
         let product = "winograd.multiply";
         let products = kernels_of(&software, product, "lanes");
         assert!(products.len() >= 5 && products.iter().all(|k| *k == [product]), "{products:?}");
-        let row = |kernel: &str| Row { kernel: kernel.into(), variant: "lanes".into(), ..Row::default() };
+        let row = |kernel: &str| TuningRow { kernel: kernel.into(), variant: "lanes".into(), ..TuningRow::default() };
         let mut direct = software;
         direct.options.rows = ["conv2d.forward", "conv2d.grad_input"].map(row).into();
         assert_eq!(kernels_of(&direct, product, "lanes"), Vec::<Vec<&str>>::new());
@@ -464,8 +470,8 @@ mod tests {
 
     #[test]
     fn new_rows_replace_those_of_the_same_shapes_and_stand_first() {
-        let (a, b) = (row("a").unwrap(), Row { kernel: "other".into(), ..row("b").unwrap() });
-        let c = Row { variant: "c".into(), ..a.clone() };
+        let (a, b) = (row("a").unwrap(), TuningRow { kernel: "other".into(), ..row("b").unwrap() });
+        let c = TuningRow { variant: "c".into(), ..a.clone() };
         let merged = merge(std::slice::from_ref(&c), &[a, b.clone()]);
         assert_eq!(merged, [c, b]);
     }

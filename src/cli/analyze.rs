@@ -147,14 +147,14 @@ impl Analyze {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let mut sets = self.set.clone();
         sets.extend(self.images.map(|n| format!("data.test={n}")));
-        let subject = weights::open(&self.run, self.preset.as_deref(), &sets, self.data.as_deref())?;
-        let asked = self.asked(&subject)?;
+        let trained = weights::open(&self.run, self.preset.as_deref(), &sets, self.data.as_deref())?;
+        let asked = self.asked(&trained)?;
         let out = self.out.clone().unwrap_or_else(|| Analysis::path(&self.run));
         // A file that is no analysis is found out before hours of work.
         Analysis::load(&out)?;
         let stop = catch_ctrl_c("stopping; the sections so far are kept")?;
-        let mut found = Analysis { run: subject.name.clone(), step: subject.step, ..Analysis::default() };
-        let done = self.answer(global, &subject, &asked, stop, |section| {
+        let mut found = Analysis { run: trained.name.clone(), step: trained.step, ..Analysis::default() };
+        let done = self.answer(global, &trained, &asked, stop, |section| {
             found.merge(section.clone());
             section.save(&out)
         });
@@ -174,12 +174,12 @@ impl Analyze {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn asked(&self, subject: &TrainedNetwork) -> Result<Asked> {
+    fn asked(&self, trained: &TrainedNetwork) -> Result<Asked> {
         let mut sections = if self.only.is_empty() { Section::value_variants().to_vec() } else { self.only.clone() };
         // The cheap ones first, each once.
         sections.sort_by_key(|s| *s as u8);
         sections.dedup();
-        let parameters = &subject.network.parameters;
+        let parameters = &trained.network.parameters;
         let mut distortions = vec![];
         for &section in sections.iter().filter(|s| **s != Section::Budgets) {
             let list = Distortion::parse_list(self.distort.as_deref().unwrap_or(section.distortions()))?;
@@ -197,7 +197,7 @@ impl Analyze {
                 project::tables(&family.at(family.range.harmful)?, parameters)?;
             }
         }
-        let names: Vec<&str> = weighted(&subject.network).map(|(name, _)| name).collect();
+        let names: Vec<&str> = weighted(&trained.network).map(|(name, _)| name).collect();
         for pattern in &self.layers {
             if !names.iter().any(|name| distortion::selects(pattern, name)) {
                 let near = suggest(pattern, names.iter().copied());
@@ -213,27 +213,27 @@ impl Analyze {
     fn answer(
         &self,
         global: &Global,
-        subject: &TrainedNetwork,
+        trained: &TrainedNetwork,
         asked: &Asked,
         stop: &AtomicBool,
         mut done: impl FnMut(Analysis) -> Result<()>,
     ) -> Result<usize> {
-        let TrainedNetwork { preset, network, weights, .. } = subject;
+        let TrainedNetwork { preset, network, weights, .. } = trained;
         let device = global.open_for(preset, network.input)?;
         let mut session = Session::new(device, network.clone(), preset.seed);
         let seed = global.seed.unwrap_or(preset.seed);
         let mut evaluator = None;
         if asked.sections.iter().any(|s| s.needs_data()) {
-            let data = subject.data(self.data.as_deref())?;
+            let data = trained.data(self.data.as_deref())?;
             let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
             let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
             let mut with_data = Evaluator::new(&mut session, data, Part::Test, batch, moments)?;
-            with_data.take(&mut session, subject)?;
+            with_data.take(&mut session, trained)?;
             evaluator = Some(with_data);
         }
         let mut specimen = Specimen::new(&mut session, weights, seed)?;
         for (i, &section) in asked.sections.iter().enumerate() {
-            let mut answer = Analysis { run: subject.name.clone(), step: subject.step, ..Analysis::default() };
+            let mut answer = Analysis { run: trained.name.clone(), step: trained.step, ..Analysis::default() };
             match &mut evaluator {
                 Some(evaluator) if section.needs_data() => {
                     let batches = evaluator.batches();

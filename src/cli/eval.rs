@@ -53,17 +53,17 @@ pub struct Eval {
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let distortions = Distortion::parse_list(&self.distort)?;
-        let subject = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
-        let TrainedNetwork { preset, network, step, .. } = &subject;
+        let trained = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
+        let TrainedNetwork { preset, network, step, .. } = &trained;
         let device = global.open_for(preset, network.input)?;
         // What can be refused is refused before anything is compiled.
         distortions.iter().try_for_each(|d| project::tables(d, &network.parameters).map(|_| ()))?;
-        let data = subject.data(self.data.as_deref())?;
+        let data = trained.data(self.data.as_deref())?;
         let mut session = Session::new(device, network.clone(), preset.seed);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches);
         let mut evaluator = Evaluator::new(&mut session, data, Part::Test, batch, batches as usize)?;
-        evaluator.take(&mut session, &subject)?;
+        evaluator.take(&mut session, &trained)?;
         let seed = global.seed.unwrap_or(preset.seed);
         let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::model::Network;
 use crate::model::preset::Preset;
-use crate::profile::measure::{self, Pass, Subject};
+use crate::profile::measure::{self, Pass, Request};
 use crate::profile::{self, About, json, roofline, table, trace};
 use crate::projection::Projection;
 use crate::session;
@@ -36,7 +36,7 @@ enum Which {
 #[derive(Args)]
 pub struct Profile {
     /// A preset: a .toml file, or the name of a shipped one; or a run folder or checkpoint, with its weights
-    subject: PathBuf,
+    request: PathBuf,
     /// What to profile
     #[arg(long, value_enum, default_value = "step")]
     pass: Which,
@@ -110,7 +110,7 @@ impl Profile {
             images: if data.is_some() { preset.data.set.clone() } else { "random images".into() },
             ..About::default()
         };
-        let subject = Subject {
+        let request = Request {
             network: Arc::new(network),
             weights,
             seed: preset.seed,
@@ -119,7 +119,7 @@ impl Profile {
             data,
         };
         let steps = self.steps.map(|n| n as usize);
-        let profile = measure::measure(&device, subject, about, steps, begun)?;
+        let profile = measure::measure(&device, request, about, steps, begun)?;
         let files = || self.trace.iter().chain(&self.figure);
         print_beside(files(), &if self.json { json::lines(&profile) } else { table::table(&profile) })?;
         if let Some(earlier) = &earlier {
@@ -154,7 +154,7 @@ impl Profile {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         sets.extend(self.projection.as_ref().map(|p| format!("projection={p}")));
-        let path = self.subject.as_path();
+        let path = self.request.as_path();
         let run = path.is_dir() || path.extension().is_some_and(|e| e == "safetensors");
         let (preset, saved) = if run {
             let file = if path.is_dir() { checkpoint::path(path) } else { path.to_owned() };

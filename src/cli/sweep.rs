@@ -71,17 +71,17 @@ impl Sweep {
         let distortions = range::points(&self.distortions()?, self.draws);
         let mut sets = self.set.clone();
         sets.extend(self.images.map(|n| format!("data.test={n}")));
-        let mut subjects: Vec<TrainedNetwork> = vec![];
+        let mut networks: Vec<TrainedNetwork> = vec![];
         for run in &self.runs {
-            let subject = weights::open(run, self.preset.as_deref(), &sets, self.data.as_deref())?;
+            let trained = weights::open(run, self.preset.as_deref(), &sets, self.data.as_deref())?;
             let place = |s: &TrainedNetwork| s.source.canonicalize().unwrap_or_else(|_| s.source.clone());
-            if subjects.iter().any(|s| place(s) == place(&subject)) {
+            if networks.iter().any(|s| place(s) == place(&trained)) {
                 return Err(Error::Invalid(format!("{}: this run is given twice", run.display())));
             }
-            subjects.push(subject);
+            networks.push(trained);
         }
         // One small network is no reason: the first device decides for all.
-        let device = match subjects.as_slice() {
+        let device = match networks.as_slice() {
             [one] => global.open_for(&one.preset, one.network.input)?,
             _ => global.open()?,
         };
@@ -95,7 +95,7 @@ impl Sweep {
             stop: catch_ctrl_c("stopping; the points so far are kept")?,
             quiet: global.quiet,
         };
-        let done = sweep.run(&device, &subjects)?;
+        let done = sweep.run(&device, &networks)?;
         let all = done.runs.iter().map(Vec::len).sum::<usize>();
         log::info!("{} points computed, {} were there", done.computed, all - done.computed);
         print(&if self.json { lines(&done.runs)? } else { table::table(&done.runs) })?;

@@ -13,7 +13,7 @@ use crate::files::{self, Lock};
 use crate::kernels::{self, KERNELS, tuning};
 use crate::model::Network;
 use crate::model::preset::Preset;
-use crate::plan::Row;
+use crate::plan::TuningRow;
 use crate::session;
 
 /// What stands at the head of a table that this program writes.
@@ -48,7 +48,7 @@ impl Tune {
         let own = own_table()?;
         let device = global.open_for(&preset, network.input)?;
         let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
-        let mut proposed: Vec<Row> = vec![];
+        let mut proposed: Vec<TuningRow> = vec![];
         for kernel in chosen {
             if !tune::has_choice(kernel) {
                 continue;
@@ -75,7 +75,7 @@ impl Tune {
             // What another tuning wrote in the meantime stays.
             let _lock = Lock::wait_for(&path)?;
             let old = own_table()?.map_or(vec![], |(_, rows)| rows);
-            let text: String = tune::merge(&proposed, &old).iter().map(Row::to_toml).collect();
+            let text: String = tune::merge(&proposed, &old).iter().map(TuningRow::to_toml).collect();
             files::replace(&path, |w| w.write_all(format!("{HEAD}{}\n", text.trim_end()).as_bytes()))?;
             log::info!("{} row(s) put into {}", proposed.len(), path.display());
         }
@@ -84,7 +84,7 @@ impl Tune {
 }
 
 /// The path of the user's own table and its rows; none where there is no home.
-fn own_table() -> Result<Option<(PathBuf, Vec<Row>)>> {
+fn own_table() -> Result<Option<(PathBuf, Vec<TuningRow>)>> {
     let Some(folder) = files::config_dir() else { return Ok(None) };
     let path = folder.join("tuning.toml");
     match std::fs::read_to_string(&path) {
@@ -98,7 +98,7 @@ fn own_table() -> Result<Option<(PathBuf, Vec<Row>)>> {
 ///
 /// # Errors
 /// A table that is broken, with its line.
-pub(super) fn own_rows() -> Result<Vec<Row>> {
+pub(super) fn own_rows() -> Result<Vec<TuningRow>> {
     let Some((path, rows)) = own_table()? else { return Ok(vec![]) };
     if !rows.is_empty() {
         log::info!("tuning: {} row(s) of {} come before the shipped table", rows.len(), path.display());

@@ -153,9 +153,9 @@ pub struct Slot {
     pub texture: Option<Elem>,
 }
 
-/// Part of a buffer.
+/// Bound of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct Bound {
     /// Its position in [`Lowered::arrays`].
     pub array: usize,
     /// First byte.
@@ -175,7 +175,7 @@ pub enum Command {
         /// Its position in [`Lowered::shaders`].
         shader: usize,
         /// What the arguments of the shader are bound to.
-        args: Vec<Part>,
+        args: Vec<Bound>,
         /// The uniform block of constants, in words.
         params: Vec<u32>,
         /// Workgroups in x, y, z.
@@ -186,7 +186,7 @@ pub enum Command {
         /// `layer.pass`.
         scope: String,
         /// The array.
-        from: Part,
+        from: Bound,
         /// Position of the texture in [`Lowered::arrays`].
         to: usize,
     },
@@ -269,7 +269,7 @@ pub fn lower(plan: &Plan, shaders: &Shaders, separate: bool) -> Result<Lowered> 
     shaders.of(&distinct)?;
     let at: HashMap<&String, usize> = distinct.iter().enumerate().map(|(i, (key, _))| (*key, i)).collect();
     let used: Vec<Arc<Shader>> = distinct.iter().map(|(key, _)| shaders.get(key)).collect();
-    let part = |a: &plan::Arg| Part {
+    let part = |a: &plan::Arg| Bound {
         array: a.view.buffer.0 as usize,
         offset: a.view.offset * a.elem.bytes(),
         bytes: a.bytes(),
@@ -428,7 +428,7 @@ mod tests {
             change(&mut changed);
             Lowered::from_json(&serde_json::to_vec(&changed).unwrap()).unwrap_err().to_string()
         };
-        fn dispatch(l: &mut Lowered) -> (&mut usize, &mut Vec<Part>) {
+        fn dispatch(l: &mut Lowered) -> (&mut usize, &mut Vec<Bound>) {
             let found = l.commands.iter_mut().find_map(|c| match c {
                 Command::Dispatch { shader, args, .. } if args.len() > 1 => Some((shader, args)),
                 _ => None,

@@ -9,7 +9,7 @@ mod moments;
 
 use std::ops::Range;
 
-pub use moments::{ACCUMULATE, COMBINE, Moments, PARTIAL, accumulate, combine, statistics};
+pub use moments::{ACCUMULATE, COMBINE, Moments, PARTIAL, accumulate, batch_moments, combine};
 
 use super::{Budget, Io, Kernel, Knobs, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};

@@ -12,28 +12,28 @@ use crate::plan::{AdapterClass, Params, Target, Value};
 /// The shipped table.
 pub const TABLE: &str = include_str!("../../shaders/tuning.toml");
 
-pub use crate::plan::Row;
+pub use crate::plan::TuningRow;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
     /// A table with nothing in it has none.
     #[serde(default)]
-    row: Vec<Row>,
+    row: Vec<TuningRow>,
 }
 
 /// Parses a tuning table.
 ///
 /// # Errors
 /// TOML errors, with line and column.
-pub fn parse(text: &str) -> Result<Vec<Row>, String> {
+pub fn parse(text: &str) -> Result<Vec<TuningRow>, String> {
     toml::from_str::<Table>(text).map(|t| t.row).map_err(|e| e.to_string())
 }
 
-static SHIPPED: LazyLock<Vec<Row>> = LazyLock::new(|| parse(TABLE).expect("a test parses the shipped table"));
+static SHIPPED: LazyLock<Vec<TuningRow>> = LazyLock::new(|| parse(TABLE).expect("a test parses the shipped table"));
 
 /// The shipped table, parsed.
-pub fn shipped() -> &'static [Row] {
+pub fn shipped() -> &'static [TuningRow] {
     &SHIPPED
 }
 
@@ -45,7 +45,7 @@ pub enum Choice {
     Chain(&'static Chain),
 }
 
-impl Row {
+impl TuningRow {
     /// Whether the row is for this kernel, adapter class and shape.
     fn matches(&self, kernel: &Kernel, target: &Target, params: &Params) -> bool {
         let within = |(name, [low, high]): (&String, &[u32; 2])| {
@@ -216,7 +216,7 @@ pub fn forced(kernel: &'static Kernel, text: &str) -> Result<Choice, Error> {
 ///
 /// # Errors
 /// No TOML, or rows that [`check`] finds fault with.
-pub fn read(file: &std::path::Path, text: &str) -> Result<Vec<Row>, Error> {
+pub fn read(file: &std::path::Path, text: &str) -> Result<Vec<TuningRow>, Error> {
     let rows = parse(text).map_err(|e| Error::format(file, format!("no tuning table: {e}")))?;
     let starts = text.lines().enumerate().filter(|(_, l)| l.trim_start().starts_with("[[row]]")).map(|(i, _)| i + 1);
     let lines: Vec<usize> = starts.collect();
@@ -231,7 +231,7 @@ pub fn read(file: &std::path::Path, text: &str) -> Result<Vec<Row>, Error> {
 }
 
 /// What is wrong with a table: unknown kernels, classes, variants, knobs, values outside the allowed ones.
-pub fn check(rows: &[Row]) -> Vec<String> {
+pub fn check(rows: &[TuningRow]) -> Vec<String> {
     let mut bad = vec![];
     for row in rows {
         let at = format!("tuning row {} {}", row.kernel, row.variant);
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_row_is_written_as_it_is_read() {
-        let row = Row {
+        let row = TuningRow {
             kernel: "relu.forward".into(),
             class: Some("software".into()),
             precision: Some("f32".into()),
@@ -357,7 +357,7 @@ mod tests {
             knobs: [("A".to_owned(), 2), ("B".to_owned(), 4)].into(),
             measured: "1.5 us \"here\"".into(),
         };
-        assert_eq!(parse(&(row.to_toml() + &Row::default().to_toml())).unwrap()[0], row);
+        assert_eq!(parse(&(row.to_toml() + &TuningRow::default().to_toml())).unwrap()[0], row);
     }
 
     #[test]

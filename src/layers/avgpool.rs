@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::init::Init;
 use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, default};
 use super::pair::{Pair, PairVisitor};
-use super::{Layer, Net, Tensor};
+use super::{Activation, Layer, Net};
 use crate::error::Result;
 use crate::kernels::avgpool;
 use crate::kernels::parameters::Parameters;
@@ -162,14 +162,14 @@ impl Layer for AvgPool {
 
     fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         let g = Geometry { n: net.batch, ..self.geometry };
         let y = net.map(&self.name, [g.oh(), g.ow(), g.c]);
         avgpool::forward(net.b, &format!("{}.forward", self.name), &g, self.include_pad, x.view, y.view)?;
         Ok(y)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         if !want_dx {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::init::Init;
 use super::kind::{Build, Kind, LayerShape, Made, Shaping, check_flag};
-use super::{Layer, Mode, Net, Tensor};
+use super::{Activation, Layer, Mode, Net};
 use crate::error::Result;
 use crate::kernels::batchnorm;
 use crate::kernels::conv2d::fused;
@@ -95,13 +95,13 @@ impl BatchNorm {
         Affine { gamma: table("ones", 1.0), beta: table("zeros", 0.0) }
     }
 
-    pub(super) fn rows(&self, net: &Net, x: Tensor) -> usize {
+    pub(super) fn rows(&self, net: &Net, x: Activation) -> usize {
         net.batch * x.sample() / self.channels
     }
 
     /// Appends what the mode asks for about the moments of x; returns the moments to normalise with, gamma and epsilon,
     /// and beta.
-    pub(super) fn channels(&self, net: &mut Net, x: Tensor) -> Result<(batchnorm::Channels, View)> {
+    pub(super) fn channels(&self, net: &mut Net, x: Activation) -> Result<(batchnorm::Channels, View)> {
         let (c, rows) = (self.channels, self.rows(net, x));
         let moment =
             |net: &mut Net, what: &str, role| net.b.shared(&format!("{}.{what}", self.name), Elem::F32, &[c], role);
@@ -110,10 +110,10 @@ impl BatchNorm {
             Mode::Train | Mode::Moments { .. } => {
                 let mean = moment(net, "mean", Role::Transient);
                 let var = moment(net, "var", Role::Transient);
-                let scope = format!("{}.statistics", self.name);
+                let scope = format!("{}.moments", self.name);
                 match x.moments {
                     Some(blocks) => batchnorm::combine(net.b, &scope, rows, c, fused::BLOCK, blocks, [mean, var])?,
-                    None => batchnorm::statistics(net.b, &scope, rows, c, x.view, mean, var)?,
+                    None => batchnorm::batch_moments(net.b, &scope, rows, c, x.view, mean, var)?,
                 }
                 (mean, var)
             }
@@ -152,7 +152,7 @@ impl Layer for BatchNorm {
         }
     }
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         let (channels, beta) = self.channels(net, x)?;
         let y = net.map(&self.name, x.shape);
         let (scope, rows) = (format!("{}.forward", self.name), self.rows(net, x));
@@ -160,7 +160,7 @@ impl Layer for BatchNorm {
         Ok(y)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, _want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, _want_dx: bool) -> Result<Option<View>> {
         let (c, rows) = (self.channels, self.rows(net, x));
         let (mean, var) = (net.b.view(&format!("{}.mean", self.name)), net.b.view(&format!("{}.var", self.name)));
         let gamma = self.affine(net).gamma;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::init::Init;
 use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, check_channels, check_rates, default, product};
 use super::pair::Pair;
-use super::{Layer, Mode, Net, Tensor};
+use super::{Activation, Layer, Mode, Net};
 use crate::error::{Error, Result};
 use crate::kernels::bias;
 use crate::kernels::conv2d::{self, Geometry, fused};
@@ -146,7 +146,7 @@ impl Conv2d {
     }
 
     /// Where it leaves the moments of its output, if the plan wants them and it can.
-    fn moments(&self, net: &mut Net, x: Tensor, y: Tensor) -> Result<Option<View>> {
+    fn moments(&self, net: &mut Net, x: Activation, y: Activation) -> Result<Option<View>> {
         let (g, scope) = (self.batched(net.batch), self.scope("forward"));
         let wanted = self.before_norm
             && self.bias.is_none()
@@ -174,7 +174,7 @@ impl Conv2d {
     }
 
     /// Appends the forward commands with the output of layer `output`, through a ReLU if `relu`, which needs a bias.
-    pub(super) fn forward_to(&self, net: &mut Net, x: Tensor, output: &str, relu: bool) -> Result<Tensor> {
+    pub(super) fn forward_to(&self, net: &mut Net, x: Activation, output: &str, relu: bool) -> Result<Activation> {
         let g = self.batched(net.batch);
         let w = net.parameter(&self.weight());
         let y = net.map(output, [g.oh(), g.ow(), g.c_out]);
@@ -184,7 +184,7 @@ impl Conv2d {
             let bias = net.parameter(&self.bias());
             bias::forward(net.b, &self.scope("bias"), g.n * g.oh() * g.ow(), g.c_out, bias, relu, y.view)?;
         }
-        Ok(Tensor { moments: around.moments, ..y })
+        Ok(Activation { moments: around.moments, ..y })
     }
 
     fn scope(&self, pass: &str) -> String {
@@ -220,11 +220,11 @@ impl Layer for Conv2d {
         }
     }
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         self.forward_to(net, x, &self.name, false)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         let g = self.batched(net.batch);
         // Both read dy and write different buffers: adjacent, they overlap on the device.
         let (dw, splits) = net.gradient(&self.weight());

@@ -1,7 +1,7 @@
 //! A convolution or linear layer with a bias and the ReLU behind it: one pass adds and cuts.
 
 use super::init::Init;
-use super::{Conv2d, Layer, Net, Relu, Tensor};
+use super::{Activation, Conv2d, Layer, Net, Relu};
 use crate::error::Result;
 use crate::kernels::parameters::Parameters;
 use crate::plan::View;
@@ -25,7 +25,7 @@ impl Layer for ConvRelu {
         self.conv.declare(batch, parameters, init);
     }
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         if net.b.target.options.unfused {
             let between = self.conv.forward(net, x)?;
             return self.relu.forward(net, between);
@@ -33,7 +33,7 @@ impl Layer for ConvRelu {
         self.conv.forward_to(net, x, &self.relu.name, true)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         // Input and output of the ReLU have one shape, and its gradient asks for the output alone.
         let dz = self.relu.backward(net, y, y, dy, true)?.expect("asked for");
         self.conv.backward(net, x, y, dz, want_dx)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::init::Init;
 use super::kind::{Build, Kind, LayerShape, Made, Shaping};
-use super::{Layer, Mode, Net, Tensor};
+use super::{Activation, Layer, Mode, Net};
 use crate::error::Result;
 use crate::kernels::dropout;
 use crate::kernels::parameters::Parameters;
@@ -79,7 +79,7 @@ impl Layer for Dropout {
 
     fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         if net.mode != Mode::Train {
             return Ok(x);
         }
@@ -89,7 +89,7 @@ impl Layer for Dropout {
         Ok(y)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         if !want_dx {
             return Ok(None);
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::init::Init;
 use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, default};
 use super::pair::Pair;
-use super::{Layer, Net, Tensor};
+use super::{Activation, Layer, Net};
 use crate::error::Result;
 use crate::kernels::maxpool;
 use crate::kernels::parameters::Parameters;
@@ -107,7 +107,7 @@ impl Layer for MaxPool {
 
     fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         let g = self.batched(net);
         let y = net.map(&self.name, [g.oh(), g.ow(), g.c]);
         let index = net.b.buffer(self.index(), Elem::U32, &[g.n, g.oh(), g.ow(), g.c], Role::Transient);
@@ -115,7 +115,7 @@ impl Layer for MaxPool {
         Ok(y)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         if !want_dx {
             return Ok(None);
         }

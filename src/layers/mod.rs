@@ -39,7 +39,7 @@ use crate::plan::{Builder, Elem, Role, View};
 
 /// A batch of activations, `[batch, h, w, c]`.
 #[derive(Clone, Copy, Debug)]
-pub struct Tensor {
+pub struct Activation {
     /// Where it lies.
     pub view: View,
     /// Height, width, channels of one sample.
@@ -51,10 +51,10 @@ pub struct Tensor {
     pub moments: Option<View>,
 }
 
-impl Tensor {
+impl Activation {
     /// Activations that are what lies in `view`.
     pub fn new(view: View, shape: [usize; 3]) -> Self {
-        Tensor { view, shape, table: None, moments: None }
+        Activation { view, shape, table: None, moments: None }
     }
 
     /// Elements of one sample.
@@ -118,10 +118,10 @@ impl Net<'_> {
     ///
     /// # Panics
     /// If there is none: a bug of the layer.
-    pub fn found(&self, name: &str) -> Tensor {
+    pub fn found(&self, name: &str) -> Activation {
         let view = self.b.view(name);
         let shape = <[usize; 3]>::try_from(&self.b.shape(view)[1..]).expect("an activation has four dimensions");
-        Tensor::new(view, shape)
+        Activation::new(view, shape)
     }
 
     fn tensor(&self, name: &str) -> &parameters::Tensor {
@@ -130,17 +130,17 @@ impl Net<'_> {
 
     /// The output `[batch, h, w, c]` of the forward pass of a layer, `LAYER.output`: of what the target stores
     /// [activations](crate::plan::Target::activations) as.
-    pub fn map(&mut self, layer: &str, shape: [usize; 3]) -> Tensor {
+    pub fn map(&mut self, layer: &str, shape: [usize; 3]) -> Activation {
         let [h, w, c] = shape;
         let elem = if self.last.iter().any(|l| l == layer) { Elem::F32 } else { self.b.target.activations() };
         let view = self.b.buffer(format!("{layer}.output"), elem, &[self.batch, h, w, c], Role::Transient);
-        Tensor::new(view, shape)
+        Activation::new(view, shape)
     }
 
     /// The gradient `[batch, h, w, c]` with respect to the input of a layer, `LAYER.grad_input`: f32.
-    pub fn gradient_map(&mut self, layer: &str, shape: [usize; 3]) -> Tensor {
+    pub fn gradient_map(&mut self, layer: &str, shape: [usize; 3]) -> Activation {
         let [h, w, c] = shape;
-        Tensor::new(self.b.transient(format!("{layer}.grad_input"), &[self.batch, h, w, c]), shape)
+        Activation::new(self.b.transient(format!("{layer}.grad_input"), &[self.batch, h, w, c]), shape)
     }
 }
 
@@ -157,13 +157,13 @@ pub trait Layer: Send + Sync {
     ///
     /// # Errors
     /// What the kernels refuse, with the layer's scope.
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor>;
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation>;
 
     /// The output of the forward pass for the input `x`, found again in the plan.
     ///
     /// # Errors
     /// As [`Layer::forward`].
-    fn output(&self, net: &Net, _x: Tensor) -> Result<Tensor> {
+    fn output(&self, net: &Net, _x: Activation) -> Result<Activation> {
         Ok(net.found(&format!("{}.output", self.name())))
     }
 
@@ -172,7 +172,7 @@ pub trait Layer: Send + Sync {
     ///
     /// # Errors
     /// As [`Layer::forward`].
-    fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>>;
+    fn backward(&self, net: &mut Net, x: Activation, y: Activation, dy: View, want_dx: bool) -> Result<Option<View>>;
 }
 
 /// A stack of layers.
@@ -182,7 +182,7 @@ pub type Layers = Vec<Box<dyn Layer>>;
 ///
 /// # Errors
 /// What a layer refuses.
-pub fn forward(layers: &Layers, net: &mut Net, x: Tensor) -> Result<Vec<Tensor>> {
+pub fn forward(layers: &Layers, net: &mut Net, x: Activation) -> Result<Vec<Activation>> {
     let mut all = vec![x];
     for layer in layers {
         all.push(layer.forward(net, all[all.len() - 1])?);
@@ -198,7 +198,7 @@ pub fn forward(layers: &Layers, net: &mut Net, x: Tensor) -> Result<Vec<Tensor>>
 pub fn backward(
     layers: &Layers,
     net: &mut Net,
-    activations: &[Tensor],
+    activations: &[Activation],
     dy: View,
     want_dx: bool,
 ) -> Result<Option<View>> {

@@ -1,7 +1,7 @@
 //! Batch norm and ReLU in a row, with the max pooling before them if there is one: layers whose kernels are fused.
 
 use super::init::Init;
-use super::{BatchNorm, Conv2d, Layer, MaxPool, Net, Relu, Tensor};
+use super::{Activation, BatchNorm, Conv2d, Layer, MaxPool, Net, Relu};
 use crate::error::Result;
 use crate::kernels::norm_relu;
 use crate::kernels::parameters::Parameters;
@@ -24,7 +24,7 @@ pub struct NormRelu {
 
 impl NormRelu {
     /// The input of the batch norm in the backward pass: what the forward pass of the pooling left, or `x`.
-    fn normalised(&self, net: &Net, x: Tensor) -> Tensor {
+    fn normalised(&self, net: &Net, x: Activation) -> Activation {
         match &self.pool {
             Some(pool) => net.found(&format!("{}.output", pool.name)),
             None => x,
@@ -36,18 +36,25 @@ impl NormRelu {
     }
 
     /// What the reader gets, where it normalises: the input of the batch norm, and the table.
-    fn left_to_reader(&self, net: &Net, x: Tensor) -> Result<Option<Tensor>> {
+    fn left_to_reader(&self, net: &Net, x: Activation) -> Result<Option<Activation>> {
         match &self.reader {
             Some(reader) if reader.normalises(net)? => {
-                Ok(Some(Tensor { table: Some(net.b.view(&self.table())), ..Tensor::new(x.view, x.shape) }))
+                Ok(Some(Activation { table: Some(net.b.view(&self.table())), ..Activation::new(x.view, x.shape) }))
             }
             _ => Ok(None),
         }
     }
 
-    fn backward_of_parts(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward_of_parts(
+        &self,
+        net: &mut Net,
+        x: Activation,
+        y: Activation,
+        dy: View,
+        want_dx: bool,
+    ) -> Result<Option<View>> {
         let pooled = self.normalised(net, x);
-        let between = Tensor::new(net.b.view(&format!("{}.output", self.norm.name)), y.shape);
+        let between = Activation::new(net.b.view(&format!("{}.output", self.norm.name)), y.shape);
         let dz = self.relu.backward(net, between, y, dy, true)?.expect("asked for");
         let dx = self.norm.backward(net, pooled, between, dz, want_dx)?;
         match (&self.pool, dx) {
@@ -66,7 +73,7 @@ impl Layer for NormRelu {
         self.norm.declare(batch, parameters, init);
     }
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         let x = match &self.pool {
             Some(pool) => pool.forward(net, x)?,
             None => x,
@@ -88,12 +95,12 @@ impl Layer for NormRelu {
         Ok(y)
     }
 
-    fn output(&self, net: &Net, x: Tensor) -> Result<Tensor> {
+    fn output(&self, net: &Net, x: Activation) -> Result<Activation> {
         let left = self.left_to_reader(net, self.normalised(net, x))?;
         Ok(left.unwrap_or_else(|| net.found(&format!("{}.output", self.relu.name))))
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         if net.b.target.options.unfused {
             return self.backward_of_parts(net, x, y, dy, want_dx);
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::init::Init;
 use super::kind::{Build, Kind, LayerShape, Made, Shaping, check_flag};
-use super::{Layer, Net, Tensor};
+use super::{Activation, Layer, Net};
 use crate::error::Result;
 use crate::kernels::parameters::Parameters;
 use crate::kernels::relu;
@@ -62,13 +62,13 @@ impl Layer for Relu {
 
     fn declare(&self, _: usize, _: &mut Parameters, _: &Init) {}
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         let y = net.map(&self.name, x.shape);
         relu::forward(net.b, &format!("{}.forward", self.name), net.batch, x.view, y.view)?;
         Ok(y)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         if !want_dx {
             return Ok(None);
         }

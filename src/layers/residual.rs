@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::build::layers;
 use super::init::Init;
 use super::kind::{Build, Entry, Kind, LayerShape, Made, Shaping, show, totals};
-use super::{Layer, Layers, Net, Tensor, backward, forward};
+use super::{Activation, Layer, Layers, Net, backward, forward};
 use crate::error::{Error, Result};
 use crate::kernels::add;
 use crate::kernels::parameters::Parameters;
@@ -84,7 +84,7 @@ impl Layer for Residual {
         }
     }
 
-    fn forward(&self, net: &mut Net, x: Tensor) -> Result<Tensor> {
+    fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
         let all = forward(&self.body, net, x)?;
         let body = all[all.len() - 1];
         if body.shape != x.shape {
@@ -97,7 +97,7 @@ impl Layer for Residual {
         Ok(y)
     }
 
-    fn backward(&self, net: &mut Net, x: Tensor, _y: Tensor, dy: View, want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         let mut all = vec![x];
         for layer in &self.body {
             all.push(layer.output(net, all[all.len() - 1])?);

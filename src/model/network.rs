@@ -8,7 +8,7 @@ use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
 use crate::kernels::{batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
-use crate::layers::{self, Build, LayerShape, Layers, Mode, Net, Tensor};
+use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net};
 use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
 use crate::projection::Projection;
 
@@ -338,9 +338,9 @@ impl Network {
         batch::gather(b, "batch", &batch::Images { count, features, rows, levels }, index, x)
     }
 
-    fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Tensor {
+    fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Activation {
         let [h, w, c] = self.input;
-        Tensor::new(b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), self.input)
+        Activation::new(b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), self.input)
     }
 
     /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.

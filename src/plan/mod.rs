@@ -12,7 +12,7 @@ mod step;
 mod target;
 
 pub use builder::Builder;
-pub use row::Row;
+pub use row::TuningRow;
 pub use step::Step;
 pub use target::{Adapter, AdapterClass, Limits, Matrices, Options, Precision, Target};
 

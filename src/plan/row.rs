@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Says how a kernel is computed on adapters of a class, for some shapes. `kernels::tuning` reads and applies rows.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+pub struct TuningRow {
     /// Kernel name, `conv2d.forward`.
     pub kernel: String,
     /// Adapter class; absent: every class.
@@ -30,7 +30,7 @@ pub struct Row {
     pub measured: String,
 }
 
-impl Row {
+impl TuningRow {
     /// The row as TOML, ending in an empty line.
     pub fn to_toml(&self) -> String {
         // Strings of Rust without control characters are strings of TOML.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Elem, Row};
+use super::{Elem, TuningRow};
 
 /// What rows of the tuning table with a class are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ pub struct Matrices {
 /// Facts of an adapter that shape a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adapter {
-    /// Row of the tuning table.
+    /// TuningRow of the tuning table.
     pub class: AdapterClass,
     /// Limits.
     pub limits: Limits,
@@ -134,7 +134,7 @@ pub struct Options {
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
     /// Rows of the user's own tuning table: looked at before the shipped ones.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TuningRow>,
     /// Whether layers that could share kernels (batch norm, ReLU and the pooling before them, the convolutions around them)
     /// are recorded one by one: to compare results and times.
     pub unfused: bool,

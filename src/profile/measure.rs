@@ -53,7 +53,7 @@ impl Pass {
 }
 
 /// What is to be profiled.
-pub struct Subject {
+pub struct Request {
     /// The network, with the projection.
     pub network: Arc<Network>,
     /// Its weights.
@@ -74,7 +74,7 @@ pub struct Stepper {
     pub session: Session,
     /// The pass.
     pub program: Program,
-    subject: Subject,
+    request: Request,
     batches: Option<Batches>,
     images: Vec<f32>,
     labels: Vec<u32>,
@@ -86,16 +86,16 @@ impl Stepper {
     ///
     /// # Errors
     /// What the device refuses.
-    pub fn start(device: Arc<Device>, subject: Subject, plan: Plan) -> Result<Stepper> {
-        let network = subject.network.clone();
-        let mut session = Session::new(device, network.clone(), subject.seed);
+    pub fn start(device: Arc<Device>, request: Request, plan: Plan) -> Result<Stepper> {
+        let network = request.network.clone();
+        let mut session = Session::new(device, network.clone(), request.seed);
         let program = session.load(plan, false)?;
-        session.set_weights(&subject.weights)?;
-        let batch = subject.batch();
+        session.set_weights(&request.weights)?;
+        let batch = request.batch();
         let images = Fill::Uniform(1.0).values("images", batch * network.input.iter().product::<usize>());
         let labels = (0..batch).map(|i| (i * 7 % network.classes) as u32).collect();
         session.set_projection(&network.projection)?;
-        let mut stepper = Stepper { session, program, subject, batches: None, images, labels, step: 0 };
+        let mut stepper = Stepper { session, program, request, batches: None, images, labels, step: 0 };
         stepper.feed()?;
         Ok(stepper)
     }
@@ -106,10 +106,10 @@ impl Stepper {
     /// # Errors
     /// What the device reports.
     pub fn prepare(&mut self) -> Result<()> {
-        match self.subject.pass {
+        match self.request.pass {
             Pass::Eval => {
-                let distortion = self.subject.network.projection.into();
-                self.session.distort(&distortion, self.subject.seed, self.step)?;
+                let distortion = self.request.network.projection.into();
+                self.session.distort(&distortion, self.request.seed, self.step)?;
             }
             Pass::Forward | Pass::Step => self.session.start(self.step)?,
         }
@@ -118,11 +118,11 @@ impl Stepper {
 
     /// Waits for the next batch and hands it to the queue.
     fn feed(&mut self) -> Result<()> {
-        let (input, label) = match self.subject.pass {
+        let (input, label) = match self.request.pass {
             Pass::Eval => ("test.input", "test.label"),
             Pass::Forward | Pass::Step => ("input", "label"),
         };
-        if let Some(data) = &self.subject.data {
+        if let Some(data) = &self.request.data {
             let next = match &mut self.batches {
                 Some(batches) => batches.next(),
                 None => None,
@@ -130,8 +130,8 @@ impl Stepper {
             let batch = match next {
                 Some(batch) => batch,
                 None => {
-                    let (batch, seed) = (self.subject.batch(), self.subject.seed);
-                    let mut batches = match self.subject.pass {
+                    let (batch, seed) = (self.request.batch(), self.request.seed);
+                    let mut batches = match self.request.pass {
                         Pass::Eval => Batches::sequential(data.clone(), Part::Test, batch)?,
                         _ => Batches::train(data.clone(), batch, seed, Position { step: self.step })?,
                     };
@@ -152,7 +152,7 @@ impl Stepper {
 
     /// The step block. The learning rate is 0: every step has the same work on the same weights.
     fn block(&self) -> Step {
-        Step { valid: self.subject.batch() as u32, ..self.session.block(self.step) }
+        Step { valid: self.request.batch() as u32, ..self.session.block(self.step) }
     }
 
     /// Puts the next step block where the shaders see it, without running anything.
@@ -192,7 +192,7 @@ impl Stepper {
     }
 }
 
-impl Subject {
+impl Request {
     /// Images of a step.
     pub fn batch(&self) -> usize {
         if self.pass == Pass::Eval { self.eval_batch } else { self.network.batch }
@@ -206,17 +206,17 @@ impl Subject {
 /// What the device reports.
 pub fn measure(
     device: &Arc<Device>,
-    subject: Subject,
+    request: Request,
     about: About,
     steps: Option<usize>,
     begun: Instant,
 ) -> Result<Profile> {
     let target = device.target.clone();
-    let plan = subject.pass.plan(&subject.network, &target, subject.eval_batch)?;
+    let plan = request.pass.plan(&request.network, &target, request.eval_batch)?;
     let millis = |d: Duration| d.as_secs_f64() * 1e3;
     let planned = millis(begun.elapsed());
     let load = Instant::now();
-    let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+    let mut stepper = Stepper::start(device.clone(), request, plan)?;
     stepper.session.runner.finish()?;
     let load = millis(load.elapsed());
     let pipelines = stepper.session.runner.pipelines();
@@ -248,7 +248,7 @@ pub fn measure(
     let roofs = roofs::measure(device)?;
     let about = About {
         version: env!("CARGO_PKG_VERSION").into(),
-        batch: stepper.subject.batch(),
+        batch: stepper.request.batch(),
         adapter: format!("{} ({}, {})", device.info.name, device.info.backend, device.info.kind),
         driver: device.info.driver.clone(),
         clock: Clock::of(device).describe().into(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::measure::{Pass, Stepper, Subject};
+use super::measure::{Pass, Request, Stepper};
 use super::quartiles;
 use crate::error::Result;
 use crate::gpu::Device;
@@ -58,10 +58,10 @@ pub fn costs(
         let Some(first) = all.iter().find(|p| p.needs_quantile() == quantile) else { continue };
         let network = network(first)?;
         let eval_batch = network.batch;
-        let subject = Subject { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
-        let plan = Pass::Step.plan(&subject.network, &device.target, eval_batch)?;
+        let request = Request { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
+        let plan = Pass::Step.plan(&request.network, &device.target, eval_batch)?;
         let project = plan.commands.iter().take_while(|c| is_projection(c.scope())).count();
-        let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+        let mut stepper = Stepper::start(device.clone(), request, plan)?;
         stepper.prepare()?;
         stepper.run_and_wait()?;
         let once = stepper.run_and_wait()?;

@@ -123,7 +123,7 @@ fn marks(d: &mut Drawing, points: &[Row]) {
         (Mark::Circle, "forward"),
         (Mark::Triangle, "input gradient"),
         (Mark::Square, "weight gradient"),
-        (Mark::Diamond, "statistics, update"),
+        (Mark::Diamond, "moments, update"),
     ];
     let present = all.into_iter().filter(|(m, _)| points.iter().any(|r| mark(&r.name) == *m));
     let keys: Vec<Key> =

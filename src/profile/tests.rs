@@ -37,8 +37,8 @@ fn profile() -> Profile {
         sample("project", "project.apply", 1e3, 8e6, 0.0, &[1_000_000.0, 1_000_000.0, 4_000_000.0]),
         sample("conv1.forward", "conv2d.forward", 80e6, 1e6, 1_100_000.0, &[1_600_000.0, 1_500_000.0, 1_600_000.0]),
         sample("conv1.forward", "conv2d.forward", 80e6, 1e6, 2_800_000.0, &[1_600_000.0, 1_700_000.0, 1_600_000.0]),
-        sample("bn1.statistics", "batchnorm.partial", 1e6, 4e6, 4_500_000.0, &[790_000.0, 790_000.0, 790_000.0]),
-        sample("bn1.statistics", "batchnorm.combine", 1e2, 4e2, 5_300_000.0, &[10_000.0, 10_000.0, 10_000.0]),
+        sample("bn1.moments", "batchnorm.partial", 1e6, 4e6, 4_500_000.0, &[790_000.0, 790_000.0, 790_000.0]),
+        sample("bn1.moments", "batchnorm.combine", 1e2, 4e2, 5_300_000.0, &[10_000.0, 10_000.0, 10_000.0]),
         sample("relu1.forward", "relu.forward", 10.0, 80.0, 5_400_000.0, &[4_000.0, 2_000.0, 6_000.0]),
         sample("conv1.grad_weight", "conv2d.grad_weight", 160e6, 2e6, 5_500_000.0, &[2e6, 2e6, 2e6]),
         sample("conv1.grad_input", "conv2d.grad_input", 160e6, 2e6, 7_600_000.0, &[2e6, 2e6, 2e6]),
@@ -84,7 +84,7 @@ fn the_commands_of_a_scope_are_summed_within_each_repetition() {
     assert_eq!(conv.kernels, ["conv2d.forward/naive"]);
     assert_eq!((conv.work.flop, conv.work.bytes), (160e6, 2e6));
     assert_eq!((conv.gflops(), conv.intensity(), conv.spread()), (50.0, 80.0, 0.0));
-    assert_eq!(row("bn1.statistics").kernels, ["batchnorm.partial/naive", "batchnorm.combine/naive"]);
+    assert_eq!(row("bn1.moments").kernels, ["batchnorm.partial/naive", "batchnorm.combine/naive"]);
     // One slow repetition of three moves no median.
     assert_eq!(row("project").ns, [1_000_000.0, 1_000_000.0, 2_500_000.0]);
 }
@@ -99,14 +99,14 @@ fn shares_of_scopes_kernels_and_families_sum_to_one_and_parts_to_their_scope() {
         assert_eq!(work, p.samples.iter().map(|s| s.work.flop).sum::<f64>());
     }
     let scopes: Vec<String> = rows::by_scope(&p).into_iter().map(|r| r.name).collect();
-    let plan = ["project", "conv1.forward", "bn1.statistics", "relu1.forward", "conv1.grad_weight", "conv1.grad_input"];
+    let plan = ["project", "conv1.forward", "bn1.moments", "relu1.forward", "conv1.grad_weight", "conv1.grad_input"];
     assert_eq!(scopes, plan, "in the order of the plan");
     let kernels = rows::by_kernel(&p);
     assert!(kernels.windows(2).all(|w| w[0].ns[1] >= w[1].ns[1]), "the dearest first");
-    let parts = rows::parts(&p, "bn1.statistics");
+    let parts = rows::parts(&p, "bn1.moments");
     assert_eq!(parts.len(), 2);
     let share: f64 = parts.iter().map(|r| r.share).sum();
-    assert!((share - row("bn1.statistics").share).abs() < 1e-12);
+    assert!((share - row("bn1.moments").share).abs() < 1e-12);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn the_table_has_a_line_per_scope_aligned_and_the_kernels_of_scopes_with_several
     let line = |begin: &str| text.lines().find(|l| l.starts_with(begin)).unwrap_or_else(|| panic!("{begin}\n{text}"));
     let conv: Vec<&str> = line("conv1.forward").split_whitespace().collect();
     assert_eq!(conv[..6], ["conv1.forward", "conv2d.forward/naive", "2", "3,200", "0%", "35.5%"]);
-    assert!(line("bn1.statistics").contains("2 kernels"));
+    assert!(line("bn1.moments").contains("2 kernels"));
     assert!(text.lines().any(|l| l.trim_start().starts_with("batchnorm.combine/naive") && l.starts_with(' ')));
     // Columns stand under their titles.
     let title = text.lines().find(|l| l.starts_with("scope")).unwrap();

@@ -2,7 +2,7 @@
 //! and PNG files with their numbers as CSV. A report reads what `train`, `sweep` and `analyze` wrote and computes nothing.
 
 mod commands;
-mod differs;
+mod differences;
 mod figures;
 mod html;
 mod page;

@@ -57,7 +57,7 @@ pub struct Done {
 
 /// A run with the points that are wanted of it.
 struct Job<'a> {
-    subject: &'a TrainedNetwork,
+    trained: &'a TrainedNetwork,
     data: Arc<Prepared>,
     points: Points,
     /// The points, without results, and the distortion of each.
@@ -88,30 +88,30 @@ struct Bench {
 }
 
 impl Sweep<'_> {
-    /// Computes what is missing. The points of a subject are appended to the file that [`file()`] names; other sweeps may
+    /// Computes what is missing. The points of a network are appended to the file that [`file()`] names; other sweeps may
     /// add to it meanwhile.
     ///
     /// # Errors
     /// Data, device or disk fail; a file of points that holds something else. The points computed before are kept.
-    pub fn run(&self, device: &Arc<Device>, subjects: &[TrainedNetwork]) -> Result<Done> {
+    pub fn run(&self, device: &Arc<Device>, networks: &[TrainedNetwork]) -> Result<Done> {
         let mut jobs = vec![];
-        for subject in subjects {
+        for trained in networks {
             // Runs on the same data share them.
-            let same = |job: &&Job| data_key(&job.subject.preset) == data_key(&subject.preset);
+            let same = |job: &&Job| data_key(&job.trained.preset) == data_key(&trained.preset);
             let data = match jobs.iter().find(same) {
                 Some(job) => {
-                    subject.check(&job.data)?;
+                    trained.check(&job.data)?;
                     job.data.clone()
                 }
-                None => subject.data(self.data)?,
+                None => trained.data(self.data)?,
             };
-            jobs.push(self.job(subject, data)?);
+            jobs.push(self.job(trained, data)?);
         }
         for job in &jobs {
             // Of those that are computed the evaluation tells.
             let there: Vec<&Point> = job.wanted.iter().filter_map(|(p, _)| job.points.find(p)).collect();
             if let Some(p) = there.iter().find(|p| !p.loss.is_finite()) {
-                log::warn!("{}, under {}: {}", job.subject.name, p.distortion, unsound(p.loss));
+                log::warn!("{}, under {}: {}", job.trained.name, p.distortion, unsound(p.loss));
             }
         }
         let total: usize = jobs.iter().map(|job| job.missing().len() * job.batches()).sum();
@@ -138,8 +138,8 @@ impl Sweep<'_> {
         })
     }
 
-    fn job<'a>(&'a self, subject: &'a TrainedNetwork, data: Arc<Prepared>) -> Result<Job<'a>> {
-        let TrainedNetwork { preset, network, .. } = subject;
+    fn job<'a>(&'a self, trained: &'a TrainedNetwork, data: Arc<Prepared>) -> Result<Job<'a>> {
+        let TrainedNetwork { preset, network, .. } = trained;
         // A pattern that names no layer is refused before anything is measured.
         for (distortion, _) in self.distortions {
             project::tables(distortion, &network.parameters)?;
@@ -151,28 +151,28 @@ impl Sweep<'_> {
             some => some.min(full),
         };
         let point = |d: &Distortion, draw: u32| Point {
-            run: subject.name.clone(),
-            step: subject.step,
+            run: trained.name.clone(),
+            step: trained.step,
             distortion: d.to_string(),
             draw: u64::from(draw),
             seed: self.seed.unwrap_or(preset.seed),
             moments: self.moments,
             moments_batches: moments_batches as u64,
             images: data.test.labels.len() as u64,
-            set: subject.changed.clone(),
+            set: trained.changed.clone(),
             error: 0.0,
             top5_error: None,
             loss: 0.0,
         };
         let wanted = self.distortions.iter().flat_map(|(d, n)| (0..*n).map(move |draw| (point(d, draw), d))).collect();
-        let path = file(subject);
-        let newer = is_newer(&subject.source, &path);
+        let path = file(trained);
+        let newer = is_newer(&trained.source, &path);
         let points = Points::open(&path)?;
-        let job = Job { subject, points, wanted, moments_batches, test_batch: self.batch_of(preset), data };
+        let job = Job { trained, points, wanted, moments_batches, test_batch: self.batch_of(preset), data };
         if newer && job.missing().len() < job.wanted.len() {
             log::warn!(
                 "{} is newer than its points: if it holds other weights now, remove {} and start again",
-                subject.source.display(),
+                trained.source.display(),
                 path.display()
             );
         }
@@ -191,7 +191,7 @@ impl Sweep<'_> {
         bench: &mut Option<Bench>,
         bar: &ProgressBar,
     ) -> Result<bool> {
-        let TrainedNetwork { preset, network, name, .. } = job.subject;
+        let TrainedNetwork { preset, network, name, .. } = job.trained;
         let key = self.plan_key(preset);
         let fits = |b: &Bench| b.preset == key && Arc::ptr_eq(&b.data, &job.data);
         let Bench { session, evaluator, .. } = match bench {
@@ -205,7 +205,7 @@ impl Sweep<'_> {
                 bench.insert(Bench { preset: key, data: job.data.clone(), session, evaluator })
             }
         };
-        evaluator.take(session, job.subject)?;
+        evaluator.take(session, job.trained)?;
         session.runner.start_clock();
         let begin = Instant::now();
         for (mut point, distortion) in job.missing() {
@@ -257,11 +257,11 @@ impl Sweep<'_> {
     }
 }
 
-/// Where the points of a subject are kept: `sweep.jsonl` of its run folder, or beside the file of its weights.
-pub fn file(subject: &TrainedNetwork) -> PathBuf {
-    match subject.source.parent() {
-        Some(folder) if checkpoint::path(folder) == subject.source => folder.join(point::FILE),
-        _ => point::path(&subject.source),
+/// Where the points of a trained network are kept: `sweep.jsonl` of its run folder, or beside the file of its weights.
+pub fn file(trained: &TrainedNetwork) -> PathBuf {
+    match trained.source.parent() {
+        Some(folder) if checkpoint::path(folder) == trained.source => folder.join(point::FILE),
+        _ => point::path(&trained.source),
     }
 }
 

@@ -143,7 +143,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         quiet: options.quiet,
     };
     let again = again && step < total || trainer.selects() && step > 0 && step >= total;
-    if again && !trainer.look()? {
+    if again && !trainer.interim_test()? {
         return trainer.outcome(None);
     }
     trainer.start_projection()?;
@@ -211,7 +211,7 @@ impl Trainer<'_> {
             self.save()?;
         }
         let first = self.step;
-        self.watch.go_on();
+        self.watch.restart_clock();
         while self.step < self.total {
             let Some(batch) = batches.next() else { break };
             let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
@@ -246,19 +246,19 @@ impl Trainer<'_> {
             self.log(&bar, save || evaluate)?;
             if save {
                 self.save()?;
-                self.watch.go_on();
+                self.watch.restart_clock();
             }
             if stop && !last {
                 bar.abandon();
                 return self.outcome(None);
             }
             if evaluate {
-                if !self.look()? {
+                if !self.interim_test()? {
                     self.save()?;
                     return self.outcome(None);
                 }
                 self.start_projection()?;
-                self.watch.go_on();
+                self.watch.restart_clock();
             }
         }
         bar.finish_and_clear();
@@ -344,7 +344,7 @@ impl Trainer<'_> {
 
     /// An evaluation during training: of the validation images, keeping the weights if they are the best so far, or
     /// without them of the test images. False if Ctrl-C came in between.
-    fn look(&mut self) -> Result<bool> {
+    fn interim_test(&mut self) -> Result<bool> {
         if !self.selects() {
             return Ok(self.evaluate(Part::Test, self.distort.len(), true)?.is_some());
         }

@@ -47,7 +47,7 @@ impl Watch {
     }
 
     /// After a pause in which other plans ran: the time begins anew. Every snapshot was taken before.
-    pub fn go_on(&mut self) {
+    pub fn restart_clock(&mut self) {
         assert!(self.asked.is_empty(), "a pause with numbers under way");
         self.since = Instant::now();
     }

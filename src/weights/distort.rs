@@ -22,7 +22,7 @@ pub struct Distorted {
 }
 
 /// What becomes of a tensor.
-enum Part {
+enum Treatment {
     /// It is projected, as this one of the parameters.
     Projected(usize),
     /// It is copied: a vector, integers, nothing.
@@ -61,17 +61,21 @@ pub fn file(
             // [out, in, kh, kw] or [out, in], as PyTorch has them.
             Kind::Weights => {
                 let fan_in = t.shape()[1..].iter().product();
-                Part::Projected(parameters.push(Tensor { projected: true, fan_in, ..Tensor::new(name, t.shape()) }))
+                Treatment::Projected(parameters.push(Tensor {
+                    projected: true,
+                    fan_in,
+                    ..Tensor::new(name, t.shape())
+                }))
             }
-            Kind::Unread => Part::Unread,
-            Kind::Other => Part::Copied,
+            Kind::Unread => Treatment::Unread,
+            Kind::Other => Treatment::Copied,
         });
     }
     parameters.check().map_err(|e| Error::format(from, format!("{e}: it cannot be projected in one go")))?;
     let unread: Vec<String> = tensors
         .iter()
         .zip(&parts)
-        .filter(|(_, part)| matches!(part, Part::Unread))
+        .filter(|(_, part)| matches!(part, Treatment::Unread))
         .map(|((name, t), _)| format!("{name} ({})", t.dtype()))
         .collect();
     if parameters.is_empty() {
@@ -81,7 +85,7 @@ pub fn file(
     }
     let mut flat = vec![0.0; parameters.len()];
     for ((name, t), part) in tensors.iter().zip(&parts) {
-        let Part::Projected(i) = part else { continue };
+        let Treatment::Projected(i) = part else { continue };
         let values = decode(t);
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
             let held = if t.dtype() == Dtype::F64 { " as f32" } else { "" };
@@ -95,7 +99,7 @@ pub fn file(
     let mut out: Vec<(String, &TensorView, Cow<[u8]>)> = vec![];
     for ((name, t), part) in tensors.iter().zip(&parts) {
         let data = match part {
-            Part::Projected(i) => {
+            Treatment::Projected(i) => {
                 let p = &parameters.tensors[*i];
                 let (before, after) = (&flat[p.offset..][..p.len()], &projected[p.offset..][..p.len()]);
                 lines.push(line(name, t, before, after));
@@ -106,7 +110,7 @@ pub fn file(
                     Cow::Borrowed(t.data())
                 }
             }
-            Part::Copied | Part::Unread => Cow::Borrowed(t.data()),
+            Treatment::Copied | Treatment::Unread => Cow::Borrowed(t.data()),
         };
         out.push((name.clone(), t, data));
     }

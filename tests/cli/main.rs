@@ -10,7 +10,6 @@ mod evaluate;
 mod files;
 #[cfg(unix)]
 mod interrupt;
-mod look;
 #[cfg(unix)]
 mod outputs;
 mod profile;
@@ -18,6 +17,7 @@ mod report;
 mod reproduce;
 mod resume;
 mod shapes;
+mod show;
 mod sweep;
 mod train;
 

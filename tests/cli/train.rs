@@ -128,8 +128,8 @@ fn a_loss_that_is_not_finite_names_step_and_scope_and_leaves_the_checkpoint() {
     // update that overflows by itself, while the clip keeps the weights small.
     for (run, more, scope) in [
         ("linear", "--set layers=[{linear=10,output=true}]", "loss: "),
-        ("deep", "--set loss=softmax_ce", "bn1.statistics: "),
-        ("hinge", "--set loss=square_hinge", "bn1.statistics: "),
+        ("deep", "--set loss=softmax_ce", "bn1.moments: "),
+        ("hinge", "--set loss=square_hinge", "bn1.moments: "),
         ("update", "--set lr.initial=3e38 --set optimizer.kind=sgd --set clip.factor=0.5", ""),
     ] {
         let ran = place.train(run, &format!("{absurd} {more}"));

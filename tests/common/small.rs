@@ -4,7 +4,7 @@
 
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
-use weightproof::plan::Row;
+use weightproof::plan::TuningRow;
 
 const PRESET: &str = r#"
 name = "small"
@@ -94,12 +94,12 @@ pub fn by_winograd() -> Network {
 }
 
 /// Rows that keep convolutions on software drivers to the direct form.
-pub fn direct_rows() -> Vec<Row> {
+pub fn direct_rows() -> Vec<TuningRow> {
     let rows = [("forward", "lanes"), ("grad_input", "lanes"), ("grad_weight", "texels")];
-    let row = |(pass, variant): (&str, &str)| Row {
+    let row = |(pass, variant): (&str, &str)| TuningRow {
         kernel: format!("conv2d.{pass}"),
         variant: variant.into(),
-        ..Row::default()
+        ..TuningRow::default()
     };
     rows.map(row).into()
 }

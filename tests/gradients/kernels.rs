@@ -239,7 +239,7 @@ fn batch_norm(rows: usize, c: usize, limit: usize) {
     let (mean, var) = (l.output("mean", &[c]), l.output("var", &[c]));
     let (dgamma, dbeta, dx) = (l.output("dgamma", &[c]), l.output("dbeta", &[c]), l.output("dx", &[rows, c]));
     let channels = batchnorm::Channels { mean, var, gamma, eps: 1e-2 };
-    batchnorm::statistics(&mut l.b, "statistics", rows, c, x, mean, var).unwrap();
+    batchnorm::batch_moments(&mut l.b, "statistics", rows, c, x, mean, var).unwrap();
     batchnorm::forward(&mut l.b, "forward", rows, c, x, &channels, beta, y).unwrap();
     batchnorm::backward(&mut l.b, "backward", rows, c, x, dy, &channels, dgamma, dbeta, dx).unwrap();
     l.check_layer(&[("x", "dx"), ("gamma", "dgamma"), ("beta", "dbeta")]);
@@ -278,7 +278,7 @@ fn norm_relu(rows: usize, c: usize, pool: Option<maxpool::Geometry>, limit: usiz
         None => image,
     };
     let channels = batchnorm::Channels { mean, var, gamma, eps: 1e-2 };
-    batchnorm::statistics(&mut l.b, "statistics", rows, c, x, mean, var).unwrap();
+    batchnorm::batch_moments(&mut l.b, "statistics", rows, c, x, mean, var).unwrap();
     norm_relu::table(&mut l.b, "forward", c, &channels, beta, table).unwrap();
     norm_relu::forward(&mut l.b, "forward", rows, c, x, table, y).unwrap();
     let of = norm_relu::Backward { x, dy, table, dgamma, dbeta };

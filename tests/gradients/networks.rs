@@ -14,7 +14,7 @@ use weightproof::kernels::{KERNELS, metric, project};
 use weightproof::layers::{self, Mode, Net};
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
-use weightproof::plan::{AdapterClass, Builder, Command, Elem, Plan, Role, Row, Step, Target, View};
+use weightproof::plan::{AdapterClass, Builder, Command, Elem, Plan, Role, Step, Target, TuningRow, View};
 use weightproof::session::projector;
 
 /// Steps of the differences. Two of them make one whose error, rounding aside, goes with the fourth power; where they
@@ -94,7 +94,8 @@ fn gpu() -> Target {
 
 /// That of a driver on the CPU, where Winograd's algorithm goes before all others.
 fn winograd() -> Target {
-    let row = |pass: &str| Row { kernel: format!("conv2d.{pass}"), variant: "winograd".into(), ..Row::default() };
+    let row =
+        |pass: &str| TuningRow { kernel: format!("conv2d.{pass}"), variant: "winograd".into(), ..TuningRow::default() };
     let mut target = Target::baseline().with(|a| a.subgroup = Some(8));
     target.options.rows = ["forward", "grad_input", "grad_weight"].map(row).into();
     target
@@ -245,7 +246,7 @@ fn check_input(case: Case, target: &Target, tally: &mut Tally) {
     let network = case.network();
     let mut b = Builder::new("input", target.clone());
     let [h, w, c] = case.input;
-    let x = layers::Tensor::new(b.buffer("input", Elem::F32, &[case.batch, h, w, c], Role::Input), case.input);
+    let x = layers::Activation::new(b.buffer("input", Elem::F32, &[case.batch, h, w, c], Role::Input), case.input);
     let dy = b.buffer("dy", Elem::F32, &[case.batch, CLASSES], Role::Input);
     let projected = network.parameters.arrays(&mut b).projected;
     let grad = Some(network.parameters.grad(&mut b));

@@ -407,7 +407,7 @@ fn convolutions_take_over_what_batch_norms_around_them_leave_to_them() {
         ("bn6", &both, &table),
         ("bn7", &combine, &stored),
     ] {
-        assert_eq!(of(&format!("{norm}.statistics")), statistics, "{norm}");
+        assert_eq!(of(&format!("{norm}.moments")), statistics, "{norm}");
         assert_eq!(of(&format!("{norm}.forward")), forward, "{norm}");
     }
     for target in [lavapipe(), gpu().unfused()] {

@@ -35,19 +35,19 @@ fn opened(file: &Path, sets: &[&str]) -> Result<TrainedNetwork, String> {
 fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_old_and_new() {
     const IMAGES: usize = 6;
     let reference: Value = serde_json::from_str(include_str!("../reference/torch_digits.json")).expect("JSON");
-    let subject = opened(&fixture("torch_digits.safetensors"), &[]).unwrap();
-    assert_eq!((subject.name.as_str(), subject.step), ("torch_digits", 0));
-    let (network, data) = (&subject.network, subject.data(None).unwrap());
+    let file = opened(&fixture("torch_digits.safetensors"), &[]).unwrap();
+    assert_eq!((file.name.as_str(), file.step), ("torch_digits", 0));
+    let (network, data) = (&file.network, file.data(None).unwrap());
     let mut session = Session::new(common::device(false), network.clone(), 1);
     let target = session.target.clone();
     let batches = data.train.labels.len() / network.batch;
     let moments = session.load(network.moments_plan(&target, batches).unwrap(), false).unwrap();
     let test = session.load(network.test_plan(&target, IMAGES).unwrap(), true).unwrap();
-    session.set_weights(&subject.weights).unwrap();
+    session.set_weights(&file.weights).unwrap();
     for (projection, trained) in [("none", true), ("sign", true), ("none", false), ("sign", false)] {
         session.distort(&Projection::parse(projection).unwrap().into(), 1, 0).unwrap();
         let runner = &mut session.runner;
-        for (name, values) in subject.moments.as_ref().expect("running_mean and running_var") {
+        for (name, values) in file.moments.as_ref().expect("running_mean and running_var") {
             let start = if trained { values.clone() } else { vec![0.0; values.len()] };
             runner.write(name, bytemuck::cast_slice(&start)).unwrap();
         }

@@ -14,7 +14,7 @@ use weightproof::kernels::optimizer::{Adam, Method};
 use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{relu, texels};
 use weightproof::model::{Network, Source};
-use weightproof::plan::{AdapterClass, Builder, Dispatch, Elem, Plan, Role, Row, Step, Target};
+use weightproof::plan::{AdapterClass, Builder, Dispatch, Elem, Plan, Role, Step, Target, TuningRow};
 use weightproof::session::{Program, Session};
 
 fn reference() -> Value {
@@ -294,7 +294,7 @@ fn fused_convolutions_train_as_the_single_layers_do() {
 #[test]
 fn convolutions_by_winograd_train_as_the_direct_ones_do() {
     let device = common::device(false);
-    let step = |rows: &[Row]| {
+    let step = |rows: &[TuningRow]| {
         let change = |target: Target| {
             let mut target = target.with(|a| a.class = AdapterClass::Software);
             target.options.rows = rows.to_vec();

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::gpu::Device;
 use crate::model::Network;
 use crate::model::preset::Preset;
-use crate::profile::measure::{Pass, Stepper, Subject};
+use crate::profile::measure::{Pass, Request, Stepper};
 
 /// Images that go through a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,10 +66,10 @@ pub fn rates(device: &Arc<Device>, preset: &Preset, input: [usize; 3]) -> Result
     let rate = |pass: Pass| -> Result<f64> {
         let (eval_batch, seed) = (preset.eval_batch(), preset.seed);
         let weights = network.initial_weights(seed);
-        let subject = Subject { network: network.clone(), weights, seed, pass, eval_batch, data: None };
-        let images = subject.batch() as f64;
+        let request = Request { network: network.clone(), weights, seed, pass, eval_batch, data: None };
+        let images = request.batch() as f64;
         let plan = pass.plan(&network, &device.target, eval_batch)?;
-        let mut stepper = Stepper::start(device.clone(), subject, plan)?;
+        let mut stepper = Stepper::start(device.clone(), request, plan)?;
         stepper.prepare()?;
         stepper.run_and_wait()?;
         let mut best = f64::INFINITY;

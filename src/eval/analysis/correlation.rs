@@ -1,6 +1,6 @@
 //! How far activity keeps its shape under a distortion (Merolla et al. 2016, figure 1D).
 
-use super::numbers::pearson;
+use super::statistics::pearson;
 use super::{Correlation, Specimen, Trials, weighted};
 use crate::data::{Batches, Part};
 use crate::error::{Error, Result};

@@ -9,9 +9,9 @@
 mod budget;
 mod correlation;
 mod layers;
-mod numbers;
 mod record;
 mod search;
+mod statistics;
 pub mod table;
 mod trials;
 mod weights;

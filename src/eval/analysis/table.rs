@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::numbers::Bins;
+use super::statistics::Bins;
 use super::{Analysis, Budget, Correlation, Distance, Filter, Histogram, LayerBits, LayerError, Outcome};
 
 /// Characters of a histogram in a line.

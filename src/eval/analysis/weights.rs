@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::numbers::{self, Bins, Energy};
+use super::statistics::{self, Bins, Energy};
 use super::{Bits, Distance, Filter, Histogram, LayerBits};
 use crate::error::{Error, Result};
 use crate::kernels::parameters::Tensor;
@@ -95,7 +95,7 @@ impl<'a> Specimen<'a> {
             for draw in 0..d.draws {
                 let after = self.project(d, draw)?;
                 for (sum, l) in sums.iter_mut().zip(self.layers(&after)) {
-                    *sum += numbers::distance(l.before, l.after) / f64::from(d.draws);
+                    *sum += statistics::distance(l.before, l.after) / f64::from(d.draws);
                 }
             }
             for (mean_abs, l) in sums.into_iter().zip(self.layers(self.weights)) {
@@ -158,7 +158,7 @@ impl<'a> Specimen<'a> {
         weighted(&self.network).map(move |(name, tensor)| {
             let part = tensor.offset..tensor.offset + tensor.len();
             let before = &self.weights[part.clone()];
-            Layer { name, tensor, before, after: &after[part], alpha: numbers::alpha(before) }
+            Layer { name, tensor, before, after: &after[part], alpha: statistics::alpha(before) }
         })
     }
 

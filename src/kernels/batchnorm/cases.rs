@@ -15,13 +15,13 @@ fn case(
     if exact { Case::exact(format!("{name}, integers"), build) } else { Case::new(name, build) }
 }
 
-pub(super) fn statistics() -> Vec<Case> {
+pub(super) fn batch_moments() -> Vec<Case> {
     let of = |name: &str, exact: bool, rows: usize, c: usize, fill: Fill, limit: usize| {
         case(name, exact, move |k| {
             k.b.target.adapter.limits.max_binding = limit;
             let x = k.input("x", &[rows, c], &fill);
             let (mean, var) = (k.output("mean", &[c]), k.output("var", &[c]));
-            super::statistics(&mut k.b, "batchnorm", rows, c, x, mean, var)
+            super::batch_moments(&mut k.b, "batchnorm", rows, c, x, mean, var)
         })
         .one_sign() // squares
     };

@@ -17,7 +17,15 @@ pub type Moments = [View; 2];
 ///
 /// # Errors
 /// Views of other lengths; rows that cannot be bound.
-pub fn statistics(b: &mut Builder, scope: &str, rows: usize, c: usize, x: View, mean: View, var: View) -> Result<()> {
+pub fn batch_moments(
+    b: &mut Builder,
+    scope: &str,
+    rows: usize,
+    c: usize,
+    x: View,
+    mean: View,
+    var: View,
+) -> Result<()> {
     check(scope, rows, c, &[("x", x)], &[("mean", mean), ("var", var)])?;
     let size = block(rows);
     let partial = b.transient(format!("{scope}.partial"), &[rows.div_ceil(size), 2, c]);
@@ -92,7 +100,7 @@ pub static PARTIAL: Kernel = Kernel {
     },
     budget: Budget::Sum(|p| p.u("block")),
     flop: |p| 5.0 * (p.u("rows") * p.u("c")) as f64,
-    cases: cases::statistics,
+    cases: cases::batch_moments,
 };
 
 /// Moments of all rows from those of the blocks.
@@ -126,7 +134,7 @@ pub static COMBINE: Kernel = Kernel {
     },
     budget: Budget::Sum(blocks),
     flop: |p| 9.0 * (blocks(p) * p.u("c")) as f64,
-    cases: cases::statistics,
+    cases: cases::batch_moments,
 };
 
 /// average += weight * batch.

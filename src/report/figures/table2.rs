@@ -9,7 +9,7 @@ use crate::figure::axes::{Axes, Axis};
 use crate::figure::legend::{Key, Symbol};
 use crate::figure::{INK, PALETTE, Style};
 use crate::report::commands::Commands;
-use crate::report::differs::{Difference, differences};
+use crate::report::differences::{Difference, differences};
 use crate::report::html::escape;
 use crate::report::paper::{self, NETS, Net};
 use crate::report::read::Run;
