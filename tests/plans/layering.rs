@@ -218,6 +218,74 @@ fn imports_run_one_way() {
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
+/// Every path of the tree behind `use `, in words: `a::{b, c::d}` is `a b` and `a c d`.
+fn leaves(tree: &str) -> Vec<Vec<String>> {
+    let (head, rest) = tree.split_once('{').map_or((tree, None), |(head, rest)| (head, Some(rest)));
+    let start: Vec<String> = head.split("::").map(|w| name_at(w.trim()).to_owned()).filter(|w| !w.is_empty()).collect();
+    let Some(group) = rest.and_then(|rest| rest.rsplit_once('}')).map(|(group, _)| group) else { return vec![start] };
+    let (mut depth, mut parts) = (0, vec![String::new()]);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => parts.push(String::new()),
+            _ => {}
+        }
+        if c != ',' || depth > 0 {
+            parts.last_mut().expect("it has one").push(c);
+        }
+    }
+    let inner = parts.iter().filter(|part| !part.trim().is_empty()).flat_map(|part| leaves(part.trim()));
+    inner.map(|leaf| start.iter().cloned().chain(leaf).collect()).collect()
+}
+
+/// The module of a file of `src/`, in words: `src/plan/memory.rs` is `plan memory`, `src/plan/mod.rs` is `plan`.
+fn module_path(path: &Path) -> Vec<String> {
+    let words = path.with_extension("").iter().skip(1).map(|w| w.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    words.into_iter().filter(|w| w != "mod" && w != "lib").collect()
+}
+
+/// A folder's file may name what it holds, and what it holds may name its folder's file; else imports run in no circle.
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let all = files("src", "rs");
+    let modules: Vec<Vec<String>> = all.iter().map(|(path, _)| module_path(path)).collect();
+    let file_of = |words: &[String]| {
+        (0..=words.len()).rev().find_map(|n| modules.iter().position(|m| m[..] == words[..n])).expect("lib.rs is one")
+    };
+    let imports = |(at, (_, text)): (usize, &(PathBuf, String))| -> Vec<usize> {
+        let (code, own) = (code(text), &modules[at]);
+        let own_code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        let mut found = vec![];
+        for leaf in after(own_code, "use ").filter_map(|t| t.split_once(';')).flat_map(|(tree, _)| leaves(tree)) {
+            let ups = leaf.iter().take_while(|w| *w == "super").count();
+            let words: Vec<String> = match leaf.first().map(String::as_str) {
+                Some("crate") => leaf[1..].to_vec(),
+                Some("super") => own[..own.len() - ups].iter().chain(&leaf[ups..]).cloned().collect(),
+                _ => own.iter().chain(&leaf).cloned().collect(),
+            };
+            let target = file_of(&words);
+            if target != at && !own.starts_with(&modules[target]) {
+                found.push(target);
+            }
+        }
+        found
+    };
+    let edges: Vec<Vec<usize>> = all.iter().enumerate().map(imports).collect();
+    // Files that nothing is left to wait for go, until only circles are left.
+    let mut left: Vec<usize> = (0..all.len()).collect();
+    loop {
+        let waits = |file: &usize| edges[*file].iter().any(|target| left.contains(target));
+        let rest: Vec<usize> = left.iter().copied().filter(waits).collect();
+        if rest.len() == left.len() {
+            break;
+        }
+        left = rest;
+    }
+    let circles: Vec<String> = left.iter().map(|file| all[*file].0.display().to_string()).collect();
+    assert!(circles.is_empty(), "in a circle, or above one: {}", circles.join(", "));
+}
+
 #[test]
 fn only_gpu_names_wgpu_or_naga() {
     let mut bad = vec![];
@@ -231,6 +299,13 @@ fn only_gpu_names_wgpu_or_naga() {
         }
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
+}
+
+#[test]
+fn the_leaves_of_an_import_are_found() {
+    let words = |leaf: Vec<String>| leaf.join(" ");
+    let all: Vec<String> = leaves("crate::{a::b, c::{self, d as e}}").into_iter().map(words).collect();
+    assert_eq!(all, ["crate a b", "crate c self", "crate c d"]);
 }
 
 #[test]
