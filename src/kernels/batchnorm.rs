@@ -72,17 +72,35 @@ pub struct Channels {
     pub eps: f32,
 }
 
+/// Shape of a map: `rows` pixels of `c` channels.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Pixels of all images.
+    pub rows: usize,
+    /// Channels.
+    pub c: usize,
+}
+
+/// Where [`backward`] leaves its gradients.
+#[derive(Clone, Copy, Debug)]
+pub struct Gradients {
+    /// With respect to the scale, `[c]`.
+    pub dgamma: View,
+    /// With respect to the shift, `[c]`.
+    pub dbeta: View,
+    /// With respect to x.
+    pub dx: View,
+}
+
 /// Records y = (x - mean) / sqrt(var + eps) * gamma + beta for x, y `[rows, c]`, beta `[c]` (a constant buffer of zeros
 /// where it is not learned).
 ///
 /// # Errors
 /// Views of other lengths; rows that cannot be bound.
-#[allow(clippy::too_many_arguments)]
 pub fn forward(
     b: &mut Builder,
     scope: &str,
-    rows: usize,
-    c: usize,
+    Shape { rows, c }: Shape,
     x: View,
     channels: &Channels,
     beta: View,
@@ -105,19 +123,16 @@ pub fn forward(
 ///
 /// # Errors
 /// Views of other lengths; rows that cannot be bound.
-#[allow(clippy::too_many_arguments)]
 pub fn backward(
     b: &mut Builder,
     scope: &str,
-    rows: usize,
-    c: usize,
+    Shape { rows, c }: Shape,
     x: View,
     dy: View,
     channels: &Channels,
-    dgamma: View,
-    dbeta: View,
-    dx: View,
+    gradients: &Gradients,
 ) -> Result<()> {
+    let Gradients { dgamma, dbeta, dx } = *gradients;
     let Channels { mean, var, gamma, eps } = *channels;
     let of_channels = [("mean", mean), ("var", var), ("gamma", gamma), ("dgamma", dgamma), ("dbeta", dbeta)];
     check(scope, rows, c, &[("x", x), ("dy", dy), ("dx", dx)], &of_channels)?;

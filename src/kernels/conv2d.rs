@@ -50,20 +50,27 @@ pub fn grad_weight(
     dw: View,
     splits: usize,
 ) -> Result<()> {
-    grad_weight_of(b, scope, g, x, None, dy, dw, splits)
+    grad_weight_of(b, scope, g, Input { x, table: None }, dy, dw, splits)
 }
 
-/// As [`grad_weight`], where there is a table of x behind batch norm and ReLU ([`fused::Around::table`]).
+/// The input of a convolution: x, or given a table ([`fused::Around::table`]), x behind batch norm and ReLU.
+#[derive(Clone, Copy, Debug)]
+pub struct Input {
+    /// What is read.
+    pub x: View,
+    /// What it goes through.
+    pub table: Option<View>,
+}
+
+/// As [`grad_weight`], for an input that may have to go through batch norm and ReLU.
 ///
 /// # Errors
 /// As [`grad_weight`].
-#[allow(clippy::too_many_arguments)]
 pub fn grad_weight_of(
     b: &mut Builder,
     scope: &str,
     g: &Geometry,
-    x: View,
-    table: Option<View>,
+    Input { x, table }: Input,
     dy: View,
     dw: View,
     splits: usize,

@@ -45,6 +45,9 @@ pub enum Choice {
     Chain(&'static Chain),
 }
 
+/// The kernel of a row that is for all which have its variant.
+const EVERY: &str = "*";
+
 impl TuningRow {
     /// Whether the row is for this kernel, adapter class and shape.
     fn matches(&self, kernel: &Kernel, target: &Target, params: &Params) -> bool {
@@ -52,7 +55,7 @@ impl TuningRow {
             let value = params.0.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
             matches!(value, Some(Value::U32(v)) if (*low..=*high).contains(&v))
         };
-        self.kernel == kernel.name
+        (self.kernel == kernel.name || self.kernel == EVERY)
             && self.class.as_deref().is_none_or(|c| c == target.adapter.class.name())
             && self.precision.as_deref().is_none_or(|p| p == target.options.precision.name())
             && self
@@ -235,13 +238,6 @@ pub fn check(rows: &[TuningRow]) -> Vec<String> {
     let mut bad = vec![];
     for row in rows {
         let at = format!("tuning row {} {}", row.kernel, row.variant);
-        let kernel = match super::find(&row.kernel) {
-            Ok(kernel) => kernel,
-            Err(e) => {
-                bad.push(format!("{at}: unknown kernel: {e}"));
-                continue;
-            }
-        };
         match row.class.as_deref() {
             // What tables said once.
             Some("coop_matrix") => bad.push(format!(
@@ -262,6 +258,22 @@ pub fn check(rows: &[TuningRow]) -> Vec<String> {
         if row.mesa.is_some_and(|[low, high]| low.is_nan() || high.is_nan() || low > high) {
             bad.push(format!("{at}: `mesa` is no range of versions; write mesa = [22.0, 24.3], or [25.0, inf]"));
         }
+        if row.kernel == EVERY {
+            if super::KERNELS.iter().all(|kernel| kernel.variant(&row.variant).is_none()) {
+                bad.push(format!("{at}: unknown variant"));
+            }
+            if !row.knobs.is_empty() || !row.shapes.is_empty() {
+                bad.push(format!("{at}: a row for every kernel has neither knobs nor `where`"));
+            }
+            continue;
+        }
+        let kernel = match super::find(&row.kernel) {
+            Ok(kernel) => kernel,
+            Err(e) => {
+                bad.push(format!("{at}: unknown kernel: {e}"));
+                continue;
+            }
+        };
         let known: Vec<&str> =
             (kernel.cases)().first().and_then(|c| c.build(&Target::baseline()).ok()).map_or_else(Vec::new, |built| {
                 let of_kernel = built.plan.dispatches().find(|c| c.kernel == kernel.name);

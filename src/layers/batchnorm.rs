@@ -156,7 +156,8 @@ impl Layer for BatchNorm {
         let (channels, beta) = self.channels(net, x)?;
         let y = net.map(&self.name, x.shape);
         let (scope, rows) = (format!("{}.forward", self.name), self.rows(net, x));
-        batchnorm::forward(net.b, &scope, rows, self.channels, x.view, &channels, beta, y.view)?;
+        let shape = batchnorm::Shape { rows, c: self.channels };
+        batchnorm::forward(net.b, &scope, shape, x.view, &channels, beta, y.view)?;
         Ok(y)
     }
 
@@ -168,7 +169,8 @@ impl Layer for BatchNorm {
         let dx = net.gradient_map(&self.name, x.shape);
         let channels = batchnorm::Channels { mean, var, gamma, eps: self.epsilon };
         let scope = format!("{}.backward", self.name);
-        batchnorm::backward(net.b, &scope, rows, c, x.view, dy, &channels, dgamma, dbeta, dx.view)?;
+        let gradients = batchnorm::Gradients { dgamma, dbeta, dx: dx.view };
+        batchnorm::backward(net.b, &scope, batchnorm::Shape { rows, c }, x.view, dy, &channels, &gradients)?;
         Ok(Some(dx.view))
     }
 }

@@ -228,7 +228,8 @@ impl Layer for Conv2d {
         let g = self.batched(net.batch);
         // Both read dy and write different buffers: adjacent, they overlap on the device.
         let (dw, splits) = net.gradient(&self.weight());
-        conv2d::grad_weight_of(net.b, &self.scope("grad_weight"), &g, x.view, x.table, dy, dw, splits)?;
+        let input = conv2d::Input { x: x.view, table: x.table };
+        conv2d::grad_weight_of(net.b, &self.scope("grad_weight"), &g, input, dy, dw, splits)?;
         if self.bias.is_some() {
             let (db, _) = net.gradient(&self.bias());
             bias::grad(net.b, &self.scope("grad_bias"), g.n * g.oh() * g.ow(), g.c_out, dy, db)?;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TuningRow {
-    /// Kernel name, `conv2d.forward`.
+    /// Kernel name, `conv2d.forward`; `*`: every kernel that has the variant.
     pub kernel: String,
     /// Adapter class; absent: every class.
     pub class: Option<String>,

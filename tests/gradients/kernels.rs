@@ -210,7 +210,8 @@ fn convolutions_around_a_batch_norm_that_is_never_stored_pass_its_gradients() {
     norm_relu::table(&mut l.b, "table", c, &channels, beta, table).unwrap();
     let reading = fused::Around { moments: None, table: Some(table) };
     fused::forward(&mut l.b, "after", &after, v, &reading, w1, y).unwrap();
-    conv2d::grad_weight_of(&mut l.b, "after", &after, v, Some(table), dy, dw, 3).unwrap();
+    let input = conv2d::Input { x: v, table: Some(table) };
+    conv2d::grad_weight_of(&mut l.b, "after", &after, input, dy, dw, 3).unwrap();
     conv2d::grad_input(&mut l.b, "after", &after, dy, w1, dz).unwrap();
     let of = norm_relu::Backward { x: v, dy: dz, table, dgamma, dbeta };
     norm_relu::sums(&mut l.b, "norm", rows, c, &of).unwrap();
@@ -240,8 +241,10 @@ fn batch_norm(rows: usize, c: usize, limit: usize) {
     let (dgamma, dbeta, dx) = (l.output("dgamma", &[c]), l.output("dbeta", &[c]), l.output("dx", &[rows, c]));
     let channels = batchnorm::Channels { mean, var, gamma, eps: 1e-2 };
     batchnorm::batch_moments(&mut l.b, "statistics", rows, c, x, mean, var).unwrap();
-    batchnorm::forward(&mut l.b, "forward", rows, c, x, &channels, beta, y).unwrap();
-    batchnorm::backward(&mut l.b, "backward", rows, c, x, dy, &channels, dgamma, dbeta, dx).unwrap();
+    let shape = batchnorm::Shape { rows, c };
+    batchnorm::forward(&mut l.b, "forward", shape, x, &channels, beta, y).unwrap();
+    let gradients = batchnorm::Gradients { dgamma, dbeta, dx };
+    batchnorm::backward(&mut l.b, "backward", shape, x, dy, &channels, &gradients).unwrap();
     l.check_layer(&[("x", "dx"), ("gamma", "dgamma"), ("beta", "dbeta")]);
 }
 

@@ -1,6 +1,6 @@
 //! Test cases of batch normalisation.
 
-use super::Channels;
+use super::{Channels, Gradients, Shape};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
 
 /// Uniform with mean 100 and standard deviation 1.
@@ -71,7 +71,7 @@ pub(super) fn forward() -> Vec<Case> {
             let channels = channels(k, exact, c);
             let (x, beta) = (k.operand("x", &[rows, c]), k.operand("beta", &[c]));
             let y = k.output("y", &[rows, c]);
-            super::forward(&mut k.b, "batchnorm", rows, c, x, &channels, beta, y)
+            super::forward(&mut k.b, "batchnorm", Shape { rows, c }, x, &channels, beta, y)
         })
     };
     SHAPES.iter().map(of).collect()
@@ -84,8 +84,8 @@ pub(super) fn backward() -> Vec<Case> {
             let channels = channels(k, exact, c);
             let (x, dy) = (k.operand("x", &[rows, c]), k.operand("dy", &[rows, c]));
             let (dgamma, dbeta) = (k.output("dgamma", &[c]), k.output("dbeta", &[c]));
-            let dx = k.output("dx", &[rows, c]);
-            super::backward(&mut k.b, "batchnorm", rows, c, x, dy, &channels, dgamma, dbeta, dx)
+            let gradients = Gradients { dgamma, dbeta, dx: k.output("dx", &[rows, c]) };
+            super::backward(&mut k.b, "batchnorm", Shape { rows, c }, x, dy, &channels, &gradients)
         })
     };
     SHAPES.iter().map(of).collect()

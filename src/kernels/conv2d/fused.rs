@@ -236,5 +236,5 @@ fn record_gradient(c: &mut CaseBuilder, g: &Geometry) -> Result<()> {
     let table = c.operand("table", &[TABLE, g.c_in]);
     let splits = g.splits().max(g.whole_splits(2, 4));
     let dw = c.output("dw", &[splits, g.w_len()]);
-    super::grad_weight_of(&mut c.b, "conv2d.grad_weight", g, x, Some(table), dy, dw, splits)
+    super::grad_weight_of(&mut c.b, "conv2d.grad_weight", g, super::Input { x, table: Some(table) }, dy, dw, splits)
 }
