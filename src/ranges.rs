@@ -1,4 +1,5 @@
-//! Ranges of the values that a preset gives: what the device can hold, and how a value outside is refused.
+//! Numbers as people write and read them: the ranges of a preset's values, how one outside is refused, and how counts are
+//! shown.
 
 use std::fmt;
 
@@ -86,4 +87,17 @@ impl fmt::Display for Number {
             write!(f, "{x:e}")
         }
     }
+}
+
+/// A count with commas between thousands.
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

@@ -6,11 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 
+use super::protocol::Protocol;
 use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::data::Part;
 use crate::error::{Error, Result, suggest};
 use crate::eval::analysis::{self, Analysis, Bound, Family, Specimen, Trials, table, weighted};
-use crate::eval::{Evaluator, Moments, Progress};
+use crate::eval::{Evaluator, Progress};
 use crate::kernels::project;
 use crate::projection::Projection;
 use crate::projection::distortion::{self, Distortion};
@@ -100,27 +101,8 @@ pub struct Analyze {
     /// Draws of each random distortion whose error is measured and that does not say how many (` x8`)
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     draws: u32,
-    /// Batch-norm moments of the tests
-    #[arg(long, value_enum, default_value_t = Moments::Recomputed)]
-    moments: Moments,
-    /// Training batches over which batch-norm moments are averaged, 0 for all (the preset's if not given)
-    #[arg(long, value_name = "N")]
-    moments_batches: Option<u64>,
-    /// Test only the first N images
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    images: Option<u64>,
-    /// Images tested at a time (the preset's if not given)
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    batch: Option<u32>,
-    /// Folder of the data sets (`data list` says where they are sought if it is not given)
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// The preset of weights from elsewhere
-    #[arg(long, value_name = "P")]
-    preset: Option<PathBuf>,
-    /// Change a key of the preset
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    protocol: Protocol,
     /// Keep the answers there instead
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -145,9 +127,9 @@ struct Asked {
 
 impl Analyze {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let mut sets = self.set.clone();
-        sets.extend(self.images.map(|n| format!("data.test={n}")));
-        let trained = weights::open(&self.run, self.preset.as_deref(), &sets, self.data.as_deref())?;
+        let mut sets = self.protocol.set.clone();
+        sets.extend(self.protocol.images.map(|n| format!("data.test={n}")));
+        let trained = weights::open(&self.run, self.protocol.preset.as_deref(), &sets, self.protocol.data.as_deref())?;
         let asked = self.asked(&trained)?;
         let out = self.out.clone().unwrap_or_else(|| Analysis::path(&self.run));
         // A file that is no analysis is found out before hours of work.
@@ -224,9 +206,9 @@ impl Analyze {
         let seed = global.seed.unwrap_or(preset.seed);
         let mut evaluator = None;
         if asked.sections.iter().any(|s| s.needs_data()) {
-            let data = trained.data(self.data.as_deref())?;
-            let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
-            let moments = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
+            let data = trained.data(self.protocol.data.as_deref())?;
+            let batch = self.protocol.batch.map_or(preset.eval_batch(), |b| b as usize);
+            let moments = self.protocol.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
             let mut with_data = Evaluator::new(&mut session, data, Part::Test, batch, moments)?;
             with_data.take(&mut session, trained)?;
             evaluator = Some(with_data);
@@ -239,7 +221,7 @@ impl Analyze {
                     let batches = evaluator.batches();
                     let bar = train::evaluation_bar(global.quiet, batches * self.evaluations(section, asked) as u64);
                     let progress = Progress { bar: &bar, stop };
-                    let mut trials = Trials { evaluator, moments: self.moments, draws: self.draws, progress };
+                    let mut trials = Trials { evaluator, moments: self.protocol.moments, draws: self.draws, progress };
                     let whole = self.of_images(section, asked, &mut specimen, &mut trials, &mut answer)?;
                     bar.finish_and_clear();
                     if !whole {

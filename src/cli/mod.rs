@@ -8,6 +8,7 @@ mod data;
 mod distort;
 mod eval;
 mod profile;
+mod protocol;
 mod report;
 mod reproduce;
 mod show;

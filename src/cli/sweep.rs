@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::protocol::Protocol;
 use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::error::{Error, Result};
-use crate::eval::{Moments, Point};
+use crate::eval::Point;
 use crate::projection::distortion::Distortion;
 use crate::sweep::range::{self, Range};
 use crate::sweep::{self, table};
@@ -40,27 +41,8 @@ pub struct Sweep {
     /// Draws of each random distortion that does not say how many (` x8`); the others have one
     #[arg(long, value_name = "N", default_value_t = range::DRAWS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) draws: u32,
-    /// Batch-norm moments of the tests
-    #[arg(long, value_enum, default_value_t = Moments::Recomputed)]
-    moments: Moments,
-    /// Training batches over which batch-norm moments are averaged, 0 for all (the preset's if not given)
-    #[arg(long, value_name = "N")]
-    pub(super) moments_batches: Option<u64>,
-    /// Test only the first N images
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) images: Option<u64>,
-    /// Images tested at a time (the preset's if not given)
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    batch: Option<u32>,
-    /// Folder of the data sets (`data list` says where they are sought if it is not given)
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// The preset of weights from elsewhere
-    #[arg(long, value_name = "P")]
-    preset: Option<PathBuf>,
-    /// Change a key of the preset
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    pub(super) protocol: Protocol,
     /// Print the points as JSON lines instead of the table
     #[arg(long)]
     json: bool,
@@ -69,11 +51,11 @@ pub struct Sweep {
 impl Sweep {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let distortions = range::points(&self.distortions()?, self.draws);
-        let mut sets = self.set.clone();
-        sets.extend(self.images.map(|n| format!("data.test={n}")));
+        let mut sets = self.protocol.set.clone();
+        sets.extend(self.protocol.images.map(|n| format!("data.test={n}")));
         let mut networks: Vec<TrainedNetwork> = vec![];
         for run in &self.runs {
-            let trained = weights::open(run, self.preset.as_deref(), &sets, self.data.as_deref())?;
+            let trained = weights::open(run, self.protocol.preset.as_deref(), &sets, self.protocol.data.as_deref())?;
             let place = |s: &TrainedNetwork| s.source.canonicalize().unwrap_or_else(|_| s.source.clone());
             if networks.iter().any(|s| place(s) == place(&trained)) {
                 return Err(Error::Invalid(format!("{}: this run is given twice", run.display())));
@@ -88,10 +70,10 @@ impl Sweep {
         let sweep = sweep::Sweep {
             distortions: &distortions,
             seed: global.seed,
-            moments: self.moments,
-            moments_batches: self.moments_batches,
-            batch: self.batch.map(|b| b as usize),
-            data: self.data.as_deref(),
+            moments: self.protocol.moments,
+            moments_batches: self.protocol.moments_batches,
+            batch: self.protocol.batch.map(|b| b as usize),
+            data: self.protocol.data.as_deref(),
             stop: catch_ctrl_c("stopping; the points so far are kept")?,
             quiet: global.quiet,
         };

@@ -1,8 +1,8 @@
-//! Sums of two arrays: the residual connection, and gradients that reach a tensor along two paths.
+//! Sums of two arrays: the residual connection, forward and backward.
 
 use super::case::{Case, Fill};
 use super::relu::vec4_len;
-use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, read, update, write};
+use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, read, write};
 use crate::error::Result;
 use crate::plan::{Builder, View};
 
@@ -14,18 +14,6 @@ pub fn forward(builder: &mut Builder, scope: &str, outer: usize, a: View, b: Vie
     for w in builder.windows(scope, outer, &[a, b, y])? {
         let (a, b, y) = (a.rows(&w, outer), b.rows(&w, outer), y.rows(&w, outer));
         FORWARD.dispatch(builder, scope, &[("len", y.len.into())], &[("a", a), ("b", b), ("y", y)])?;
-    }
-    Ok(())
-}
-
-/// Records dst += src over views of equal length, `outer` rows each.
-///
-/// # Errors
-/// A row that cannot be bound.
-pub fn accumulate(b: &mut Builder, scope: &str, outer: usize, src: View, dst: View) -> Result<()> {
-    for w in b.windows(scope, outer, &[src, dst])? {
-        let (src, dst) = (src.rows(&w, outer), dst.rows(&w, outer));
-        ACCUMULATE.dispatch(b, scope, &[("len", dst.len.into())], &[("src", src), ("dst", dst)])?;
     }
     Ok(())
 }
@@ -52,32 +40,6 @@ pub static FORWARD: Kernel = Kernel {
                 let (a, b) = (c.input("a", &[outer, row], &ANY), c.input("b", &[outer, row], &ANY));
                 let y = c.output("y", &[outer, row]);
                 forward(&mut c.b, "add", outer, a, b, y)
-            })
-        };
-        shapes().map(|(name, outer, row, limit)| case(name, outer, row, limit)).to_vec()
-    },
-};
-
-/// dst += src.
-pub static ACCUMULATE: Kernel = Kernel {
-    name: "add.accumulate",
-    args: &[read("src"), update("dst")],
-    variants: &[
-        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
-        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(256))),
-    ],
-    twin: |io: &mut Io| {
-        let dst: Vec<f64> = io.f("dst").iter().zip(io.f("src")).map(|(d, s)| d + s).collect();
-        io.put("dst", dst);
-    },
-    budget: Budget::Exact,
-    flop: |p| p.u("len") as f64,
-    cases: || {
-        let case = |name: &str, outer: usize, row: usize, limit: usize| {
-            Case::exact(name, move |c| {
-                c.b.target.adapter.limits.max_binding = limit;
-                let (src, dst) = (c.input("src", &[outer, row], &ANY), c.input("dst", &[outer, row], &ANY));
-                accumulate(&mut c.b, "add", outer, src, dst)
             })
         };
         shapes().map(|(name, outer, row, limit)| case(name, outer, row, limit)).to_vec()

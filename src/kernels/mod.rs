@@ -70,7 +70,6 @@ pub static KERNELS: &[&Kernel] = &[
     &avgpool::FORWARD,
     &avgpool::BACKWARD,
     &add::FORWARD,
-    &add::ACCUMULATE,
     &dropout::APPLY,
     &batch::GATHER,
     &batch::GATHER_BYTES,

@@ -7,7 +7,7 @@ use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, default};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, Windows, default};
 use super::pair::{Pair, PairVisitor};
 use super::{Activation, Layer, Net};
 use crate::error::Result;
@@ -103,16 +103,8 @@ impl Spec {
 }
 
 impl Kind for Spec {
-    fn key(&self) -> &'static str {
-        "avgpool"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "pool"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "avgpool", prefix: "pool", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Kind, LayerShape, Made, Shaping, check_flag};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, check_flag};
 use super::{Activation, Layer, Mode, Net};
 use crate::error::Result;
 use crate::kernels::batchnorm;
@@ -36,16 +36,8 @@ impl Spec {
 }
 
 impl Kind for Spec {
-    fn key(&self) -> &'static str {
-        "batchnorm"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "bn"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "batchnorm", prefix: "bn", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

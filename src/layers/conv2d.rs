@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, check_channels, check_rates, default, product};
+use super::kind::{
+    Build, Called, Kind, LayerShape, Made, Shaping, Windows, check_channels, check_rates, default, product,
+};
 use super::pair::Pair;
 use super::{Activation, Layer, Mode, Net};
 use crate::error::{Error, Result};
@@ -69,16 +71,8 @@ impl Spec {
 }
 
 impl Kind for Spec {
-    fn key(&self) -> &'static str {
-        "conv2d"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "conv"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "conv2d", prefix: "conv", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Kind, LayerShape, Made, Shaping};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping};
 use super::{Activation, Layer, Mode, Net};
 use crate::error::Result;
 use crate::kernels::dropout;
@@ -24,16 +24,8 @@ pub struct Spec {
 }
 
 impl Kind for Spec {
-    fn key(&self) -> &'static str {
-        "dropout"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "dropout"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "dropout", prefix: "dropout", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

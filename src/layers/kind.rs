@@ -16,14 +16,8 @@ use crate::ranges::{Check, HELD, Number, is_held, require};
 /// A kind of layer, as a preset has it. Each stands on one line, e.g. `{ conv2d = 128, kernel = 3, pad = 1 }`: the key that
 /// names the kind holds its main number, the other keys are optional.
 pub trait Kind: Any + Debug + Send + Sync + Toml {
-    /// The key that names it, e.g. `conv2d`.
-    fn key(&self) -> &'static str;
-
-    /// What numbered names begin with, e.g. `conv`.
-    fn prefix(&self) -> &'static str;
-
-    /// The name that the preset gives it.
-    fn name(&self) -> Option<&str>;
+    /// What it is called.
+    fn called(&self) -> Called<'_>;
 
     /// That every value is in its range.
     ///
@@ -49,6 +43,17 @@ pub trait Kind: Any + Debug + Send + Sync + Toml {
 
     /// The layer.
     fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer>;
+}
+
+/// What a layer of a preset is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Called<'a> {
+    /// The key that names its kind, e.g. `conv2d`.
+    pub key: &'static str,
+    /// What numbered names begin with, e.g. `conv`.
+    pub prefix: &'static str,
+    /// The name that the preset gives it.
+    pub name: Option<&'a str>,
 }
 
 /// What every kind can do.
@@ -80,7 +85,7 @@ pub trait Entry {
     /// # Errors
     /// The first that is not, by its key.
     fn check(&self) -> Check {
-        if let Some(name) = self.kind().name() {
+        if let Some(name) = self.kind().called().name {
             let ok =
                 !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             require(ok, "name", format!("\"{name}\""), "use 1 to 64 letters, digits and _")?;
@@ -186,9 +191,10 @@ impl Shaping {
     }
 
     fn name(&mut self, kind: &dyn Kind) -> Result<String> {
-        let number = self.used.entry(kind.prefix()).or_default();
+        let Called { prefix, name, .. } = kind.called();
+        let number = self.used.entry(prefix).or_default();
         *number += 1;
-        let name = kind.name().map_or_else(|| format!("{}{number}", kind.prefix()), String::from);
+        let name = name.map_or_else(|| format!("{prefix}{number}"), String::from);
         if RESERVED.contains(&name.as_str()) {
             return Err(Error::layer(name, "this name is taken by the training step itself; give the layer another"));
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Build, Kind, LayerShape, Made, Shaping, check_channels, check_rates, default, product};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, check_channels, check_rates, default, product};
 use super::{Conv2d, Layer};
 use crate::error::Result;
 use crate::kernels::conv2d::Geometry;
@@ -47,16 +47,8 @@ impl Spec {
 }
 
 impl Kind for Spec {
-    fn key(&self) -> &'static str {
-        "linear"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "fc"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "linear", prefix: "fc", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

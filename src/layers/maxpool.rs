@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Kind, LayerShape, Made, Shaping, Windows, default};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, Windows, default};
 use super::pair::Pair;
 use super::{Activation, Layer, Net};
 use crate::error::Result;
@@ -49,16 +49,8 @@ impl Spec {
 }
 
 impl Kind for Spec {
-    fn key(&self) -> &'static str {
-        "maxpool"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "pool"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "maxpool", prefix: "pool", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Kind, LayerShape, Made, Shaping, check_flag};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, check_flag};
 use super::{Activation, Layer, Net};
 use crate::error::Result;
 use crate::kernels::parameters::Parameters;
@@ -23,16 +23,8 @@ pub struct Spec {
 }
 
 impl Kind for Spec {
-    fn key(&self) -> &'static str {
-        "relu"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "relu"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "relu", prefix: "relu", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::build::layers;
 use super::init::Init;
-use super::kind::{Build, Entry, Kind, LayerShape, Made, Shaping, show, totals};
+use super::kind::{Build, Called, Entry, Kind, LayerShape, Made, Shaping, show, totals};
 use super::{Activation, Layer, Layers, Net, backward, forward};
 use crate::error::{Error, Result};
 use crate::kernels::add;
@@ -27,16 +27,8 @@ pub struct Spec<L> {
 }
 
 impl<L: Entry + Serialize + Clone + Debug + Send + Sync + 'static> Kind for Spec<L> {
-    fn key(&self) -> &'static str {
-        "residual"
-    }
-
-    fn prefix(&self) -> &'static str {
-        "res"
-    }
-
-    fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    fn called(&self) -> Called<'_> {
+        Called { key: "residual", prefix: "res", name: self.name.as_deref() }
     }
 
     fn check(&self) -> Check {

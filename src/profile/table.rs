@@ -6,6 +6,7 @@ use super::json::Earlier;
 use super::projections::Cost;
 use super::rows::{self, Row, ratio};
 use super::{About, Profile};
+use crate::ranges::thousands;
 
 /// Where a column's text stands.
 #[derive(Clone, Copy, PartialEq)]
@@ -309,16 +310,4 @@ fn digits(v: f64) -> String {
         v if v > 0.0 => format!("{v:.2}"),
         _ => "0".into(),
     }
-}
-
-fn thousands(v: u64) -> String {
-    let digits = v.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }

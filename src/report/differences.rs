@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::paper;
 use super::read::{Run, keys};
-use super::sheet::thousands;
 use crate::model::preset::Preset;
+use crate::ranges::thousands;
 
 /// Keys that change no number that is compared, or that are said elsewhere.
 const BESIDE: [&str; 9] = [

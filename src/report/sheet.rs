@@ -86,22 +86,10 @@ impl Sheet {
     }
 }
 
-/// A count with commas between thousands.
-pub fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ranges::thousands;
 
     #[test]
     fn csv_quotes_what_it_must_and_html_escapes() {

@@ -2,9 +2,9 @@
 
 use super::quote;
 use super::read::Run;
-use super::sheet::thousands;
 use crate::eval::analysis::Measured;
 use crate::eval::{Moments, Point};
+use crate::ranges::thousands;
 
 /// What a test error is over. Errors over other images, other moments or with other keys of the preset are no points of
 /// one curve.

@@ -43,7 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Drawings as SVG and PNG. It knows only shapes.
     ("figure", &[]),
     // Where the time of a step goes.
-    ("profile", &["figure", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
+    ("profile", &["figure", "ranges", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // Speed, and comparisons of it.
     ("bench", &["profile", "model", "kernels", "plan", "gpu", "error"]),
     // The loops, which join nets, data and a runner.
@@ -66,7 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // Pages of what the loops wrote. It runs nothing: no device, no data.
-    ("report", &["train", "eval", "figure", "model", "files", "error"]),
+    ("report", &["ranges", "train", "eval", "figure", "model", "files", "error"]),
     // Trained networks under lists of distortions.
     ("sweep", &["train", "eval", "weights", "session", "model", "kernels", "projection", "gpu", "data", "error"]),
     // All that an adapter can be asked, in processes of their own.

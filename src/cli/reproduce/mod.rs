@@ -276,8 +276,8 @@ fn missing_points(net: &Net, words: &[OsString]) -> Result<(u64, u64, Work)> {
         unreachable!("a measure is a sweep");
     };
     let wanted = range::points(&sweep.distortions()?, sweep.draws);
-    let test = sweep.images.unwrap_or(u64::MAX).min(net.images.test);
-    let moments = sweep.moments_batches.unwrap_or(net.preset.eval.moments_batches);
+    let test = sweep.protocol.images.unwrap_or(u64::MAX).min(net.images.test);
+    let moments = sweep.protocol.moments_batches.unwrap_or(net.preset.eval.moments_batches);
     let batches = match moments {
         0 => net.images.train / net.preset.batch as u64,
         some => some.min(net.images.train / net.preset.batch as u64),

@@ -6,6 +6,7 @@ use super::Preset;
 use crate::error::{Error, Result};
 use crate::layers::LayerShape;
 use crate::layers::kind::{MOST_CHANNELS, MOST_PIXELS, Shaping, show, totals};
+use crate::ranges::thousands;
 
 impl Preset {
     /// The layers for images of `input` rows, columns and channels: names, widths, shapes, weights.
@@ -32,7 +33,7 @@ impl Preset {
         let mut rows = vec![["layer", "kind", "output", "weights", "multiply-adds"].map(String::from)];
         rows.push(["input".into(), String::new(), show(input), String::new(), String::new()]);
         list(&layers, 0, &mut rows);
-        rows.push(["total".into(), String::new(), String::new(), grouped(weights), grouped(multiply_adds)]);
+        rows.push(["total".into(), String::new(), String::new(), thousands(weights), thousands(multiply_adds)]);
         let width = |c: usize| rows.iter().map(|r| r[c].len()).max().unwrap_or(0);
         let widths: [usize; 5] = std::array::from_fn(width);
         let clip = match self.clip.factor {
@@ -54,23 +55,10 @@ impl Preset {
 
 fn list(layers: &[LayerShape], depth: usize, rows: &mut Vec<[String; 5]>) {
     for l in layers {
-        let number = |n: u64| if n == 0 || !l.body.is_empty() { String::new() } else { grouped(n) };
+        let number = |n: u64| if n == 0 || !l.body.is_empty() { String::new() } else { thousands(n) };
         let name = format!("{}{}", "  ".repeat(depth), l.name);
-        let kind = format!("{} {}", l.kind.key(), l.kind.size()).trim_end().to_owned();
+        let kind = format!("{} {}", l.kind.called().key, l.kind.size()).trim_end().to_owned();
         rows.push([name, kind, show(l.output), number(l.weights), number(l.multiply_adds)]);
         list(&l.body, depth + 1, rows);
     }
-}
-
-/// `12973440` as `12,973,440`.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

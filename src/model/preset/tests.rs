@@ -95,7 +95,7 @@ fn cifar_vgg_has_the_weights_and_multiply_adds_of_the_paper() {
     assert_eq!(weights, 12_973_440);
     assert_eq!((multiply_adds as f64 / 1e6).round(), 616.0);
     let conv: Vec<_> =
-        shapes.iter().filter(|l| l.kind.key() == "conv2d").map(|l| (l.name.as_str(), l.output)).collect();
+        shapes.iter().filter(|l| l.kind.called().key == "conv2d").map(|l| (l.name.as_str(), l.output)).collect();
     assert_eq!(
         conv,
         [

@@ -5,12 +5,13 @@ use super::{Figure, Section};
 use crate::eval::Moments;
 use crate::figure::Style;
 use crate::figure::axes::{Axes, Axis};
+use crate::ranges::thousands;
 use crate::report::commands::Commands;
 use crate::report::html::slug;
 use crate::report::paper;
 use crate::report::quote;
 use crate::report::read::Run;
-use crate::report::sheet::{Cell, Sheet, thousands};
+use crate::report::sheet::{Cell, Sheet};
 use crate::report::stats::distinct;
 use crate::report::stats::{self, Measure, Stats};
 

@@ -5,10 +5,11 @@ use super::{Figure, Section};
 use crate::eval::analysis::{Filter, Histogram};
 use crate::figure::axes::{Axes, Axis, SMALL};
 use crate::figure::{Anchor, Color, Dash, Drawing, FAINT, INK, PALETTE};
+use crate::ranges::thousands;
 use crate::report::commands::Commands;
 use crate::report::html::slug;
 use crate::report::read::Run;
-use crate::report::sheet::{Cell, Sheet, thousands};
+use crate::report::sheet::{Cell, Sheet};
 use crate::report::stats::distinct;
 
 /// Panels of a figure of histograms, at most.
