@@ -9,8 +9,8 @@
 // Matrix operations want every invocation: tiles that reach beyond the results multiply zeros, results leave through workgroup
 // memory, and only the copies out of it ask what is inside. There is no early return.
 // include conv2d/matrix_tile.wgsl
-// include conv2d/matrix_parts_1.wgsl if PRODUCTS == 1 else conv2d/matrix_parts_2.wgsl
-// include conv2d/weights_signs.wgsl if PRODUCTS == 2 else conv2d/weights_any.wgsl
+// include conv2d/matrix_operands_f16.wgsl if PRODUCTS == 1 else conv2d/matrix_operands_split.wgsl
+// include conv2d/weights_ternary.wgsl if PRODUCTS == 2 else conv2d/weights_real.wgsl
 alias LeftParts = array<LeftMatrix, LEFT_PARTS>;
 alias RightParts = array<RightMatrix, RIGHT_PARTS * ACROSS>; // the first parts, then the second
 

@@ -18,12 +18,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   }
   let at = wid.z * 6u * row + i;
   let to = wid.z * 3u * row + i;
-  let fifteen = f32(12u + params.kh);
+  let divisor = f32(12u + params.kh);
   let even = m[at + row] + m[at + 2u * row];
   let odd = m[at + row] - m[at + 2u * row];
   let half = m[at + 3u * row];
   let two = m[at + 4u * row];
-  dw[to] = exact_quotient(m[at] + even + half + two, fifteen);
-  dw[to + row] = exact_quotient(odd + 0.5 * half - 2.0 * two, fifteen);
-  dw[to + 2u * row] = exact_quotient(even + 0.25 * half + 4.0 * two + m[at + 5u * row], fifteen);
+  dw[to] = exact_quotient(m[at] + even + half + two, divisor);
+  dw[to + row] = exact_quotient(odd + 0.5 * half - 2.0 * two, divisor);
+  dw[to + 2u * row] = exact_quotient(even + 0.25 * half + 4.0 * two + m[at + 5u * row], divisor);
 }

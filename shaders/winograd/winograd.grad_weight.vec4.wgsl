@@ -7,10 +7,10 @@
 @group(0) @binding(1) var<storage, read> m: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> dw: array<vec4<f32>>;
 
-fn fifteenths(sum: vec4<f32>) -> vec4<f32> {
-  let fifteen = f32(12u + params.kh);
-  return vec4<f32>(exact_quotient(sum.x, fifteen), exact_quotient(sum.y, fifteen), exact_quotient(sum.z, fifteen),
-                   exact_quotient(sum.w, fifteen));
+fn divided_by_15(sum: vec4<f32>) -> vec4<f32> {
+  let divisor = f32(12u + params.kh);
+  return vec4<f32>(exact_quotient(sum.x, divisor), exact_quotient(sum.y, divisor), exact_quotient(sum.z, divisor),
+                   exact_quotient(sum.w, divisor));
 }
 
 @compute @workgroup_size(64)
@@ -27,7 +27,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let odd = m[at + row] - m[at + 2u * row];
   let half = m[at + 3u * row];
   let two = m[at + 4u * row];
-  dw[to] = fifteenths(m[at] + even + half + two);
-  dw[to + row] = fifteenths(odd + 0.5 * half - 2.0 * two);
-  dw[to + 2u * row] = fifteenths(even + 0.25 * half + 4.0 * two + m[at + 5u * row]);
+  dw[to] = divided_by_15(m[at] + even + half + two);
+  dw[to + row] = divided_by_15(odd + 0.5 * half - 2.0 * two);
+  dw[to + 2u * row] = divided_by_15(even + 0.25 * half + 4.0 * two + m[at + 5u * row]);
 }

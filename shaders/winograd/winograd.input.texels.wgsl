@@ -29,7 +29,7 @@ fn column(p: Place, x: u32, quad: u32) -> Four {
 }
 
 // One row of places: six columns times C.
-fn put_row(at: u32, row: u32, d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>, d4: vec4<f32>, d5: vec4<f32>) {
+fn write_row(at: u32, row: u32, d0: vec4<f32>, d1: vec4<f32>, d2: vec4<f32>, d3: vec4<f32>, d4: vec4<f32>, d5: vec4<f32>) {
   let step = params.c_in / 4u * 32u;
   let to = at + row * 6u * step;
   let t = six_points(d0, d1, d2, d3, d4, d5);
@@ -59,8 +59,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let c4 = column(p, 4u, quad);
   let c5 = column(p, 5u, quad);
   let at = (block * 24u * quads + quad) * 32u + i % 32u;
-  put_row(at, 0u, c0.a, c1.a, c2.a, c3.a, c4.a, c5.a);
-  put_row(at, 1u, c0.b, c1.b, c2.b, c3.b, c4.b, c5.b);
-  put_row(at, 2u, c0.c, c1.c, c2.c, c3.c, c4.c, c5.c);
-  put_row(at, 3u, c0.d, c1.d, c2.d, c3.d, c4.d, c5.d);
+  write_row(at, 0u, c0.a, c1.a, c2.a, c3.a, c4.a, c5.a);
+  write_row(at, 1u, c0.b, c1.b, c2.b, c3.b, c4.b, c5.b);
+  write_row(at, 2u, c0.c, c1.c, c2.c, c3.c, c4.c, c5.c);
+  write_row(at, 3u, c0.d, c1.d, c2.d, c3.d, c4.d, c5.d);
 }

@@ -162,16 +162,16 @@ var<private> hidden: u32;
 // Four columns of one output pixel.
 fn write(at: u32, there: vec4<bool>, pixel: u32, value: vec4<f32>) {
   // Division is rounded correctly on a CPU; see `exact_quotient` of naive for why the divisor is hidden: wid.z is 0.
-  let fifteen = f32(15u + hidden);
+  let divisor = f32(15u + hidden);
   let own = there & vec4<bool>(pixel != 0u);
-  if own.x { y[at] = value.x / fifteen; }
-  if own.y { y[at + 8u] = value.y / fifteen; }
-  if own.z { y[at + 16u] = value.z / fifteen; }
-  if own.w { y[at + 24u] = value.w / fifteen; }
+  if own.x { y[at] = value.x / divisor; }
+  if own.y { y[at + 8u] = value.y / divisor; }
+  if own.z { y[at + 16u] = value.z / divisor; }
+  if own.w { y[at + 24u] = value.w / divisor; }
 }
 
 // The eight outputs of a tile, upper row first.
-fn put(to: vec2<u32>, column: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,
+fn write_tile(to: vec2<u32>, column: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,
        e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32>) {
   let there = vec4<u32>(column, column + 8u, column + 16u, column + 24u) < vec4<u32>(params.c_out);
   let upper = to.x + column;
@@ -186,23 +186,23 @@ fn put(to: vec2<u32>, column: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: 
   write(lower + 3u * params.c_out, there, to.y & 128u, h);
 }
 
-fn put_all(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
+fn write_tiles(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
   let own = outputs_of(tile + lane);
-  put(own, column,
+  write_tile(own, column,
       (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0], (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0]);
-  put(subgroupShuffle(own, lane ^ 1u), column,
+  write_tile(subgroupShuffle(own, lane ^ 1u), column,
       (*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1], (*y)[4][1], (*y)[5][1], (*y)[6][1], (*y)[7][1]);
-  put(subgroupShuffle(own, lane ^ 2u), column,
+  write_tile(subgroupShuffle(own, lane ^ 2u), column,
       (*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2], (*y)[4][2], (*y)[5][2], (*y)[6][2], (*y)[7][2]);
-  put(subgroupShuffle(own, lane ^ 3u), column,
+  write_tile(subgroupShuffle(own, lane ^ 3u), column,
       (*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3], (*y)[4][3], (*y)[5][3], (*y)[6][3], (*y)[7][3]);
-  put(subgroupShuffle(own, lane ^ 4u), column,
+  write_tile(subgroupShuffle(own, lane ^ 4u), column,
       (*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4], (*y)[4][4], (*y)[5][4], (*y)[6][4], (*y)[7][4]);
-  put(subgroupShuffle(own, lane ^ 5u), column,
+  write_tile(subgroupShuffle(own, lane ^ 5u), column,
       (*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5], (*y)[4][5], (*y)[5][5], (*y)[6][5], (*y)[7][5]);
-  put(subgroupShuffle(own, lane ^ 6u), column,
+  write_tile(subgroupShuffle(own, lane ^ 6u), column,
       (*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6], (*y)[4][6], (*y)[5][6], (*y)[6][6], (*y)[7][6]);
-  put(subgroupShuffle(own, lane ^ 7u), column,
+  write_tile(subgroupShuffle(own, lane ^ 7u), column,
       (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7], (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
 }
 
@@ -251,8 +251,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   hidden = wid.z;
   let tile = wid.y * 32u;
   let column = wid.x * 32u + lane;
-  put_all(tile, column, lane, &y0);
-  put_all(tile + 8u, column, lane, &y1);
-  put_all(tile + 16u, column, lane, &y2);
-  put_all(tile + 24u, column, lane, &y3);
+  write_tiles(tile, column, lane, &y0);
+  write_tiles(tile + 8u, column, lane, &y1);
+  write_tiles(tile + 16u, column, lane, &y2);
+  write_tiles(tile + 24u, column, lane, &y3);
 }

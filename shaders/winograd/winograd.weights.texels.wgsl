@@ -39,7 +39,7 @@ fn put(at: u32, place: u32, m: mat4x4<f32>) {
 }
 
 // One row of places: three columns times H^T.
-fn put_row(at: u32, row: u32, a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) {
+fn write_row(at: u32, row: u32, a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) {
   let outer = 5.0 * (a + c);
   put(at, row * 6u, 15.0 * a);
   put(at, row * 6u + 1u, outer + 5.0 * b);
@@ -64,8 +64,8 @@ fn each(i: u32) {
   let middle = expand(keep * block(0u, 1u, k, own), keep * block(1u, 1u, k, own), keep * block(2u, 1u, k, own));
   let right = expand(keep * block(0u, 2u, k, own), keep * block(1u, 2u, k, own), keep * block(2u, 2u, k, own));
   let at = (block_of * 24u * quads + i / 8u % quads) * 32u + i % 8u * 4u;
-  put_row(at, 0u, left.a, middle.a, right.a);
-  put_row(at, 1u, left.b, middle.b, right.b);
-  put_row(at, 2u, left.c, middle.c, right.c);
-  put_row(at, 3u, left.d, middle.d, right.d);
+  write_row(at, 0u, left.a, middle.a, right.a);
+  write_row(at, 1u, left.b, middle.b, right.b);
+  write_row(at, 2u, left.c, middle.c, right.c);
+  write_row(at, 3u, left.d, middle.d, right.d);
 }

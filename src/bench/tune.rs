@@ -411,7 +411,7 @@ mod tests {
         let grad = vec!["winograd.input_rows", "winograd.grad_rows", "winograd.accumulate", "winograd.grad_weight"];
         for (kernel, variant, chain) in [
             ("conv2d.forward", "lanes", &forward),
-            ("conv2d.grad_weight", "texels", &grad),
+            ("conv2d.grad_weight", "lanes", &grad),
             ("conv2d.grad_input", "lanes", &forward),
         ] {
             let direct = kernels_of(&software, kernel, variant);

@@ -9,7 +9,7 @@ pub mod split_k;
 
 use cases::cases;
 use families::*;
-pub(super) use families::{multiple_of_4, octets, one_group, whole_sums};
+pub(super) use families::{multiple_of_4, one_group, subgroups_of_8, whole_sums};
 pub use geometry::Geometry;
 
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, write};
@@ -164,7 +164,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
         }),
         Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
         Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
-        Variant::new("few", |_, p| pointwise(p), |p, _| input_tiles(p, FEW)),
+        Variant::new("pointwise", |_, p| pointwise(p), |p, _| input_tiles(p, POINTWISE)),
         Variant::new("tiled", tiled, grad_input_tiles),
         Variant::new("coop", matrices, grad_input_tiles).in_halves(),
         Variant::new("coop_split", split, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
@@ -193,10 +193,10 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
     args: &[read("x"), optional(read("table"), fused::normalisation), read("dy"), write("dw")],
     variants: &[
         Variant::new("naive", anywhere, |p, _| linear_grid((p.u("splits") * weights(p)).div_ceil(64))),
-        Variant::new("texels", exchange_fours, weight_tiles),
-        Variant::new("texels_any", exchange, weight_tiles),
+        Variant::new("lanes", exchange_fours, weight_tiles),
+        Variant::new("lanes_any", exchange, weight_tiles),
         Variant::new(
-            "few",
+            "pointwise",
             |_, p| pointwise(p),
             |p, _| [p.u("c_in").div_ceil(8) as u32, p.u("c_out").div_ceil(8) as u32, p.u("splits") as u32],
         ),

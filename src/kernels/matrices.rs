@@ -45,7 +45,7 @@ pub(super) fn fits(kernel: &Kernel, v: &Variant, t: &Target, knobs: &[(String, u
 }
 
 /// Invocations and bytes of memory of a workgroup of the family with these constants, as the shaders count them
-/// (`conv2d/matrix_tile.wgsl`, `conv2d/*_matrices.wgsl`); none for other variants.
+/// (`conv2d/matrix_tile.wgsl`); none for other variants.
 pub fn workgroup(kernel: &Kernel, v: &Variant, k: &Knobs) -> Option<(u32, usize)> {
     if !v.name.starts_with("coop") {
         return None;

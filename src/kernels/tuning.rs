@@ -145,7 +145,18 @@ pub fn takes(kernel: &'static Kernel, target: &Target, params: &Params, given: &
     Ok(forced_too && by_rows(kernel, target, params, &wanted).is_some())
 }
 
+/// Kernels, names that variants of theirs had in earlier versions, and those that they have now.
+const FORMER: [(&str, &str, &str); 4] = [
+    ("conv2d.grad_input", "few", "pointwise"),
+    ("conv2d.grad_weight", "few", "pointwise"),
+    ("conv2d.grad_weight", "texels", "lanes"),
+    ("conv2d.grad_weight", "texels_any", "lanes_any"),
+];
+
+/// The variant or chain of this name, or of the name that it had once.
 fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<Choice> {
+    let renamed = FORMER.iter().find(|(of, former, _)| *of == kernel.name && *former == name);
+    let name = renamed.map_or(name, |(_, _, now)| now);
     let variant = || kernel.variant(name).map(|v| Choice::Variant(v, knobs.to_vec()));
     variant().or_else(|| kernel.chains().find(|c| c.name == name).map(Choice::Chain))
 }
@@ -355,6 +366,16 @@ mod tests {
             assert_eq!(read(Path::new("own.toml"), text).unwrap(), [], "{text:?}");
         }
         assert!(read(Path::new("own.toml"), "[[rows]]\n").unwrap_err().to_string().contains("rows"));
+    }
+
+    #[test]
+    fn names_that_variants_had_once_still_find_them() {
+        for (kernel, former, now) in FORMER {
+            match find(super::super::find(kernel).unwrap(), former, &[]) {
+                Some(Choice::Variant(v, _)) => assert_eq!(v.name, now),
+                _ => panic!("{kernel} {former}"),
+            }
+        }
     }
 
     #[test]

@@ -185,7 +185,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
 
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     texels(t, p)?;
-    conv2d::octets(t)
+    conv2d::subgroups_of_8(t)
 }
 
 fn texels(t: &Target, _: &Params) -> std::result::Result<(), &'static str> {
@@ -310,7 +310,7 @@ pub static MULTIPLY: Kernel = Kernel {
         Variant::new(
             "lanes",
             |t, p| {
-                conv2d::octets(t)?;
+                conv2d::subgroups_of_8(t)?;
                 texels(t, p)
             },
             |p, _| {

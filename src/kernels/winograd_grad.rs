@@ -93,7 +93,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
 
 /// The `lanes` and `texels` variants need texels of four channels, the former subgroups of eight lanes.
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
-    conv2d::octets(t)?;
+    conv2d::subgroups_of_8(t)?;
     texels(t, p)
 }
 

@@ -95,7 +95,7 @@ pub fn by_winograd() -> Network {
 
 /// Rows that keep convolutions on software drivers to the direct form.
 pub fn direct_rows() -> Vec<TuningRow> {
-    let rows = [("forward", "lanes"), ("grad_input", "lanes"), ("grad_weight", "texels")];
+    let rows = [("forward", "lanes"), ("grad_input", "lanes"), ("grad_weight", "lanes")];
     let row = |(pass, variant): (&str, &str)| TuningRow {
         kernel: format!("conv2d.{pass}"),
         variant: variant.into(),

@@ -5,12 +5,12 @@ use crate::plan::{Params, Target};
 
 /// The `lanes` family needs one group, four-wide outputs and subgroups of eight lanes.
 pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
-    octets(t)?;
+    subgroups_of_8(t)?;
     one_group(p)?;
     multiple_of_4(p, "c_out")
 }
 
-pub(in crate::kernels) fn octets(t: &Target) -> Result<(), &'static str> {
+pub(in crate::kernels) fn subgroups_of_8(t: &Target) -> Result<(), &'static str> {
     if t.adapter.subgroup == Some(8) { Ok(()) } else { Err("it needs subgroups of 8 lanes") }
 }
 
@@ -108,15 +108,15 @@ pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
     if whole { Ok(()) } else { Err("the input is no whole number of texels") }
 }
 
-/// The `few` family knows linear layers, and convolutions that are as good as one.
+/// The variants `pointwise` know linear layers, and convolutions that are as good as one.
 pub(super) fn pointwise(p: &Params) -> Result<(), &'static str> {
     one_group(p)?;
     let one = ["kh", "kw", "stride_h", "stride_w"].iter().all(|name| p.u(name) == 1);
     if one && p.u("pad_h") == 0 && p.u("pad_w") == 0 { Ok(()) } else { Err("the kernel is no 1 x 1 of stride 1") }
 }
 
-/// Rows and columns of the outputs of a workgroup of the `few` family.
-pub(super) const FEW: [usize; 2] = [8, 8];
+/// Rows and columns of the outputs of a workgroup of the variants `pointwise`.
+pub(super) const POINTWISE: [usize; 2] = [8, 8];
 
 /// Rows and columns of the outputs of a subgroup.
 pub(super) const WIDE: [usize; 2] = [32, 32];

@@ -157,10 +157,10 @@ fn moments(y: &Scalars, p: &Params) -> Scalars {
 
 /// The cases of [`FORWARD`] with its optional arguments.
 pub(super) fn forward_cases() -> Vec<Case> {
-    let mut all = statistics_cases("moments", |c, g| record(c, g, false, true));
+    let mut all = moments_cases("moments", |c, g| record(c, g, false, true));
     all.push(far_from_zero());
     all.extend(few_cases("normalised", |c, g| record(c, g, true, false)));
-    all.extend(statistics_cases("normalised, moments", |c, g| record(c, g, true, true)));
+    all.extend(moments_cases("normalised, moments", |c, g| record(c, g, true, true)));
     all
 }
 
@@ -184,7 +184,7 @@ fn few_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -
 
 /// Integers whose moments are exact: whole blocks of rows, and outputs so small that their squared distances from a mean
 /// in 64ths have 24 bits. Other shapes by budget, but for windows, which would cut blocks.
-fn statistics_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
+fn moments_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
     let base =
         Geometry { n: 2, h: 8, w: 8, c_in: 8, c_out: 12, kernel: [1, 1], stride: [1, 1], pad: [0, 0], groups: 1 };
     let wide = Geometry { n: 1, h: 16, w: 20, c_in: 4, c_out: 132, ..base };

@@ -1,4 +1,4 @@
-// As conv2d.grad_weight.texels, for any number of input channels: the inputs come from a buffer, one by one, because four rows
+// As conv2d.grad_weight.lanes, for any number of input channels: the inputs come from a buffer, one by one, because four rows
 // that follow each other may belong to several taps. For first layers.
 // Grid: x = ceil(kh kw c_in / 32), y = ceil(c_out / 32), z = splits.
 // include common/conv2d.wgsl

@@ -1,4 +1,4 @@
-// A right operand of any values: nothing multiplies the sums, which conv2d/weights_signs.wgsl is there for.
+// A right operand of any values: nothing multiplies the sums, which conv2d/weights_ternary.wgsl is there for.
 fn begin(lane: u32) {}
 
 fn note(block: mat4x4<f32>) {}
