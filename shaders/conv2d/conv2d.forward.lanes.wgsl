@@ -30,9 +30,9 @@ fn left_of(p: Pixel, t: Term) -> vec4<f32> {
 
 // Output channels 4 own .. 4 own + 3 for each of these channels.
 fn right_of(t: Term, own: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(weight(t, 0u, own), weight(t, 1u, own), weight(t, 2u, own), weight(t, 3u, own));
+  return mat4x4<f32>(weight(t, t.c, own), weight(t, t.c + 1u, own), weight(t, t.c + 2u, own), weight(t, t.c + 3u, own));
 }
 
-fn weight(t: Term, i: u32, own: u32) -> vec4<f32> {
-  return textureLoad(w, texel(((t.ky * params.kw + t.kx) * params.c_in + t.c + i) * (params.c_out / 4u) + own));
+fn weight(t: Term, c: u32, own: u32) -> vec4<f32> {
+  return textureLoad(w, texel(((t.ky * params.kw + t.kx) * params.c_in + c) * (params.c_out / 4u) + own));
 }

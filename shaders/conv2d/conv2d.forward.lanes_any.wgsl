@@ -12,16 +12,21 @@ alias Y = f32; // map y
 
 const NARROW: bool = false; // variant
 
-struct Term { ky: u32, e: u32 } // row of taps, and the first of four values
+struct Term { ky: u32, t: u32 } // row of taps, and which four of its values
 
-fn turns() -> u32 {
-  return params.kh * ((params.kw * params.c_in + 3u) / 4u);
+// Turns for a row of taps.
+fn steps() -> u32 {
+  return (params.kw * params.c_in + 3u) / 4u;
 }
 
-fn next(t: Term) -> Term {
-  let e = t.e + 4u;
-  let row_done = e >= params.kw * params.c_in;
-  return Term(t.ky + select(0u, 1u, row_done), select(e, 0u, row_done));
+fn turns() -> u32 {
+  return params.kh * steps();
+}
+
+fn next(k: Term) -> Term {
+  let t = k.t + 1u;
+  let row_done = t >= steps();
+  return Term(k.ky + select(0u, 1u, row_done), select(t, 0u, row_done));
 }
 
 fn value(texel_of: i32) -> vec4<f32> {
@@ -30,27 +35,27 @@ fn value(texel_of: i32) -> vec4<f32> {
 }
 
 // Four values of what the taps of a row read of a pixel; zeros outside the image and beyond the last.
-fn left_of(p: Pixel, t: Term) -> vec4<f32> {
+fn left_of(p: Pixel, k: Term) -> vec4<f32> {
   // Negative before the first image.
-  let first = i32(((p.n * params.h + p.y + t.ky) * params.w + p.x) * params.c_in + t.e);
+  let first = i32(((p.n * params.h + p.y + k.ky) * params.w + p.x) * params.c_in + 4u * k.t);
   let low = value(first >> 2u);
   let high = value((first >> 2u) + 1);
   let odd = (first & 1) != 0;
   let low_odd = select(low, vec4<f32>(low.yzw, high.x), odd);
   let high_odd = select(high.xy, high.yz, odd);
   let all = select(low_odd, vec4<f32>(low_odd.zw, high_odd), (first & 2) != 0);
-  let e = vec4<u32>(t.e) + vec4<u32>(0u, 1u, 2u, 3u);
+  let e = vec4<u32>(4u * k.t) + vec4<u32>(0u, 1u, 2u, 3u);
   let column = vec4<u32>(p.x) + e / params.c_in;
-  let inside = (column < vec4<u32>(params.w)) & vec4<bool>(p.y + t.ky < params.h);
+  let inside = (column < vec4<u32>(params.w)) & vec4<bool>(p.y + k.ky < params.h);
   return select(vec4<f32>(0.0), all, inside & (e < vec4<u32>(params.kw * params.c_in)));
 }
 
 // The lane's four columns for each of these values, or for the last.
-fn right_of(t: Term, own: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(weight(t, 0u, own), weight(t, 1u, own), weight(t, 2u, own), weight(t, 3u, own));
+fn right_of(k: Term, own: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(weight(k, 0u, own), weight(k, 1u, own), weight(k, 2u, own), weight(k, 3u, own));
 }
 
-fn weight(t: Term, i: u32, own: u32) -> vec4<f32> {
+fn weight(k: Term, i: u32, own: u32) -> vec4<f32> {
   let run = params.kw * params.c_in;
-  return textureLoad(w, texel((t.ky * run + min(t.e + i, run - 1u)) * (params.c_out / 4u) + own));
+  return textureLoad(w, texel((k.ky * run + min(4u * k.t + i, run - 1u)) * (params.c_out / 4u) + own));
 }

@@ -1,18 +1,12 @@
 // SGD with momentum over every parameter tensor (McDonnell 2018): g = sum of the partial sums + decay w,
 // v = momentum v - lr g, w += v; with Nesterov w += momentum v - lr g. Then the clip, and max |w| of the chunk.
 // lr is that of the step block times the tensor's rate.
-// Nothing happens when halt[0] is not 0. An element whose update would not be finite stays as it is, and the maximum
-// of its chunk becomes infinite, which the metric kernel sees and halts.
-// One workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time.
+// Nothing happens when halt[0] is not 0; what is not finite stays as it is and halts (optimizer/each_weight.wgsl).
+// One workgroup owns one chunk, one invocation one element at a time.
 // weight, v: flat, from element `base` on; grad: from `grad_base` on. fours: 1 if all partial sums
 // begin at multiples of four (for other variants).
 // Grid: one workgroup per chunk of the window, in rows.
-// include common/grid.wgsl
-// include common/step.wgsl
-// include common/finite.wgsl
-// include common/parameters.wgsl
-// include common/workgroup_max.wgsl
-// include optimizer/gradient.wgsl
+// include optimizer/each_weight.wgsl
 const SIZE: u32 = 256u; // knob 64 128 256
 
 struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours: u32, momentum: f32, nesterov: u32 }
@@ -26,35 +20,12 @@ struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours:
 @group(0) @binding(7) var<storage, read_write> v: array<f32>;
 @group(0) @binding(8) var<storage, read_write> maxima: array<f32>;
 
-@compute @workgroup_size(SIZE)
-fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
-        @builtin(local_invocation_index) lane: u32) {
-  let index = linear_workgroup(wid, count);
-  if index >= params.chunks || halt[0] != 0u {
-    return;
+fn update(at: u32, rate: f32, w: f32, g: f32) -> Updated {
+  let v1 = params.momentum * v[at] - rate * g;
+  let after = w + select(v1, params.momentum * v1 - rate * g, params.nesterov != 0u);
+  let sound = is_finite(v1) && is_finite(after);
+  if sound {
+    v[at] = v1;
   }
-  let chunk = chunks[params.first_chunk + index];
-  let segment = segments[chunk.segment];
-  let size = min(CHUNK, segment.len - chunk.start);
-  let at = segment.offset + chunk.start - params.base;
-  var most = 0.0;
-  for (var i = lane; i < size; i += SIZE) {
-    let before = weight[at + i];
-    let g = step.lr * segment.rate * gradient(segment, chunk.start + i, before);
-    let v1 = params.momentum * v[at + i] - g;
-    let change = select(v1, params.momentum * v1 - g, params.nesterov != 0u);
-    let after = before + change;
-    if !(is_finite(v1) && is_finite(after)) {
-      most = infinity(i);
-      continue;
-    }
-    let w = clipped(segment, step.clip_scale, after);
-    v[at + i] = v1;
-    weight[at + i] = w;
-    most = max(most, abs(w));
-  }
-  most = workgroup_max(most, lane, SIZE);
-  if lane == 0u {
-    maxima[params.first_chunk + index] = most;
-  }
+  return Updated(after, sound);
 }

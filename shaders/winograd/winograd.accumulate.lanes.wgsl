@@ -12,24 +12,11 @@
 @group(0) @binding(3) var<storage, read_write> m: array<vec4<f32>>;
 
 // D^T along the columns: three elements of m from the four sums.
-fn store(to: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
-  let plane = params.c_in * (params.c_out / 4u);
+fn store(to: u32, plane: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
   let middle = 0.5 * (s1 + s2);
   m[to] = s0 + middle;
   m[to + plane] = 0.5 * (s1 - s2);
   m[to + 2u * plane] = middle + s3;
-}
-
-// The same for rows 4 i .. 4 i + 3, if they are real, behind place `to`.
-fn store_four(to: u32, i: u32, s0: mat4x4<f32>, s1: mat4x4<f32>, s2: mat4x4<f32>, s3: mat4x4<f32>) {
-  let quads = params.c_out / 4u;
-  let at = to + 4u * i * quads;
-  if i < params.c_in / 4u {
-    store(at, s0[0], s1[0], s2[0], s3[0]);
-    store(at + quads, s0[1], s1[1], s2[1], s3[1]);
-    store(at + 2u * quads, s0[2], s1[2], s2[2], s3[2]);
-    store(at + 3u * quads, s0[3], s1[3], s2[3], s3[3]);
-  }
 }
 
 @compute @workgroup_size(8)
@@ -69,34 +56,66 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
     }
     i += 16u;
   }
+  let depth = params.c_in / 4u;
   let tile = wid.x * 8u;
   let quads = params.c_out / 4u;
   let column = right_panel * 8u + lane;
-  let to = (wid.z * 6u + row) * 3u * params.c_in * quads + column;
-  if column < quads {
-    store_four(to, tile + lane,
-               mat4x4<f32>(acc0[0], acc0[1], acc0[2], acc0[3]), mat4x4<f32>(acc1[0], acc1[1], acc1[2], acc1[3]),
-               mat4x4<f32>(acc2[0], acc2[1], acc2[2], acc2[3]), mat4x4<f32>(acc3[0], acc3[1], acc3[2], acc3[3]));
-    store_four(to, tile + (lane ^ 1u),
-               mat4x4<f32>(acc0[4], acc0[5], acc0[6], acc0[7]), mat4x4<f32>(acc1[4], acc1[5], acc1[6], acc1[7]),
-               mat4x4<f32>(acc2[4], acc2[5], acc2[6], acc2[7]), mat4x4<f32>(acc3[4], acc3[5], acc3[6], acc3[7]));
-    store_four(to, tile + (lane ^ 2u),
-               mat4x4<f32>(acc0[8], acc0[9], acc0[10], acc0[11]), mat4x4<f32>(acc1[8], acc1[9], acc1[10], acc1[11]),
-               mat4x4<f32>(acc2[8], acc2[9], acc2[10], acc2[11]), mat4x4<f32>(acc3[8], acc3[9], acc3[10], acc3[11]));
-    store_four(to, tile + (lane ^ 3u),
-               mat4x4<f32>(acc0[12], acc0[13], acc0[14], acc0[15]), mat4x4<f32>(acc1[12], acc1[13], acc1[14], acc1[15]),
-               mat4x4<f32>(acc2[12], acc2[13], acc2[14], acc2[15]), mat4x4<f32>(acc3[12], acc3[13], acc3[14], acc3[15]));
-    store_four(to, tile + (lane ^ 4u),
-               mat4x4<f32>(acc0[16], acc0[17], acc0[18], acc0[19]), mat4x4<f32>(acc1[16], acc1[17], acc1[18], acc1[19]),
-               mat4x4<f32>(acc2[16], acc2[17], acc2[18], acc2[19]), mat4x4<f32>(acc3[16], acc3[17], acc3[18], acc3[19]));
-    store_four(to, tile + (lane ^ 5u),
-               mat4x4<f32>(acc0[20], acc0[21], acc0[22], acc0[23]), mat4x4<f32>(acc1[20], acc1[21], acc1[22], acc1[23]),
-               mat4x4<f32>(acc2[20], acc2[21], acc2[22], acc2[23]), mat4x4<f32>(acc3[20], acc3[21], acc3[22], acc3[23]));
-    store_four(to, tile + (lane ^ 6u),
-               mat4x4<f32>(acc0[24], acc0[25], acc0[26], acc0[27]), mat4x4<f32>(acc1[24], acc1[25], acc1[26], acc1[27]),
-               mat4x4<f32>(acc2[24], acc2[25], acc2[26], acc2[27]), mat4x4<f32>(acc3[24], acc3[25], acc3[26], acc3[27]));
-    store_four(to, tile + (lane ^ 7u),
-               mat4x4<f32>(acc0[28], acc0[29], acc0[30], acc0[31]), mat4x4<f32>(acc1[28], acc1[29], acc1[30], acc1[31]),
-               mat4x4<f32>(acc2[28], acc2[29], acc2[30], acc2[31]), mat4x4<f32>(acc3[28], acc3[29], acc3[30], acc3[31]));
+  let plane = params.c_in * quads;
+  let to = (wid.z * 6u + row) * 3u * plane + column;
+  let row0 = tile + lane;
+  if column < quads && row0 < depth {
+    store(to + (row0 * 4u + 0u) * quads, plane, acc0[0], acc1[0], acc2[0], acc3[0]);
+    store(to + (row0 * 4u + 1u) * quads, plane, acc0[1], acc1[1], acc2[1], acc3[1]);
+    store(to + (row0 * 4u + 2u) * quads, plane, acc0[2], acc1[2], acc2[2], acc3[2]);
+    store(to + (row0 * 4u + 3u) * quads, plane, acc0[3], acc1[3], acc2[3], acc3[3]);
+  }
+  let row1 = tile + (lane ^ 1u);
+  if column < quads && row1 < depth {
+    store(to + (row1 * 4u + 0u) * quads, plane, acc0[4], acc1[4], acc2[4], acc3[4]);
+    store(to + (row1 * 4u + 1u) * quads, plane, acc0[5], acc1[5], acc2[5], acc3[5]);
+    store(to + (row1 * 4u + 2u) * quads, plane, acc0[6], acc1[6], acc2[6], acc3[6]);
+    store(to + (row1 * 4u + 3u) * quads, plane, acc0[7], acc1[7], acc2[7], acc3[7]);
+  }
+  let row2 = tile + (lane ^ 2u);
+  if column < quads && row2 < depth {
+    store(to + (row2 * 4u + 0u) * quads, plane, acc0[8], acc1[8], acc2[8], acc3[8]);
+    store(to + (row2 * 4u + 1u) * quads, plane, acc0[9], acc1[9], acc2[9], acc3[9]);
+    store(to + (row2 * 4u + 2u) * quads, plane, acc0[10], acc1[10], acc2[10], acc3[10]);
+    store(to + (row2 * 4u + 3u) * quads, plane, acc0[11], acc1[11], acc2[11], acc3[11]);
+  }
+  let row3 = tile + (lane ^ 3u);
+  if column < quads && row3 < depth {
+    store(to + (row3 * 4u + 0u) * quads, plane, acc0[12], acc1[12], acc2[12], acc3[12]);
+    store(to + (row3 * 4u + 1u) * quads, plane, acc0[13], acc1[13], acc2[13], acc3[13]);
+    store(to + (row3 * 4u + 2u) * quads, plane, acc0[14], acc1[14], acc2[14], acc3[14]);
+    store(to + (row3 * 4u + 3u) * quads, plane, acc0[15], acc1[15], acc2[15], acc3[15]);
+  }
+  let row4 = tile + (lane ^ 4u);
+  if column < quads && row4 < depth {
+    store(to + (row4 * 4u + 0u) * quads, plane, acc0[16], acc1[16], acc2[16], acc3[16]);
+    store(to + (row4 * 4u + 1u) * quads, plane, acc0[17], acc1[17], acc2[17], acc3[17]);
+    store(to + (row4 * 4u + 2u) * quads, plane, acc0[18], acc1[18], acc2[18], acc3[18]);
+    store(to + (row4 * 4u + 3u) * quads, plane, acc0[19], acc1[19], acc2[19], acc3[19]);
+  }
+  let row5 = tile + (lane ^ 5u);
+  if column < quads && row5 < depth {
+    store(to + (row5 * 4u + 0u) * quads, plane, acc0[20], acc1[20], acc2[20], acc3[20]);
+    store(to + (row5 * 4u + 1u) * quads, plane, acc0[21], acc1[21], acc2[21], acc3[21]);
+    store(to + (row5 * 4u + 2u) * quads, plane, acc0[22], acc1[22], acc2[22], acc3[22]);
+    store(to + (row5 * 4u + 3u) * quads, plane, acc0[23], acc1[23], acc2[23], acc3[23]);
+  }
+  let row6 = tile + (lane ^ 6u);
+  if column < quads && row6 < depth {
+    store(to + (row6 * 4u + 0u) * quads, plane, acc0[24], acc1[24], acc2[24], acc3[24]);
+    store(to + (row6 * 4u + 1u) * quads, plane, acc0[25], acc1[25], acc2[25], acc3[25]);
+    store(to + (row6 * 4u + 2u) * quads, plane, acc0[26], acc1[26], acc2[26], acc3[26]);
+    store(to + (row6 * 4u + 3u) * quads, plane, acc0[27], acc1[27], acc2[27], acc3[27]);
+  }
+  let row7 = tile + (lane ^ 7u);
+  if column < quads && row7 < depth {
+    store(to + (row7 * 4u + 0u) * quads, plane, acc0[28], acc1[28], acc2[28], acc3[28]);
+    store(to + (row7 * 4u + 1u) * quads, plane, acc0[29], acc1[29], acc2[29], acc3[29]);
+    store(to + (row7 * 4u + 2u) * quads, plane, acc0[30], acc1[30], acc2[30], acc3[30]);
+    store(to + (row7 * 4u + 3u) * quads, plane, acc0[31], acc1[31], acc2[31], acc3[31]);
   }
 }
