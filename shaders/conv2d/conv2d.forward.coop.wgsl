@@ -2,7 +2,7 @@
 // them. The variants of this file differ in PRODUCTS (conv2d/matrix_product.wgsl):
 //   coop (precision "f16"): 1. w, and x where it is no map of f16 already, are rounded to f16; y is rounded where it is one.
 //   coop_split (precision "split"): 3, near f32, right for weights of any projection.
-//   coop_signs: 2, as good, for weights that are 0 or + - one magnitude, as some projections leave them (sign, round, stoch): two
+//   coop_ternary: 2, as good, for weights that are 0 or + - one magnitude, as some projections leave them (sign, round, stoch): two
 //   products do the work of three, and half as much of the weights lies in workgroup memory.
 // A workgroup owns TILE_M pixels x TILE_N output channels, a subgroup TILE_M / 2 x 32 of them.
 // 64 x 64: 19 KiB of workgroup memory for coop, so a multiprocessor with 228 KiB holds a dozen; every matrix of 16 x 16 that is

@@ -80,7 +80,7 @@ impl CaseBuilder {
     /// The weights of a convolution, as [`CaseBuilder::operand`]; where the target says that they are 0 or + - one magnitude,
     /// such: 3 in exact cases, else a number with as many bits as f32 has.
     pub fn weights(&mut self, name: &str, shape: &[usize]) -> View {
-        if !self.b.target.signs {
+        if !self.b.target.ternary {
             return self.operand(name, shape);
         }
         let magnitude = if self.exact { 3.0 } else { 0.123_456_79 };

@@ -137,7 +137,7 @@ pub static FORWARD: Kernel = Kernel {
         ),
         Variant::new("coop", matrices, forward_tiles).in_halves(),
         Variant::new("coop_split", split, forward_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
-        Variant::new("coop_signs", signs, forward_tiles).in_parts().of("coop", &[("PRODUCTS", 2)]),
+        Variant::new("coop_ternary", ternary, forward_tiles).in_parts().of("coop", &[("PRODUCTS", 2)]),
     ],
     twin: fused::forward_twin,
     budget: Budget::Sum(|p| split_k::run(p).min(split_k::terms(p))),
@@ -168,7 +168,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
         Variant::new("tiled", tiled, grad_input_tiles),
         Variant::new("coop", matrices, grad_input_tiles).in_halves(),
         Variant::new("coop_split", split, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
-        Variant::new("coop_signs", signs, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 2)]),
+        Variant::new("coop_ternary", ternary, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 2)]),
     ],
     twin: |io: &mut Io| {
         let (dy, w) = (io.f("dy"), io.f("w"));

@@ -1,4 +1,4 @@
-//! What the cooperative family, the variants `coop`, `coop_split` and `coop_signs`, needs of an adapter.
+//! What the cooperative family, the variants `coop`, `coop_split` and `coop_ternary`, needs of an adapter.
 
 use super::{Kernel, Knobs, Variant};
 use crate::plan::Target;
@@ -64,7 +64,7 @@ pub fn workgroup(kernel: &Kernel, v: &Variant, k: &Knobs) -> Option<(u32, usize)
     };
     let (left_parts, right_parts, signs) = match v.name {
         "coop" => (1, 1, 0),
-        "coop_signs" => (2, 1, 4),
+        "coop_ternary" => (2, 1, 4),
         _ => (2, 2, 0),
     };
     let result = (2 * matrix).max(lanes as usize / 2) * (tile_n / 4 + 1);

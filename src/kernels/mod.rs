@@ -103,6 +103,11 @@ const FORMER: [(&str, &str); 5] = [
     ("conv2d.grad_weight_normalised", "conv2d.grad_weight"),
 ];
 
+/// The kernel that does the work of `name`, a present or former one.
+pub fn present_name(name: &str) -> &str {
+    FORMER.iter().find(|(former, _)| *former == name).map_or(name, |(_, now)| now)
+}
+
 /// The kernel called `name`, with the nearest names if there is none.
 ///
 /// # Errors

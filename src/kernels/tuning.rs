@@ -146,17 +146,24 @@ pub fn takes(kernel: &'static Kernel, target: &Target, params: &Params, given: &
 }
 
 /// Kernels, names that variants of theirs had in earlier versions, and those that they have now.
-const FORMER: [(&str, &str, &str); 4] = [
+const FORMER: [(&str, &str, &str); 6] = [
+    ("conv2d.forward", "coop_signs", "coop_ternary"),
+    ("conv2d.grad_input", "coop_signs", "coop_ternary"),
     ("conv2d.grad_input", "few", "pointwise"),
     ("conv2d.grad_weight", "few", "pointwise"),
     ("conv2d.grad_weight", "texels", "lanes"),
     ("conv2d.grad_weight", "texels_any", "lanes_any"),
 ];
 
+/// The present name of a variant of a kernel.
+pub fn present_name<'a>(kernel: &str, variant: &'a str) -> &'a str {
+    let renamed = FORMER.iter().find(|(of, former, _)| *of == kernel && *former == variant);
+    renamed.map_or(variant, |(_, _, now)| now)
+}
+
 /// The variant or chain of this name, or of the name that it had once.
 fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<Choice> {
-    let renamed = FORMER.iter().find(|(of, former, _)| *of == kernel.name && *former == name);
-    let name = renamed.map_or(name, |(_, _, now)| now);
+    let name = present_name(kernel.name, name);
     let variant = || kernel.variant(name).map(|v| Choice::Variant(v, knobs.to_vec()));
     variant().or_else(|| kernel.chains().find(|c| c.name == name).map(Choice::Chain))
 }

@@ -207,7 +207,7 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
-        let target = Target { signs: self.projection.leaves_signs(), ..self.target(target)? };
+        let target = Target { ternary: self.projection.is_ternary(), ..self.target(target)? };
         let mut b = Builder::new("train", target);
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_quantile() {

@@ -148,14 +148,14 @@ pub struct Target {
     /// What is asked for.
     pub options: Options,
     /// Whether every weight of a convolution or linear layer is 0 or + - the one magnitude of its layer, so that kernels may
-    /// multiply signs: told by the network whose projection leaves such.
-    pub signs: bool,
+    /// multiply signs: told by the network whose projection is ternary.
+    pub ternary: bool,
 }
 
 impl From<Adapter> for Target {
     /// The adapter with nothing asked for.
     fn from(adapter: Adapter) -> Self {
-        Target { adapter, options: Options::default(), signs: false }
+        Target { adapter, options: Options::default(), ternary: false }
     }
 }
 

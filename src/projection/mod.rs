@@ -28,7 +28,7 @@ pub struct ProjectionKind {
     /// Bit n: whether it needs draw n (see [`Context::draw`]).
     pub draws: u32,
     /// Whether it leaves every weight 0 or + - one magnitude per tensor, given its parameters.
-    signs: fn([f32; 2]) -> bool,
+    ternary: fn([f32; 2]) -> bool,
     /// Whether two draws with these parameters can differ: noise of strength 0 is w itself.
     random: fn([f32; 2]) -> bool,
     /// The parameters from the text behind the colon; the error says what is allowed.
@@ -130,8 +130,8 @@ impl Projection {
     }
 
     /// Whether it leaves every weight 0 or + - one magnitude per tensor, whatever the weights were.
-    pub fn leaves_signs(&self) -> bool {
-        (self.row().signs)([self.p0, self.p1])
+    pub fn is_ternary(&self) -> bool {
+        (self.row().ternary)([self.p0, self.p1])
     }
 
     /// Whether two draws of it differ.
@@ -321,18 +321,18 @@ mod tests {
             let mut all: Vec<u32> = left.filter(|bits| *bits != 0).collect();
             all.sort_unstable();
             all.dedup();
-            (p.leaves_signs(), all.len())
+            (p.is_ternary(), all.len())
         };
         for text in PROJECTIONS.iter().flat_map(|row| row.examples) {
-            let (signs, count) = magnitudes(text);
-            assert!(!signs || count == 1, "{text}: {count} magnitudes");
+            let (ternary, count) = magnitudes(text);
+            assert!(!ternary || count == 1, "{text}: {count} magnitudes");
         }
         for text in ["sign", "round", "stoch", "he-sign", "power:0", "quant:1", "quant:2"] {
             assert_eq!(magnitudes(text), (true, 1), "{text}");
         }
         for text in ["none", "stochm:0.5", "stochm3:0.5", "quant:3", "power:0..2"] {
-            let (signs, count) = magnitudes(text);
-            assert!(!signs && count > 1, "{text}");
+            let (ternary, count) = magnitudes(text);
+            assert!(!ternary && count > 1, "{text}");
         }
     }
 }

@@ -13,7 +13,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["none"],
         exact: true,
         draws: 0b0000,
-        signs: |_| false,
+        ternary: |_| false,
         random: never,
         parse: no_parameter,
         show: |_| None,
@@ -28,7 +28,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["sign"],
         exact: true,
         draws: 0b0000,
-        signs: |_| true,
+        ternary: |_| true,
         random: never,
         parse: no_parameter,
         show: |_| None,
@@ -43,7 +43,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["round"],
         exact: true,
         draws: 0b0000,
-        signs: |_| true,
+        ternary: |_| true,
         random: never,
         parse: no_parameter,
         show: |_| None,
@@ -58,7 +58,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["power:0", "power:1", "power:0.5", "power:2", "power:0..2"],
         exact: false,
         draws: 0b0000,
-        signs: |p| p == [0.0, 0.0],
+        ternary: |p| p == [0.0, 0.0],
         random: |[lo, hi]| lo != hi,
         parse: |text| {
             let bad = || "B must be a finite number >= 0, and LO..HI two of them with LO <= HI".to_owned();
@@ -79,7 +79,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stoch"],
         exact: true,
         draws: 0b0001,
-        signs: |_| true,
+        ternary: |_| true,
         random: always,
         parse: no_parameter,
         show: |_| None,
@@ -94,7 +94,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm:0.5", "stochm:1"],
         exact: false,
         draws: 0b0011,
-        signs: |_| false,
+        ternary: |_| false,
         random: always,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
@@ -109,7 +109,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm-literal:0.5"],
         exact: false,
         draws: 0b0011,
-        signs: |_| false,
+        ternary: |_| false,
         random: always,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
@@ -124,7 +124,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm3:0.5", "stochm3:0.5,quantile"],
         exact: false,
         draws: 0b0111,
-        signs: |_| false,
+        ternary: |_| false,
         random: always,
         parse: |text| match text.and_then(|t| t.split_once(',')) {
             None => gamma(text),
@@ -146,7 +146,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["addnorm:0.55", "addnorm:0"],
         exact: false,
         draws: 0b1000,
-        signs: |_| false,
+        ternary: |_| false,
         random: |[s, _]| s > 0.0,
         parse: |text| {
             let s = text.and_then(number).filter(|&s| s >= 0.0);
@@ -168,7 +168,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["multunif:0.5"],
         exact: false,
         draws: 0b0010,
-        signs: |_| false,
+        ternary: |_| false,
         random: |[g, _]| g < 1.0,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
@@ -183,7 +183,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["he-sign"],
         exact: true,
         draws: 0b0000,
-        signs: |_| true,
+        ternary: |_| true,
         random: never,
         parse: no_parameter,
         show: |_| None,
@@ -198,7 +198,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["bitflip:0.1", "bitflip:0"],
         exact: true,
         draws: 0b0100,
-        signs: |_| false,
+        ternary: |_| false,
         random: |[p, _]| 0.0 < p && p < 1.0,
         parse: |text| Ok([text.and_then(probability).ok_or("P must be a number from 0 to 1")?, 0.0]),
         show: |[p, _]| Some(format!("{p}")),
@@ -213,7 +213,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stuck:0.1,0.05", "stuck:0,0"],
         exact: true,
         draws: 0b0101,
-        signs: |_| false,
+        ternary: |_| false,
         random: |[p0, p1]| p0 < 1.0 && p0 + p1 > 0.0,
         parse: |text| {
             let both = text.and_then(|t| t.split_once(',')).and_then(|(a, b)| Some([probability(a)?, probability(b)?]));
@@ -236,7 +236,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["quant:1", "quant:2", "quant:4", "quant:16"],
         exact: false,
         draws: 0b0000,
-        signs: |p| p[0] <= 2.0,
+        ternary: |p| p[0] <= 2.0,
         random: never,
         parse: |text| {
             let bits = text.and_then(|t| t.trim().parse::<u8>().ok()).filter(|b| (1..=16).contains(b));
@@ -257,7 +257,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["drift:0.06,3600", "drift:0,10", "drift:0.1,1"],
         exact: false,
         draws: 0b1000,
-        signs: |_| false,
+        ternary: |_| false,
         random: |[nu, t]| nu > 0.0 && t > 1.0,
         parse: |text| {
             let both = text.and_then(|t| t.split_once(',')).and_then(|(a, b)| Some([number(a)?, number(b)?]));
@@ -278,7 +278,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["prune:0.5", "prune:0.9", "prune:0"],
         exact: true,
         draws: 0b0000,
-        signs: |_| false,
+        ternary: |_| false,
         random: never,
         parse: |text| {
             let p = text.and_then(number).filter(|p| (0.0..1.0).contains(p));

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::record;
 use crate::error::{Error, Result};
 use crate::files::Lock;
+use crate::kernels::{present_name, tuning};
 use crate::model::preset::{Lr, Preset};
 use crate::plan::Plan;
 use crate::weights::checkpoint::{self, Checkpoint, key};
@@ -75,15 +76,30 @@ pub fn joined(variants: &[(String, String)]) -> String {
     variants.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("; ")
 }
 
+/// Kernels with each way to compute them, by their present names. Which arguments are given is no other way.
+fn ways(joined: &str) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for (kernel, ways) in joined.split("; ").filter_map(|entry| entry.split_once('=')) {
+        let kernel = present_name(kernel);
+        for way in ways.split(", ") {
+            let (variant, knobs) = way.split_once(' ').unwrap_or((way, ""));
+            let knobs = knobs.split(' ').filter(|knob| knob.starts_with(char::is_uppercase));
+            let words = std::iter::once(tuning::present_name(kernel, variant)).chain(knobs);
+            all.insert((kernel.to_owned(), words.collect::<Vec<_>>().join(" ")));
+        }
+    }
+    all
+}
+
 /// Says which kernels are computed otherwise than when the checkpoint was written: the numbers may then differ from those
 /// of a run in one go, by rounding.
 ///
 /// # Errors
 /// A checkpoint that does not say its variants.
 pub fn say_other_variants(saved: &Checkpoint, now: &[(String, String)]) -> Result<()> {
-    let then: BTreeSet<&str> = saved.text(key::VARIANTS)?.split("; ").collect();
-    let other: Vec<String> =
-        now.iter().map(|(k, v)| format!("{k}={v}")).filter(|v| !then.contains(v.as_str())).collect();
+    let then = ways(saved.text(key::VARIANTS)?);
+    let same = |(kernel, way): &&(String, String)| ways(&format!("{kernel}={way}")).iter().all(|w| then.contains(w));
+    let other: Vec<String> = now.iter().filter(|way| !same(way)).map(|(k, v)| format!("{k}={v}")).collect();
     if !other.is_empty() {
         log::warn!(
             "resumed with other variants than the checkpoint was made with, so the numbers may differ by rounding \
@@ -92,4 +108,17 @@ pub fn say_other_variants(saved: &Checkpoint, now: &[(String, String)]) -> Resul
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_of_earlier_checkpoints_are_those_of_today_under_their_present_names() {
+        let then = "conv2d.forward=lanes; conv2d.forward_statistics=lanes TILE=2, tiled; conv2d.grad_weight=texels_any";
+        let now = "conv2d.forward=lanes, lanes TILE=2 moments=1, tiled; conv2d.grad_weight=lanes_any";
+        assert_eq!(ways(then), ways(now));
+        assert_ne!(ways("relu.forward=naive"), ways("relu.forward=vec4"));
+    }
 }

@@ -245,7 +245,7 @@ fn a_precision_below_f32_is_for_the_layers_that_it_fits_and_for_adapters_that_ha
                 "conv1" => "first",
                 "fc2" => "naive",
                 // The preset trains with signs.
-                _ if precision == "split" && !c.kernel.contains("grad_weight") => "coop_signs",
+                _ if precision == "split" && !c.kernel.contains("grad_weight") => "coop_ternary",
                 _ => matrices,
             };
             assert_eq!(c.variant, want, "{} {precision}", c.scope);
@@ -317,7 +317,7 @@ fn signs_are_multiplied_where_the_projection_of_training_leaves_nothing_else() {
         let sets = ["precision=split".to_owned(), format!("projection={projection}")];
         let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &sets).unwrap_or_else(|e| panic!("{e}"));
         let network = Network::new(&preset, [32, 32, 3], 10).unwrap_or_else(|e| panic!("{e}"));
-        let with_signs = |plan: &Plan| plan.dispatches().filter(|c| c.variant == "coop_signs").count();
+        let with_signs = |plan: &Plan| plan.dispatches().filter(|c| c.variant == "coop_ternary").count();
         // Forward and backward through five convolutions and the first linear layer, whose forward pass is in parts.
         let train = network.train_plan(&with_matrices()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(with_signs(&train), if signs { 5 + 6 } else { 0 }, "{projection}");

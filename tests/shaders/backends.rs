@@ -64,7 +64,7 @@ fn never_written(variant: &Variant, wgsl: &str, language: Language) -> Option<&'
             Some("a matrix is loaded from vectors or stored to them")
         }
         // They add the sums of products of parts.
-        Language::Msl(..) if ["coop_split", "coop_signs"].contains(&variant.name) => {
+        Language::Msl(..) if ["coop_split", "coop_ternary"].contains(&variant.name) => {
             Some("matrices are added or scaled")
         }
         _ => None,

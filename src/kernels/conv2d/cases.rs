@@ -48,7 +48,7 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         all.push(Case::new(name, move |c| build(c, &g)));
         if ["3x3 pad 1, 8 to 36", "tiles and a bit"].contains(&name) {
             let signs = move |c: &mut CaseBuilder| {
-                c.b.target.signs = true;
+                c.b.target.ternary = true;
                 build(c, &g)
             };
             all.push(Case::exact(format!("{name}, signs, integers"), signs));

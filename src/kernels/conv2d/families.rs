@@ -55,9 +55,9 @@ pub(super) fn split(t: &Target, p: &Params) -> Result<(), &'static str> {
 }
 
 /// As [`split`], for weights that are 0 or + - one magnitude.
-pub(super) fn signs(t: &Target, p: &Params) -> Result<(), &'static str> {
+pub(super) fn ternary(t: &Target, p: &Params) -> Result<(), &'static str> {
     split(t, p)?;
-    if t.signs { Ok(()) } else { Err("the weights are not 0 or + - one magnitude") }
+    if t.ternary { Ok(()) } else { Err("the weights are not 0 or + - one magnitude") }
 }
 
 /// As [`matrices`], for kernels of any size.

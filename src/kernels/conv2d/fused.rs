@@ -219,7 +219,7 @@ fn small(c: &mut CaseBuilder, name: &str, shape: &[usize]) -> View {
 }
 
 fn small_weights(c: &mut CaseBuilder, g: &Geometry) -> View {
-    if c.b.target.signs { c.weights("w", &[g.w_len()]) } else { small(c, "w", &[g.w_len()]) }
+    if c.b.target.ternary { c.weights("w", &[g.w_len()]) } else { small(c, "w", &[g.w_len()]) }
 }
 
 fn record(c: &mut CaseBuilder, g: &Geometry, normalised: bool, moments: bool) -> Result<()> {
