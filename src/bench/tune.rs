@@ -9,7 +9,7 @@ use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::tuning::{Choice, Wanted, choose};
 use crate::kernels::{Chain, Kernel, Knobs};
 use crate::model::Network;
-use crate::plan::{AdapterClass, Command, Params, Plan, Precision, Target, TuningRow, Value};
+use crate::plan::{AdapterClass, Command, Dispatch, Params, Plan, Precision, Target, TuningRow, Value};
 use crate::profile::quartiles;
 
 /// Combinations of knobs that are all tried; beyond, one knob is changed at a time.
@@ -174,11 +174,17 @@ impl Site {
         target.options.forced.clear();
         let mut plan = PLANS[self.plan](network, &target, eval_batch)?;
         let chain = |kernel: &str| !self.neighbours.contains(kernel);
+        // A chain may have the kernel itself in more parts.
+        let parted = kernel.variant(&way.variant).is_none();
+        let same = |d: &Dispatch| {
+            let mut pairs = d.params.0.iter().zip(&self.params.0);
+            pairs.all(|(a, b)| a == b || parted && a.0 == "splits")
+        };
         plan.commands.retain(|c| {
             // Copies into textures belong to the way that wants them.
             let Command::Dispatch(d) = c else { return c.scope() == self.scope };
             let given = || kernel.given(d.args.iter().map(|a| a.name));
-            let own = d.kernel == kernel.name && d.params == self.params && given() == self.given;
+            let own = d.kernel == kernel.name && same(d) && given() == self.given;
             d.scope == self.scope && (own || chain(d.kernel))
         });
         let ran = match kernel.variant(&way.variant) {
