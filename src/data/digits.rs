@@ -7,8 +7,20 @@
 use std::path::Path;
 
 use super::files::gunzip;
-use super::{DataSet, Shape, Split, batches};
+use super::{DataSet, Info, Shape, Split, batches};
 use crate::error::Result;
+
+/// The row of the table of data sets.
+pub(super) const INFO: Info = Info {
+    name: "digits",
+    description: "1,437 + 360 handwritten digits, 8x8 grey, 10 classes (UCI optical recognition, test part)",
+    files: "none: it is part of the program",
+    licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
+    load: |_| load(),
+    shape: |_| Ok(Some(SHAPE)),
+    members: None,
+    fetch: None,
+};
 
 /// The packed set.
 pub(super) const PACKED: &[u8] = include_bytes!("../../data/digits.bin.gz");

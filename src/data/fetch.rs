@@ -33,39 +33,9 @@ pub struct Spec {
 /// # Errors
 /// An unknown name, or a set that is part of the program.
 pub fn spec(name: &str) -> Result<Spec> {
-    let file_name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_string();
-    match info(name)?.name {
-        "cifar10" => Ok(Spec {
-            folder: "cifar-10-batches-bin".into(),
-            downloads: vec![Download {
-                url: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz".into(),
-                sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd".into(),
-                bytes: 170_052_171,
-            }],
-            files: verify::published("cifar-10-batches-bin").map(|(path, sum)| (file_name(path), sum.into())).collect(),
-            unpacked: 200_000_000,
-        }),
-        "mnist" => {
-            const SIZES: [(&str, u64); 4] = [
-                ("train-images-idx3-ubyte.gz", 9_912_422),
-                ("train-labels-idx1-ubyte.gz", 28_881),
-                ("t10k-images-idx3-ubyte.gz", 1_648_877),
-                ("t10k-labels-idx1-ubyte.gz", 4_542),
-            ];
-            let packed = verify::published("mnist").filter_map(|(path, sum)| {
-                let (name, bytes) = SIZES.into_iter().find(|(name, _)| path.ends_with(name))?;
-                Some((name, bytes, sum))
-            });
-            let (downloads, files) = packed
-                .map(|(name, bytes, sum)| {
-                    let url = format!("https://ossci-datasets.s3.amazonaws.com/mnist/{name}");
-                    (Download { url, sha256: sum.into(), bytes }, (name.into(), sum.into()))
-                })
-                .unzip();
-            Ok(Spec { folder: "mnist".into(), downloads, files, unpacked: 0 })
-        }
-        name => Err(Error::Invalid(format!("{name} is part of the program: there is nothing to fetch"))),
-    }
+    let set = info(name)?;
+    let inside = || Error::Invalid(format!("{} is part of the program: there is nothing to fetch", set.name));
+    set.fetch.map(|spec| spec()).ok_or_else(inside)
 }
 
 /// Sees to it that the data set `name` is in the folder `dest`, and returns the folder of its files. If it is there, under

@@ -85,6 +85,9 @@ pub(super) fn head(path: &Path, count: usize) -> Result<Vec<u8>> {
     }
 }
 
+/// See [`Member::content`].
+pub(super) type Content = Box<dyn Fn(&Path) -> Result<Vec<u8>>>;
+
 /// A file of a data set.
 pub(super) struct Member {
     /// Where it is, or where it should be.
@@ -92,7 +95,7 @@ pub(super) struct Member {
     /// Its line in the list of checksums.
     pub published: String,
     /// Reads `path` as the bytes of the published file, in whatever form it is.
-    pub content: fn(&Path) -> Result<Vec<u8>>,
+    pub content: Content,
 }
 
 /// `bytes` in hexadecimal.

@@ -8,9 +8,43 @@
 
 use std::path::{Path, PathBuf};
 
+use super::fetch::{Download, Spec};
 use super::files::{self, Member, remedy};
-use super::{DataSet, Shape, Split};
+use super::{DataSet, Info, Shape, Split, verify};
 use crate::error::{Error, Result};
+
+/// The row of the table of data sets.
+pub(super) const INFO: Info = Info {
+    name: "mnist",
+    description: "60,000 + 10,000 handwritten digits, 28x28 grey, 10 classes",
+    files: "{mnist,MNIST/raw}/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
+    licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
+    load,
+    shape,
+    members: Some(members),
+    fetch: Some(download),
+};
+
+/// How to get it.
+fn download() -> Spec {
+    const SIZES: [(&str, u64); 4] = [
+        ("train-images-idx3-ubyte.gz", 9_912_422),
+        ("train-labels-idx1-ubyte.gz", 28_881),
+        ("t10k-images-idx3-ubyte.gz", 1_648_877),
+        ("t10k-labels-idx1-ubyte.gz", 4_542),
+    ];
+    let packed = verify::published("mnist").filter_map(|(path, sum)| {
+        let (name, bytes) = SIZES.into_iter().find(|(name, _)| path.ends_with(name))?;
+        Some((name, bytes, sum))
+    });
+    let (downloads, files) = packed
+        .map(|(name, bytes, sum)| {
+            let url = format!("https://ossci-datasets.s3.amazonaws.com/mnist/{name}");
+            (Download { url, sha256: sum.into(), bytes }, (name.into(), sum.into()))
+        })
+        .unzip();
+    Spec { folder: "mnist".into(), downloads, files, unpacked: 0 }
+}
 
 /// Where the files may be, relative to the data folder: its first is the one they are fetched to. torchvision makes
 /// `MNIST/raw`; the data folder may also be that of the set itself.
@@ -63,7 +97,7 @@ fn locate(dir: &Path) -> [PathBuf; 4] {
 pub(super) fn members(dir: &Path) -> Vec<Member> {
     let published = KINDS.map(|kind| format!("{}/{}", FOLDERS[0], kind.names()[0]));
     let all = locate(dir).into_iter().zip(published);
-    all.map(|(path, published)| Member { path, published, content: unpacked }).collect()
+    all.map(|(path, published)| Member { path, published, content: Box::new(unpacked) }).collect()
 }
 
 /// The size of the images in `dir`, by the header of the training images; none if they are not there.

@@ -3,11 +3,13 @@
 //! ```text
 //! load (bytes as in the files) -> prepare (scale, GCN, ZCA; cached; f32, NHWC) -> Batches (a thread that runs ahead)
 //! ```
-//! One file per data set; a new one is a file and a line of [`list`].
+//! One file per data set, with its row; a new one is a file and its name in [`list`].
 
 pub mod batches;
 mod cache;
-pub mod cifar10;
+mod cifar;
+mod cifar10;
+mod cifar100;
 mod digits;
 mod download;
 pub mod fetch;
@@ -105,39 +107,13 @@ pub struct Info {
     shape: fn(&Path) -> Result<Option<Shape>>,
     /// The files that `load` reads from a folder; none for a set that is part of the program.
     members: Option<fn(&Path) -> Vec<files::Member>>,
+    /// How to get it from its publisher; none for a set that is part of the program.
+    fetch: Option<fn() -> fetch::Spec>,
 }
 
 /// All data sets this program knows.
 pub fn list() -> &'static [Info] {
-    const SETS: [Info; 3] = [
-        Info {
-            name: "digits",
-            description: "1,437 + 360 handwritten digits, 8x8 grey, 10 classes (UCI optical recognition, test part)",
-            files: "none: it is part of the program",
-            licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
-            load: |_| digits::load(),
-            shape: |_| Ok(Some(digits::SHAPE)),
-            members: None,
-        },
-        Info {
-            name: "mnist",
-            description: "60,000 + 10,000 handwritten digits, 28x28 grey, 10 classes",
-            files: "{mnist,MNIST/raw}/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
-            licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
-            load: mnist::load,
-            shape: mnist::shape,
-            members: Some(mnist::members),
-        },
-        Info {
-            name: "cifar10",
-            description: "50,000 + 10,000 photographs, 32x32 colour, 10 classes",
-            files: "cifar-10-batches-bin/{data_batch_1..5,test_batch}.bin, or the same in cifar-10-batches-py",
-            licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-            load: cifar10::load,
-            shape: |_| Ok(Some(cifar10::SHAPE)),
-            members: Some(cifar10::members),
-        },
-    ];
+    const SETS: [Info; 4] = [digits::INFO, mnist::INFO, cifar10::INFO, cifar100::INFO];
     &SETS
 }
 

@@ -19,9 +19,15 @@ pub(super) fn published(folder: &str) -> impl Iterator<Item = (&'static str, &'s
         .map(|(sum, path)| (path, sum))
 }
 
+/// Name and SHA-256 of the published files in `folder`, which is where a download puts them.
+pub(super) fn files_of(folder: &str) -> Vec<(String, String)> {
+    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    published(folder).map(|(path, sum)| (name(path), sum.to_owned())).collect()
+}
+
 /// Compares the files of the data set `name` in `dir` (`None`: [`default_dir`]) with the published ones, and returns the
 /// files that were compared: those that [`super::load`] reads. What counts is what they hold, whether it is gzipped, or in
-/// CIFAR-10's python layout.
+/// the python layout of a CIFAR set.
 ///
 /// # Errors
 /// An unknown set; or one error that names every file that is missing or differs.

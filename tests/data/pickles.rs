@@ -10,6 +10,11 @@ use super::sets::{BATCHES, assert_says, cifar_batch, complaint};
 
 /// The published layout, instruction for instruction as `cPickle` wrote the published files.
 pub fn pickled(labels: &[u8], pixels: &[u8], width: u16) -> Vec<u8> {
+    pickled_lists(&[("labels", labels)], pixels, width)
+}
+
+/// As [`pickled`], with these lists of labels.
+pub fn pickled_lists(lists: &[(&str, &[u8])], pixels: &[u8], width: u16) -> Vec<u8> {
     fn text(out: &mut Vec<u8>, text: &str, slot: u8) {
         out.extend([b'U', text.len() as u8]);
         out.extend(text.as_bytes());
@@ -18,16 +23,18 @@ pub fn pickled(labels: &[u8], pixels: &[u8], width: u16) -> Vec<u8> {
     let mut out = b"\x80\x02}q\x01(".to_vec();
     text(&mut out, "batch_label", 2);
     text(&mut out, "training batch 1 of 5", 3);
-    text(&mut out, "labels", 4);
-    out.extend(b"]q\x05(");
-    labels.iter().for_each(|label| out.extend([b'K', *label]));
-    out.push(b'e');
+    for (slot, (name, labels)) in [4, 40, 42].into_iter().zip(lists) {
+        text(&mut out, name, slot);
+        out.extend([b']', b'q', slot + 1, b'(']);
+        labels.iter().for_each(|label| out.extend([b'K', *label]));
+        out.push(b'e');
+    }
     text(&mut out, "data", 6);
     out.extend(
         b"cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85U\x01bq\x09\x87Rq\x0a(K\x01",
     );
     out.push(b'M');
-    out.extend((labels.len() as u16).to_le_bytes());
+    out.extend((lists[0].1.len() as u16).to_le_bytes());
     out.push(b'M');
     out.extend(width.to_le_bytes());
     out.extend(b"\x86cnumpy\ndtype\nq\x0bU\x02u1K\x00K\x01\x87Rq\x0c(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");

@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use weightproof::data::{self, Shape};
 
-use super::pickles::{pickled, python_folder};
+use super::pickles::{pickled, pickled_lists, python_folder};
 use super::random_bytes;
 
 pub const BATCHES: [&str; 6] =
@@ -80,6 +80,42 @@ fn cifar10_is_the_same_from_both_layouts_and_from_folder_or_parent() {
         let other = data::load("cifar10", Some(&folder)).unwrap();
         assert_eq!((&other.train, &other.test), (&first.train, &first.test));
     }
+}
+
+/// Two files of unlike length, coarse and fine labels before each image; the fine ones are the classes.
+#[test]
+fn cifar100_is_the_same_from_both_layouts_and_has_the_fine_labels() {
+    let dir = tempfile::tempdir().unwrap();
+    let [bin, py] = ["cifar-100-binary", "cifar-100-python"].map(|folder| dir.path().join(folder));
+    [&bin, &py].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+    for (seed, (name, count)) in [("train", 5usize), ("test", 2)].into_iter().enumerate() {
+        let (coarse, pixels) = cifar_batch(count, seed as u32);
+        let fine: Vec<u8> = (0..count as u8).map(|i| 99 - 7 * i).collect();
+        let records = coarse.iter().zip(&fine).zip(pixels.chunks(3072));
+        let records: Vec<u8> = records.flat_map(|((c, f), image)| [&[*c, *f], image].concat()).collect();
+        fs::write(bin.join(format!("{name}.bin")), records).unwrap();
+        fs::write(py.join(name), pickled_lists(&[("coarse_labels", &coarse), ("fine_labels", &fine)], &pixels, 3072))
+            .unwrap();
+    }
+    let [first, other] = [&bin, &py].map(|folder| data::load("cifar100", Some(folder)).unwrap());
+    assert_eq!((&other.train, &other.test), (&first.train, &first.test));
+    assert_eq!(
+        (first.train.labels.as_slice(), first.test.labels.as_slice()),
+        (&[99, 92, 85, 78, 71][..], &[99, 92][..])
+    );
+    assert_eq!((first.classes.len(), first.classes[99].as_str(), first.shape.features()), (100, "worm", 3072));
+    // A label that is none, in the second image of the test part; and a file that ends in an image.
+    let test = bin.join("test.bin");
+    let whole = fs::read(&test).unwrap();
+    let mut bad = whole.clone();
+    bad[3074 + 1] = 100;
+    fs::write(&test, bad).unwrap();
+    assert_says(
+        &complaint("cifar100", dir.path()),
+        &["test.bin", "image 1 has label 100", "0 to 99", "data fetch cifar100"],
+    );
+    fs::write(&test, &whole[..whole.len() - 1]).unwrap();
+    assert_says(&complaint("cifar100", dir.path()), &["test.bin", "1 images and 3073 bytes"]);
 }
 
 #[test]

@@ -34,18 +34,18 @@ impl<'a> Machine<'a> {
         Ok((rows, columns, data))
     }
 
-    /// The integers of the list or one-dimensional array `labels`.
-    pub fn integers(&self, id: Id) -> Parsed<Vec<i64>> {
+    /// The integers of the list or one-dimensional array called `name`.
+    pub fn integers(&self, name: &str, id: Id) -> Parsed<Vec<i64>> {
         if let Object::List(items) = &self.objects[id] {
             return items.iter().map(|id| self.integer_of(*id).ok_or("a label is not an integer".into())).collect();
         }
-        let no = "'labels' is neither a list nor an array of integers";
-        let array = self.array(id).filter(|a| a.shape.len() == 1).ok_or(no)?;
-        let width = self.width(array.dtype).ok_or(no)?;
+        let no = || format!("'{name}' is neither a list nor an array of integers");
+        let array = self.array(id).filter(|a| a.shape.len() == 1).ok_or_else(no)?;
+        let width = self.width(array.dtype).ok_or_else(no)?;
         if array.shape[0].checked_mul(width) != Some(array.content.len()) {
-            return Err(format!("'labels' claims {} x {width} bytes, but has {}", array.shape[0], array.content.len()));
+            return Err(format!("'{name}' claims {} x {width} bytes, but has {}", array.shape[0], array.content.len()));
         }
-        let number = |bytes| self.element(array.dtype, bytes).ok_or_else(|| no.to_string());
+        let number = |bytes| self.element(array.dtype, bytes).ok_or_else(no);
         array.content.chunks_exact(width).map(number).collect()
     }
 
