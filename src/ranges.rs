@@ -12,7 +12,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// Whether a value is in its range.
+/// The outcome of a check of ranges.
 pub type Check = Result<(), Failure>;
 
 impl Failure {
@@ -41,16 +41,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// That `ok` holds of the `value` of a key, `a.b` for the key b of a table a.
+/// Fails unless `ok`. The error names `key` (`a.b` for the key b of a table a) and `value`; `must` says what is allowed.
 ///
 /// # Errors
-/// It does not: then the value `must` be otherwise.
+/// Not `ok`.
 pub fn require(ok: bool, key: &str, value: impl fmt::Display, must: &str) -> Check {
     if ok { Ok(()) } else { Err(Failure::new(key.split('.'), format!("{value} is out of range: {must}"))) }
 }
 
-/// Whether the device holds `x` as a number above 0: it computes in f32, and may take what is too small for a full
-/// mantissa for 0.
+/// Whether `x` is a positive normal number of f32; devices may flush smaller ones to 0.
 pub fn is_held(x: f64) -> bool {
     x > 0.0 && (x as f32).is_normal()
 }
@@ -58,7 +57,7 @@ pub fn is_held(x: f64) -> bool {
 /// The numbers that [`is_held`] allows.
 pub const HELD: &str = "give a number above 0 that 32 bits hold, about 1.2e-38 to 3.4e38";
 
-/// A number above 0 that the device holds.
+/// Checks that `x` is a number above 0 that the device holds.
 ///
 /// # Errors
 /// Another number.
@@ -66,7 +65,7 @@ pub fn positive(key: &str, x: f64) -> Check {
     require(is_held(x), key, Number(x), HELD)
 }
 
-/// 0, or a number above it that the device holds.
+/// Checks that `x` is 0, or a number above it that the device holds.
 ///
 /// # Errors
 /// Another number.

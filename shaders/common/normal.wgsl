@@ -1,5 +1,5 @@
 // A standard normal number from one random word, by inversion in plain products and sums: no log, sin or cos, whose
-// precision WGSL leaves open. The same function as src/kernels/normal.rs, which says how it is made: |error| < 1e-5.
+// precision WGSL leaves open. The same function as src/projection/normal.rs, which says how it is made: |error| < 1e-5.
 fn normal(x: vec4<u32>) -> vec4<f32> {
   // Tail probability r 2^-24 in (0, 1/2), an odd r; L = -log2 of it in (1, 24].
   let r = bitcast<vec4<u32>>(vec4<f32>(((x >> vec4<u32>(8u)) & vec4<u32>(0x7fffffu)) | vec4<u32>(1u)));

@@ -15,7 +15,7 @@ struct Segment {
 }
 struct Chunk { segment: u32, start: u32 }
 
-// What a tensor is projected by (src/kernels/projections.rs: table).
+// What a tensor is projected by (src/kernels/project.rs: table).
 struct Projection {
   kind: u32,
   first_draw: u32,        // number of its first random number; other links of a chain have others

@@ -5,7 +5,7 @@ struct Context {
   alpha: f32,         // max |w| of the tensor
   quantile: f32,      // the |w| of the rank that the projection asks for; 0 where it was not computed
   beta_u: f32,        // the step's draw for a ranged Power
-  p0: f32, p1: f32, p2: f32, // parameters (src/kernels/projections/rows.rs: words)
+  p0: f32, p1: f32, p2: f32, // parameters (src/projection/rows.rs: words)
   sign_u: vec4<f32>,  // draw 0, uniform: decides the sign
   size_u: vec4<f32>,  // draw 1, uniform: the magnitude
   drop_u: vec4<f32>,  // draw 2, uniform: decides the drop

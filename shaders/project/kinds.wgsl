@@ -1,4 +1,4 @@
-// Every projection, chosen by its position in the table of kinds (src/kernels/projections/rows.rs).
+// Every projection, chosen by its position in the table of kinds (src/projection/rows.rs).
 // include project/context.wgsl
 // include project/sign.wgsl // kind 1
 // include project/round.wgsl // kind 2

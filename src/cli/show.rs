@@ -64,7 +64,8 @@ pub struct Show {
     /// --device names
     #[arg(long, requires = "plan", value_name = "FILE")]
     target: Option<PathBuf>,
-    /// With --plan: writes what a runner needs of the step to FILE, as JSON: WGSL, bindings, constants, grids, buffers
+    /// With --plan: writes what a runner needs of the step to FILE, as JSON: WGSL, bindings, constants, grids, buffers. It
+    /// needs no adapter if --target is given
     #[arg(long, requires = "plan", value_name = "FILE")]
     lowered: Option<PathBuf>,
     /// With --shader: as it is composed where these optional arguments are given, e.g. table,moments of conv2d.forward

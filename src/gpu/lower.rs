@@ -55,7 +55,7 @@ pub struct Shader {
     pub bindings: Vec<Binding>,
     /// `@binding` of the uniform block of constants, if there is one.
     pub params: Option<u32>,
-    /// Where the text comes from; none if it was read from a file, and then nobody vouches for it.
+    /// What it was composed from; none if it was read from a file: then it is compiled with bounds checks.
     #[serde(skip)]
     pub(super) source: Option<Source>,
 }
@@ -68,7 +68,7 @@ pub(super) type Key = (bool, Arc<str>);
 pub(super) struct Source {
     pub composed: Composed,
     pub reflected: reflect::Reflected,
-    /// Until a pipeline is built of it.
+    /// Taken when its pipeline is built.
     pub module: Mutex<Option<naga::Module>>,
 }
 
@@ -102,12 +102,12 @@ impl Shader {
         Ok(Shader { file, wgsl, bindings, params, source })
     }
 
-    /// What tells its pipeline from others: one that nobody vouches for runs with bounds checks.
+    /// Key of its pipeline: whether it was composed here, else it has bounds checks; and its text.
     pub(super) fn key(&self) -> Key {
         (self.source.is_some(), self.wgsl.clone())
     }
 
-    /// The shader with the places of its lines.
+    /// The composed text with file and line of origin.
     ///
     /// # Panics
     /// If it was read from a file.
@@ -153,7 +153,7 @@ pub struct Slot {
     pub texture: Option<Elem>,
 }
 
-/// Bound of a buffer.
+/// A range of an array that a command binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bound {
     /// Its position in [`Lowered::arrays`].
@@ -261,7 +261,7 @@ fn composed(d: &plan::Dispatch) -> std::result::Result<Shader, String> {
 /// transients share memory by lifetime.
 ///
 /// # Errors
-/// Every shader that is broken (not the first alone).
+/// All shaders that fail, not just the first.
 pub fn lower(plan: &Plan, shaders: &Shaders, separate: bool) -> Result<Lowered> {
     let keys = plan.dispatches().map(key).collect::<Result<Vec<_>>>()?;
     let mut seen = HashSet::new();

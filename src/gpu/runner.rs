@@ -151,7 +151,7 @@ impl Runner {
     /// Compiles the shaders of a lowered plan and allocates its memory.
     ///
     /// # Errors
-    /// Every shader that is broken (not the first alone), and what the device refuses.
+    /// All shaders that fail, not just the first, and what the device refuses.
     pub fn load_lowered(&mut self, lowered: &Lowered) -> Result<Loaded> {
         let before = self.pipelines.len();
         let pipelines = self.compile(lowered)?;

@@ -19,7 +19,7 @@ pub trait Kind: Any + Debug + Send + Sync + Toml {
     /// What it is called.
     fn called(&self) -> Called<'_>;
 
-    /// That every value is in its range.
+    /// Checks that every value is in its range.
     ///
     /// # Errors
     /// The first that is not, by its key.
@@ -31,7 +31,7 @@ pub trait Kind: Any + Debug + Send + Sync + Toml {
     /// An input that it cannot take.
     fn shape(&self, name: &str, input: [usize; 3], shaping: &mut Shaping) -> Result<Made>;
 
-    /// What stands beside the key in a table of layers: `3x3 / 2`.
+    /// What stands beside the key in a table of layers: `3x3 / 2x2`.
     fn size(&self) -> String {
         String::new()
     }
@@ -80,7 +80,7 @@ pub trait Entry {
     /// What its kind says of it.
     fn kind(&self) -> &dyn Kind;
 
-    /// That every value is in its range.
+    /// Checks that every value is in its range.
     ///
     /// # Errors
     /// The first that is not, by its key.
@@ -152,9 +152,9 @@ pub fn show([h, w, c]: [usize; 3]) -> String {
     format!("{h}x{w}x{c}")
 }
 
-/// Most channels or features of a layer: beyond lies a typing error, not a network.
+/// Largest number of channels or features of a layer; more is a typing error.
 pub const MOST_CHANNELS: usize = 1 << 20;
-/// Most rows or columns of an image or window.
+/// Largest number of rows or columns of an image or window.
 pub const MOST_PIXELS: usize = 1 << 14;
 /// Names that scopes, buffers and files use for the step itself.
 const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "quantile", "test", "input"];
@@ -207,7 +207,7 @@ impl Shaping {
         Ok(name)
     }
 
-    /// `n` channels at the width of the network; those of an `output` are the classes.
+    /// `n` times the width of the network, rounded, at least 1; unchanged for an `output`, whose channels are the classes.
     ///
     /// # Errors
     /// Too many.
@@ -240,7 +240,7 @@ impl Windows {
     /// How many fit in rows and columns.
     ///
     /// # Errors
-    /// None.
+    /// A window that does not fit the padded map; more windows than a map may have pixels.
     pub fn count(&self, name: &str, input: [usize; 3]) -> Result<[usize; 2]> {
         let Windows { kernel, stride, pad, ceil } = *self;
         let one = |i: usize| {
@@ -269,7 +269,7 @@ impl Windows {
         if self.stride == Pair::ONE { self.kernel.to_string() } else { format!("{} / {}", self.kernel, self.stride) }
     }
 
-    /// That size, step and padding are in their ranges; `key` names the size.
+    /// Checks size, step and padding; `key` names the size.
     pub fn check(&self, key: &str) -> Check {
         for (key, pair) in [(key, self.kernel), ("stride", self.stride)] {
             let ok = pair.0.iter().all(|n| (1..=MOST_PIXELS).contains(n));
@@ -281,17 +281,17 @@ impl Windows {
     }
 }
 
-/// That a number of channels is in its range.
+/// Checks a number of channels.
 pub(super) fn check_channels(key: &str, n: usize) -> Check {
     require((1..=MOST_CHANNELS).contains(&n), key, n, &format!("give a whole number from 1 to {MOST_CHANNELS}"))
 }
 
-/// That a layer of the kind that a flag names is there.
+/// Checks that a flag such as `relu = true` is true.
 pub(super) fn check_flag(key: &str, flag: bool) -> Check {
     require(flag, key, flag, "leave the layer out to switch it off")
 }
 
-/// That what multiplies the learning rate of weights and bias is in its range.
+/// Checks what multiplies the learning rate of weights and bias.
 pub(super) fn check_rates(bias: bool, rate: f64, bias_rate: Option<f64>) -> Check {
     for (key, rate) in [("rate", rate), ("bias_rate", bias_rate.unwrap_or(0.0))] {
         let must = format!("give 1 for the rate of the step, 0 for none at all, else {HELD}");

@@ -24,7 +24,7 @@ pub struct Step {
     pub clip_scale: f32,
     /// Uniform draw in (0, 1) of this step, from which a ranged Power takes its beta.
     pub beta_u: f32,
-    /// TuningRow of the metrics buffer that this step writes.
+    /// Row of the metrics buffer that this step writes.
     pub slot: u32,
     /// Number of valid samples in the batch; the rest is padding.
     pub valid: u32,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Elem, TuningRow};
 
-/// What rows of the tuning table with a class are for.
+/// Class of adapter that a row of the tuning table may be limited to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AdapterClass {
@@ -86,7 +86,7 @@ pub struct Matrices {
 /// Facts of an adapter that shape a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Adapter {
-    /// TuningRow of the tuning table.
+    /// Which rows of the tuning table apply.
     pub class: AdapterClass,
     /// Limits.
     pub limits: Limits,
@@ -129,7 +129,7 @@ impl Adapter {
 /// What people and presets ask of a plan.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What rows of the tuning table with a precision are for, and what activations are stored as.
+    /// Precision of the preset: selects rows of the tuning table, and how activations are stored.
     pub precision: Precision,
     /// Variants forced by name: `(kernel, variant)`; the kernel `*` means every kernel that has the variant.
     pub forced: Vec<(String, String)>,
@@ -148,7 +148,7 @@ pub struct Target {
     /// What is asked for.
     pub options: Options,
     /// Whether every weight of a convolution or linear layer is 0 or + - the one magnitude of its layer, so that kernels may
-    /// multiply signs: told by the network whose projection is ternary.
+    /// multiply signs: set by `Network::train_plan_from` where the projection is ternary.
     pub ternary: bool,
 }
 

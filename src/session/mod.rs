@@ -1,5 +1,5 @@
 //! A network on a device, ready to step. Training, tests, profiles, the search for a value that is not finite, and
-//! `check` all begin here.
+//! `check --bisect` all begin here.
 
 mod data;
 pub mod images;
@@ -25,7 +25,8 @@ pub struct Session {
     pub runner: Runner,
     /// The network.
     pub network: Arc<Network>,
-    /// What plans are made for: the device's, unless it is changed before the first is loaded.
+    /// What the plans of training, moments and tests are made for: the device's, unless it is changed before the first is
+    /// loaded. Distortions take the device's.
     pub target: Target,
     /// Seed of the draws of training.
     pub seed: u64,
@@ -86,8 +87,8 @@ impl Session {
         self.projector.set_weights(&mut self.runner, weights)
     }
 
-    /// Makes the loaded training step ready for step `number` (0-based) with the weights that stand in `weight`: nothing
-    /// halts it, alpha is theirs, the projection is that of training.
+    /// Prepares the loaded training step for step `number` (0-based) with the weights now in `weight`: clears `halt`,
+    /// computes the maxima behind alpha, sets the projection of training.
     ///
     /// # Errors
     /// What the device reports.
@@ -100,7 +101,7 @@ impl Session {
         self.set_projection(&projection)
     }
 
-    /// What the loaded plans that project do from now on. An evaluation leaves another than that of training.
+    /// Sets the projection that loaded plans apply; needed again after an evaluation, which leaves its own.
     ///
     /// # Errors
     /// What the device reports.
@@ -119,8 +120,7 @@ impl Session {
         self.projector.apply(&mut self.runner, distortion, seed, number)
     }
 
-    /// The step block of step `number` (0-based) but for what a schedule says: the learning rate is 0, nothing is
-    /// corrected.
+    /// The step block of step `number` (0-based) without a schedule: learning rate 0, corrections 1.
     pub fn block(&self, number: u64) -> Step {
         Step {
             bias1: 1.0,

@@ -8,7 +8,7 @@ use weightproof::kernels::shaders;
 /// `(module, the modules it may name)`: one row per file or folder of `src/`, from the bottom up. A row names rows above
 /// it only, so there are no cycles. Tests inside a module obey its row.
 ///
-/// `cli -> train -> eval -> session -> model -> layers -> kernels -> projection, plan -> error`, and beside this chain the runners, which execute
+/// `cli -> train -> eval -> weights -> session -> model -> layers -> kernels -> projection, plan -> error`, and beside this chain the runners, which execute
 /// plans and know nothing of nets, and the data sets, which know nothing of nets or plans.
 const MAY_USE: &[(&str, &[&str])] = &[
     // The error type: everything may fail.

@@ -1,5 +1,5 @@
 //! The update of every parameter tensor in one dispatch: adds the partial sums of the gradients, moves the weights by the
-//! method of a preset (a file each), clips to [-c_k, c_k] and leaves max |w| of every chunk for the next projection.
+//! method of a preset (a file each), clips to the bound of the tensor and leaves max |w| of every chunk for the next projection.
 
 mod adam;
 mod sgd;
@@ -33,7 +33,7 @@ impl Default for Optimizer {
 }
 
 impl Optimizer {
-    /// What the method says of itself.
+    /// The chosen method.
     pub fn method(&self) -> &dyn Method {
         match self {
             Optimizer::Adam(method) => method,
@@ -44,7 +44,7 @@ impl Optimizer {
 
 /// A way to move weights by their gradients.
 pub trait Method {
-    /// That every value is in its range.
+    /// Checks that every value is in its range.
     ///
     /// # Errors
     /// The first that is not, by its key.
@@ -58,7 +58,7 @@ pub trait Method {
         &[]
     }
 
-    /// What the decay of weights is, times the learning rate and the weight.
+    /// Coefficient of weight decay: each step subtracts learning rate x it x w.
     fn weight_decay(&self) -> f64 {
         0.0
     }
@@ -76,7 +76,7 @@ pub trait Method {
     fn record(&self, b: &mut Builder, scope: &str, p: &Parameters, u: &Update, state: &[View]) -> Result<()>;
 }
 
-/// That a share of what was before is one that 32 bits hold.
+/// Checks that 0 <= x < 1 in f32.
 fn check_decay(key: &str, x: f64) -> Check {
     // In f32 0.99999999 is 1.
     let must = "give a number from 0 up to, but not, 1; the largest that 32 bits hold is 0.99999994";
