@@ -88,7 +88,8 @@ pub enum Sums {
 
 /// Runs a plan, `loaded` with separate transients, command by command. Before each command the twins take over
 /// what the device holds, so that the comparison after it judges this command alone. Outside the views that a command
-/// writes, nothing may change.///
+/// writes, nothing may change.
+///
 /// Returns the worst share of a budget.
 ///
 /// # Errors

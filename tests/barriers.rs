@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use weightproof::gpu::{Device, Options};
 use weightproof::plan::Plan;
+use weightproof::projection::Projection;
 use weightproof::session::Session;
 
 /// Collects what the validation layer reports as errors: wgpu passes it on to `log`.
@@ -164,7 +165,10 @@ fn train() {
     session.set_weights(&network.initial_weights(1)).expect("write");
     session.start(0).expect("start");
     run(&mut session, network.train_plan(&device.target), 3);
-    session.distort(&network.projection.into(), 1, 0).expect("distort");
+    for projection in ["stochm:0.5", "prune:0.5"] {
+        // One without the search for a rank, one with it.
+        session.distort(&Projection::parse(projection).expect("it is one").into(), 1, 0).expect("distort");
+    }
     run(&mut session, network.moments_plan(&device.target, 2), 2);
     run(&mut session, network.test_plan(&device.target, 4), 2);
     session.runner.read("metrics", 4).expect("read");

@@ -20,8 +20,8 @@ use std::thread;
 use sha2::{Digest, Sha256};
 use weightproof::check::{Report, Share, Twins, check, trials};
 use weightproof::gpu::{Device, Runner};
-use weightproof::kernels::{self, Budget, KERNELS, Kernel, relu, texels};
-use weightproof::plan::{AdapterClass, Builder, Elem, Role, TEXELS_PER_ROW};
+use weightproof::kernels::{self, Budget, CHAINS, KERNELS, Kernel, relu, texels};
+use weightproof::plan::{AdapterClass, Builder, Elem, Role, TEXELS_PER_ROW, Target};
 
 /// `WEIGHTPROOF_SHAPES=some` runs every shape of this number, and at least one case of every variant.
 const SOME: usize = 4;
@@ -131,6 +131,22 @@ fn every_variant_agrees_with_its_twin_within_budget() {
         }
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// A chain that no target can take any more would be checked by nobody, without a word.
+#[test]
+fn every_chain_runs_cases_on_software_drivers_or_gpus() {
+    let software = Target::baseline().with(|a| a.subgroup = Some(8));
+    let gpu = Target::baseline().with(|a| a.class = AdapterClass::Gpu);
+    for chain in CHAINS {
+        let kernel = kernels::find(chain.kernel).expect("a chain is of a kernel");
+        let runs = |target: &Target| {
+            // As `check` forces it, with no knobs behind the colon.
+            let target = target.forcing(kernel.name, &format!("{}:", chain.name));
+            (kernel.cases)().iter().filter(|case| case.build(&target).is_ok()).count()
+        };
+        assert!(runs(&software) + runs(&gpu) > 0, "{} {}", kernel.name, chain.name);
+    }
 }
 
 /// Random draws and exact kernels must give the same bits on every driver. This makes a digest of all buffers after each

@@ -407,6 +407,36 @@ mod tests {
 
     use super::*;
 
+    fn head(ended: Option<&str>) -> Head {
+        Head { date: "2026-01-02".into(), time: Duration::from_secs(600), ended: ended.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_report_can_be_read_at_every_moment() {
+        let mut lines = Lines::default();
+        let out = Path::new("nowhere");
+        let markdown =
+            |head: &Head, lines: &Lines| summary::markdown(head, "x", lines, |stage| section(stage, lines, out));
+        let text = markdown(&head(None), &lines);
+        assert!(text.contains("not finished") && text.contains("| training | - | - | not begun |"), "{text}");
+        let mut add = |stage, item: &str, state, value| lines.push(Line { stage, item: item.into(), state, value });
+        let note = serde_json::json!({"given": 12.0, "taken": 61.0, "notes": ["a | b"]});
+        add(Stage::Roofs, "", State::Failed, note);
+        add(Stage::Roofs, "roofs", State::Failed, serde_json::json!("the device\nreported: x"));
+        add(Stage::Profile, "profile", State::CutOff, serde_json::json!(null));
+        let text = markdown(&head(Some("finished")), &lines);
+        for words in [
+            "in 10 min at most; finished.",
+            "| roofs | 1 min 1 s | 12.0 s | failed; a \\| b |",
+            "## Not in this report",
+            "* roofs, roofs: the device reported: x",
+            "* profile, profile: its time was over",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(!text.contains("## Roofs"), "{text}");
+    }
+
     /// A report of adapter and cases by a program that does the work of a stage as a script says.
     fn by_script(script: &str, minutes: f64) -> (Outcome, String) {
         let dir = tempfile::tempdir().unwrap();

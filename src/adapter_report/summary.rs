@@ -122,37 +122,7 @@ pub(super) fn number(v: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    fn head(ended: Option<&str>) -> Head {
-        Head { date: "2026-01-02".into(), time: Duration::from_secs(600), ended: ended.map(str::to_owned) }
-    }
-
-    #[test]
-    fn a_report_can_be_read_at_every_moment() {
-        let mut lines = Lines::default();
-        let none = |_| Section::default();
-        let text = markdown(&head(None), "x", &lines, none);
-        assert!(text.contains("not finished") && text.contains("| training | - | - | not begun |"), "{text}");
-        let mut add = |stage, item: &str, state, value| lines.push(Line { stage, item: item.into(), state, value });
-        let note = json!({"given": 12.0, "taken": 61.0, "notes": ["a | b"]});
-        add(Stage::Roofs, "", State::Failed, note);
-        add(Stage::Roofs, "roofs", State::Failed, json!("the device\nreported: x"));
-        add(Stage::Profile, "profile", State::CutOff, json!(null));
-        let text = markdown(&head(Some("finished")), "x", &lines, none);
-        for words in [
-            "in 10 min at most; finished.",
-            "| roofs | 1 min 1 s | 12.0 s | failed; a \\| b |",
-            "## Not in this report",
-            "* roofs, roofs: the device reported: x",
-            "* profile, profile: its time was over",
-        ] {
-            assert!(text.contains(words), "{words}: {text}");
-        }
-        assert!(!text.contains("## Roofs"), "{text}");
-    }
 
     #[test]
     fn numbers_have_three_digits() {

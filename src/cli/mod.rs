@@ -31,6 +31,7 @@ use crate::error::{Error, Result, suggest};
 use crate::files;
 use crate::gpu::{self, Device, Options};
 use crate::kernels::KERNELS;
+use crate::kernels::tuning::present_name;
 use crate::layers::kind::totals;
 use crate::model::preset::Preset;
 use crate::plan;
@@ -128,7 +129,7 @@ impl Global {
             })?;
             if kernel != "*" {
                 crate::kernels::find(kernel)?;
-            } else if KERNELS.iter().all(|k| k.variant(variant).is_none()) {
+            } else if KERNELS.iter().all(|k| k.variant(present_name(k.name, variant)).is_none()) {
                 let names: BTreeSet<&str> = KERNELS.iter().flat_map(|k| k.variants).map(|v| v.name).collect();
                 let near = suggest(variant, names);
                 return Err(Error::Invalid(format!("--variant {text}: no kernel has a variant \"{variant}\".{near}")));

@@ -36,6 +36,7 @@ enum Which {
 #[derive(Args)]
 pub struct Profile {
     /// A preset: a .toml file, or the name of a shipped one; or a run folder or checkpoint, with its weights
+    #[arg(value_name = "PRESET|RUN")]
     request: PathBuf,
     /// What to profile
     #[arg(long, value_enum, default_value = "step")]

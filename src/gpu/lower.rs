@@ -17,6 +17,9 @@ use crate::plan::{self, Access, BufferId, Elem, Plan, Role, memory};
 /// Elements of an array that a file may claim: more than any adapter holds.
 const MOST_ELEMENTS: usize = 1 << 40;
 
+/// Bytes of the constants of a dispatch, at most.
+pub(super) const CONSTANTS: usize = 256;
+
 /// What an argument of a shader is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,6 +69,8 @@ pub(super) type Key = (bool, Arc<str>);
 /// What a shader was made from.
 #[derive(Debug)]
 pub(super) struct Source {
+    /// Kernel, variant and settings, for errors of the device.
+    pub label: String,
     pub composed: Composed,
     pub reflected: reflect::Reflected,
     /// Taken when its pipeline is built.
@@ -98,7 +103,8 @@ impl Shader {
             .collect();
         let (file, wgsl) = (kernel.file(variant), composed.text.as_str().into());
         let params = reflected.params_binding;
-        let source = Some(Source { composed, reflected, module: Mutex::new(Some(module)) });
+        let label = format!("{}/{} {:?} {:?}", kernel.name, variant.name, settings.knobs, settings.halves);
+        let source = Some(Source { label, composed, reflected, module: Mutex::new(Some(module)) });
         Ok(Shader { file, wgsl, bindings, params, source })
     }
 
@@ -320,7 +326,8 @@ pub fn lower(plan: &Plan, shaders: &Shaders, separate: bool) -> Result<Lowered> 
 }
 
 impl Lowered {
-    /// A plan that was written as JSON. Its shaders run with bounds checks.
+    /// A plan that was written as JSON. Its shaders run with bounds checks; naga has none for loads and stores of cooperative
+    /// matrices, so a file from a stranger with such is not safe to run.
     ///
     /// # Errors
     /// Text that is no such plan; a number in it that points nowhere.
@@ -335,9 +342,15 @@ impl Lowered {
 
     /// What of it points nowhere or does not fit together.
     fn unsound(&self) -> Option<String> {
+        if let Some(slot) = self.slots.iter().find(|s| s.bytes > 4 * MOST_ELEMENTS) {
+            return Some(format!("a slot has {} bytes", slot.bytes));
+        }
         for a in &self.arrays {
             if a.len > MOST_ELEMENTS {
                 return Some(format!("array {} has {} elements", a.name, a.len));
+            }
+            if a.texture && a.role != Role::Transient {
+                return Some(format!("array {} is no transient, and only those live in textures", a.name));
             }
             let held = a.slot.map(|s| self.slots.get(s));
             let at = |what: &str| Some(format!("array {}: {what}", a.name));
@@ -370,6 +383,9 @@ impl Lowered {
                 }
             }
             match c {
+                Command::Dispatch { params, .. } if params.len() * 4 > CONSTANTS => {
+                    return at(format!("{} constants, there may be {}", params.len(), CONSTANTS / 4));
+                }
                 Command::Dispatch { shader, args, .. } => match self.shaders.get(*shader) {
                     None => return at(format!("there is no shader {shader}")),
                     Some(s) if s.bindings.len() != args.len() => {
@@ -384,10 +400,16 @@ impl Lowered {
                         }
                     }
                 },
-                Command::Copy { from, to, .. } => match self.arrays.get(*to) {
-                    Some(a) if a.texture && in_memory(a) && a.bytes() >= from.bytes && from.bytes % 16 == 0 => {}
-                    _ => return at("it copies into no texture that holds it".into()),
-                },
+                Command::Copy { from, to, .. } => {
+                    let (source, texel) = (&self.arrays[from.array], 4 * self.arrays[from.array].elem.bytes());
+                    let holds = |a: &Array| {
+                        let whole = a.bytes() >= from.bytes && from.bytes % texel == 0;
+                        a.texture && !source.texture && a.elem == source.elem && in_memory(a) && whole
+                    };
+                    if !self.arrays.get(*to).is_some_and(holds) {
+                        return at("it copies into no texture that holds it".into());
+                    }
+                }
             }
         }
         None
@@ -435,7 +457,32 @@ mod tests {
             });
             found.expect("a dispatch")
         }
-        let cases: [(Damage, &str); 8] = [
+        fn copy(l: &mut Lowered) -> (&mut Bound, &mut usize) {
+            let found = l.commands.iter_mut().find_map(|c| match c {
+                Command::Copy { from, to, .. } => Some((from, to)),
+                Command::Dispatch { .. } => None,
+            });
+            found.expect("a copy")
+        }
+        fn long(l: &mut Lowered) {
+            let params = l.commands.iter_mut().find_map(|c| match c {
+                Command::Dispatch { params, .. } => Some(params),
+                Command::Copy { .. } => None,
+            });
+            params.expect("a dispatch").resize(65, 0);
+        }
+        let cases: [(Damage, &str); 13] = [
+            (long, "constants"),
+            (
+                |l| {
+                    let (from, to) = copy(l);
+                    *from = Bound { array: *to, offset: 0, bytes: 16 };
+                },
+                "copies into no texture",
+            ),
+            (|l| *copy(l).1 = copy(l).0.array, "copies into no texture"),
+            (|l| l.arrays.iter_mut().for_each(|a| a.texture = true), "no transient"),
+            (|l| l.slots[0].bytes = usize::MAX, "a slot has"),
             (|l| *dispatch(l).0 = 1 << 30, "there is no shader"),
             (|l| dispatch(l).1[0].array = 1 << 30, "there is no array"),
             (|l| dispatch(l).1[0].offset = usize::MAX, "beyond its end"),

@@ -72,7 +72,8 @@ fn build(device: &Device, shader: &Shader) -> Result<Pipeline> {
         .collect();
     let checked = device.checked || shader.source.is_none();
     let d = &device.device;
-    let built = device.scoped(&format!("pipeline {file}"), || {
+    let label = shader.source.as_ref().map_or(file, |s| &s.label);
+    let built = device.scoped(&format!("pipeline {label}"), || {
         let desc =
             wgpu::ShaderModuleDescriptor { label: Some(file), source: wgpu::ShaderSource::Naga(Cow::Owned(module)) };
         let module = if checked {

@@ -226,7 +226,7 @@ impl Runner {
 
     fn bind(&self, lowered: &Lowered, pipelines: &[Arc<Pipeline>], arrays: &[Held]) -> Result<Vec<Ready>> {
         // One uniform buffer holds the constants of every dispatch.
-        const SLOT: usize = 256;
+        const SLOT: usize = lower::CONSTANTS;
         let mut bytes = vec![0u8; lowered.commands.len().max(1) * SLOT];
         for (c, slot) in lowered.commands.iter().zip(bytes.chunks_exact_mut(SLOT)) {
             if let Command::Dispatch { params, .. } = c {

@@ -277,7 +277,7 @@ pub fn check(rows: &[TuningRow]) -> Vec<String> {
             bad.push(format!("{at}: `mesa` is no range of versions; write mesa = [22.0, 24.3], or [25.0, inf]"));
         }
         if row.kernel == EVERY {
-            if super::KERNELS.iter().all(|kernel| kernel.variant(&row.variant).is_none()) {
+            if super::KERNELS.iter().all(|kernel| kernel.variant(present_name(kernel.name, &row.variant)).is_none()) {
                 bad.push(format!("{at}: unknown variant"));
             }
             if !row.knobs.is_empty() || !row.shapes.is_empty() {

@@ -35,8 +35,10 @@ impl Projector {
     /// # Errors
     /// An array of another length; what the device reports.
     pub fn set_weights(&mut self, runner: &mut Runner, weights: &[f32]) -> Result<()> {
-        // Its plan brings the array.
-        self.load_maxima(runner)?;
+        if !runner.has(STORED) {
+            // Its plan brings the array.
+            self.load_maxima(runner)?;
+        }
         runner.write(STORED, bytemuck::cast_slice(weights))
     }
 

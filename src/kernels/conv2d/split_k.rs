@@ -44,9 +44,9 @@ fn splits(p: &Params) -> usize {
 fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, [x, w, y]: [View; 3]) -> Result<()> {
     let with = |(name, value): &(&'static str, Value)| (*name, if *name == "splits" { splits.into() } else { *value });
     let params: Vec<(&str, Value)> = p.0.iter().map(with).collect();
-    // Who forces the chain by the kernel's name does not force a variant of its parts.
+    // Who forces the chain, or another way for the kernel, does not force one for its parts.
     let forced = b.target.options.forced.clone();
-    b.target.options.forced.retain(|(name, text)| name != FORWARD.name || text != SPLIT_K.name);
+    b.target.options.forced.retain(|(name, _)| name != FORWARD.name);
     let recorded = FORWARD.dispatch(b, scope, &params, &[("x", x), ("w", w), ("y", y)]);
     b.target.options.forced = forced;
     recorded
