@@ -28,10 +28,10 @@ const TOO_MUCH_FOR_NAIVE: f64 = 1e9;
 /// Which plans of a network are looked at.
 type PlanOf = fn(&Network, &Target, usize) -> Result<Plan>;
 
-/// The plans whose shapes are tuned.
 /// The first of [`PLANS`], which alone knows its projection.
 const TRAIN: usize = 0;
 
+/// The plans whose shapes are tuned.
 const PLANS: [PlanOf; 2] = [|n, t, _| n.train_plan(t), |n, t, batch| n.test_plan(t, batch)];
 
 /// A kernel with its constants, and where it stands.

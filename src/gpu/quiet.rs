@@ -95,6 +95,13 @@ mod tests {
         Some(String::from_utf8(output.stderr).expect("UTF-8"))
     }
 
+    /// That it prints `expected`, see [`printed`].
+    fn prints(expected: &str, name: &str, do_it: fn()) {
+        if let Some(said) = printed(name, do_it) {
+            assert_eq!(said, expected);
+        }
+    }
+
     /// As a driver prints: not by Rust's means.
     fn say(text: &str) {
         rustix::io::write(std::io::stderr().as_fd(), text.as_bytes()).expect("stderr takes it");
@@ -102,25 +109,26 @@ mod tests {
 
     #[test]
     fn what_drivers_say_is_kept_and_what_comes_before_and_after_is_not() {
-        let said = printed("what_drivers_say_is_kept_and_what_comes_before_and_after_is_not", || {
-            use std::io::Write;
-            let mut log = log_file().expect("a copy of stderr");
-            eprintln!("before");
-            let value = quietly(|| {
-                say("from a driver\n");
-                writeln!(log, "from the log").expect("stderr takes it");
-                7
-            });
-            eprintln!("after {value}");
-        });
-        if let Some(said) = said {
-            assert_eq!(said, "before\nfrom the log\nafter 7\n");
-        }
+        prints(
+            "before\nfrom the log\nafter 7\n",
+            "what_drivers_say_is_kept_and_what_comes_before_and_after_is_not",
+            || {
+                use std::io::Write;
+                let mut log = log_file().expect("a copy of stderr");
+                eprintln!("before");
+                let value = quietly(|| {
+                    say("from a driver\n");
+                    writeln!(log, "from the log").expect("stderr takes it");
+                    7
+                });
+                eprintln!("after {value}");
+            },
+        );
     }
 
     #[test]
     fn a_driver_that_says_more_than_a_pipe_holds_does_not_wait_for_ever() {
-        let said = printed("a_driver_that_says_more_than_a_pipe_holds_does_not_wait_for_ever", || {
+        prints("after\n", "a_driver_that_says_more_than_a_pipe_holds_does_not_wait_for_ever", || {
             quietly(|| {
                 let line = [b'x'; 4096];
                 for _ in 0..256 {
@@ -129,9 +137,6 @@ mod tests {
             });
             eprintln!("after");
         });
-        if let Some(said) = said {
-            assert_eq!(said, "after\n");
-        }
     }
 
     #[test]
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_line_of_another_thread_comes_late_and_is_not_lost() {
-        let said = printed("a_line_of_another_thread_comes_late_and_is_not_lost", || {
+        prints("from another thread\n", "a_line_of_another_thread_comes_late_and_is_not_lost", || {
             let (begun, wait) = std::sync::mpsc::channel();
             let other = std::thread::spawn(move || {
                 wait.recv().expect("the other end lives");
@@ -162,8 +167,5 @@ mod tests {
             });
             other.join().expect("no panic");
         });
-        if let Some(said) = said {
-            assert_eq!(said, "from another thread\n");
-        }
     }
 }

@@ -12,6 +12,7 @@ use families::*;
 pub(super) use families::{multiple_of_4, one_group, subgroups_of_8, whole_sums};
 pub use geometry::Geometry;
 
+use super::pool::for_each_pixel;
 use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, write};
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Params, View};
@@ -242,24 +243,13 @@ fn flop(p: &Params) -> f64 {
 
 /// Calls `f(index in x, index in w, index in y)` for every product of the convolution.
 fn for_each_product(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
-    let (h, w, c_in, oh, ow, c_out) = (p.u("h"), p.u("w"), p.u("c_in"), p.u("oh"), p.u("ow"), p.u("c_out"));
+    let (c_in, c_out) = (p.u("c_in"), p.u("c_out"));
     let (depth, breadth) = (c_in / p.u("groups"), c_out / p.u("groups"));
-    for n in 0..p.u("n") {
-        for (oy, ox) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
-            for (ky, kx) in (0..p.u("kh")).flat_map(|y| (0..p.u("kw")).map(move |x| (y, x))) {
-                let iy = (oy * p.u("stride_h") + ky).wrapping_sub(p.u("pad_h"));
-                let ix = (ox * p.u("stride_w") + kx).wrapping_sub(p.u("pad_w"));
-                if iy >= h || ix >= w {
-                    continue;
-                }
-                for co in 0..c_out {
-                    for ci in 0..depth {
-                        let xi = ((n * h + iy) * w + ix) * c_in + co / breadth * depth + ci;
-                        let wi = ((ky * p.u("kw") + kx) * depth + ci) * c_out + co;
-                        f(xi, wi, ((n * oh + oy) * ow + ox) * c_out + co);
-                    }
-                }
+    for_each_pixel(p, |x, y, place| {
+        for co in 0..c_out {
+            for ci in 0..depth {
+                f(x * c_in + co / breadth * depth + ci, (place * depth + ci) * c_out + co, y * c_out + co);
             }
         }
-    }
+    });
 }

@@ -1,7 +1,7 @@
 //! What the losses share: arguments, record function, cases, and the counts of correct answers in their twins.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::{ArgSpec, Kernel, STEP, read, read_u32, write};
+use super::{ArgSpec, Io, Kernel, STEP, Scalars, read, read_u32, write};
 use crate::error::Result;
 use crate::plan::{Builder, Step, View};
 
@@ -31,9 +31,36 @@ pub fn record(b: &mut Builder, scope: &str, loss: &'static Kernel, [n, classes]:
     loss.dispatch(b, scope, &[("n", n.into()), ("classes", classes.into())], &args)
 }
 
+/// A valid sample, as the twin of a loss sees it.
+pub(super) struct Sample<'a> {
+    /// Its place in the batch.
+    pub index: usize,
+    /// Valid samples in the batch.
+    pub valid: usize,
+    /// Outputs of the network for it.
+    pub logits: &'a [f64],
+    /// Its class.
+    pub label: usize,
+}
+
+/// The twin of a loss: `sample` adds a sample's part to `dlogits` and to the first of its three `rows`.
+pub(super) fn twin(io: &mut Io, sample: impl Fn(&Sample, &mut Scalars, &mut Scalars)) {
+    let (n, classes) = (io.params.u("n"), io.params.u("classes"));
+    let valid = n.min(io.step().valid as usize);
+    let (logits, labels) = (io.f("logits"), io.u("labels"));
+    let (mut d, mut rows) = (Scalars::zeros(n * classes), Scalars::zeros(n * 3));
+    for index in 0..valid {
+        let (logits, label) = (&logits[index * classes..(index + 1) * classes], labels[index] as usize);
+        sample(&Sample { index, valid, logits, label }, &mut d, &mut rows);
+        count(logits, label, &mut rows.value[3 * index + 1..3 * index + 3]);
+    }
+    io.put("dlogits", d);
+    io.put("rows", rows);
+}
+
 /// Top-1 and top-5 of one sample: an equal logit of a lower class stands before the label; NaN is never correct and
 /// stands before everything.
-pub(super) fn count(logits: &[f64], label: usize, out: &mut [f64]) {
+fn count(logits: &[f64], label: usize, out: &mut [f64]) {
     let t = logits[label];
     let before = logits.iter().enumerate().filter(|&(j, &v)| v.is_nan() || v > t || (v == t && j < label)).count();
     for (out, k) in out.iter_mut().zip([1, 5]) {

@@ -140,17 +140,20 @@ pub(super) fn overlap(p: &Params) -> usize {
 /// Calls `f(index in x, index in y, position in the window)` for every pixel of every window, windows and positions in
 /// row-major order.
 pub(super) fn for_each(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
-    let (h, w, c, oh, ow) = (p.u("h"), p.u("w"), p.u("c"), p.u("oh"), p.u("ow"));
+    let c = p.u("c");
+    for_each_pixel(p, |x, y, place| (0..c).for_each(|ch| f(x * c + ch, y * c + ch, place)));
+}
+
+/// The same for pixels of all channels: index of the pixel in x, of the window in y. Convolutions have windows, too.
+pub(super) fn for_each_pixel(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
+    let (h, w, oh, ow) = (p.u("h"), p.u("w"), p.u("oh"), p.u("ow"));
     for n in 0..p.u("n") {
         for (oy, ox) in (0..oh).flat_map(|y| (0..ow).map(move |x| (y, x))) {
             for (ky, kx) in (0..p.u("kh")).flat_map(|y| (0..p.u("kw")).map(move |x| (y, x))) {
                 let iy = (oy * p.u("stride_h") + ky).wrapping_sub(p.u("pad_h"));
                 let ix = (ox * p.u("stride_w") + kx).wrapping_sub(p.u("pad_w"));
-                if iy >= h || ix >= w {
-                    continue;
-                }
-                for ch in 0..c {
-                    f(((n * h + iy) * w + ix) * c + ch, ((n * oh + oy) * ow + ox) * c + ch, ky * p.u("kw") + kx);
+                if iy < h && ix < w {
+                    f((n * h + iy) * w + ix, (n * oh + oy) * ow + ox, ky * p.u("kw") + kx);
                 }
             }
         }

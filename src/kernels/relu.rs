@@ -13,14 +13,16 @@ pub fn vec4_len(_: &Target, p: &Params) -> std::result::Result<(), &'static str>
     if p.u("len").is_multiple_of(4) { Ok(()) } else { Err("the length is no multiple of 4") }
 }
 
+const VARIANTS: &[Variant] = &[
+    Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(NAIVE))),
+    Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(4 * NAIVE))),
+];
+
 /// y = max(x, 0).
 pub static FORWARD: Kernel = Kernel {
     name: "relu.forward",
     args: &[read("x"), write("y")],
-    variants: &[
-        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(NAIVE))),
-        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(4 * NAIVE))),
-    ],
+    variants: VARIANTS,
     twin: |io: &mut Io| {
         let y: Vec<f64> = io.f("x").iter().map(|&v| if v < 0.0 { 0.0 } else { v }).collect();
         io.put("y", y);
@@ -49,10 +51,7 @@ pub static FORWARD: Kernel = Kernel {
 pub static BACKWARD: Kernel = Kernel {
     name: "relu.backward",
     args: &[read("y"), read("dy"), write("dx")],
-    variants: &[
-        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(NAIVE))),
-        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(4 * NAIVE))),
-    ],
+    variants: VARIANTS,
     twin: |io: &mut Io| {
         let dx: Vec<f64> = io.f("y").iter().zip(io.f("dy")).map(|(&y, &dy)| if y > 0.0 { dy } else { 0.0 }).collect();
         io.put("dx", dx);

@@ -1,8 +1,8 @@
 //! Squared hinge loss, one against all (BinaryConnect; Merolla et al. 2016), with its gradient and the top-1 and top-5 counts in one pass.
 
 use super::case::{Case, Fill};
-use super::loss::{ARGS, build, cases, count};
-use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid};
+use super::loss::{ARGS, build, cases, twin};
+use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid};
 
 /// L = mean over valid samples and classes of max(0, 1 - t o)^2, t = +1 for the label, -1 else.
 pub static FORWARD_BACKWARD: Kernel = Kernel {
@@ -10,24 +10,16 @@ pub static FORWARD_BACKWARD: Kernel = Kernel {
     args: ARGS,
     variants: &[Variant::new("naive", anywhere, |p, _| linear_grid(p.u("n").div_ceil(64)))],
     twin: |io: &mut Io| {
-        let (n, classes) = (io.params.u("n"), io.params.u("classes"));
-        let valid = n.min(io.step().valid as usize);
-        let (logits, labels) = (io.f("logits"), io.u("labels"));
-        let (mut d, mut rows) = (Scalars::zeros(n * classes), Scalars::zeros(n * 3));
-        let share = 1.0 / (valid * classes) as f64;
-        for i in 0..valid {
-            let (o, label) = (&logits[i * classes..(i + 1) * classes], labels[i] as usize);
-            for (j, o) in o.iter().enumerate() {
-                let t = if j == label { 1.0 } else { -1.0 };
+        twin(io, |s, d, rows| {
+            let share = 1.0 / (s.valid * s.logits.len()) as f64;
+            for (j, o) in s.logits.iter().enumerate() {
+                let t = if j == s.label { 1.0 } else { -1.0 };
                 let slack = (1.0 - t * o).max(0.0);
                 let part = if o.is_finite() { slack * slack * share } else { f64::INFINITY };
-                rows.add(3 * i, part);
-                d.add(i * classes + j, -2.0 * t * slack * share);
+                rows.add(3 * s.index, part);
+                d.add(s.index * s.logits.len() + j, -2.0 * t * slack * share);
             }
-            count(o, label, &mut rows.value[3 * i + 1..3 * i + 3]);
-        }
-        io.put("dlogits", d);
-        io.put("rows", rows);
+        });
     },
     budget: Budget::Sum(|p| p.u("classes")),
     flop: |p| 5.0 * (p.u("n") * p.u("classes")) as f64,

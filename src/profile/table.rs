@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use Side::{Left, Right};
+
 use super::json::Earlier;
 use super::projections::Cost;
 use super::rows::{self, Row, ratio};
@@ -21,21 +23,21 @@ pub fn table(profile: &Profile) -> String {
     let cpu = profile.samples.iter().any(|s| !s.cpu.is_empty());
     out.push('\n');
     let mut titles = vec![
-        ("scope", Side::Left),
-        ("kernel/variant", Side::Left),
-        ("calls", Side::Right),
-        ("µs", Side::Right),
-        ("±", Side::Right),
-        ("share", Side::Right),
-        ("", Side::Left),
-        ("GFLOP/s", Side::Right),
-        ("GB/s", Side::Right),
-        ("FLOP/B", Side::Right),
+        ("scope", Left),
+        ("kernel/variant", Left),
+        ("calls", Right),
+        ("µs", Right),
+        ("±", Right),
+        ("share", Right),
+        ("", Left),
+        ("GFLOP/s", Right),
+        ("GB/s", Right),
+        ("FLOP/B", Right),
     ];
     if cpu {
-        titles.push(("GFLOP/cpu-s", Side::Right));
+        titles.push(("GFLOP/cpu-s", Right));
     }
-    titles.extend([("of roof", Side::Right), ("bound by", Side::Left)]);
+    titles.extend([("of roof", Right), ("bound by", Left)]);
     let most = rows::by_scope(profile).iter().map(|r| r.share).fold(0.0, f64::max);
     let cells = |name: String, kernel: String, r: &Row| {
         let mut cells = vec![
@@ -186,13 +188,7 @@ pub fn against(profile: &Profile, earlier: &Earlier) -> String {
             let _ = writeln!(out, "         another {name}: {b}, now {a}");
         }
     }
-    let titles = [
-        ("scope", Side::Left),
-        ("then µs", Side::Right),
-        ("now µs", Side::Right),
-        ("now/then", Side::Right),
-        ("", Side::Left),
-    ];
+    let titles = [("scope", Left), ("then µs", Right), ("now µs", Right), ("now/then", Right), ("", Left)];
     let line = |name: &str, then: Option<f64>, now: Option<f64>| {
         let ratio = then.zip(now).map(|(t, n)| ratio(n, t)).filter(|r| *r > 0.0);
         let text = |ns: Option<f64>| ns.map_or("-".to_owned(), micros);
@@ -230,11 +226,11 @@ pub fn against(profile: &Profile, earlier: &Earlier) -> String {
 /// The cost of each projection beside that of none.
 pub fn projections(costs: &[Cost]) -> String {
     let titles = [
-        ("projection", Side::Left),
-        ("project µs", Side::Right),
-        ("over none µs", Side::Right),
-        ("step ms", Side::Right),
-        ("over none", Side::Right),
+        ("projection", Left),
+        ("project µs", Right),
+        ("over none µs", Right),
+        ("step ms", Right),
+        ("over none", Right),
     ];
     let body: Vec<Vec<String>> = costs
         .iter()

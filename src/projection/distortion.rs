@@ -49,7 +49,7 @@ impl From<Projection> for Distortion {
 }
 
 impl Distortion {
-    /// Parses one expression. Whether its patterns match a layer shows in [`Distortion::tables`].
+    /// Parses one expression. Whether its patterns match a layer shows in `kernels::project::tables`.
     ///
     /// # Errors
     /// An unknown projection or word, with the nearest valid ones; a parameter out of range, with what is allowed.

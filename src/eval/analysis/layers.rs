@@ -81,32 +81,25 @@ mod tests {
 
     const TENSORS: [&str; 3] = ["conv1.weight", "conv2.weight", "fc1.weight"];
 
-    fn alone(text: &str, layer: &str) -> String {
-        only(&Distortion::parse(text).unwrap(), &TENSORS, layer).to_string()
-    }
-
-    fn all_but(text: &str, layer: &str) -> String {
-        but(&Distortion::parse(text).unwrap(), &TENSORS, layer).to_string()
-    }
-
     #[test]
-    fn one_layer_alone_is_written_by_its_name() {
-        assert_eq!(alone("sign", "conv1"), "conv1:sign");
-        assert_eq!(alone("addnorm:0.5 x4", "fc1"), "fc1:addnorm:0.5 x4");
-        assert_eq!(alone("conv*:sign+addnorm:0.5", "conv2"), "conv2:sign+conv2:addnorm:0.5");
-        // The noise stays the second link, whose random numbers are its own.
-        assert_eq!(alone("conv*:sign+addnorm:0.5", "fc1"), "none+fc1:addnorm:0.5");
-        assert_eq!(alone("sign except fc1", "conv1"), "conv1:sign");
-        assert_eq!(alone("conv*:sign", "fc1"), "none");
-    }
-
-    #[test]
-    fn all_but_one_layer_is_written_as_an_exception() {
-        assert_eq!(all_but("sign", "conv1"), "sign except conv1");
-        assert_eq!(all_but("conv*:sign", "conv1"), "conv*:sign except conv1");
-        assert_eq!(all_but("conv1:sign+addnorm:0.5", "conv1"), "none+addnorm:0.5 except conv1");
-        assert_eq!(all_but("sign except conv1", "conv1"), "sign except conv1");
-        assert_eq!(all_but("conv1:sign", "conv1"), "none");
+    fn one_layer_alone_is_written_by_its_name_and_all_but_one_as_an_exception() {
+        for (text, layer, alone, all_but) in [
+            ("sign", "conv1", "conv1:sign", "sign except conv1"),
+            ("addnorm:0.5 x4", "fc1", "fc1:addnorm:0.5 x4", "addnorm:0.5 except fc1 x4"),
+            ("conv*:sign+addnorm:0.5", "conv2", "conv2:sign+conv2:addnorm:0.5", "conv*:sign+addnorm:0.5 except conv2"),
+            // The noise stays the second link, whose random numbers are its own.
+            ("conv*:sign+addnorm:0.5", "fc1", "none+fc1:addnorm:0.5", "conv*:sign+addnorm:0.5 except fc1"),
+            ("conv1:sign+addnorm:0.5", "conv1", "conv1:sign+conv1:addnorm:0.5", "none+addnorm:0.5 except conv1"),
+            ("sign except fc1", "conv1", "conv1:sign", "sign except fc1 conv1"),
+            ("sign except conv1", "conv1", "none", "sign except conv1"),
+            ("conv*:sign", "conv1", "conv1:sign", "conv*:sign except conv1"),
+            ("conv*:sign", "fc1", "none", "conv*:sign"),
+            ("conv1:sign", "conv1", "conv1:sign", "none"),
+        ] {
+            let distortion = Distortion::parse(text).unwrap();
+            let got = [only(&distortion, &TENSORS, layer), but(&distortion, &TENSORS, layer)].map(|d| d.to_string());
+            assert_eq!(got, [alone, all_but], "{text}, {layer}");
+        }
         assert_eq!(but(&Distortion::parse("sign").unwrap(), &TENSORS[..1], "conv1").to_string(), "none");
     }
 }
