@@ -72,6 +72,7 @@ fn train(work: &Work) -> Result<Told> {
                 data: work.task.data.clone(),
                 out: Some(dir.clone()),
                 resume,
+                init: None,
                 command: command.clone(),
                 stop,
                 quiet: true,

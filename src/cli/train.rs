@@ -13,7 +13,7 @@ use crate::eval;
 use crate::model::preset::Preset;
 use crate::session;
 use crate::train;
-use crate::weights::checkpoint;
+use crate::weights::{Initial, checkpoint};
 
 /// Arguments of `train`.
 #[derive(Args)]
@@ -32,6 +32,13 @@ pub struct Train {
     /// Go on from the checkpoint of a run; the folder is PRESET, or --out with the preset it was started with
     #[arg(long)]
     resume: bool,
+    /// Begin with these weights instead of drawn ones, the optimiser fresh: a run folder, a checkpoint, or a safetensors file
+    /// from PyTorch (models/README.md)
+    #[arg(long, value_name = "FILE|RUN", conflicts_with = "resume")]
+    init: Option<PathBuf>,
+    /// With --init: layers that are drawn nevertheless, e.g. "fc*" for other classes than the file's
+    #[arg(long, value_name = "PATTERN", num_args = 1.., requires = "init")]
+    init_except: Vec<String>,
 }
 
 impl Train {
@@ -64,8 +71,9 @@ impl Train {
         let stop = catch_ctrl_c("stopping after this step")?;
         let own = || line(std::env::args_os());
         let command = global.command.clone().unwrap_or_else(own);
-        let Train { data, out, .. } = self;
-        let options = train::Options { data, out, resume: saved, command, stop, quiet: global.quiet, started };
+        let Train { data, out, init, init_except: except, .. } = self;
+        let init = init.map(|path| Initial { path, except });
+        let options = train::Options { data, out, resume: saved, init, command, stop, quiet: global.quiet, started };
         let outcome = train::train(&preset, device, options)?;
         let at = outcome.dir.as_path();
         let Some(scores) = outcome.scores else {

@@ -28,6 +28,7 @@ use crate::error::{Error, Result, suggest};
 
 pub use batches::{Batch, Batches, Position};
 pub use fetch::{fetch, get};
+pub(crate) use files::sha256;
 pub use prepare::{Examples, Prepared, Preprocessing, Scale, prepare};
 pub use verify::verify;
 

@@ -22,6 +22,8 @@ pub struct About {
     pub adapter: String,
     /// Variant and knobs of each kernel.
     pub variants: Vec<(String, String)>,
+    /// Where the weights to begin with are from ([`Taken::record`](crate::weights::Taken::record)); none: they were drawn.
+    pub init: Option<Value>,
 }
 
 /// A line of the log about a step of training.
@@ -105,7 +107,7 @@ impl Run {
             _ => Error::io(&path, e),
         })?;
         let run = Run { dir, log, _lock: lock };
-        let written = run.write(&json!({
+        let mut info = json!({
             "preset": preset.name,
             "started": time(now),
             "version": env!("CARGO_PKG_VERSION"),
@@ -113,7 +115,11 @@ impl Run {
             "adapter": about.adapter,
             "variants": table(&about.variants),
             "preset_toml": preset.to_toml(),
-        }));
+        });
+        if let Some(init) = &about.init {
+            info["init"] = init.clone();
+        }
+        let written = run.write(&info);
         if written.is_err() {
             // Without run.json there is no run here; the log must not say otherwise. The error above is the one to tell.
             let _ = fs::remove_file(&path);
@@ -284,6 +290,7 @@ mod tests {
             command: "weightproof train demo/digits".into(),
             adapter: "llvmpipe".into(),
             variants: vec![("conv2d.forward".into(), "lanes".into())],
+            init: None,
         }
     }
 

@@ -24,7 +24,7 @@ use crate::plan::Step;
 use crate::projection::distortion::Distortion;
 use crate::session::{self, Program, Session, images};
 use crate::weights::checkpoint::{self, Checkpoint, key};
-use crate::weights::export;
+use crate::weights::{Initial, export};
 
 /// What a training run needs beside its preset.
 pub struct Options<'a> {
@@ -34,6 +34,8 @@ pub struct Options<'a> {
     pub out: Option<PathBuf>,
     /// Go on with this run, that of the run folder, which must be given.
     pub resume: Option<Resume>,
+    /// Begin with these weights; a run that is resumed has its own.
+    pub init: Option<Initial>,
     /// The command line, for the record.
     pub command: String,
     /// Set by Ctrl-C: finish the step, save, stop.
@@ -64,6 +66,11 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     if saved.is_some() && options.out.is_none() {
         return Err(Error::Invalid("resuming needs the run folder".into()));
     }
+    if saved.is_some() && options.init.is_some() {
+        return Err(Error::Invalid(
+            "a run that is resumed goes on with its own weights: leave the initial ones out".into(),
+        ));
+    }
     // What can be refused is refused before the data are read.
     let distort: Vec<Distortion> = preset.eval.distort.iter().map(|d| Distortion::parse(d)).collect::<Result<_>>()?;
     if let Some(saved) = &saved {
@@ -88,6 +95,8 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         return Err(Error::Invalid(message));
     }
     network.check_batch_moments()?;
+    let taken = options.init.as_ref().map(|init| init.read(preset, &network)).transpose()?;
+    let (initial, init) = taken.map(|taken| (taken.weights, taken.record)).unzip();
     distort.iter().try_for_each(|d| project::tables(d, &network.parameters).map(|_| ()))?;
     let mut session = Session::new(device, network.clone(), preset.seed);
     let source = images::source(preset.data.resident, &session.target, &data, Part::Train);
@@ -99,7 +108,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
             saved.number(key::STEP)?
         }
         None => {
-            session.set_weights(&network.initial_weights(preset.seed))?;
+            session.set_weights(&initial.unwrap_or_else(|| network.initial_weights(preset.seed)))?;
             for array in network.optimizer_state() {
                 session.runner.write(array, &vec![0; network.parameters.len()])?;
             }
@@ -111,7 +120,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     if let Some(saved) = &saved {
         say_other_variants(saved, &variants)?;
     }
-    let about = About { command: options.command, adapter: session.runner.device.info.to_string(), variants };
+    let about = About { command: options.command, adapter: session.runner.device.info.to_string(), variants, init };
     let total = schedule::total_steps(preset, per_epoch);
     // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
     let again = saved.is_some() && evaluates_at(preset, step, per_epoch);

@@ -14,9 +14,17 @@ fn suffix(array: &str) -> &str {
     array.strip_prefix("adam_").unwrap_or(array)
 }
 
+/// Beginning of the names of the optimiser's state.
+const STATE: &str = "optimizer.";
+
+/// Whether a tensor of a checkpoint is state of the optimiser.
+pub fn is_state(name: &str) -> bool {
+    name.starts_with(STATE)
+}
+
 /// Name in a file of the part of `array` that belongs to parameter `name`.
 fn stored_name(array: &str, name: &str) -> String {
-    if array == "weight" { name.into() } else { format!("optimizer.{name}.{}", suffix(array)) }
+    if array == "weight" { name.into() } else { format!("{STATE}{name}.{}", suffix(array)) }
 }
 
 /// Reads weights and optimiser state from the device: `(array, elements)`. What is left is the host's work: [`tensors`].

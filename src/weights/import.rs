@@ -5,7 +5,8 @@
 //! of two the linear layers, those with moments or a weight of one dimension batch norm, each kind in the order of the
 //! numbers in their names (`features.2` before `features.10`), which is that of `nn.Sequential`. Names that differ in more
 //! than numbers say nothing of the order, and are refused where the shapes do not tell the modules apart. Shapes are
-//! checked in every case, and nothing is loaded unless everything fits.
+//! checked in every case, and nothing is loaded unless everything fits. Layers may be excepted: they keep the weights that
+//! they have, and the file need not have them, may have them in another shape, or may have others in their place.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,10 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::elements::decode;
-use super::layout;
+use super::{checkpoint, export, layout};
 use crate::error::{Error, Result, suggest};
 use crate::model::Network;
+use crate::projection::distortion;
 
 /// What PyTorch counts in batch norm and nobody needs.
 const COUNTER: &str = "num_batches_tracked";
@@ -29,29 +31,67 @@ pub struct Imported {
     pub weights: Vec<f32>,
     /// The batch-norm moments, in the order of [`Network::moments`], if the file has them.
     pub moments: Option<Vec<(String, Vec<f32>)>>,
+    /// Tensors of parameters that were excepted, and keep the weights that they had.
+    pub kept: Vec<String>,
 }
 
-/// Reads `path` for `network`; `names` is that table of the preset: names of tensors or modules in the file, and what
-/// they are called here.
+/// What is asked of a file.
+pub struct Request<'a> {
+    /// The table of the preset: names of tensors or modules in the file, and what they are called here. Checkpoints use our
+    /// names, so none of it holds for them.
+    pub names: &'a BTreeMap<String, String>,
+    /// Patterns of layers or tensors that are not taken; none where all must be.
+    pub except: Option<&'a [String]>,
+    /// The flat array of parameters that is written over.
+    pub weights: Vec<f32>,
+}
+
+impl Request<'_> {
+    fn excepts(&self, tensor: &str) -> bool {
+        self.except.unwrap_or_default().iter().any(|pattern| distortion::selects(pattern, tensor))
+    }
+}
+
+/// Reads `path`, a safetensors file or a checkpoint, for `network`.
 ///
 /// # Errors
 /// A file that is no sound safetensors file; tensors that are missing, too many, of another shape, of a type that is not
-/// f32, f16 or bf16, or not finite; negative variances: all of them with what is expected.
-pub fn load(path: &Path, network: &Network, names: &BTreeMap<String, String>) -> Result<Imported> {
+/// f32, f16 or bf16, or not finite; negative variances: all of them with what is expected. A pattern that matches nothing.
+pub fn load(path: &Path, network: &Network, request: Request) -> Result<Imported> {
+    let of_training = checkpoint::is_one(path)?;
+    let none = BTreeMap::new();
+    let request = Request { names: if of_training { &none } else { request.names }, ..request };
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| Error::format(path, format!("this is no sound safetensors file: {e}")))?;
-    let tensors: BTreeMap<String, TensorView> =
-        file.tensors().into_iter().filter(|(name, _)| split(name).1 != COUNTER).collect();
+    let weights = |name: &str| split(name).1 != COUNTER && !(of_training && export::is_state(name));
+    let tensors: BTreeMap<String, TensorView> = file.tensors().into_iter().filter(|(name, _)| weights(name)).collect();
     let wanted = wanted(network).map_err(|e| Error::format(path, e.to_string()))?;
-    let renamed = rename(&tensors, &wanted, names).map_err(|message| Error::format(path, message))?;
-    take(network, &tensors, &wanted, &renamed).map_err(|complaints| {
+    for pattern in request.except.unwrap_or_default() {
+        let mut all = wanted.iter().map(|w| w.name.as_str()).chain(tensors.keys().map(String::as_str));
+        if !all.any(|name| distortion::selects(pattern, name)) {
+            let mut layers: Vec<&str> = wanted.iter().map(|w| split(&w.name).0).collect();
+            layers.sort_unstable();
+            layers.dedup();
+            let near = suggest(pattern, layers);
+            return Err(Error::Invalid(format!(
+                "\"{pattern}\" is no layer of the network, and no tensor of {}.{near}",
+                path.display()
+            )));
+        }
+    }
+    let hint = match request.except {
+        Some(_) => "\nLayers that differ are left out, here or in the file, with --init-except PATTERN...",
+        None => "",
+    };
+    let renamed = rename(&tensors, &wanted, &request).map_err(|message| Error::format(path, message + hint))?;
+    take(network, &tensors, &wanted, &renamed, request).map_err(|complaints| {
         let more = complaints.len().saturating_sub(MOST_COMPLAINTS);
         let mut text = complaints[..complaints.len() - more].join("\n  ");
         if more > 0 {
             text += &format!("\n  and {more} more");
         }
-        Error::format(path, format!("these weights are not those of this network; nothing is loaded:\n  {text}"))
+        Error::format(path, format!("these weights are not those of this network; nothing is loaded:\n  {text}{hint}"))
     })
 }
 
@@ -122,10 +162,10 @@ impl Kind {
 fn rename(
     tensors: &BTreeMap<String, TensorView>,
     wanted: &[Wanted],
-    names: &BTreeMap<String, String>,
+    request: &Request,
 ) -> std::result::Result<BTreeMap<String, String>, String> {
-    if !names.is_empty() {
-        return by_table(tensors, names);
+    if !request.names.is_empty() {
+        return by_table(tensors, request.names);
     }
     let same = |name: &String| (name.clone(), name.clone());
     if tensors.keys().any(|name| wanted.iter().any(|w| w.name == *name)) {
@@ -138,6 +178,7 @@ fn rename(
     let mut complaints = vec![];
     for kind in Kind::ALL {
         let [there, here] = [&theirs, &ours].map(|all| all.iter().filter(|m| m.kind == kind).collect::<Vec<&Module>>());
+        let (there, here) = pair(there, here, request);
         if there.len() != here.len() {
             let list = |all: &[&Module]| all.iter().map(|m| m.name).collect::<Vec<_>>().join(", ");
             complaints.push(format!(
@@ -172,6 +213,25 @@ fn rename(
         (name.clone(), modules.get(module).map_or_else(|| name.clone(), |ours| format!("{ours}.{leaf}")))
     };
     Ok(tensors.keys().map(renamed).collect())
+}
+
+/// Both lists if they are of one length; else without the excepted modules of ours, of theirs or of both, whichever pair is.
+fn pair<'a, 'b>(
+    there: Vec<&'a Module<'a>>,
+    here: Vec<&'b Module<'b>>,
+    request: &Request,
+) -> (Vec<&'a Module<'a>>, Vec<&'b Module<'b>>) {
+    let taken = |m: &&Module| !request.excepts(&format!("{}.weight", m.name));
+    let there_taken: Vec<&Module> = there.iter().copied().filter(taken).collect();
+    let here_taken: Vec<&Module> = here.iter().copied().filter(taken).collect();
+    for there in [&there, &there_taken] {
+        for here in [&here, &here_taken] {
+            if there.len() == here.len() {
+                return (there.clone(), here.clone());
+            }
+        }
+    }
+    (there, here)
 }
 
 /// A module whose tensors show its kind.
@@ -258,10 +318,16 @@ fn take(
     tensors: &BTreeMap<String, TensorView>,
     wanted: &[Wanted],
     renamed: &BTreeMap<String, String>,
+    request: Request,
 ) -> std::result::Result<Imported, Vec<String>> {
     let mut complaints = vec![];
     let mut source: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut excepted: BTreeSet<&str> = wanted.iter().map(|w| w.name.as_str()).filter(|w| request.excepts(w)).collect();
     for (theirs, ours) in renamed {
+        if request.excepts(ours) || request.excepts(theirs) {
+            excepted.insert(ours);
+            continue;
+        }
         if wanted.iter().all(|w| w.name != *ours) {
             let near = suggest(ours, wanted.iter().map(|w| w.name.as_str()));
             let here = if ours == theirs { String::new() } else { format!(" ({ours} here)") };
@@ -271,8 +337,10 @@ fn take(
         }
     }
     let any_moment = wanted.iter().any(|w| w.moment && source.contains_key(w.name.as_str()));
-    let mut imported = Imported { weights: vec![0.0; network.parameters.len()], moments: any_moment.then(Vec::new) };
-    for w in wanted {
+    let (kept, taken): (Vec<&Wanted>, Vec<&Wanted>) = wanted.iter().partition(|w| excepted.contains(w.name.as_str()));
+    let kept = kept.iter().filter(|w| !w.moment).map(|w| w.name.clone()).collect();
+    let mut imported = Imported { weights: request.weights, moments: any_moment.then(Vec::new), kept };
+    for w in taken {
         let Some(theirs) = source.get(w.name.as_str()) else {
             if !w.moment || any_moment {
                 complaints.push(format!("{}: missing; f32 of shape {:?} is expected", w.name, w.shape));

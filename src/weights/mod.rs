@@ -1,11 +1,13 @@
-//! Files of weights: checkpoints, and what others made; opened as networks, exported, distorted.
+//! Files of weights: checkpoints, and what others made; opened as networks, trained further, exported, distorted.
 
 pub mod checkpoint;
 pub mod distort;
 mod elements;
 pub mod export;
 mod import;
+mod initial;
 pub mod layout;
 mod trained;
 
+pub use initial::{Initial, Taken};
 pub use trained::{TrainedNetwork, input_of, open};

@@ -68,18 +68,7 @@ impl TrainedNetwork {
 /// A file that is missing, damaged or no safetensors file; a `preset` for a run, which has its own, or none for weights
 /// from elsewhere; weights of another network.
 pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Option<&Path>) -> Result<TrainedNetwork> {
-    let source = if path.is_dir() { checkpoint::path(path) } else { path.to_owned() };
-    if !source.exists() {
-        let missing = if path.is_dir() {
-            "it has no checkpoint: training has saved none here"
-        } else {
-            "there is no such file or folder"
-        };
-        let message = format!(
-            "{missing}; give a run folder, as `train` names it, a checkpoint, or a safetensors file with --preset"
-        );
-        return Err(Error::format(path, message));
-    }
+    let source = file(path)?;
     match (checkpoint::is_one(&source)?, preset) {
         (true, None) => of_checkpoint(source, name(path), sets, data_dir),
         (false, Some(preset)) => {
@@ -96,6 +85,26 @@ pub fn open(path: &Path, preset: Option<&Path>, sets: &[String], data_dir: Optio
             Err(Error::format(&source, message))
         }
     }
+}
+
+/// The file of weights that `path` names: that of a run folder, else itself.
+///
+/// # Errors
+/// There is none.
+pub(super) fn file(path: &Path) -> Result<PathBuf> {
+    let source = if path.is_dir() { checkpoint::path(path) } else { path.to_owned() };
+    if !source.exists() {
+        let missing = if path.is_dir() {
+            "it has no checkpoint: training has saved none here"
+        } else {
+            "there is no such file or folder"
+        };
+        let message = format!(
+            "{missing}; give a run folder, as `train` names it, a checkpoint, or a safetensors file with --preset"
+        );
+        return Err(Error::format(path, message));
+    }
+    Ok(source)
 }
 
 fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Option<&Path>) -> Result<TrainedNetwork> {
@@ -118,7 +127,9 @@ fn of_weights(
 ) -> Result<TrainedNetwork> {
     let changed = changed(own, &preset)?;
     let network = Arc::new(Network::without_data(&preset, input(&preset, data_dir)?)?);
-    let import::Imported { weights, moments } = import::load(&source, &network, &preset.names)?;
+    let zeros = vec![0.0; network.parameters.len()];
+    let request = import::Request { names: &preset.names, except: None, weights: zeros };
+    let import::Imported { weights, moments, .. } = import::load(&source, &network, request)?;
     Ok(TrainedNetwork { preset, network, weights, step: 0, moments, source, changed, name })
 }
 

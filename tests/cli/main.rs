@@ -8,6 +8,7 @@ mod distort;
 mod errors;
 mod evaluate;
 mod files;
+mod fine_tuning;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(unix)]
