@@ -15,9 +15,11 @@ mod download;
 pub mod fetch;
 mod files;
 pub mod gcn;
+mod mat;
 pub mod mnist;
 mod pickle;
 pub mod prepare;
+mod svhn;
 pub mod verify;
 pub mod zca;
 
@@ -114,7 +116,7 @@ pub struct Info {
 
 /// All data sets this program knows.
 pub fn list() -> &'static [Info] {
-    const SETS: [Info; 4] = [digits::INFO, mnist::INFO, cifar10::INFO, cifar100::INFO];
+    const SETS: [Info; 5] = [digits::INFO, mnist::INFO, cifar10::INFO, cifar100::INFO, svhn::INFO];
     &SETS
 }
 

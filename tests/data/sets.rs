@@ -119,6 +119,34 @@ fn cifar100_is_the_same_from_both_layouts_and_has_the_fine_labels() {
 }
 
 #[test]
+fn svhn_is_read_as_scipy_writes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let [train, test] = ["train_32x32.mat", "test_32x32.mat"].map(|name| dir.path().join("svhn").join(name));
+    fs::create_dir(dir.path().join("svhn")).unwrap();
+    fs::write(&train, include_bytes!("../reference/svhn_train.mat")).unwrap();
+    fs::write(&test, include_bytes!("../reference/svhn_test.mat")).unwrap();
+    let set = data::load("svhn", Some(dir.path())).unwrap();
+    set.check().unwrap();
+    let inside = data::load("svhn", Some(&dir.path().join("svhn"))).unwrap();
+    assert_eq!((&set.train, &set.test), (&inside.train, &inside.test));
+    assert_eq!(set.train.labels, [1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2]);
+    assert_eq!((set.test.labels.len(), set.classes[0].as_str()), (11, "0"));
+    // The formula of tests/reference/svhn.py.
+    for (at, pixel) in set.train.images.iter().enumerate() {
+        let (image, channel, row, column) = (at / 3072, at / 1024 % 3, at / 32 % 32, at % 32);
+        let want = (2 * row + 3 * column + 50 * channel + 7 * image) % 256;
+        assert_eq!(usize::from(*pixel), want, "image {image}, channel {channel}, row {row}, column {column}");
+    }
+    let whole = fs::read(&test).unwrap();
+    for cut in [100, 130, whole.len() / 2, whole.len() - 1] {
+        fs::write(&test, &whole[..cut]).unwrap();
+        assert_says(&complaint("svhn", dir.path()), &["test_32x32.mat", "truncated"]);
+    }
+    fs::remove_file(&test).unwrap();
+    assert_says(&complaint("svhn", dir.path()), &["test_32x32.mat", "missing", "data fetch svhn"]);
+}
+
+#[test]
 fn a_missing_batch_is_named_with_the_remedy() {
     let dir = binary_folder();
     fs::remove_file(dir.path().join("cifar-10-batches-bin/data_batch_3.bin")).unwrap();
