@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::model::Network;
 use crate::model::preset::Preset;
+use crate::session;
 
 /// Opens the adapter: for the network of a preset, or for kernels alone.
 pub type Open<'a> = &'a dyn Fn(Option<&Preset>) -> Result<Arc<Device>>;
@@ -127,8 +128,7 @@ impl<'a> Work<'a> {
         all.extend(self.task.seed.map(|s| format!("seed={s}")));
         all.extend(sets.iter().cloned());
         let preset = Preset::load(PRESET, &all)?;
-        let input = preset.input().ok_or_else(|| Error::Invalid(format!("{PRESET}: no images of known shape")))?;
-        let network = Arc::new(Network::without_data(&preset, input)?);
+        let network = Arc::new(Network::without_data(&preset, session::input(&preset, None)?)?);
         Ok((preset, network))
     }
 }

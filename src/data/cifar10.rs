@@ -21,7 +21,7 @@ pub(super) const INFO: Info = Info {
     files: "cifar-10-batches-bin/{data_batch_1..5,test_batch}.bin, or the same in cifar-10-batches-py",
     licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     load: |dir| SET.load(dir),
-    shape: |_| Ok(Some(SHAPE)),
+    shape: |_| Ok(SHAPE),
     members: Some(|dir| const { &SET }.members(dir)),
     fetch: Some(|| Spec {
         folder: SET.folders[0].into(),

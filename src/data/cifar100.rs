@@ -122,7 +122,7 @@ pub(super) const INFO: Info = Info {
     files: "cifar-100-binary/{train,test}.bin, or the same in cifar-100-python",
     licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     load: |dir| SET.load(dir),
-    shape: |_| Ok(Some(SHAPE)),
+    shape: |_| Ok(SHAPE),
     members: Some(|dir| const { &SET }.members(dir)),
     fetch: Some(|| Spec {
         folder: SET.folders[0].into(),

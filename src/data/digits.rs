@@ -17,7 +17,7 @@ pub(super) const INFO: Info = Info {
     files: "none: it is part of the program",
     licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
     load: |_| load(),
-    shape: |_| Ok(Some(SHAPE)),
+    shape: |_| Ok(SHAPE),
     members: None,
     fetch: None,
 };

@@ -199,7 +199,7 @@ mod tests {
             (with(126, b'M'), "no MATLAB file"),
             (good[..HEADER + 30].to_vec(), "truncated or damaged"),
             (good[..HEADER].to_vec(), "no array `y`"),
-            (with(good.len() - 28, b'z'), "no array `y`"),
+            (with(good.len() - 20, b'z'), "no array `y`"),
             (file(6, &[4, 1], 2, &[1, 2, 3]), "real numbers"),
             (file(6, &[-3, 1], 2, &[1, 2, 3]), "truncated or damaged"),
             (file(6, &[i32::MAX, i32::MAX, i32::MAX, i32::MAX], 9, &[0; 8]), "real numbers"),

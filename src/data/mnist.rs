@@ -100,18 +100,18 @@ pub(super) fn members(dir: &Path) -> Vec<Member> {
     all.map(|(path, published)| Member { path, published, content: Box::new(unpacked) }).collect()
 }
 
-/// The size of the images in `dir`, by the header of the training images; none if they are not there.
+/// The size of the images in `dir`, by the header of the training images; of the published ones if they are not there.
 ///
 /// # Errors
 /// A file that cannot be read, or that is no idx file of images.
-pub(super) fn shape(dir: &Path) -> Result<Option<Shape>> {
+pub(super) fn shape(dir: &Path) -> Result<Shape> {
     let [path, ..] = locate(dir);
     if !path.is_file() {
-        return Ok(None);
+        return Ok(Shape { channels: 1, height: 28, width: 28 });
     }
     let head = files::head(&path, header(3))?;
     let [_, height, width] = dimensions::<3>(&head, &path)?;
-    Ok(Some(Shape { channels: 1, height, width }))
+    Ok(Shape { channels: 1, height, width })
 }
 
 /// Reads MNIST from `dir`: the folder with the four files, or the parent of a folder `mnist` or `MNIST/raw`.

@@ -107,7 +107,7 @@ pub struct Info {
     /// Under which terms it comes.
     pub licence: &'static str,
     load: fn(&Path) -> Result<DataSet>,
-    shape: fn(&Path) -> Result<Option<Shape>>,
+    shape: fn(&Path) -> Result<Shape>,
     /// The files that `load` reads from a folder; none for a set that is part of the program.
     members: Option<fn(&Path) -> Vec<files::Member>>,
     /// How to get it from its publisher; none for a set that is part of the program.
@@ -162,14 +162,14 @@ pub fn load(name: &str, dir: Option<&Path>) -> Result<DataSet> {
     Ok(set)
 }
 
-/// The size of the images of the data set called `name` in `dir` (`None`: [`default_dir`]); none if the name is unknown, or
-/// if only files can say it that are not there. Nothing but the header of a file is read.
+/// The size of the images of the data set called `name` in `dir` (`None`: [`default_dir`]), of the published ones where there
+/// are no files; none if the name is unknown. Nothing but the header of a file is read.
 ///
 /// # Errors
 /// A file that cannot be read, or that is none of the set.
 pub fn shape(name: &str, dir: Option<&Path>) -> Result<Option<Shape>> {
     match list().iter().find(|set| set.name == name) {
-        Some(set) => (set.shape)(dir.unwrap_or(&default_dir())),
+        Some(set) => (set.shape)(dir.unwrap_or(&default_dir())).map(Some),
         None => Ok(None),
     }
 }

@@ -26,7 +26,7 @@ pub(super) const INFO: Info = Info {
     files: "{svhn,.}/{train,test}_32x32.mat",
     licence: "non-commercial use only; cite Y. Netzer et al. 2011, Reading Digits in Natural Images",
     load,
-    shape: |_| Ok(Some(SHAPE)),
+    shape: |_| Ok(SHAPE),
     members: Some(members),
     fetch: Some(download),
 };

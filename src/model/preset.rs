@@ -333,17 +333,6 @@ impl Preset {
     pub fn eval_batch(&self) -> usize {
         self.eval.batch.unwrap_or(self.batch)
     }
-
-    /// Rows, columns and channels of the images of the data set, if it is one of those the project knows.
-    pub fn input(&self) -> Option<[usize; 3]> {
-        match self.data.set.as_str() {
-            "digits" => Some([8, 8, 1]),
-            "mnist" => Some([28, 28, 1]),
-            "cifar10" | "cifar100" | "svhn" => Some([32, 32, 3]),
-            "imagenet" => Some([227, 227, 3]),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

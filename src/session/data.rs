@@ -34,7 +34,8 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
 }
 
 /// Rows, columns and channels of the images that a preset trains on: what the files in `dir` (absent: the default folder)
-/// say, and where there are none, what was published.
+/// say, and where there are none, what was published. For `imagenet` those of AlexNet: its plans can be looked at, its images
+/// not yet read.
 ///
 /// # Errors
 /// A data set that this program does not know; a file that is none of the set.
@@ -42,7 +43,8 @@ pub fn input(preset: &Preset, dir: Option<&Path>) -> Result<[usize; 3]> {
     let set = &preset.data.set;
     match data::shape(set, dir)? {
         Some(s) => Ok([s.height, s.width, s.channels]),
-        None => preset.input().map_or_else(|| data::unknown(set), Ok),
+        None if set == "imagenet" => Ok([227, 227, 3]),
+        None => data::unknown(set),
     }
 }
 
