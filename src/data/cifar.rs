@@ -101,7 +101,7 @@ impl Set {
             let mut split = Split::default();
             for (_, mut batch) in batches {
                 split.images.append(&mut batch.images);
-                split.labels.extend(batch.labels.iter().filter_map(|labels| labels.last()));
+                split.labels.extend(batch.labels.iter().filter_map(|labels| labels.last().map(|l| u16::from(*l))));
             }
             split
         };

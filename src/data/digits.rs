@@ -50,7 +50,7 @@ pub(super) fn load() -> Result<DataSet> {
         let (pixels, label) = bytes[i as usize * record..][..record].split_at(SHAPE.features());
         let split = &mut splits[usize::from(place >= TRAIN)];
         split.images.extend_from_slice(pixels);
-        split.labels.push(label[0]);
+        split.labels.push(label[0].into());
     }
     let [train, test] = splits;
     Ok(DataSet {

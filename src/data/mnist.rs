@@ -154,7 +154,10 @@ fn read_split(images_path: &Path, labels_path: &Path) -> Result<(Split, Shape)> 
             format!("image {i} has label {}, but the labels are 0 to 9. {}", labels[i], remedy("mnist")),
         ));
     }
-    Ok((Split { images, labels }, Shape { channels: 1, height: dims[1], width: dims[2] }))
+    Ok((
+        Split { images, labels: labels.into_iter().map(u16::from).collect() },
+        Shape { channels: 1, height: dims[1], width: dims[2] },
+    ))
 }
 
 /// The content of a file, plain or gzipped.

@@ -75,7 +75,7 @@ pub struct Split {
     /// `[count][channel][row][column]`, 0 to [`DataSet::maximum`].
     pub images: Vec<u8>,
     /// `[count]`, each less than the number of classes.
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
 }
 
 /// A labelled set of images of one size.

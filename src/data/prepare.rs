@@ -50,7 +50,7 @@ pub struct Examples {
     /// `[count][row][column][channel]` (NHWC).
     pub images: Vec<f32>,
     /// `[count]`
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
 }
 
 /// A data set ready for a network.

@@ -101,7 +101,7 @@ fn split(path: &Path, official: usize) -> Result<Split> {
             *pixel = columns[at % SHAPE.width * SHAPE.height + at / SHAPE.width];
         }
     }
-    Ok(Split { images, labels })
+    Ok(Split { images, labels: labels.into_iter().map(u16::from).collect() })
 }
 
 /// The digits that the labels 1 to 10 stand for.

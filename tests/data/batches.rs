@@ -47,6 +47,19 @@ fn labels_stay_with_their_images() {
 }
 
 #[test]
+fn a_thousand_classes_are_told_apart() {
+    let mut set = small_set(1, 4);
+    set.classes = (0..1000).map(|i| i.to_string()).collect();
+    set.test.labels = vec![999, 256, 0, 512];
+    set.check().unwrap();
+    let data = Arc::new(prepare_in(&set, &Preprocessing::RAW, None, None).unwrap());
+    let labels: Vec<u32> = Batches::sequential(data, Part::Test, 4).unwrap().flat_map(|b| b.labels.clone()).collect();
+    assert_eq!(labels, [999, 256, 0, 512]);
+    set.test.labels[3] = 1000;
+    assert!(set.check().unwrap_err().to_string().contains("test image 3 has label 1000"));
+}
+
+#[test]
 fn a_resumed_run_sees_the_batches_of_an_uninterrupted_one() {
     let data = prepared(23, 1);
     let whole = take(&mut Batches::train(data.clone(), 5, 7, Position::default()).unwrap(), 12);

@@ -23,7 +23,7 @@ fn small_set(train: usize, test: usize) -> DataSet {
             .chunks_exact(shape.features())
             .flat_map(|image| image.iter().enumerate().map(|(i, x)| x / 3 + image[i / 2] / 3 + image[0] / 3))
             .collect();
-        Split { images, labels: (0..count).map(|i| (i % 3) as u8).collect() }
+        Split { images, labels: (0..count).map(|i| (i % 3) as u16).collect() }
     };
     DataSet {
         name: "small".into(),

@@ -56,7 +56,7 @@ fn digits_are_all_there_and_both_parts_have_all_classes() {
     // Facts of the published set.
     let pixels = digits.train.images.iter().chain(&digits.test.images);
     assert_eq!(pixels.map(|p| u32::from(*p)).sum::<u32>(), 561_718);
-    let count = |labels: &[u8], class| labels.iter().filter(|l| **l == class).count();
+    let count = |labels: &[u16], class| labels.iter().filter(|l| **l == class).count();
     let per_class: Vec<usize> =
         (0..10).map(|c| count(&digits.train.labels, c) + count(&digits.test.labels, c)).collect();
     assert_eq!(per_class, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
@@ -74,6 +74,7 @@ fn cifar10_is_the_same_from_both_layouts_and_from_folder_or_parent() {
     let first = data::load("cifar10", Some(bin.path())).unwrap();
     assert_eq!((first.train.labels.len(), first.test.labels.len()), (15, 3));
     let (labels, pixels) = cifar_batch(3, 0);
+    let labels: Vec<u16> = labels.into_iter().map(u16::from).collect();
     assert_eq!((&first.train.labels[..3], &first.train.images[..3 * 3072]), (&labels[..], &pixels[..]));
     let folders = [bin.path().join("cifar-10-batches-bin"), py.path().into(), py.path().join("cifar-10-batches-py")];
     for folder in folders {
