@@ -214,7 +214,7 @@ impl SiteBench<'_> {
     fn present(&self) -> Result<Way> {
         let of =
             |name: &str, knobs: Vec<(String, u32)>| Way { variant: name.into(), knobs: knobs.into_iter().collect() };
-        let ternary = self.site.plan == TRAIN && self.network.projection.is_ternary();
+        let ternary = self.site.plan == TRAIN && self.network.is_ternary();
         let mut target = Target { ternary, ..self.device.target.clone() };
         target.options.precision = self.network.precision;
         let wanted = Wanted { halves: &self.site.halves, given: &self.site.given };

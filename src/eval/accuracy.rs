@@ -338,7 +338,7 @@ impl Evaluator {
             progress.bar.inc(self.moments_batches as u64);
             return Ok(true);
         }
-        let projection = Distortion::from(session.network.projection);
+        let projection = session.network.projection.clone();
         if !self.recompute(session, seed, Some(&projection), progress)? {
             return Ok(false);
         }

@@ -140,10 +140,44 @@ fn alpha(b: &mut Builder, scope: &str, p: &Parameters, maxima: View, alphas: Vie
     ALPHA.dispatch(b, scope, &[("tensors", p.tensors.len().into())], &args)
 }
 
-/// The content of the buffer `projections`, [`ROW`] words per tensor (`struct Projection` of
-/// `shaders/common/parameters.wgsl`): `projection` for every projected tensor, None for the others.
-pub fn table(parameters: &Parameters, projection: &Projection) -> Vec<u32> {
-    table_by(parameters, |_| *projection)
+/// The content of the buffer `projections` in training, [`ROW`] words per tensor (`struct Projection` of
+/// `shaders/common/parameters.wgsl`): for every projected tensor the link of `training` that is for it, None for the others.
+pub fn table(parameters: &Parameters, training: &Distortion) -> Vec<u32> {
+    table_by(parameters, |t| of_training(training, t))
+}
+
+/// The projection of a tensor in training.
+fn of_training(training: &Distortion, t: &Tensor) -> Projection {
+    let link = training.links.iter().find(|l| training.applies(l, &t.name));
+    link.map_or(Projection::NONE, |l| l.projection)
+}
+
+/// Whether in training every projected tensor is ternary ([`Projection::is_ternary`]).
+pub fn is_ternary(parameters: &Parameters, training: &Distortion) -> bool {
+    parameters.tensors.iter().filter(|t| t.projected).all(|t| of_training(training, t).is_ternary())
+}
+
+/// That `training` says the projections of training: at most one for each layer.
+///
+/// # Errors
+/// As [`tables`]; a layer that two links are for; a number of draws.
+pub fn check_training(parameters: &Parameters, training: &Distortion) -> Result<()> {
+    let bad = |message: String| Err(Error::Invalid(format!("projection \"{training}\": {message}")));
+    if training.draws > 1 {
+        return bad(format!("every minibatch has one draw of its own; leave x{} out", training.draws));
+    }
+    check_layers("projection", training, parameters)?;
+    for t in parameters.tensors.iter().filter(|t| t.projected) {
+        let of: Vec<&Link> = training.links.iter().filter(|l| training.applies(l, &t.name)).collect();
+        if let [first, second, ..] = of[..] {
+            let layer = distortion::layer(&t.name);
+            return bad(format!(
+                "in training a layer has one projection, and {layer} would have {first} and {second}; say which layers \
+                 each is for, e.g. conv*:sign+fc*:round"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// As [`table`], with a choice for each projected tensor.
@@ -168,12 +202,22 @@ pub fn table_of_link(parameters: &Parameters, link: usize, choose: impl Fn(&Tens
 /// # Errors
 /// A pattern that matches no projected tensor, or a link that `except` leaves none, with the layers there are.
 pub fn tables(distortion: &Distortion, parameters: &Parameters) -> Result<Vec<Vec<u32>>> {
+    check_layers("distortion", distortion, parameters)?;
+    let table = |(i, link): (usize, &Link)| {
+        let choose = |t: &Tensor| if distortion.applies(link, &t.name) { link.projection } else { Projection::NONE };
+        table_of_link(parameters, i, choose)
+    };
+    Ok(distortion.links.iter().enumerate().map(table).collect())
+}
+
+/// That the patterns of a distortion match layers and leave some for each link.
+fn check_layers(what: &str, distortion: &Distortion, parameters: &Parameters) -> Result<()> {
     let weights: Vec<&Tensor> = parameters.tensors.iter().filter(|t| t.projected).collect();
     let bad = |message: String| {
         let mut layers: Vec<&str> = weights.iter().map(|t| distortion::layer(&t.name)).collect();
         layers.dedup();
         Error::Invalid(format!(
-            "distortion \"{distortion}\": {message}. The layers with weights are: {}",
+            "{what} \"{distortion}\": {message}. The layers with weights are: {}",
             layers.join(", ")
         ))
     };
@@ -184,15 +228,11 @@ pub fn tables(distortion: &Distortion, parameters: &Parameters) -> Result<Vec<Ve
         }
     }
     for link in &distortion.links {
-        if !weights.iter().any(|t| distortion.applies(link, &t.name)) {
+        if !distortion.except.is_empty() && !weights.iter().any(|t| distortion.applies(link, &t.name)) {
             return Err(bad(format!("\"except\" leaves no layer for \"{link}\"")));
         }
     }
-    let table = |(i, link): (usize, &Link)| {
-        let choose = |t: &Tensor| if distortion.applies(link, &t.name) { link.projection } else { Projection::NONE };
-        table_of_link(parameters, i, choose)
-    };
-    Ok(distortion.links.iter().enumerate().map(table).collect())
+    Ok(())
 }
 
 /// Kinds of projections, that a table holds or may hold: what a plan is compiled for.
@@ -317,7 +357,7 @@ fn apply_cases() -> Vec<Case> {
                 let name = format!("{text}, {name}");
                 let run = move |c: &mut CaseBuilder| {
                     let p = layout(lens, 1);
-                    let words = table(&p, &projection);
+                    let words = table(&p, &projection.into());
                     apply_case(c, &p, &fill, words)
                 };
                 if kind.exact { Case::exact(name, run) } else { Case::new(name, run) }
@@ -347,7 +387,7 @@ fn apply_cases() -> Vec<Case> {
         let mut p = Parameters::default();
         p.push(Tensor { projected: true, ..Tensor::new("w", &[100]) });
         p.push(Tensor::new("gamma", &[100]));
-        let words = table(&p, &Projection::parse("sign")?);
+        let words = table(&p, &Projection::parse("sign")?.into());
         apply_case(c, &p, &Fill::Uniform(1.0), words)
     }));
     all

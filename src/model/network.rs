@@ -10,7 +10,7 @@ use crate::kernels::{batch, loss, matrices, metric, project, quantile, softmax_c
 use crate::layers::init::Init;
 use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net};
 use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
-use crate::projection::Projection;
+use crate::projection::distortion::Distortion;
 
 /// Rows of the metrics buffer: the steps between two reads by the host.
 const METRIC_SLOTS: usize = 256;
@@ -49,8 +49,8 @@ pub struct Network {
     pub layers: Layers,
     /// The table of parameter tensors, with clip bounds and weight decay.
     pub parameters: Parameters,
-    /// The projection of training.
-    pub projection: Projection,
+    /// The projections of training, at most one for each layer.
+    pub projection: Distortion,
     /// How convolutions and linear layers compute.
     pub precision: Precision,
     /// Height, width, channels of an image.
@@ -94,7 +94,7 @@ impl Network {
         let mut network = Network {
             layers,
             parameters: Parameters::default(),
-            projection: Projection::parse(&preset.projection)?,
+            projection: Distortion::parse(&preset.projection)?,
             precision: preset.precision,
             input,
             classes,
@@ -111,6 +111,7 @@ impl Network {
             layer.declare(preset.batch, &mut network.parameters, &network.init);
         }
         network.parameters.check().map_err(|e| Error::layer(&preset.name, e.to_string()))?;
+        project::check_training(&network.parameters, &network.projection)?;
         let (weights, gradients) = (network.parameters.len(), network.parameters.grad_len());
         if weights.max(gradients) > MOST_ELEMENTS {
             let message = format!(
@@ -147,6 +148,11 @@ impl Network {
     /// The flat array of all parameters at step 0.
     pub fn initial_weights(&self, seed: u64) -> Vec<f32> {
         self.init.weights(&self.parameters, seed)
+    }
+
+    /// Whether the projected weights of training are 0 or + - one magnitude, layer by layer.
+    pub fn is_ternary(&self) -> bool {
+        project::is_ternary(&self.parameters, &self.projection)
     }
 
     /// Rows of the metrics buffer.
@@ -207,7 +213,7 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
-        let target = Target { ternary: self.projection.is_ternary(), ..self.target(target)? };
+        let target = Target { ternary: self.is_ternary(), ..self.target(target)? };
         let mut b = Builder::new("train", target);
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_quantile() {

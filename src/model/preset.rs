@@ -53,7 +53,8 @@ pub struct Preset {
     /// Ends training after so many steps, however many epochs there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// Projection of the weights in training, as the papers write it: `none`, `sign`, `stochm:0.5`, ...
+    /// Projection of the weights in training, as the papers write it: `none`, `sign`, `stochm:0.5`, ...; of some layers
+    /// `conv*:sign+fc*:none` or `sign except conv1`.
     #[serde(default = "default::projection")]
     pub projection: String,
     /// How convolutions and linear layers compute.

@@ -108,7 +108,7 @@ impl Stepper {
     pub fn prepare(&mut self) -> Result<()> {
         match self.request.pass {
             Pass::Eval => {
-                let distortion = self.request.network.projection.into();
+                let distortion = self.request.network.projection.clone();
                 self.session.distort(&distortion, self.request.seed, self.step)?;
             }
             Pass::Forward | Pass::Step => self.session.start(self.step)?,

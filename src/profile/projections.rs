@@ -79,7 +79,7 @@ pub fn costs(
             let Some((_, stepper, project, _)) = steppers.iter_mut().find(|s| s.0 == p.needs_quantile()) else {
                 continue;
             };
-            stepper.session.set_projection(p)?;
+            stepper.session.set_projection(&(*p).into())?;
             steps.push(stepper.run_and_wait()?);
             let each = timer.each(&mut stepper.session.runner, &stepper.program.loaded, 0..*project)?;
             projecting.push(each.iter().sum::<f64>());

@@ -16,8 +16,8 @@ use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::project;
 use crate::model::{INDEX, Network, Source, TEST_INDEX};
 use crate::plan::{Plan, Step, Target};
+use crate::projection;
 use crate::projection::distortion::Distortion;
-use crate::projection::{self, Projection};
 
 /// A network on a device.
 pub struct Session {
@@ -97,19 +97,20 @@ impl Session {
             self.runner.write("halt", &[0, 0])?;
         }
         self.projector.maxima(&mut self.runner, &Step::at(self.seed, number))?;
-        let projection = self.network.projection;
+        let projection = self.network.projection.clone();
         self.set_projection(&projection)
     }
 
-    /// Sets the projection that loaded plans apply; needed again after an evaluation, which leaves its own.
+    /// Sets the projections that loaded plans apply, one for each layer at most; needed again after an evaluation, which
+    /// leaves its own.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn set_projection(&mut self, projection: &Projection) -> Result<()> {
+    pub fn set_projection(&mut self, training: &Distortion) -> Result<()> {
         if !self.runner.has("projections") {
             return Ok(());
         }
-        self.runner.write("projections", &project::table(&self.network.parameters, projection))
+        self.runner.write("projections", &project::table(&self.network.parameters, training))
     }
 
     /// Leaves the distorted weights in `projected`: draw `number` of `seed`.

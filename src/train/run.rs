@@ -193,7 +193,7 @@ struct Trainer<'a> {
 impl Trainer<'_> {
     /// The projection of training; an evaluation leaves another.
     fn start_projection(&mut self) -> Result<()> {
-        let projection = self.session.network.projection;
+        let projection = self.session.network.projection.clone();
         self.session.set_projection(&projection)
     }
 

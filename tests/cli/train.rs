@@ -256,3 +256,36 @@ fn a_network_with_activations_of_16_bits_goes_the_whole_way() {
     assert!(swept.err.contains("2 points computed, 0 were there"), "{}", swept.err);
     swept.ok();
 }
+
+#[test]
+fn layers_are_trained_under_projections_of_their_own() {
+    let place = Place::new();
+    let train = |run: &str, projection: &str| {
+        let set = format!("projection={projection}");
+        let mut command = place.command(&crate::small(run, "--set steps=20"));
+        crate::Ran::of(command.args(["--set", &set]).output().unwrap())
+    };
+    for (run, projection) in [
+        ("whole", "stochm:0.5"),
+        ("by-layer", "conv*:stochm:0.5 + fc*:stochm:0.5"),
+        ("mixed", "conv*:stochm:0.5 + fc*:none"),
+        ("except", "stochm:0.5 except fc*"),
+    ] {
+        train(run, projection).ok();
+    }
+    place.assert_same_tensors("by-layer", "whole");
+    place.assert_same_tensors("except", "mixed");
+    assert!(place.tensors("mixed") != place.tensors("whole"));
+    // What was trained is what is tested with the moments of training, and what a resumed run goes on with.
+    place.run("eval mixed --distort none --moments trained").ok();
+    place.run("train mixed --resume --set steps=30").ok();
+    for (projection, words) in [
+        ("sign+round", &["conv1", "sign and round", "conv*:sign+fc*:round"][..]),
+        ("conv*:sign+conv1:round", &["conv1", "conv*:sign and conv1:round"]),
+        ("sign except con1", &["projection", "\"con1\"", "conv1, fc1"]),
+        ("sign x2", &["one draw of its own", "x2"]),
+    ] {
+        train("refused", projection).refused(words);
+        assert!(!place.path("refused").exists());
+    }
+}

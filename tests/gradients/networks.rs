@@ -457,7 +457,7 @@ fn a_padded_batch_has_the_gradients_of_the_loss_of_its_valid_images() {
 #[test]
 fn real_valued_weights_move_by_the_gradients_of_the_projected_ones() {
     let mut tally = Tally::default();
-    for projection in ["sign", "round", "power:2", "stochm:0.5", "addnorm:0.3"] {
+    for projection in ["sign", "round", "power:2", "stochm:0.5", "addnorm:0.3", "conv*:sign"] {
         check_training(Case { projection, ..NORMALISED }, &fused(), &mut tally);
     }
     check_training(Case { projection: "sign", loss: HINGE, ..RESIDUAL }, &gpu(), &mut tally);

@@ -72,7 +72,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // All that an adapter can be asked, in processes of their own.
     (
         "adapter_report",
-        &["train", "eval", "bench", "profile", "check", "model", "kernels", "plan", "gpu", "data", "files", "error"],
+        &[
+            "train", "eval", "bench", "profile", "check", "session", "model", "kernels", "plan", "gpu", "data",
+            "files", "error",
+        ],
     ),
     // The command line: everything.
     (

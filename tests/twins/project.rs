@@ -331,7 +331,7 @@ fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Ve
     if projection.needs_quantile() {
         quantile::quantile(&mut b, "quantile", &p, &a).unwrap();
     }
-    let table = table(&p, &projection);
+    let table = table(&p, &projection.into());
     project::apply(&mut b, "project", &p, &a, Kinds::of(&table)).unwrap();
     let mut runner = cpu::Runner::new(b.finish().unwrap());
     let mut flat = vec![0.0; p.len()];
@@ -432,7 +432,7 @@ fn kinds_are_those_of_the_table_with_the_draws_they_need() {
     let mut p = Parameters::default();
     p.push(Tensor { projected: true, ..Tensor::new("w", &[7]) });
     p.push(Tensor::new("gamma", &[7]));
-    let kinds = |text: &str| Kinds::of(&table(&p, &Projection::parse(text).unwrap()));
+    let kinds = |text: &str| Kinds::of(&table(&p, &Projection::parse(text).unwrap().into()));
     // None for gamma; the sign and the magnitude are draws 0 and 1, the normal number is draw 3.
     assert_eq!((kinds("none").bits(), kinds("none").draws()), (1, 0));
     assert_eq!((kinds("stochm:0.5").bits(), kinds("stochm:0.5").draws()), (1 | 1 << 5, 0b0011));
