@@ -25,9 +25,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var most = vec4<f32>(0.0);
   for (var i = run.x; i < run.y; i += 8u) {
     let before = weight[at + i];
-    let g = gradient(segment, chunk.start + 4u * i, before);
+    let sum = gradient(segment, chunk.start + 4u * i);
     let inside = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(size);
-    let updated = update(at + i, step.lr * segment.rate, before, g, inside);
+    let updated = update(at + i, step.lr * segment.rate, before, sum, segment.decay * before, inside);
     let w = clipped_vec4(segment, step.clip_scale, updated.weight);
     weight[at + i] = select(before, w, inside & updated.sound);
     most = max(most, select(vec4<f32>(0.0), select(vec4<f32>(infinity(i)), abs(w), updated.sound), inside));

@@ -1,6 +1,7 @@
 // The entry point of the optimisers: one workgroup owns one chunk (common/parameters.wgsl), one invocation one element at a time. Nothing
 // happens when halt[0] is not 0. An element whose update would not be finite stays as it is, and the maximum of its chunk becomes
-// infinite, which the metric kernel sees and halts. The file around it gives `update`, which leaves its own state.
+// infinite, which the metric kernel sees and halts. The file around it gives `update`, which leaves its own state; `sum` is the gradient,
+// `decay` the weight decay, decay w, which most methods add to it.
 // include common/grid.wgsl
 // include common/step.wgsl
 // include common/finite.wgsl
@@ -25,7 +26,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var most = 0.0;
   for (var i = lane; i < size; i += SIZE) {
     let before = weight[at + i];
-    let updated = update(at + i, step.lr * segment.rate, before, gradient(segment, chunk.start + i, before));
+    let sum = gradient(segment, chunk.start + i);
+    let updated = update(at + i, step.lr * segment.rate, before, sum, segment.decay * before);
     if updated.sound {
       let w = clipped(segment, step.clip_scale, updated.weight);
       weight[at + i] = w;

@@ -25,7 +25,8 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> v: array<f32>;
 @group(0) @binding(9) var<storage, read_write> maxima: array<f32>;
 
-fn update(at: u32, rate: f32, w: f32, g: f32) -> Updated {
+fn update(at: u32, rate: f32, w: f32, sum: f32, decay: f32) -> Updated {
+  let g = sum + decay;
   let m1 = params.beta1 * m[at] + params.gain1 * g;
   let v1 = params.beta2 * v[at] + params.gain2 * g * g;
   let after = w - rate * (m1 * step.bias1) / (sqrt(v1) * step.bias2 + params.eps);

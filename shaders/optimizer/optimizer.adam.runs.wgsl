@@ -19,7 +19,8 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> v: array<vec4<f32>>;
 @group(0) @binding(9) var<storage, read_write> maxima: array<f32>;
 
-fn update(at: u32, rate: f32, w: vec4<f32>, g: vec4<f32>, inside: vec4<bool>) -> Updated {
+fn update(at: u32, rate: f32, w: vec4<f32>, sum: vec4<f32>, decay: vec4<f32>, inside: vec4<bool>) -> Updated {
+  let g = sum + decay;
   let m0 = m[at];
   let v0 = v[at];
   let m1 = params.beta1 * m0 + params.gain1 * g;

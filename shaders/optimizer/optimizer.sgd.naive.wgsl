@@ -20,7 +20,8 @@ struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours:
 @group(0) @binding(7) var<storage, read_write> v: array<f32>;
 @group(0) @binding(8) var<storage, read_write> maxima: array<f32>;
 
-fn update(at: u32, rate: f32, w: f32, g: f32) -> Updated {
+fn update(at: u32, rate: f32, w: f32, sum: f32, decay: f32) -> Updated {
+  let g = sum + decay;
   let v1 = params.momentum * v[at] - rate * g;
   let after = w + select(v1, params.momentum * v1 - rate * g, params.nesterov != 0u);
   let sound = is_finite(v1) && is_finite(after);

@@ -15,7 +15,8 @@ struct Params { first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours:
 @group(0) @binding(7) var<storage, read_write> v: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> maxima: array<f32>;
 
-fn update(at: u32, rate: f32, w: vec4<f32>, g: vec4<f32>, inside: vec4<bool>) -> Updated {
+fn update(at: u32, rate: f32, w: vec4<f32>, sum: vec4<f32>, decay: vec4<f32>, inside: vec4<bool>) -> Updated {
+  let g = sum + decay;
   let v0 = v[at];
   let v1 = params.momentum * v0 - rate * g;
   let after = w + select(v1, params.momentum * v1 - rate * g, vec4<bool>(params.nesterov != 0u));

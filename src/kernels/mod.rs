@@ -83,6 +83,7 @@ pub static KERNELS: &[&Kernel] = &[
     &quantile::PICK,
     &project::APPLY,
     &optimizer::ADAM,
+    &optimizer::LION,
     &optimizer::SGD,
     &roof::FMA,
     &roof::MATRIX,

@@ -44,7 +44,7 @@ pub struct Tensor {
     pub splits: usize,
     /// Clip bound c_k (Merolla et al. 2016, Algorithm 1); infinity: none.
     pub clip: f32,
-    /// Coefficient of weight decay: `decay * w` is added to the gradient.
+    /// Coefficient of weight decay: `decay * w` is added to the gradient, in Lion to the sign that stands for it.
     pub decay: f32,
     /// Multiplies the learning rate.
     pub rate: f32,

@@ -47,7 +47,8 @@ fn started_by(place: &Place, mut command: Command, run: &str, step: u64) -> Chil
 fn a_killed_run_resumes_to_the_bits_and_the_log_of_a_run_in_one_go() {
     let sgd = "--set projection=power:0..2 --set lr={kind=\"constant\",initial=0.01} \
                --set optimizer={kind=\"sgd\",momentum=0.9,nesterov=true}";
-    for preset in ["--set projection=stochm:0.5", sgd] {
+    let lion = "--set optimizer={kind=\"lion\",weight_decay=0.1} --set lr={kind=\"constant\",initial=0.001}";
+    for preset in ["--set projection=stochm:0.5", sgd, lion] {
         let place = Place::new();
         let preset = format!(
             "{preset} --set steps={STEPS} --set checkpoint.every_epochs=0 --set checkpoint.every_steps=37 \

@@ -1,7 +1,7 @@
 //! The optimisers against closed forms, by twins.
 
 use weightproof::cpu;
-use weightproof::kernels::optimizer::{self, Adam, Method, Sgd, Update};
+use weightproof::kernels::optimizer::{self, Adam, Lion, Method, Sgd, Update};
 use weightproof::kernels::parameters::{Parameters, Tensor};
 use weightproof::plan::{Builder, Step, Target, View};
 
@@ -86,6 +86,50 @@ fn adam_with_a_changing_gradient_follows_the_textbook() {
 }
 
 #[test]
+fn lion_moves_by_the_learning_rate_whatever_the_size_of_the_gradient() {
+    // Of a gradient of 0 the sign is 0.
+    let grads = [3.0, -1e-6, 1e30, 0.0];
+    let mut bench = Bench::new(&Lion::default(), Tensor::new("w", &[4]), &[1.0; 4]);
+    for t in 1..=20 {
+        bench.step(&grads, t, LR);
+        let moved = f64::from(LR) * f64::from(t);
+        close(bench.weights(), &[1.0 - moved, 1.0 + moved, 1.0 - moved, 1.0], 0.0);
+    }
+}
+
+#[test]
+fn lion_with_a_changing_gradient_follows_algorithm_2() {
+    let tensor = Tensor { decay: 0.25, ..Tensor::new("w", &[1]) };
+    let mut bench = Bench::new(&Lion::default(), tensor, &[0.5]);
+    let (mut w, mut m) = (0.5f64, 0.0f64);
+    let mut turned = 0;
+    for t in 1..=50 {
+        let g = (f64::from(t) * 0.3).sin();
+        bench.step(&[g], t, LR);
+        let c = 0.9 * m + 0.1 * g;
+        w -= f64::from(LR) * (c.signum() + 0.25 * w);
+        m = 0.99 * m + 0.01 * g;
+        turned += i32::from(c * g < 0.0);
+        close(bench.weights(), &[w], 1e-5);
+        close(bench.runner.read("m"), &[m], 1e-6);
+    }
+    assert!(turned > 0, "the mean never outweighed the gradient");
+}
+
+#[test]
+fn the_decay_of_lion_gives_no_direction() {
+    // As a part of the gradient it would move each weight by the learning rate.
+    let tensor = Tensor { decay: 0.5, ..Tensor::new("w", &[2]) };
+    let mut bench = Bench::new(&Lion::default(), tensor, &[1.0, -2.0]);
+    for t in 1..=10 {
+        bench.step(&[0.0, 0.0], t, LR);
+        let factor = (1.0 - 0.5 * f64::from(LR)).powi(t);
+        close(bench.weights(), &[factor, -2.0 * factor], 1e-7);
+    }
+    assert!(bench.runner.read("m").iter().all(|m| *m == 0.0));
+}
+
+#[test]
 fn sgd_with_a_constant_gradient_follows_the_geometric_series() {
     let (mu, lr, g) = (0.9f64, f64::from(LR), 0.5f64);
     for nesterov in [false, true] {
@@ -137,7 +181,7 @@ fn the_clip_holds_weights_in_their_box_and_the_maxima_say_so() {
 #[test]
 fn a_halted_update_changes_nothing() {
     let sgd = Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
-    for method in [&Adam::default() as &dyn Method, &sgd] {
+    for method in [&Adam::default() as &dyn Method, &Lion::default(), &sgd] {
         let mut bench = Bench::new(method, Tensor::new("w", &[2]), &[1.0, 2.0]);
         bench.runner.write_u32("halt", &[1, 0]);
         bench.step(&[f64::NAN, 1.0], 1, LR);

@@ -79,7 +79,8 @@ pub static KERNEL: Kernel = Kernel {
         let [beta1, gain1, beta2, gain2, eps] =
             ["beta1", "gain1", "beta2", "gain2", "eps"].map(|name| f64::from(p.f(name)));
         let (mut m, mut v): (Scalars, Scalars) = (io.f("m").to_vec().into(), io.f("v").to_vec().into());
-        update_by(io, |step, lr, i, w, (g, scale)| {
+        update_by(io, |step, lr, i, w, g| {
+            let (g, scale) = g.decayed();
             let (bias1, bias2) = (f64::from(step.bias1), f64::from(step.bias2));
             let (m0, v0) = (m.value[i], v.value[i]);
             let (m1, v1) = (beta1 * m0 + gain1 * g, beta2 * v0 + gain2 * g * g);

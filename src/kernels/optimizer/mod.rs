@@ -2,9 +2,11 @@
 //! method of a preset (a file each), clips to the bound of the tensor and leaves max |w| of every chunk for the next projection.
 
 mod adam;
+mod lion;
 mod sgd;
 
 pub use adam::{Adam, KERNEL as ADAM};
+pub use lion::{KERNEL as LION, Lion};
 use serde::{Deserialize, Serialize};
 pub use sgd::{KERNEL as SGD, Sgd};
 
@@ -22,6 +24,8 @@ use crate::ranges::{Check, require};
 pub enum Optimizer {
     /// ADAM.
     Adam(Adam),
+    /// Lion.
+    Lion(Lion),
     /// Stochastic gradient descent.
     Sgd(Sgd),
 }
@@ -37,6 +41,7 @@ impl Optimizer {
     pub fn method(&self) -> &dyn Method {
         match self {
             Optimizer::Adam(method) => method,
+            Optimizer::Lion(method) => method,
             Optimizer::Sgd(method) => method,
         }
     }
@@ -107,9 +112,9 @@ fn in_fours(_: &Target, p: &Params) -> std::result::Result<(), &'static str> {
 }
 
 /// Computes the new weights and their maxima chunk by chunk: `change(step, learning rate, index in the flat arrays, w,
-/// (gradient, its scale))` gives the weight before the clip and its scale, or none if the update would not be finite: then the element
+/// gradient)` gives the weight before the clip and its scale, or none if the update would not be finite: then the element
 /// stays and the maximum of its chunk is infinite. Nothing where `halt` is set.
-fn update_by(io: &mut Io, mut change: impl FnMut(&Step, f64, usize, f64, (f64, f64)) -> Option<(f64, f64)>) {
+fn update_by(io: &mut Io, mut change: impl FnMut(&Step, f64, usize, f64, Gradient) -> Option<(f64, f64)>) {
     if io.u("halt")[0] != 0 {
         return;
     }
@@ -137,13 +142,29 @@ fn update_by(io: &mut Io, mut change: impl FnMut(&Step, f64, usize, f64, (f64, f
     io.put("maxima", maxima);
 }
 
-/// Sum of the partial sums of one element and its decay, with the sum of their magnitudes.
-fn gradient(io: &Io, o: &Owned, element: usize, w: f64) -> (f64, f64) {
+/// The gradient of one element.
+struct Gradient {
+    /// Sum of its partial sums.
+    sum: f64,
+    /// Sum of their magnitudes.
+    scale: f64,
+    /// Weight decay, decay w.
+    decay: f64,
+}
+
+impl Gradient {
+    /// The gradient with the decay as a part of it, and its scale.
+    fn decayed(&self) -> (f64, f64) {
+        (self.sum + self.decay, self.scale + self.decay.abs())
+    }
+}
+
+fn gradient(io: &Io, o: &Owned, element: usize, w: f64) -> Gradient {
     let s = &o.segment;
     let first = s.grad_offset + element - io.params.u("grad_base");
     let parts = (0..s.splits).map(|k| io.f("grad")[first + k * s.len]);
-    let decay = f64::from(s.decay) * w;
-    parts.chain([decay]).fold((0.0, 0.0), |(sum, scale), g| (sum + g, scale + g.abs()))
+    let (sum, scale) = parts.fold((0.0, 0.0), |(sum, scale), g| (sum + g, scale + g.abs()));
+    Gradient { sum, scale, decay: f64::from(s.decay) * w }
 }
 
 /// A method's kernel, with its constants and state.

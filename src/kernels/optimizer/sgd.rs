@@ -65,7 +65,8 @@ pub static KERNEL: Kernel = Kernel {
     twin: |io: &mut Io| {
         let (momentum, nesterov) = (f64::from(io.params.f("momentum")), io.params.u("nesterov") != 0);
         let mut v: Scalars = io.f("v").to_vec().into();
-        update_by(io, |_, lr, i, w, (g, scale)| {
+        update_by(io, |_, lr, i, w, g| {
+            let (g, scale) = g.decayed();
             let v0 = v.value[i];
             let v1 = momentum * v0 - lr * g;
             let after = if nesterov { w + momentum * v1 - lr * g } else { w + v1 };

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::kernels::optimizer::Adam;
+use crate::kernels::optimizer::{Adam, Lion};
 use crate::kernels::parameters::Parameters;
 use crate::layers::Build;
 use crate::layers::build::layers;
@@ -175,6 +175,7 @@ fn every_preset_survives_the_way_through_text() {
     let variants = [
         "[lr]\nkind = \"cosine_restarts\"\ninitial = 0.1\nfinal = 1e-4\n[init]\nkind = \"he_normal\"\n\
          [optimizer]\nkind = \"sgd\"\nmomentum = 0.9\nnesterov = true\nweight_decay = 5e-4",
+        "[lr]\nkind = \"constant\"\ninitial = 1e-3\n[optimizer]\nkind = \"lion\"\nbeta2 = 0.98\nweight_decay = 0.1",
         "[lr]\nkind = \"step\"\ninitial = 0.1\nfactors = [[100000, 0.01], [125000, 0.01]]\n[init]\nkind = \"gaussian\"\n\
          std = 0.01\n[clip]\nfactor = 4.5\nschedule = [[5000, 1.4], [10000, 1.4]]\n[eval]\nbatch = 7",
     ];
@@ -293,6 +294,18 @@ fn a_value_out_of_range_says_what_to_do() {
 }
 
 #[test]
+fn lion_has_the_constants_of_its_paper_and_no_others() {
+    let p = load("demo/digits", &["optimizer.kind=lion", "optimizer.weight_decay=1"]).unwrap();
+    assert_eq!(p.optimizer, Optimizer::Lion(Lion { beta1: 0.9, beta2: 0.99, weight_decay: 1.0 }));
+    for (set, words) in [
+        ("optimizer={kind=\"lion\",epsilon=1e-8}", ["optimizer.epsilon", "unknown key"]),
+        ("optimizer={kind=\"lions\"}", ["\"lions\" is not known", "lion"]),
+    ] {
+        says(&load("demo/digits", &[set]).unwrap_err().to_string(), &words);
+    }
+}
+
+#[test]
 fn a_number_that_the_device_takes_for_0_or_infinity_is_refused() {
     for (set, key, shown) in [
         ("optimizer.epsilon=1e-50", "optimizer.epsilon", "1e-50"),
@@ -303,6 +316,9 @@ fn a_number_that_the_device_takes_for_0_or_infinity_is_refused() {
         ("optimizer={kind=\"sgd\",momentum=1e-50,nesterov=true}", "optimizer.nesterov", "true"),
         ("optimizer={kind=\"sgd\",weight_decay=1e-50}", "optimizer.weight_decay", "1e-50"),
         ("optimizer={kind=\"sgd\",weight_decay=1e39}", "optimizer.weight_decay", "1e39"),
+        ("optimizer={kind=\"lion\",beta1=1}", "optimizer.beta1", "1"),
+        ("optimizer={kind=\"lion\",beta2=0.99999999}", "optimizer.beta2", "0.99999999"),
+        ("optimizer={kind=\"lion\",weight_decay=-0.1}", "optimizer.weight_decay", "-0.1"),
         ("lr.initial=1e-46", "lr.initial", "1e-46"),
         ("lr.initial=1e39", "lr.initial", "1e39"),
         ("lr.final=1e-46", "lr.final", "1e-46"),

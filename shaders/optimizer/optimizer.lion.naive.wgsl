@@ -1,0 +1,36 @@
+// Lion (Chen 2023, algorithm 2) over every parameter tensor: g = sum of the partial sums,
+// c = beta1 m + (1 - beta1) g, w -= lr (sign(c) + decay w) with sign(0) = 0, m = beta2 m + (1 - beta2) g. The decay has no part in
+// c and m. Then the clip, and max |w| of the chunk.
+// lr is that of the step block times the tensor's rate.
+// Nothing happens when halt[0] is not 0; what is not finite stays as it is and halts (optimizer/each_weight.wgsl).
+// One workgroup owns one chunk, one invocation one element at a time.
+// weight, m: flat, from element `base` on; grad: from `grad_base` on; gain = 1 - beta. fours: 1 if
+// all partial sums begin at multiples of four (for other variants).
+// Grid: one workgroup per chunk of the window, in rows.
+// include optimizer/each_weight.wgsl
+const SIZE: u32 = 256u; // knob 64 128 256
+
+struct Params {
+  first_chunk: u32, chunks: u32, base: u32, grad_base: u32, fours: u32,
+  beta1: f32, gain1: f32, beta2: f32, gain2: f32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> segments: array<Segment>;
+@group(0) @binding(3) var<storage, read> chunks: array<Chunk>;
+@group(0) @binding(4) var<storage, read> halt: array<u32>;
+@group(0) @binding(5) var<storage, read> grad: array<f32>;
+@group(0) @binding(6) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(7) var<storage, read_write> m: array<f32>;
+@group(0) @binding(8) var<storage, read_write> maxima: array<f32>;
+
+fn update(at: u32, rate: f32, w: f32, sum: f32, decay: f32) -> Updated {
+  let c = params.beta1 * m[at] + params.gain1 * sum;
+  let m1 = params.beta2 * m[at] + params.gain2 * sum;
+  let after = w - rate * (sign(c) + decay);
+  let sound = is_finite(c) && is_finite(m1) && is_finite(after);
+  if sound {
+    m[at] = m1;
+  }
+  return Updated(after, sound);
+}
