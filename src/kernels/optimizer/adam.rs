@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Rule, Update, cases, check_decay, in_fours, record, update_by};
+use super::{Method, Rule, Update, VARIANTS, args, cases, check_decay, record, update_by};
 use crate::error::Result;
 use crate::kernels::case::Fill;
 use crate::kernels::parameters::Parameters;
-use crate::kernels::project::{chunk_grid, flat};
-use crate::kernels::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32, update};
+use crate::kernels::project::flat;
+use crate::kernels::{Budget, Io, Kernel, Scalars};
 use crate::plan::{Builder, View};
 use crate::ranges::{Check, positive};
 
@@ -62,18 +62,8 @@ impl Method for Adam {
 /// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, w -= lr m bias1 / (sqrt(v) bias2 + eps), clip.
 pub static KERNEL: Kernel = Kernel {
     name: "optimizer.adam",
-    args: &[
-        STEP,
-        read_u32("segments"),
-        read_u32("chunks"),
-        read_u32("halt"),
-        read("grad"),
-        update("weight"),
-        update("m"),
-        update("v"),
-        update("maxima"),
-    ],
-    variants: &[Variant::new("naive", anywhere, chunk_grid), Variant::new("runs", in_fours, chunk_grid)],
+    args: &args::<9>(&["m", "v"]),
+    variants: VARIANTS,
     twin: |io: &mut Io| {
         let p = io.params;
         let [beta1, gain1, beta2, gain2, eps] =

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Rule, Update, arrays, cases, check_decay, in_fours, record, table, update_by};
+use super::{Method, Rule, Update, VARIANTS, args, arrays, cases, check_decay, record, table, update_by};
 use crate::error::Result;
 use crate::kernels::case::{Case, CaseBuilder, Fill};
 use crate::kernels::parameters::Parameters;
-use crate::kernels::project::{case_step, chunk_grid, flat};
-use crate::kernels::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32, update};
+use crate::kernels::project::{case_step, flat};
+use crate::kernels::{Budget, Io, Kernel, Scalars};
 use crate::plan::{Builder, View};
 use crate::ranges::{Check, not_negative};
 
@@ -64,17 +64,8 @@ const ULPS: u32 = 6;
 /// c = beta1 m + (1 - beta1) g, w -= lr (sign(c) + decay w), m = beta2 m + (1 - beta2) g, clip.
 pub static KERNEL: Kernel = Kernel {
     name: "optimizer.lion",
-    args: &[
-        STEP,
-        read_u32("segments"),
-        read_u32("chunks"),
-        read_u32("halt"),
-        read("grad"),
-        update("weight"),
-        update("m"),
-        update("maxima"),
-    ],
-    variants: &[Variant::new("naive", anywhere, chunk_grid), Variant::new("runs", in_fours, chunk_grid)],
+    args: &args::<8>(&["m"]),
+    variants: VARIANTS,
     twin: |io: &mut Io| {
         let p = io.params;
         let [beta1, gain1, beta2, gain2] = ["beta1", "gain1", "beta2", "gain2"].map(|name| f64::from(p.f(name)));

@@ -12,8 +12,8 @@ pub use sgd::{KERNEL as SGD, Sgd};
 
 use super::case::{Case, CaseBuilder, Fill};
 use super::parameters::{Owned, Parameters, Tensor, Window, owned};
-use super::project::{AWKWARD, case_step, flat};
-use super::{Io, Kernel, Scalars};
+use super::project::{AWKWARD, case_step, chunk_grid, flat};
+use super::{ArgSpec, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32, update};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Step, Target, Value, View};
 use crate::ranges::{Check, require};
@@ -165,6 +165,25 @@ fn gradient(io: &Io, o: &Owned, element: usize, w: f64) -> Gradient {
     let parts = (0..s.splits).map(|k| io.f("grad")[first + k * s.len]);
     let (sum, scale) = parts.fold((0.0, 0.0), |(sum, scale), g| (sum + g, scale + g.abs()));
     Gradient { sum, scale, decay: f64::from(s.decay) * w }
+}
+
+const VARIANTS: &[Variant] = &[Variant::new("naive", anywhere, chunk_grid), Variant::new("runs", in_fours, chunk_grid)];
+
+/// The arguments of a kernel with these arrays of state: seven more than those.
+const fn args<const N: usize>(state: &[&'static str]) -> [ArgSpec; N] {
+    let mut all = [STEP; N];
+    all[1] = read_u32("segments");
+    all[2] = read_u32("chunks");
+    all[3] = read_u32("halt");
+    all[4] = read("grad");
+    all[5] = update("weight");
+    let mut i = 0;
+    while i < state.len() {
+        all[6 + i] = update(state[i]);
+        i += 1;
+    }
+    all[6 + i] = update("maxima");
+    all
 }
 
 /// A method's kernel, with its constants and state.

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Rule, Update, arrays, cases, check_decay, in_fours, record, table, update_by};
+use super::{Method, Rule, Update, VARIANTS, args, arrays, cases, check_decay, record, table, update_by};
 use crate::error::Result;
 use crate::kernels::case::{Case, Fill};
 use crate::kernels::parameters::Parameters;
-use crate::kernels::project::{case_step, chunk_grid, flat};
-use crate::kernels::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32, update};
+use crate::kernels::project::{case_step, flat};
+use crate::kernels::{Budget, Io, Kernel, Scalars};
 use crate::plan::{Builder, View};
 use crate::ranges::{Check, is_held, not_negative, require};
 
@@ -51,17 +51,8 @@ impl Method for Sgd {
 /// v = momentum v - lr g, w += v or (Nesterov) w += momentum v - lr g, clip.
 pub static KERNEL: Kernel = Kernel {
     name: "optimizer.sgd",
-    args: &[
-        STEP,
-        read_u32("segments"),
-        read_u32("chunks"),
-        read_u32("halt"),
-        read("grad"),
-        update("weight"),
-        update("v"),
-        update("maxima"),
-    ],
-    variants: &[Variant::new("naive", anywhere, chunk_grid), Variant::new("runs", in_fours, chunk_grid)],
+    args: &args::<8>(&["v"]),
+    variants: VARIANTS,
     twin: |io: &mut Io| {
         let (momentum, nesterov) = (f64::from(io.params.f("momentum")), io.params.u("nesterov") != 0);
         let mut v: Scalars = io.f("v").to_vec().into();
