@@ -29,7 +29,13 @@ pub static SPLIT_K: Chain = Chain {
         // The windows of one scope take turns; the first is the largest.
         let name = format!("{scope}.partial");
         let partial = b.shared(&name, Elem::F32, &[splits, len], Role::Transient).slice(0..splits * len);
-        partial_sums(b, scope, p, splits, [x, w, partial])?;
+        // Who forces the chain does not force it for its parts.
+        let forced = b.target.options.forced.clone();
+        let is_chain = |text: &str| text.split(':').next() == Some(SPLIT_K.name);
+        b.target.options.forced.retain(|(name, text)| name != FORWARD.name || !is_chain(text));
+        let recorded = partial_sums(b, scope, p, splits, [x, w, partial]);
+        b.target.options.forced = forced;
+        recorded?;
         let sum: [(&str, Value); 2] = [("len", len.into()), ("splits", splits.into())];
         SUM.dispatch(b, scope, &sum, &[("partial", partial), ("y", y)])
     },
@@ -44,12 +50,7 @@ fn splits(p: &Params) -> usize {
 fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, [x, w, y]: [View; 3]) -> Result<()> {
     let with = |(name, value): &(&'static str, Value)| (*name, if *name == "splits" { splits.into() } else { *value });
     let params: Vec<(&str, Value)> = p.0.iter().map(with).collect();
-    // Who forces the chain, or another way for the kernel, does not force one for its parts.
-    let forced = b.target.options.forced.clone();
-    b.target.options.forced.retain(|(name, _)| name != FORWARD.name);
-    let recorded = FORWARD.dispatch(b, scope, &params, &[("x", x), ("w", w), ("y", y)]);
-    b.target.options.forced = forced;
-    recorded
+    FORWARD.dispatch(b, scope, &params, &[("x", x), ("w", w), ("y", y)])
 }
 
 /// The terms of an output's sum.
