@@ -322,6 +322,9 @@ impl Evaluator {
             session.runner.run(moments, &Step::at(seed, 0))?;
             progress.bar.inc(1);
         }
+        if let Some(epsilon) = session.network.deviation_epsilon {
+            variances_of_deviations(session, epsilon)?;
+        }
         Ok(true)
     }
 
@@ -390,6 +393,20 @@ impl Evaluator {
             top5_error: (session.network.classes > 10).then(|| 100.0 * (images - top5) / images),
         }))
     }
+}
+
+/// Makes variances of the averaged deviations sqrt(variance + epsilon): a test divides by sqrt(variance + epsilon) again.
+fn variances_of_deviations(session: &mut Session, epsilon: f32) -> Result<()> {
+    for (name, channels) in session.network.moments().into_iter().filter(|(name, _)| name.ends_with("running_var")) {
+        let deviations = session.runner.read(&name, channels)?;
+        let variance = |bits: &u32| {
+            let v = f32::from_bits(*bits).powi(2) - epsilon;
+            if v < 0.0 { 0.0 } else { v } // NaN stays.
+        };
+        let variances: Vec<f32> = deviations.iter().map(variance).collect();
+        session.runner.write(&name, bytemuck::cast_slice(&variances))?;
+    }
+    Ok(())
 }
 
 /// What a score depends on, for the weights at hand.

@@ -110,11 +110,12 @@ impl BatchNorm {
                 (mean, var)
             }
         };
-        if let Mode::Moments { weight } = net.mode {
+        if let Mode::Moments { weight, deviation } = net.mode {
             let (all_mean, all_var) =
                 (moment(net, "running_mean", Role::State), moment(net, "running_var", Role::State));
             let scope = format!("{}.accumulate", self.name);
-            batchnorm::accumulate(net.b, &scope, c, [mean, var], [all_mean, all_var], weight)?;
+            let deviation = deviation.then_some(self.epsilon);
+            batchnorm::accumulate(net.b, &scope, c, [mean, var], [all_mean, all_var], weight, deviation)?;
         }
         let Affine { gamma, beta } = self.affine(net);
         Ok((batchnorm::Channels { mean, var, gamma, eps: self.epsilon }, beta))

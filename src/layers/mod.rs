@@ -72,6 +72,8 @@ pub enum Mode {
     Moments {
         /// 1 / number of batches.
         weight: f32,
+        /// Whether sqrt(variance + epsilon) is added instead of the variance.
+        deviation: bool,
     },
     /// The averages take the place of batch statistics.
     Test,

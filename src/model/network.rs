@@ -1,7 +1,7 @@
 //! From a preset to plans: the training step, the projection of stored weights, the re-computation of batch-norm
 //! moments, the test pass.
 
-use super::preset::{Loss, Preset};
+use super::preset::{Loss, MomentsAverage, Preset};
 use crate::error::{Error, Result};
 use crate::kernels::optimizer::{self, Optimizer};
 use crate::kernels::parameters::Parameters;
@@ -62,6 +62,9 @@ pub struct Network {
     init: Init,
     loss: Loss,
     optimizer: Optimizer,
+    /// The epsilon of the deviations sqrt(variance + epsilon) that a plan of moments averages in the place of the variances,
+    /// if it does.
+    pub deviation_epsilon: Option<f32>,
     /// Batch-norm layers with their channels.
     normalised: Vec<(String, usize)>,
     /// The first batch-norm layer that sees one value per channel in a training batch.
@@ -102,6 +105,8 @@ impl Network {
             init: preset.init,
             loss: preset.loss,
             optimizer: preset.optimizer.clone(),
+            deviation_epsilon: (preset.eval.moments_average == MomentsAverage::Deviation)
+                .then_some(norm.epsilon as f32),
             normalised: normalised.into_iter().map(|(name, channels, _)| (name, channels)).collect(),
             single_valued: single.filter(|_| preset.batch == 1),
             flattened,
@@ -276,7 +281,7 @@ impl Network {
         let projected = self.parameters.arrays(&mut b).projected;
         let x = self.images(&mut b, "input", self.batch);
         self.gather(&mut b, source, INDEX, self.batch, x.view)?;
-        let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32 };
+        let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32, deviation: self.deviation_epsilon.is_some() };
         let mut net = Net {
             b: &mut b,
             batch: self.batch,

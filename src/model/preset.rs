@@ -29,7 +29,7 @@ use crate::plan::Precision;
 use crate::ranges::Failure;
 use de::De;
 use source::Sources;
-use value::{bool_or_auto, number_or_false, number_or_none};
+use value::{bool_or_auto, number_or_false, number_or_none, one_or_more};
 
 pub use crate::kernels::optimizer::Optimizer;
 pub use crate::layers::init::Init;
@@ -145,16 +145,17 @@ pub enum Lr {
         /// `[step, times]`: from that step on the rate is multiplied by `times` once more.
         factors: Vec<(u64, f64)>,
     },
-    /// Cosine from `initial` to `final`, again and again; each cycle `growth` times as long as the last.
+    /// Cosine from `initial` to `final`, again and again: cycles of the lengths in `first`, then each `growth` times as long
+    /// as the one before (warm restarts, Loshchilov and Hutter 2017).
     CosineRestarts {
         /// The rate at the start of each cycle.
         initial: f64,
         /// The rate at the end of each cycle.
         #[serde(rename = "final")]
         last: f64,
-        /// Epochs of the first cycle.
-        #[serde(default = "default::two")]
-        first: u64,
+        /// Epochs of the first cycle, or of the first few.
+        #[serde(default = "default::first", with = "one_or_more")]
+        first: Vec<u64>,
         /// How many times as long each next cycle is.
         #[serde(default = "default::two")]
         growth: u64,
@@ -228,6 +229,9 @@ pub struct Eval {
     pub batch: Option<usize>,
     /// Training batches over which the moments of batch normalisation are re-computed; 0 for all.
     pub moments_batches: u64,
+    /// What is averaged over those batches.
+    #[serde(skip_serializing_if = "is_default")]
+    pub moments_average: MomentsAverage,
     /// Epochs between evaluations during training; 0 for one at the end only.
     pub every: u64,
     /// Steps between further evaluations during training; 0 for none.
@@ -239,12 +243,28 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
+fn is_default<T: Default + PartialEq>(x: &T) -> bool {
+    *x == T::default()
+}
+
+/// `eval.moments_average`: what is averaged, beside the means, over training batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MomentsAverage {
+    /// The variances (Merolla et al. 2016).
+    #[default]
+    Variance,
+    /// sigma = sqrt(variance + epsilon) (McDonnell 2018).
+    Deviation,
+}
+
 impl Default for Eval {
     fn default() -> Self {
         Eval {
             distort: ["none", "sign", "round"].map(String::from).to_vec(),
             batch: None,
             moments_batches: 0,
+            moments_average: MomentsAverage::default(),
             every: 0,
             every_steps: 0,
         }
@@ -287,6 +307,9 @@ mod default {
     }
     pub fn projection() -> String {
         "none".into()
+    }
+    pub fn first() -> Vec<u64> {
+        vec![2]
     }
     pub fn two() -> u64 {
         2

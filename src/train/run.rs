@@ -293,7 +293,8 @@ impl Trainer<'_> {
         let c = &self.preset.checkpoint;
         let epoch_ends = self.step.is_multiple_of(self.per_epoch);
         let by_epoch = c.every_epochs > 0 && epoch_ends && (self.step / self.per_epoch).is_multiple_of(c.every_epochs);
-        by_epoch || (c.every_steps > 0 && self.step.is_multiple_of(c.every_steps))
+        let cycle_ends = schedule::restarts(self.preset, self.step, self.per_epoch);
+        by_epoch || cycle_ends || (c.every_steps > 0 && self.step.is_multiple_of(c.every_steps))
     }
 
     /// Writes a line for all numbers that have arrived; `wait`: for all that were asked for.

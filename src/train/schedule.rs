@@ -14,7 +14,7 @@ pub fn lr(preset: &Preset, step: u64, steps_per_epoch: u64) -> f64 {
         }
         Lr::Step { initial, factors } => initial * product_until(factors, step),
         Lr::CosineRestarts { initial, last, first, growth } => {
-            let (start, epochs) = cycle(*first, *growth, step / spe);
+            let (start, epochs) = cycle(first, *growth, step / spe);
             let done = (step - start * spe) as f64 / (epochs as f64 * spe as f64);
             last + (initial - last) / 2.0 * (1.0 + (std::f64::consts::PI * done).cos())
         }
@@ -26,11 +26,12 @@ pub fn clip_scale(preset: &Preset, step: u64) -> f64 {
     product_until(&preset.clip.schedule, step)
 }
 
-/// Whether the momentum is zeroed before `step`, because a cycle of `cosine_restarts` begins with it.
+/// Whether a cycle of `cosine_restarts` ended with the step before `step`: the network is tested and saved, and the
+/// momentum zeroed.
 pub fn restarts(preset: &Preset, step: u64, steps_per_epoch: u64) -> bool {
     let spe = steps_per_epoch.max(1);
-    match preset.lr {
-        Lr::CosineRestarts { first, growth, .. } => step > 0 && cycle(first, growth, step / spe).0 * spe == step,
+    match &preset.lr {
+        Lr::CosineRestarts { first, growth, .. } => step > 0 && cycle(first, *growth, step / spe).0 * spe == step,
         _ => false,
     }
 }
@@ -46,7 +47,7 @@ pub fn evaluates_at(preset: &Preset, step: u64, steps_per_epoch: u64) -> bool {
     let never = e.every == 0 && e.every_steps == 0;
     let epochs = if preset.data.validation.is_some() && never { 1 } else { e.every };
     let is_due = |every: u64| every > 0 && step > 0 && step.is_multiple_of(every);
-    is_due(epochs.saturating_mul(steps_per_epoch)) || is_due(e.every_steps)
+    is_due(epochs.saturating_mul(steps_per_epoch)) || is_due(e.every_steps) || restarts(preset, step, steps_per_epoch)
 }
 
 /// Product of the factors of the `[step, times]` pairs that `step` has reached.
@@ -54,13 +55,21 @@ fn product_until(pairs: &[(u64, f64)], step: u64) -> f64 {
     pairs.iter().take_while(|(from, _)| *from <= step).map(|(_, times)| times).product()
 }
 
-/// First epoch and length of the cycle that `epoch` lies in: cycles of first, first * growth, first * growth^2, ...
-fn cycle(first: u64, growth: u64, epoch: u64) -> (u64, u64) {
-    let first = first.max(1);
-    if growth <= 1 {
-        return (epoch / first * first, first);
+/// First epoch and length of the cycle that `epoch` lies in: cycles of the lengths in `first`, then each `growth` times as
+/// long as the one before.
+fn cycle(first: &[u64], growth: u64, epoch: u64) -> (u64, u64) {
+    let (mut start, mut length) = (0u64, 1);
+    for epochs in first {
+        length = *epochs;
+        if epoch - start < length {
+            return (start, length);
+        }
+        start += length;
     }
-    let (mut start, mut length) = (0u64, first);
+    if growth <= 1 {
+        return (epoch - (epoch - start) % length, length);
+    }
+    length = length.saturating_mul(growth);
     while epoch - start >= length {
         start += length;
         length = length.saturating_mul(growth);
@@ -125,6 +134,27 @@ mod tests {
         let at: Vec<u64> = (0..100).filter(|s| restarts(&p, *s, 10)).collect();
         assert_eq!(at, [30, 60, 90]);
         near(lr(&p, 45, 10), 0.05);
+    }
+
+    #[test]
+    fn the_first_cycles_may_be_listed_and_the_last_of_them_goes_on_growing() {
+        let cycles = |sets: &str| {
+            let p = preset(&[&format!("lr={{kind=\"cosine_restarts\", initial=0.1, final=0, {sets}}}")]);
+            (0..600).filter(|s| restarts(&p, *s, 10)).map(|s| s / 10).collect::<Vec<_>>()
+        };
+        assert_eq!(cycles("first=[1, 1, 4]"), [1, 2, 6, 14, 30]);
+        assert_eq!(cycles("first=[3, 10], growth=1"), [3, 13, 23, 33, 43, 53]);
+        assert_eq!(cycles("first=[2]"), cycles("first=2"));
+        let p = preset(&["lr={kind=\"cosine_restarts\", initial=0.1, final=0, first=[1, 4]}"]);
+        near(lr(&p, 30, 10), 0.05);
+        assert_eq!(lr(&p, 10, 10), 0.1);
+    }
+
+    #[test]
+    fn the_network_is_tested_at_the_end_of_every_cycle() {
+        let p = preset(&["lr={kind=\"cosine_restarts\", initial=0.1, final=0}", "epochs=14"]);
+        let at: Vec<u64> = (0..=140).filter(|s| evaluates_at(&p, *s, 10)).collect();
+        assert_eq!(at, [20, 60, 140]);
     }
 
     #[test]

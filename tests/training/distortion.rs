@@ -132,6 +132,42 @@ fn trained_moments_are_those_of_the_training_projection_and_recomputed_ones_thos
 }
 
 #[test]
+fn deviations_are_averaged_over_batches_where_the_preset_says_so() {
+    let average = |what: &str, batches: usize| -> Vec<f64> {
+        let set = format!("eval.moments_average={what}");
+        let set = ["width=0.25", "batch=20", "data.train=200", "batch_norm.epsilon=0.01", &set].map(String::from);
+        let preset = Preset::load("demo/digits", &set).unwrap_or_else(|e| panic!("{e}"));
+        let data = session::load_data(&preset, None).unwrap();
+        let network = session::network(&preset, &data).unwrap();
+        let mut session = Session::new(common::device(false), network.clone(), preset.seed);
+        let mut evaluator = Evaluator::new(&mut session, data, Part::Test, 50, batches).unwrap();
+        evaluator.set_weights(&mut session, &network.initial_weights(3)).unwrap();
+        let (bar, stop) = (ProgressBar::hidden(), AtomicBool::new(false));
+        let test = Test { distortion: &parse("none"), seed: 5, draw: 0, moments: Moments::Recomputed };
+        assert!(evaluator.prepare(&mut session, &test, Progress { bar: &bar, stop: &stop }).unwrap());
+        let (name, channels) = network.moments().into_iter().find(|(name, _)| name.ends_with("running_var")).unwrap();
+        let words = session.runner.read(&name, channels).unwrap();
+        words.iter().map(|bits| f64::from(f32::from_bits(*bits))).collect()
+    };
+    // The variances of each batch, from the averages over one batch, two, ...
+    let mut deviations = vec![0.0; average("variance", 1).len()];
+    let mut before = vec![0.0; deviations.len()];
+    for k in 1..=4 {
+        let sums: Vec<f64> = average("variance", k).iter().map(|a| a * k as f64).collect();
+        for (deviation, (now, before)) in deviations.iter_mut().zip(sums.iter().zip(&before)) {
+            *deviation += (now - before + 0.01).sqrt() / 4.0;
+        }
+        before = sums;
+    }
+    let (got, variances) = (average("deviation", 4), average("variance", 4));
+    for ((got, deviation), variance) in got.iter().zip(&deviations).zip(&variances) {
+        let want = deviation * deviation - 0.01;
+        assert!((got - want).abs() <= 1e-5 * (want + 0.01), "{got}, not {want}");
+        assert!(*got < *variance, "{got} is not below {variance}: the mean of roots is below the root of the mean");
+    }
+}
+
+#[test]
 fn draws_of_a_distortion_are_scored_one_by_one() {
     let mut lab = Lab::new("none");
     let (bar, stop) = (ProgressBar::hidden(), AtomicBool::new(false));

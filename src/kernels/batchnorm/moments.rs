@@ -56,11 +56,20 @@ pub fn combine(
 }
 
 /// Records average += weight * batch for mean and variance; weight = 1 / batches makes the average of the moments of
-/// that many batches, from averages that the host has zeroed.
+/// that many batches, from averages that the host has zeroed. With `deviation` = epsilon it is sqrt(variance + epsilon) that
+/// is added (McDonnell 2018), and the host makes a variance of the average.
 ///
 /// # Errors
 /// Views of other lengths.
-pub fn accumulate(b: &mut Builder, scope: &str, c: usize, batch: Moments, average: Moments, weight: f32) -> Result<()> {
+pub fn accumulate(
+    b: &mut Builder,
+    scope: &str,
+    c: usize,
+    batch: Moments,
+    average: Moments,
+    weight: f32,
+    deviation: Option<f32>,
+) -> Result<()> {
     let [mean, variance] = batch;
     let [average_mean, average_variance] = average;
     let args = [
@@ -70,7 +79,13 @@ pub fn accumulate(b: &mut Builder, scope: &str, c: usize, batch: Moments, averag
         ("average_variance", average_variance),
     ];
     check(scope, 1, c, &[], &args)?;
-    ACCUMULATE.dispatch(b, scope, &[("c", c.into()), ("weight", weight.into())], &args)
+    let params = [
+        ("c", c.into()),
+        ("weight", weight.into()),
+        ("deviation", u32::from(deviation.is_some()).into()),
+        ("eps", deviation.unwrap_or(0.0).into()),
+    ];
+    ACCUMULATE.dispatch(b, scope, &params, &args)
 }
 
 /// Moments of blocks of rows.
@@ -137,17 +152,18 @@ pub static COMBINE: Kernel = Kernel {
     cases: cases::batch_moments,
 };
 
-/// average += weight * batch.
+/// average += weight * batch, of the variance or of the deviation.
 pub static ACCUMULATE: Kernel = Kernel {
     name: "batchnorm.accumulate",
     args: &[read("mean"), read("variance"), update("average_mean"), update("average_variance")],
     variants: &[naive(|p, _| linear_grid(p.u("c").div_ceil(64))), vec4(|p, _| linear_grid(p.u("c").div_ceil(256)))],
     twin: |io: &mut Io| {
         let weight = f64::from(io.params.f("weight"));
+        let (deviation, eps) = (io.params.u("deviation") == 1, f64::from(io.params.f("eps")));
         for (batch, average) in [("mean", "average_mean"), ("variance", "average_variance")] {
             let mut out = Scalars::from(io.f(average).to_vec());
             for (i, v) in io.f(batch).iter().enumerate() {
-                out.add(i, weight * v);
+                out.add(i, weight * if deviation && batch == "variance" { (v + eps).sqrt() } else { *v });
             }
             io.put(average, out);
         }

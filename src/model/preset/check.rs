@@ -115,7 +115,9 @@ fn lr(lr: &Lr) -> Check {
             positive("lr.initial", *initial)?;
             not_negative("lr.final", *last)?;
             require(last <= initial, "lr.final", last, "give at most lr.initial")?;
-            require((1..=1 << 20).contains(first), "lr.first", first, "give a whole number from 1 to 2^20 (epochs)")?;
+            let lengths = !first.is_empty() && first.iter().all(|epochs| (1..=1 << 20).contains(epochs));
+            let shown = first.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            require(lengths, "lr.first", format!("[{shown}]"), "give whole numbers from 1 to 2^20 (epochs)")?;
             require((1..=1 << 20).contains(growth), "lr.growth", growth, "give 1 (equal cycles) or more")
         }
     }

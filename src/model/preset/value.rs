@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserializer, Unexpected, Visitor};
-use serde::ser::Serializer;
+use serde::de::{self, Deserializer, SeqAccess, Unexpected, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 struct NumberOr {
     /// What stands for "off", for messages.
@@ -63,6 +63,41 @@ pub(super) mod number_or_none {
 
     pub fn serialize<S: Serializer>(x: &f64, s: S) -> Result<S::Ok, S::Error> {
         if *x == f64::INFINITY { s.serialize_str("none") } else { s.serialize_f64(*x) }
+    }
+}
+
+/// A list of whole numbers; one of them stands without brackets.
+pub(super) mod one_or_more {
+    use super::*;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u64>, D::Error> {
+        d.deserialize_any(OneOrMore)
+    }
+
+    pub fn serialize<S: Serializer>(list: &[u64], s: S) -> Result<S::Ok, S::Error> {
+        if let [one] = list { one.serialize(s) } else { list.serialize(s) }
+    }
+}
+
+struct OneOrMore;
+
+impl<'de> Visitor<'de> for OneOrMore {
+    type Value = Vec<u64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number or a list of them")
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Vec<u64>, E> {
+        u64::try_from(n).map(|n| vec![n]).map_err(|_| E::invalid_value(Unexpected::Signed(n), &self))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<u64>, A::Error> {
+        let mut list = vec![];
+        while let Some(n) = seq.next_element()? {
+            list.push(n);
+        }
+        Ok(list)
     }
 }
 
