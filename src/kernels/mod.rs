@@ -18,6 +18,7 @@ pub mod maxpool;
 pub mod metric;
 pub mod norm_relu;
 pub mod optimizer;
+pub mod pad_channels;
 pub mod parameters;
 pub mod pool;
 pub mod project;
@@ -70,6 +71,7 @@ pub static KERNELS: &[&Kernel] = &[
     &avgpool::FORWARD,
     &avgpool::BACKWARD,
     &add::FORWARD,
+    &pad_channels::APPLY,
     &dropout::APPLY,
     &batch::GATHER,
     &batch::GATHER_BYTES,

@@ -97,7 +97,7 @@ impl Kind for Spec {
         let [h, w] = self.windows().count(name, input)?;
         let weights = product([self.kernel.0[0], self.kernel.0[1], c / groups, out]);
         let multiply_adds = weights.saturating_mul(product([h, w, 1, 1]));
-        Ok(Made { output: [h, w, out], weights, multiply_adds, body: vec![] })
+        Ok(Made { output: [h, w, out], weights, multiply_adds, ..Made::default() })
     }
 
     fn size(&self) -> String {

@@ -120,6 +120,8 @@ pub struct Made {
     pub multiply_adds: u64,
     /// The layers of the body of a residual block.
     pub body: Vec<LayerShape>,
+    /// The layers of its shortcut: none where that is the identity.
+    pub shortcut: Vec<LayerShape>,
 }
 
 /// A layer with its name and shapes.
@@ -133,12 +135,14 @@ pub struct LayerShape {
     pub input: [usize; 3],
     /// As in [`Made`].
     pub output: [usize; 3],
-    /// As in [`Made`]. A residual block's are its body's.
+    /// As in [`Made`]. A residual block's are those of its layers.
     pub weights: u64,
-    /// As in [`Made`]. A residual block's are its body's.
+    /// As in [`Made`]. A residual block's are those of its layers.
     pub multiply_adds: u64,
     /// As in [`Made`].
     pub body: Vec<LayerShape>,
+    /// As in [`Made`].
+    pub shortcut: Vec<LayerShape>,
 }
 
 /// Weights, and multiply-adds per image, of a network.
@@ -183,8 +187,9 @@ impl Shaping {
         let mut out = Vec::with_capacity(entries.len());
         for kind in entries.iter().map(Entry::kind) {
             let name = self.name(kind)?;
-            let Made { output, weights, multiply_adds, body } = kind.shape(&name, shape, self)?;
-            out.push(LayerShape { name, kind: kind.copy(), input: shape, output, weights, multiply_adds, body });
+            let Made { output, weights, multiply_adds, body, shortcut } = kind.shape(&name, shape, self)?;
+            let (kind, input) = (kind.copy(), shape);
+            out.push(LayerShape { name, kind, input, output, weights, multiply_adds, body, shortcut });
             shape = output;
         }
         Ok(out)

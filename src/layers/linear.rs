@@ -59,7 +59,7 @@ impl Kind for Spec {
     fn shape(&self, name: &str, [h, w, c]: [usize; 3], shaping: &mut Shaping) -> Result<Made> {
         let out = shaping.scaled(name, self.out, self.output)?;
         let weights = product([h, w, c, out]);
-        Ok(Made { output: [1, 1, out], weights, multiply_adds: weights, body: vec![] })
+        Ok(Made { output: [1, 1, out], weights, multiply_adds: weights, ..Made::default() })
     }
 
     fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {

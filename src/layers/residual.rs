@@ -1,4 +1,4 @@
-//! A residual block with an identity skip.
+//! A residual block: what its body makes of the input, added to what its shortcut makes of it, mostly the input itself.
 
 use std::fmt::Debug;
 
@@ -14,13 +14,16 @@ use crate::kernels::parameters::Parameters;
 use crate::plan::View;
 use crate::ranges::{Check, require};
 
-/// `{ residual = [ LAYERS ] }`: the input is added to what the body makes of it.
+/// `{ residual = [ LAYERS ], shortcut = [ LAYERS ] }`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec<L> {
-    /// The layers of the body; its output has the shape of its input.
+    /// The layers of the body.
     #[serde(rename = "residual")]
     pub body: Vec<L>,
+    /// The layers of the shortcut, whose output has the shape of the body's; none: the identity.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub shortcut: Vec<L>,
     /// Name; `res1`, `res2`, ... if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -33,36 +36,62 @@ impl<L: Entry + Serialize + Clone + Debug + Send + Sync + 'static> Kind for Spec
 
     fn check(&self) -> Check {
         require(!self.body.is_empty(), "residual", "[]", "the body needs at least one layer")?;
-        let check = |(i, layer): (usize, &L)| {
-            layer.check().map_err(|failure| failure.under(format!("[{i}]")).under("residual"))
-        };
-        self.body.iter().enumerate().try_for_each(check)
+        for (key, layers) in [("residual", &self.body), ("shortcut", &self.shortcut)] {
+            let check =
+                |(i, layer): (usize, &L)| layer.check().map_err(|failure| failure.under(format!("[{i}]")).under(key));
+            layers.iter().enumerate().try_for_each(check)?;
+        }
+        Ok(())
     }
 
     fn shape(&self, name: &str, input: [usize; 3], shaping: &mut Shaping) -> Result<Made> {
-        let body = shaping.layers(&self.body, input)?;
-        let output = body.last().map_or(input, |l| l.output);
-        if output != input {
-            let (made, of) = (show(output), show(input));
-            let message =
-                format!("the body makes {made} of {of}, but its output is added to its input; make them equal");
+        let (body, shortcut) = (shaping.layers(&self.body, input)?, shaping.layers(&self.shortcut, input)?);
+        let made = |layers: &[LayerShape]| layers.last().map_or(input, |l| l.output);
+        let (output, added) = (made(&body), made(&shortcut));
+        if output != added {
+            let (output, added, input) = (show(output), show(added), show(input));
+            let message = if shortcut.is_empty() {
+                format!(
+                    "the body makes {output} of {input}, but its output is added to its input; make them equal, or give \
+                     the block a shortcut that makes {output}, e.g. of a 1x1 convolution: shortcut = [ LAYERS ]"
+                )
+            } else {
+                format!(
+                    "the body makes {output} of {input}, but the shortcut, which is added, makes {added}; make them \
+                     equal by the strides and channels of their layers"
+                )
+            };
             return Err(Error::layer(name, message));
         }
-        let (weights, multiply_adds) = totals(&body);
-        Ok(Made { output, weights, multiply_adds, body })
+        let [(weights, multiply_adds), (of_shortcut, adds_of_shortcut)] = [totals(&body), totals(&shortcut)];
+        let weights = weights.saturating_add(of_shortcut);
+        let multiply_adds = multiply_adds.saturating_add(adds_of_shortcut);
+        Ok(Made { output, weights, multiply_adds, body, shortcut })
     }
 
     fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {
-        Box::new(Residual { name: shape.name.clone(), body: layers(&shape.body, build) })
+        let (body, shortcut) = (layers(&shape.body, build), layers(&shape.shortcut, build));
+        Box::new(Residual { name: shape.name.clone(), body, shortcut })
     }
 }
 
-/// y = x + body(x). The body keeps the shape.
+/// y = shortcut(x) + body(x).
 pub struct Residual {
     /// Unique name.
     pub name: String,
     /// The layers of the body.
     pub body: Layers,
+    /// The layers of the shortcut; none: the identity.
+    pub shortcut: Layers,
+}
+
+/// What `layers` made of `x` in the forward pass, layer by layer, with `x` before it.
+fn outputs(layers: &Layers, net: &Net, x: Activation) -> Result<Vec<Activation>> {
+    let mut all = vec![x];
+    for layer in layers {
+        all.push(layer.output(net, all[all.len() - 1])?);
+    }
+    Ok(all)
 }
 
 impl Layer for Residual {
@@ -71,36 +100,34 @@ impl Layer for Residual {
     }
 
     fn declare(&self, batch: usize, parameters: &mut Parameters, init: &Init) {
-        for layer in &self.body {
+        for layer in self.body.iter().chain(&self.shortcut) {
             layer.declare(batch, parameters, init);
         }
     }
 
     fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
-        let all = forward(&self.body, net, x)?;
-        let body = all[all.len() - 1];
-        if body.shape != x.shape {
+        let (body, shortcut) = (forward(&self.body, net, x)?, forward(&self.shortcut, net, x)?);
+        let (body, shortcut) = (body[body.len() - 1], shortcut[shortcut.len() - 1]);
+        if body.shape != shortcut.shape {
             let message =
-                format!("the body turns {:?} into {:?}; an identity skip needs equal shapes", x.shape, body.shape);
+                format!("the body makes {:?}, the shortcut {:?}; make them equal", body.shape, shortcut.shape);
             return Err(Error::layer(&self.name, message));
         }
-        let y = net.map(&self.name, x.shape);
-        add::forward(net.b, &format!("{}.forward", self.name), net.batch, x.view, body.view, y.view)?;
+        let y = net.map(&self.name, body.shape);
+        add::forward(net.b, &format!("{}.forward", self.name), net.batch, shortcut.view, body.view, y.view)?;
         Ok(y)
     }
 
     fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
-        let mut all = vec![x];
-        for layer in &self.body {
-            all.push(layer.output(net, all[all.len() - 1])?);
-        }
-        let through = backward(&self.body, net, &all, dy, want_dx)?;
+        let (body, shortcut) = (outputs(&self.body, net, x)?, outputs(&self.shortcut, net, x)?);
+        let through = backward(&self.body, net, &body, dy, want_dx)?;
+        let around = backward(&self.shortcut, net, &shortcut, dy, want_dx)?;
         if !want_dx {
             return Ok(None);
         }
-        let through = through.expect("asked for");
+        let (through, around) = (through.expect("asked for"), around.expect("asked for"));
         let dx = net.gradient_map(&self.name, x.shape);
-        add::forward(net.b, &format!("{}.backward", self.name), net.batch, dy, through, dx.view)?;
+        add::forward(net.b, &format!("{}.backward", self.name), net.batch, around, through, dx.view)?;
         Ok(Some(dx.view))
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::kind::{Entry, Kind};
-use super::{avgpool, batchnorm, conv2d, dropout, linear, maxpool, relu, residual};
+use super::{avgpool, batchnorm, conv2d, dropout, linear, maxpool, pad_channels, relu, residual};
 
 /// One entry of `layers`: every kind, by the key that names it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -23,7 +23,10 @@ pub enum Spec {
     AvgPool(avgpool::Spec),
     /// Zeroes activations at random, in training only.
     Dropout(dropout::Spec),
-    /// x + body(x).
+    /// Channels of zeros behind those that there are.
+    #[serde(rename = "pad_channels")]
+    PadChannels(pad_channels::Spec),
+    /// shortcut(x) + body(x).
     Residual(residual::Spec<Spec>),
 }
 
@@ -37,6 +40,7 @@ impl Entry for Spec {
             Spec::MaxPool(s) => s,
             Spec::AvgPool(s) => s,
             Spec::Dropout(s) => s,
+            Spec::PadChannels(s) => s,
             Spec::Residual(s) => s,
         }
     }

@@ -5,7 +5,8 @@ use weightproof::cpu::Runner;
 use weightproof::kernels::case::Fill;
 use weightproof::kernels::conv2d::fused;
 use weightproof::kernels::{
-    Kernel, add, avgpool, batchnorm, bias, conv2d, dropout, loss, maxpool, norm_relu, relu, softmax_ce, square_hinge,
+    Kernel, add, avgpool, batchnorm, bias, conv2d, dropout, loss, maxpool, norm_relu, pad_channels, relu, softmax_ce,
+    square_hinge,
 };
 use weightproof::plan::{Builder, Elem, Role, Step, Target, View};
 
@@ -371,6 +372,18 @@ fn a_residual_connection_adds_the_gradients_of_its_two_paths() {
     relu::backward(&mut l.b, "branch", 1, branch, dy, through).unwrap();
     add::forward(&mut l.b, "add", 1, dy, through, dx).unwrap();
     l.check_layer(&[("x", "dx")]);
+}
+
+#[test]
+fn channels_of_zeros_pass_the_gradients_of_the_channels_before_them() {
+    for channels in [[3, 5], [4, 8], [2, 2]] {
+        let mut l = Layer::new();
+        let [x, dy] = [("x", channels[0]), ("dy", channels[1])].map(|(name, c)| l.input(name, &[2, 6, c]));
+        let [y, dx] = [("y", channels[1]), ("dx", channels[0])].map(|(name, c)| l.output(name, &[2, 6, c]));
+        pad_channels::apply(&mut l.b, "pad", 2, channels, x, y).unwrap();
+        pad_channels::apply(&mut l.b, "pad", 2, [channels[1], channels[0]], dy, dx).unwrap();
+        l.check_layer(&[("x", "dx")]);
+    }
 }
 
 #[test]

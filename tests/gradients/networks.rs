@@ -365,6 +365,27 @@ const RESIDUAL: Case = Case::new(
      { linear = 4, output = true }",
 );
 
+/// Blocks with every shortcut: the identity, the mean with zeros behind its channels of McDonnell 2018, 1x1 convolutions alone and
+/// with a batch norm (options A and B of ResNet too); bodies with groups and biases.
+const SHORTCUTS: Case = Case::new(
+    [7, 6, 3],
+    "{ conv2d = 4, kernel = 3, pad = 1, bias = true },
+     { residual = [
+       { batchnorm = true }, { relu = true }, { conv2d = 4, kernel = 3, pad = 1, groups = 2, bias = true },
+     ] },
+     { residual = [
+       { batchnorm = true }, { relu = true }, { conv2d = 8, kernel = 3, stride = 2, pad = 1, groups = 4 },
+       { batchnorm = true }, { relu = true }, { conv2d = 8, kernel = 3, pad = 1 },
+     ], shortcut = [ { avgpool = 3, stride = 2, pad = 1 }, { pad_channels = 8 } ] },
+     { residual = [ { conv2d = 6, kernel = [2, 1], bias = true }, { relu = true } ],
+       shortcut = [ { conv2d = 6, kernel = 1, bias = true }, { maxpool = [2, 1], stride = 1 } ] },
+     { residual = [
+       { conv2d = 9, kernel = 3, stride = 2, pad = 1, groups = 3 }, { batchnorm = true }, { relu = true },
+     ], shortcut = [ { conv2d = 9, kernel = 1, stride = 2, groups = 3 }, { batchnorm = true } ] },
+     { residual = [ { conv2d = 10, kernel = 1 } ], shortcut = [ { avgpool = 1 }, { pad_channels = 10 } ] },
+     { linear = 4, bias = true, output = true }",
+);
+
 const DROPPED: Case = Case::new(
     [5, 5, 3],
     "{ dropout = 0.2 }, { conv2d = 6, kernel = 3, bias = true }, { relu = true }, { dropout = 0.3 },
@@ -388,8 +409,8 @@ const BY_WINOGRAD: Case = Case {
 const LONG: Case =
     Case::new([21, 13, 4], "{ linear = 8, bias = true }, { relu = true }, { linear = 4, output = true }");
 
-const ALL: [Case; 10] =
-    [BIASED, GROUPED, NORMALISED, NORMS_ALONE, POOLED, AVERAGED, RESIDUAL, DROPPED, BY_WINOGRAD, LONG];
+const ALL: [Case; 11] =
+    [BIASED, GROUPED, NORMALISED, NORMS_ALONE, POOLED, AVERAGED, RESIDUAL, SHORTCUTS, DROPPED, BY_WINOGRAD, LONG];
 
 #[test]
 fn convolutions_and_linear_layers_with_biases_have_the_gradients_of_the_loss() {
@@ -424,6 +445,11 @@ fn average_pools_have_the_gradients_of_the_loss() {
 #[test]
 fn residual_blocks_have_the_gradients_of_the_loss() {
     check(RESIDUAL);
+}
+
+#[test]
+fn residual_blocks_with_every_shortcut_have_the_gradients_of_the_loss() {
+    check(SHORTCUTS);
 }
 
 #[test]

@@ -60,5 +60,15 @@ fn list(layers: &[LayerShape], depth: usize, rows: &mut Vec<[String; 5]>) {
         let kind = format!("{} {}", l.kind.called().key, l.kind.size()).trim_end().to_owned();
         rows.push([name, kind, show(l.output), number(l.weights), number(l.multiply_adds)]);
         list(&l.body, depth + 1, rows);
+        if !l.shortcut.is_empty() {
+            rows.push([
+                format!("{}shortcut", "  ".repeat(depth + 1)),
+                String::new(),
+                String::new(),
+                String::new(),
+                String::new(),
+            ]);
+            list(&l.shortcut, depth + 2, rows);
+        }
     }
 }

@@ -156,6 +156,38 @@ fn shapes_follow_pooling_modes_groups_and_residual_blocks() {
     says(&p.describe(Some([32, 32, 3])).unwrap(), &["  conv2", "avgpool global", "dropout 0.5"]);
 }
 
+/// The small preset with another block in the place of its own.
+fn with_block(block: &str) -> Preset {
+    let own = "{ residual = [{ conv2d = 4, kernel = 3, pad = 1 }, { batchnorm = true }] }";
+    assert!(SMALL.contains(own));
+    Preset::from_toml(&SMALL.replacen(own, block, 1)).unwrap()
+}
+
+#[test]
+fn a_shortcut_is_listed_and_counted_behind_the_body_and_follows_the_width() {
+    let halved = "{ residual = [{ conv2d = 8, kernel = 3, stride = 2, pad = 1 }, { batchnorm = true }], shortcut = ";
+    let mut p = with_block(&format!("{halved}[{{ avgpool = 3, stride = 2, pad = 1 }}, {{ pad_channels = 8 }}] }}"));
+    assert_eq!(Preset::from_toml(&p.to_toml()).unwrap(), p);
+    let listed = p.describe(Some([8, 8, 1])).unwrap();
+    let lines: Vec<String> = listed.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let at = lines.iter().position(|l| l == "res1 residual 4x4x8").unwrap_or_else(|| panic!("{listed}"));
+    let inner = [
+        "conv2 conv2d 3x3 / 2x2 4x4x8 288 4,608",
+        "bn2 batchnorm 4x4x8",
+        "shortcut",
+        "pool1 avgpool 3x3 / 2x2 4x4x4",
+        "pad1 pad_channels 4x4x8",
+        "pool2 maxpool 3x3 / 2x2 2x2x8",
+    ];
+    assert_eq!(lines[at + 1..at + 7], inner);
+    p.width = 1.5;
+    let block = &p.shapes([8, 8, 1]).unwrap()[3];
+    assert_eq!((block.output, block.shortcut[1].output), ([4, 4, 12], [4, 4, 12]));
+    let p = with_block(&format!("{halved}[{{ conv2d = 8, kernel = 1, stride = 2 }}] }}"));
+    let block = &p.shapes([8, 8, 1]).unwrap()[3];
+    assert_eq!((block.weights, block.multiply_adds), (9 * 32 + 32, (9 * 32 + 32) * 16));
+}
+
 #[test]
 fn shapes_that_do_not_fit_name_the_layer_and_the_shapes() {
     let error = |from: &str, to: &str| {
@@ -163,7 +195,14 @@ fn shapes_that_do_not_fit_name_the_layer_and_the_shapes() {
         p.shapes([8, 8, 1]).unwrap_err().to_string()
     };
     says(&error("maxpool = 3", "maxpool = 9"), &["pool1: a 9x9 window does not fit a 8x8 map"]);
-    says(&error("[{ conv2d = 4", "[{ conv2d = 5"), &["res1", "8x8x5", "8x8x4"]);
+    says(&error("[{ conv2d = 4", "[{ conv2d = 5"), &["res1", "8x8x5", "8x8x4", "shortcut = [ LAYERS ]"]);
+    let block = |shortcut: &str| {
+        let block = format!("{{ residual = [{{ conv2d = 8, kernel = 1, stride = 2 }}], shortcut = [{shortcut}] }}");
+        with_block(&block).shapes([8, 8, 1]).unwrap_err().to_string()
+    };
+    let message = block("{ pad_channels = 8 }");
+    says(&message, &["res1: the body makes 4x4x8 of 8x8x4", "the shortcut", "makes 8x8x8; make them equal"]);
+    says(&block("{ pad_channels = 3 }"), &["pad1: its input has 4 channels, more than the 3"]);
     says(&error("[{ conv2d = 4,", "[{ conv2d = 4, groups = 3,"), &["conv2: 3 groups do not divide 4 input"]);
     says(&error("{ relu = true }", "{ relu = true, name = \"stem\" }"), &["stem: two layers have this name"]);
     says(&Preset::from_toml(SMALL).unwrap().shapes([0, 8, 1]).unwrap_err().to_string(), &["0x8x1"]);
@@ -282,6 +321,7 @@ fn a_value_out_of_range_says_what_to_do() {
         ("conv2d = 4, kernel = 3", "conv2d = 4, kernel = 0", "layers[3].residual[0].kernel: 0x0"),
         ("conv2d = 4", "conv2d = 9000000000000000000", "layers[0].conv2d"),
         ("{ relu = true }", "{ relu = false }", "layers[2].relu: false is out of range: leave the layer out"),
+        ("{ batchnorm = true }] }", "{ batchnorm = true }], shortcut = [{ pad_channels = 0 }] }", "shortcut[0].pad_ch"),
         ("dropout = 0.5", "dropout = 1.0", "layers[6].dropout: 1 is"),
         ("batch = 5", "batch = 5\nclip.schedule = [[5, 1.4], [5, 1.4]]", "the steps must ascend"),
         ("batch = 5", "batch = 5\noptimizer = { kind = \"adam\", beta1 = 1.0 }", "optimizer.beta1: 1 is"),
