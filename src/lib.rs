@@ -42,7 +42,7 @@
 //!    device: shaders composed from files, includes and knobs, bindings found by name, constants, memory. The runner takes
 //!    that, from memory or from a file. `shaders/README.md` has the rules of the WGSL side.
 //! 6. [`cpu`]: the same plans by twins. [`check`] compares the two runners command by command.
-//! 7. [`data`]: data sets, whitening, batches from a second thread, downloads. It knows no networks.
+//! 7. [`data`]: data sets, whitening, images held or streamed, batches from threads that run ahead, downloads. It knows no networks.
 //! 8. [`session`]: a network on a device, ready to step; whatever runs a network begins there. [`weights`]: files of
 //!    weights, checkpoints and others', opened as networks, exported, distorted.
 //! 9. [`train`]: the loop, schedules, run folders. [`eval`]: the test protocol (distort, re-compute the moments, count

@@ -71,6 +71,7 @@ fn train(work: &Work) -> Result<Told> {
             let options = train::Options {
                 data: work.task.data.clone(),
                 out: Some(dir.clone()),
+                workers: None,
                 resume,
                 init: None,
                 command: command.clone(),
@@ -96,7 +97,7 @@ fn train(work: &Work) -> Result<Told> {
 /// CIFAR-10 in as many steps as the time allows, if it is there.
 fn choose(work: &Work) -> Choice {
     let digits = |notes| Choice { preset: DIGITS, sets: vec![], notes };
-    match (data::load("cifar10", work.task.data.as_deref()), &work.task.data) {
+    match (data::open("cifar10", work.task.data.as_deref()), &work.task.data) {
         (Ok(_), _) => {}
         (Err(e), Some(_)) => return digits(vec![format!("not on CIFAR-10: {e}")]),
         (Err(_), None) => return digits(vec![]),

@@ -26,6 +26,10 @@ pub struct Train {
     /// Change a key of the preset, e.g. --set width=0.125 --set data.train=10000 (`show --preset P` prints P's keys)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Threads that read and prepare batches ahead of the network: of no effect on any result, and free to change with --resume
+    /// (1; up to 4 where images are streamed, see data.stream in models/README.md)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
     /// The folder to write the run to, a new one (runs/<date>-<time>-<preset> if not given)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -71,9 +75,11 @@ impl Train {
         let stop = catch_ctrl_c("stopping after this step")?;
         let own = || line(std::env::args_os());
         let command = global.command.clone().unwrap_or_else(own);
-        let Train { data, out, init, init_except: except, .. } = self;
+        let Train { data, out, init, init_except: except, workers, .. } = self;
+        let workers = workers.map(usize::from);
         let init = init.map(|path| Initial { path, except });
-        let options = train::Options { data, out, resume: saved, init, command, stop, quiet: global.quiet, started };
+        let options =
+            train::Options { data, out, workers, resume: saved, init, command, stop, quiet: global.quiet, started };
         let outcome = train::train(&preset, device, options)?;
         let at = outcome.dir.as_path();
         let Some(scores) = outcome.scores else {

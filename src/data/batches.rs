@@ -1,9 +1,13 @@
-//! Batches, gathered by a thread that runs a few ahead of the network.
+//! Batches, made by threads that run a few ahead of the network.
 //!
 //! Which images are in a batch is a pure function of the seed and the batch's number. So a run that is resumed at batch
-//! k sees exactly what it would have seen without the interruption.
+//! k sees exactly what it would have seen without the interruption, whatever the number of threads: of N threads, each makes
+//! every N-th batch, and they are taken in turn.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -12,7 +16,7 @@ use super::{Part, Prepared};
 use crate::error::{Error, Result};
 use crate::philox::{key, philox4x32, stream};
 
-/// Batches that may wait for the consumer.
+/// Batches that may wait for the consumer; of many threads one each.
 const DEPTH: usize = 4;
 
 /// Where a run stands in its data.
@@ -22,7 +26,7 @@ pub struct Position {
     pub step: u64,
 }
 
-/// Some images and their labels. When it is dropped its memory goes back to the thread that fills the next ones.
+/// Some images and their labels. When it is dropped its memory goes back to the thread that made it.
 #[derive(Debug)]
 pub struct Batch {
     /// `[batch][row][column][channel]`; zero where there is no image. Empty from [`Batches::train_chosen`] and
@@ -58,12 +62,15 @@ impl Drop for Batch {
     }
 }
 
-/// An iterator of [`Batch`]es. Dropping it ends its thread.
+/// An iterator of [`Batch`]es, or of the error of one that could not be read, after which there are no more. Dropping it
+/// ends its threads.
 #[derive(Debug)]
 pub struct Batches {
-    // An option, so that `drop` can hang up before it waits for the thread.
-    ready: Option<Receiver<Batch>>,
-    thread: Option<JoinHandle<()>>,
+    /// One for each thread. Emptied by `drop`, which hangs up before it waits for the threads.
+    ready: Vec<Receiver<Result<Batch>>>,
+    threads: Vec<JoinHandle<()>>,
+    /// Batches taken.
+    taken: usize,
     per_epoch: u64,
 }
 
@@ -93,14 +100,11 @@ impl Batches {
             )));
         }
         let per_epoch = (count / batch) as u64;
-        let mut order = (None, Vec::new());
+        let orders = Orders { count, seed, recent: Mutex::default() };
         let choose = move |step: u64, chosen: &mut Vec<u32>| {
-            let epoch = step / per_epoch;
-            if order.0 != Some(epoch) {
-                order = (Some(epoch), permutation(count, seed, epoch));
-            }
+            let order = orders.of(step / per_epoch);
             let first = (step % per_epoch) as usize * batch;
-            chosen.extend_from_slice(&order.1[first..first + batch]);
+            chosen.extend_from_slice(&order[first..first + batch]);
         };
         let take = Take { part: Part::Train, batch, gather };
         Ok(Self::spawn(prepared, take, per_epoch, start.step..u64::MAX, choose))
@@ -141,61 +145,117 @@ impl Batches {
         self.per_epoch
     }
 
-    /// Starts the thread; `choose(step, chosen)` appends the images of batch `step` to the empty `chosen`.
+    /// Starts the threads; `choose(step, chosen)` appends the images of batch `step` to the empty `chosen`.
     fn spawn(
         prepared: Arc<Prepared>,
         take: Take,
         per_epoch: u64,
-        steps: std::ops::Range<u64>,
-        mut choose: impl FnMut(u64, &mut Vec<u32>) + Send + 'static,
+        steps: Range<u64>,
+        choose: impl Fn(u64, &mut Vec<u32>) + Send + Sync + 'static,
     ) -> Self {
-        let (send, ready) = bounded(DEPTH);
-        // One more set of buffers is with the consumer, one with the thread.
-        let (home, used) = bounded::<Buffers>(DEPTH + 2);
-        let thread = thread::spawn(move || {
-            let Take { part, batch, gather } = take;
-            let (examples, features) = (prepared.split(part), prepared.shape.features());
-            for step in steps {
-                let (mut images, mut labels, mut chosen) = used.try_recv().unwrap_or_default();
-                images.clear();
-                labels.clear();
-                chosen.clear();
-                choose(step, &mut chosen);
-                if gather {
-                    for i in &chosen {
-                        images.extend_from_slice(&examples.images[*i as usize * features..][..features]);
+        let workers = prepared.workers.max(1);
+        let (depth, choose) = (DEPTH.div_ceil(workers), Arc::new(choose));
+        let mut batches = Self { ready: vec![], threads: vec![], taken: 0, per_epoch };
+        for worker in 0..workers {
+            let (send, ready) = bounded(depth);
+            // One more set of buffers is with the consumer, one with the thread.
+            let (home, used) = bounded::<Buffers>(depth + 2);
+            let (prepared, steps, choose) = (prepared.clone(), steps.clone(), choose.clone());
+            let work = move || {
+                for step in steps.skip(worker).step_by(workers) {
+                    let mut buffers = used.try_recv().unwrap_or_default();
+                    let made = fill(&prepared, take, |chosen| choose(step, chosen), &mut buffers).map(|()| {
+                        let ((images, labels, chosen), position) = (buffers, Position { step });
+                        Batch { valid: chosen.len(), images, chosen, labels, position, home: home.clone() }
+                    });
+                    let failed = made.is_err();
+                    // An error of sending: the consumer has hung up.
+                    if send.send(made).is_err() || failed {
+                        return;
                     }
-                    images.resize(batch * features, 0.0);
                 }
-                labels.extend(chosen.iter().map(|i| u32::from(examples.labels[*i as usize])));
-                labels.resize(batch, 0);
-                let (valid, position) = (chosen.len(), Position { step });
-                if send.send(Batch { images, chosen, labels, valid, position, home: home.clone() }).is_err() {
-                    // The consumer has hung up.
-                    return;
-                }
-            }
-        });
-        Self { ready: Some(ready), thread: Some(thread), per_epoch }
+            };
+            batches.ready.push(ready);
+            batches.threads.push(thread::spawn(work));
+        }
+        batches
+    }
+}
+
+/// Makes a batch in `buffers`.
+fn fill(
+    prepared: &Prepared,
+    Take { part, batch, gather }: Take,
+    choose: impl FnOnce(&mut Vec<u32>),
+    (images, labels, chosen): &mut Buffers,
+) -> Result<()> {
+    images.clear();
+    labels.clear();
+    chosen.clear();
+    choose(chosen);
+    if gather {
+        prepared.gather(part, chosen, images)?;
+        images.resize(batch * prepared.shape.features(), 0.0);
+    }
+    let of = &prepared.split(part).labels;
+    labels.extend(chosen.iter().map(|i| u32::from(of[*i as usize])));
+    labels.resize(batch, 0);
+    Ok(())
+}
+
+impl Batches {
+    /// Waits for the threads, which end at their next send; with what they panicked.
+    fn end(&mut self) -> impl Iterator<Item = Box<dyn Any + Send>> {
+        self.ready.clear();
+        self.threads.drain(..).filter_map(|thread| thread.join().err())
     }
 }
 
 impl Iterator for Batches {
-    type Item = Batch;
+    type Item = Result<Batch>;
 
     /// The next batch; waits for it if need be.
-    fn next(&mut self) -> Option<Batch> {
-        self.ready.as_ref()?.recv().ok()
+    fn next(&mut self) -> Option<Result<Batch>> {
+        let Ok(batch) = self.ready.get(self.taken % self.ready.len().max(1))?.recv() else {
+            // It has made its last batch, or has panicked.
+            match self.end().next() {
+                Some(panic) => resume_unwind(panic),
+                None => return None,
+            }
+        };
+        self.taken += 1;
+        if batch.is_err() {
+            self.ready.clear();
+        }
+        Some(batch)
     }
 }
 
 impl Drop for Batches {
     fn drop(&mut self) {
-        self.ready = None;
-        if let Some(thread) = self.thread.take() {
-            // It ends at its next send. Had it panicked, its message would be on stderr already.
-            let _ = thread.join();
+        // Had one panicked, its message would be on stderr already.
+        self.end().for_each(drop);
+    }
+}
+
+/// The orders of the epochs that the threads are in, each computed once: of two, where an epoch ends.
+struct Orders {
+    count: usize,
+    seed: u64,
+    recent: Mutex<Vec<(u64, Arc<Vec<u32>>)>>,
+}
+
+impl Orders {
+    /// The order of an epoch.
+    fn of(&self, epoch: u64) -> Arc<Vec<u32>> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, order)) = recent.iter().find(|(of, _)| *of == epoch) {
+            return order.clone();
         }
+        let order = Arc::new(permutation(self.count, self.seed, epoch));
+        recent.truncate(1);
+        recent.insert(0, (epoch, order.clone()));
+        order
     }
 }
 

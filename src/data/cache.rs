@@ -6,12 +6,13 @@
 //! whitening matrix are kept because the product with the matrix is most of the work.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use super::files::hex;
+use super::source::{Records, Source};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -26,19 +27,26 @@ pub(super) fn path(dir: &Path, set: &str, key: &Key) -> PathBuf {
     dir.join(format!("{set}-{}.images", &hex(key)[..16]))
 }
 
-/// The two arrays, `lengths` values long, that were stored in `path` under `key`; `None` if there is no such file.
+/// The images of `features` values, so `many` in training and test, that were stored in `path` under `key`: left there if
+/// they are to be `streamed`, else in memory; `None` if there is no such file.
 ///
 /// # Errors
 /// Unreadable, truncated, damaged or of another key.
-pub(super) fn read(path: &Path, key: &Key, lengths: [usize; 2]) -> io::Result<Option<[Vec<f32>; 2]>> {
+pub(super) fn read(
+    path: &Path,
+    key: &Key,
+    features: usize,
+    many: [usize; 2],
+    streamed: bool,
+) -> io::Result<Option<[Source<f32>; 2]>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),
     };
     let invalid = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidData, why));
-    let expected = 32 + 4 * lengths.iter().sum::<usize>() as u64 + 32;
-    if file.metadata()?.len() != expected {
+    let lengths = many.map(|count| 4 * features * count);
+    if file.metadata()?.len() != (32 + lengths[0] + lengths[1] + 32) as u64 {
         return invalid("its length is not what its images need");
     }
     let mut stored = [0; 32];
@@ -47,9 +55,13 @@ pub(super) fn read(path: &Path, key: &Key, lengths: [usize; 2]) -> io::Result<Op
         return invalid("it holds other images");
     }
     let mut digest = Sha256::new_with_prefix(stored);
-    let mut arrays = lengths.map(|n| vec![0f32; n]);
-    for array in &mut arrays {
-        for part in bytemuck::cast_slice_mut::<f32, u8>(array).chunks_mut(STRIDE) {
+    let mut images = [vec![], vec![]];
+    for (array, length) in images.iter_mut().zip(lengths) {
+        array.resize(if streamed { STRIDE.min(length) } else { length } / 4, 0f32);
+        let bytes = bytemuck::cast_slice_mut::<f32, u8>(array);
+        for first in (0..length).step_by(STRIDE) {
+            let at = if streamed { 0 } else { first };
+            let part = &mut bytes[at..at + STRIDE.min(length - first)];
             file.read_exact(part)?;
             digest.update(part);
         }
@@ -59,27 +71,37 @@ pub(super) fn read(path: &Path, key: &Key, lengths: [usize; 2]) -> io::Result<Op
     if checksum[..] != digest.finalize()[..] {
         return invalid("its checksum does not fit");
     }
-    Ok(Some(arrays))
+    if !streamed {
+        return Ok(Some(images.map(|images| Source::memory(features, images))));
+    }
+    let records = Records::new(path, file, [32, 4 * features], many[0] + many[1]);
+    let all = Source::files(features, vec![records]);
+    Ok(Some([all.slice(0..many[0]), all.slice(many[0]..many[0] + many[1])]))
 }
 
-/// Stores `arrays` in `path` under `key`, all or nothing. Several processes may be at it at once: the last one wins.
+/// Stores in `path` under `key`, all or nothing, the images that `give` hands to its argument part by part, first those of
+/// training. Several processes may be at it at once: the last one wins.
 ///
 /// # Errors
-/// Whatever the file system says, e.g. that it is full or read-only; nothing is left behind.
-pub(super) fn write(path: &Path, key: &Key, arrays: [&[f32]; 2]) -> Result<()> {
+/// Whatever the file system says, e.g. that it is full or read-only, and whatever `give` returns; nothing is left behind.
+pub(super) fn write(
+    path: &Path,
+    key: &Key,
+    give: impl FnOnce(&mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>,
+) -> Result<()> {
     let folder = path.parent().expect("the path has a folder");
     fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-    files::replace(path, |file| write_to(file, key, arrays))
-}
-
-fn write_to(file: &mut dyn Write, key: &Key, arrays: [&[f32]; 2]) -> io::Result<()> {
-    let mut digest = Sha256::new_with_prefix(key);
-    file.write_all(key)?;
-    for array in arrays {
-        for part in bytemuck::cast_slice::<f32, u8>(array).chunks(STRIDE) {
-            digest.update(part);
-            file.write_all(part)?;
-        }
-    }
-    file.write_all(&digest.finalize())
+    files::replace(path, |file| {
+        let mut digest = Sha256::new_with_prefix(key);
+        file.write_all(key)?;
+        give(&mut |images| {
+            for part in bytemuck::cast_slice::<f32, u8>(images).chunks(STRIDE) {
+                digest.update(part);
+                file.write_all(part).map_err(|e| Error::io(path, e))?;
+            }
+            Ok(())
+        })
+        .map_err(io::Error::other)?;
+        file.write_all(&digest.finalize())
+    })
 }

@@ -6,14 +6,19 @@
 //! In both, an image is its red plane, its green plane, its blue plane.
 
 use std::cmp::Ordering;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::files::{Member, read, remedy};
-use super::{DataSet, Shape, Split, pickle};
+use super::files::{self, Member, read, remedy};
+use super::source::Records;
+use super::{DataSet, Shape, Source, Split, pickle};
 use crate::error::{Error, Result};
 
 /// The size of every image.
 pub(super) const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
+
+/// Which layout can be streamed.
+pub(super) const STREAMS: &str = "the binary layout";
 
 /// What one of the sets has of its own.
 pub(super) struct Set {
@@ -39,13 +44,22 @@ enum Layout {
     Python,
 }
 
-/// What a file holds.
-struct Batch {
-    images: Vec<u8>,
-    /// Of each image, the numbers that stand before it.
-    labels: Vec<Vec<u8>>,
+/// A file and what is known of it.
+struct Opened {
+    path: PathBuf,
+    /// Of each image, its class.
+    labels: Vec<u16>,
+    images: Images,
     /// Bytes after the last whole image.
-    rest: usize,
+    rest: u64,
+}
+
+/// The images of a file.
+enum Images {
+    /// They are where they were.
+    Left(Records),
+    /// A pickle was read whole.
+    Read(Vec<u8>),
 }
 
 impl Set {
@@ -70,7 +84,7 @@ impl Set {
         (dir.join(self.folders[0]), Layout::Binary)
     }
 
-    /// Reads the set from `dir`: the folder with the files, or its parent.
+    /// Opens the set in `dir`: the folder with the files, or its parent.
     ///
     /// Files may hold any number of images (a subset for a trial), those that are published with one number an equal one; a
     /// warning says so if it is not the official one.
@@ -78,41 +92,32 @@ impl Set {
     /// # Errors
     /// A missing or damaged file, one with fewer images than the others or with more, or a label that is none; the text
     /// names the file.
-    pub fn load(&self, dir: &Path) -> Result<DataSet> {
+    pub fn open(&self, dir: &Path) -> Result<DataSet> {
         let (folder, layout) = self.locate(dir);
-        let mut batches = vec![];
+        let mut train = vec![];
         for name in self.files() {
             let path = self.file(layout, &folder, name);
-            let batch = self.batch(&path, layout)?;
-            batches.push((path, batch));
+            train.push(if layout == Layout::Binary { self.binary(path)? } else { self.pickle(path)? });
         }
         // Files of one official length are held against each other.
         let official = |at: usize| if at < self.train.0.len() { self.train.1 } else { self.test.1 };
-        for (at, (path, Batch { labels, rest, .. })) in batches.iter().enumerate() {
-            let alike = batches.iter().enumerate().filter(|(i, _)| official(*i) == official(at));
-            let most = usual(&alike.map(|(_, (_, b))| b.labels.len()).collect::<Vec<_>>());
+        for (at, Opened { path, labels, rest, .. }) in train.iter().enumerate() {
+            let alike = train.iter().enumerate().filter(|(i, _)| official(*i) == official(at));
+            let most = usual(&alike.map(|(_, file)| file.labels.len()).collect::<Vec<_>>());
             check_length(labels.len(), *rest, most)
                 .map_err(|message| Error::format(path, format!("{message}. {}", remedy(self.name))))?;
             if labels.len() != official(at) {
                 log::warn!("{}: {} images, not the official {}", path.display(), labels.len(), official(at));
             }
         }
-        let split = |batches: Vec<(PathBuf, Batch)>| {
-            let mut split = Split::default();
-            for (_, mut batch) in batches {
-                split.images.append(&mut batch.images);
-                split.labels.extend(batch.labels.iter().filter_map(|labels| labels.last().map(|l| u16::from(*l))));
-            }
-            split
-        };
-        let test = batches.split_off(self.train.0.len());
+        let test = train.split_off(self.train.0.len());
         Ok(DataSet {
             name: self.name.into(),
             shape: SHAPE,
             classes: self.classes.iter().map(|class| (*class).to_owned()).collect(),
             maximum: 255,
-            train: split(batches),
-            test: split(test),
+            train: split(train, layout),
+            test: split(test, layout),
         })
     }
 
@@ -133,41 +138,47 @@ impl Set {
         if layout == Layout::Binary {
             return Ok(bytes);
         }
-        let Batch { images, labels, .. } = self.python(bytes, path)?;
-        Ok(labels.iter().zip(images.chunks_exact(SHAPE.features())).flat_map(|(l, i)| [l, i].concat()).collect())
+        let batch = self.python(&bytes, path)?;
+        let labels = |i: usize| batch.labels.iter().map(move |list| list[i]);
+        let images = batch.data.chunks_exact(SHAPE.features()).enumerate();
+        Ok(images.flat_map(|(i, image)| labels(i).chain(image.iter().copied())).collect())
     }
 
-    /// Reads one file and checks its labels.
-    fn batch(&self, path: &Path, layout: Layout) -> Result<Batch> {
-        let bytes = read(path, self.name)?;
-        let batch = if layout == Layout::Binary { self.binary(&bytes) } else { self.python(bytes, path)? };
-        let bad = |labels: &Vec<u8>| labels.last().is_none_or(|label| usize::from(*label) >= self.classes.len());
-        match batch.labels.iter().position(bad) {
-            None => Ok(batch),
-            Some(i) => {
-                let (label, last) = (batch.labels[i].last().copied().unwrap_or_default(), self.classes.len() - 1);
-                let message =
-                    format!("image {i} has label {label}, but the labels are 0 to {last}. {}", remedy(self.name));
-                Err(Error::format(path, message))
-            }
+    /// Opens a file of records, each of label bytes and an image, and reads the labels.
+    fn binary(&self, path: PathBuf) -> Result<Opened> {
+        let (file, size) = files::open(&path, self.name)?;
+        let before = self.labels.len();
+        let record = before + SHAPE.features();
+        let count = (size / record as u64) as usize;
+        let (mut labels, mut bytes) = (vec![], vec![0; record]);
+        let mut reader = BufReader::with_capacity(1 << 20, &file);
+        for _ in 0..count {
+            reader.read_exact(&mut bytes).map_err(|e| Error::io(&path, e))?;
+            labels.push(u16::from(bytes[before - 1]));
         }
+        self.check_labels(&labels, &path)?;
+        let images = Images::Left(Records::new(&path, file, [before, record], count));
+        Ok(Opened { path, labels, images, rest: size % record as u64 })
     }
 
-    /// Records of labels and an image.
-    fn binary(&self, bytes: &[u8]) -> Batch {
-        let (features, before) = (SHAPE.features(), self.labels.len());
-        let records = bytes.chunks_exact(before + features);
-        let mut batch = Batch { images: vec![], labels: vec![], rest: records.remainder().len() };
-        for record in records {
-            batch.labels.push(record[..before].to_vec());
-            batch.images.extend_from_slice(&record[before..]);
-        }
-        batch
+    /// Reads a file of the python layout.
+    fn pickle(&self, path: PathBuf) -> Result<Opened> {
+        let batch = self.python(&read(&path, self.name)?, &path)?;
+        let labels: Vec<u16> = batch.labels.last().into_iter().flatten().map(|label| u16::from(*label)).collect();
+        self.check_labels(&labels, &path)?;
+        Ok(Opened { path, labels, images: Images::Read(batch.data), rest: 0 })
+    }
+
+    fn check_labels(&self, labels: &[u16], path: &Path) -> Result<()> {
+        let Some(i) = labels.iter().position(|label| usize::from(*label) >= self.classes.len()) else { return Ok(()) };
+        let (label, last) = (labels[i], self.classes.len() - 1);
+        let message = format!("image {i} has label {label}, but the labels are 0 to {last}. {}", remedy(self.name));
+        Err(Error::format(path, message))
     }
 
     /// A pickled dictionary.
-    fn python(&self, bytes: Vec<u8>, path: &Path) -> Result<Batch> {
-        let batch = pickle::read_batch(&bytes, self.labels)
+    fn python(&self, bytes: &[u8], path: &Path) -> Result<pickle::Batch> {
+        let batch = pickle::read_batch(bytes, self.labels)
             .map_err(|reason| Error::format(path, format!("{reason}. {}", remedy(self.name))))?;
         let counts = batch.labels.iter().all(|list| list.len() == batch.count);
         if batch.width != SHAPE.features() || batch.count == 0 || !counts {
@@ -179,9 +190,25 @@ impl Set {
             );
             return Err(Error::format(path, message));
         }
-        let labels = (0..batch.count).map(|i| batch.labels.iter().map(|list| list[i]).collect()).collect();
-        Ok(Batch { images: batch.data, labels, rest: 0 })
+        Ok(batch)
     }
+}
+
+/// The images and labels of all of `files`.
+fn split(files: Vec<Opened>, layout: Layout) -> Split {
+    let (mut left, mut read, mut labels) = (vec![], vec![], vec![]);
+    for mut file in files {
+        labels.append(&mut file.labels);
+        match file.images {
+            Images::Left(records) => left.push(records),
+            Images::Read(mut images) => read.append(&mut images),
+        }
+    }
+    let images = match layout {
+        Layout::Binary => Source::files(SHAPE.features(), left),
+        Layout::Python => Source::memory(SHAPE.features(), read),
+    };
+    Split { images, labels }
 }
 
 /// The number that most of `counts` are; of several, the greatest.
@@ -192,7 +219,7 @@ fn usual(counts: &[usize]) -> usize {
 
 /// That a file of `count` images and `rest` bytes more is like the others, which have `most` images. A file cut between
 /// two images, or with one too many, is a sound file: only the others tell.
-fn check_length(count: usize, rest: usize, most: usize) -> std::result::Result<(), String> {
+fn check_length(count: usize, rest: u64, most: usize) -> std::result::Result<(), String> {
     let more = if rest > 0 { format!(" and {rest} bytes") } else { String::new() };
     let has = format!("{count} images{more}, the other files have {most}");
     match count.cmp(&most) {

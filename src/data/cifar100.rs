@@ -2,7 +2,7 @@
 
 use super::cifar::{SHAPE, Set};
 use super::fetch::{Download, Spec};
-use super::{Info, verify};
+use super::{Info, cifar, verify};
 
 /// See [`super::cifar`].
 const SET: Set = Set {
@@ -121,7 +121,8 @@ pub(super) const INFO: Info = Info {
     description: "50,000 + 10,000 photographs, 32x32 colour, 100 classes",
     files: "cifar-100-binary/{train,test}.bin, or the same in cifar-100-python",
     licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-    load: |dir| SET.load(dir),
+    open: |dir| SET.open(dir),
+    streams: Some(cifar::STREAMS),
     shape: |_| Ok(SHAPE),
     members: Some(|dir| const { &SET }.members(dir)),
     fetch: Some(|| Spec {

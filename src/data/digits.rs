@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::files::gunzip;
-use super::{DataSet, Info, Shape, Split, batches};
+use super::{DataSet, Info, Shape, Source, Split, batches};
 use crate::error::Result;
 
 /// The row of the table of data sets.
@@ -16,7 +16,8 @@ pub(super) const INFO: Info = Info {
     description: "1,437 + 360 handwritten digits, 8x8 grey, 10 classes (UCI optical recognition, test part)",
     files: "none: it is part of the program",
     licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
-    load: |_| load(),
+    open: |_| load(),
+    streams: None,
     shape: |_| Ok(SHAPE),
     members: None,
     fetch: None,
@@ -45,14 +46,15 @@ const TRAIN: usize = 1437;
 pub(super) fn load() -> Result<DataSet> {
     let record = SHAPE.features() + 1;
     let bytes = gunzip(PACKED, Path::new(PACKED_NAME))?;
-    let mut splits = [Split::default(), Split::default()];
+    let mut splits = [const { (vec![], vec![]) }; 2];
     for (place, i) in batches::permutation(COUNT, 0, 0).into_iter().enumerate() {
         let (pixels, label) = bytes[i as usize * record..][..record].split_at(SHAPE.features());
-        let split = &mut splits[usize::from(place >= TRAIN)];
-        split.images.extend_from_slice(pixels);
-        split.labels.push(label[0].into());
+        let (images, labels) = &mut splits[usize::from(place >= TRAIN)];
+        images.extend_from_slice(pixels);
+        labels.push(label[0].into());
     }
-    let [train, test] = splits;
+    let [train, test] =
+        splits.map(|(images, labels)| Split { images: Source::memory(SHAPE.features(), images), labels });
     Ok(DataSet {
         name: "digits".into(),
         shape: SHAPE,

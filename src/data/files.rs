@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// No file of a known data set comes near this size; a larger one, or one that unpacks to more, is not read.
+/// No file of a known data set that is read whole comes near this size; a larger one, or one that unpacks to more, is not.
 const LARGEST: u64 = 1 << 28;
 
 /// What to do about a missing or damaged file of the data set `set`.
@@ -18,13 +18,19 @@ pub(super) fn remedy(set: &str) -> String {
     format!("Get the set with `weightproof data fetch {set}`, or name the folder that holds it with --data DIR")
 }
 
-/// The content of the file `path` of the data set `set`.
-pub(super) fn read(path: &Path, set: &str) -> Result<Vec<u8>> {
+/// The file `path` of the data set `set`, and how many bytes it has.
+pub(super) fn open(path: &Path, set: &str) -> Result<(File, u64)> {
     let file = File::open(path).map_err(|e| match e.kind() {
         ErrorKind::NotFound => Error::format(path, format!("the file is missing. {}", remedy(set))),
         _ => Error::io(path, e),
     })?;
     let size = file.metadata().map_err(|e| Error::io(path, e))?.len();
+    Ok((file, size))
+}
+
+/// The content of the file `path` of the data set `set`.
+pub(super) fn read(path: &Path, set: &str) -> Result<Vec<u8>> {
+    let (file, size) = open(path, set)?;
     read_bounded(file, path, size.min(LARGEST) as usize)
 }
 

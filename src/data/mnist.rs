@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::fetch::{Download, Spec};
 use super::files::{self, Member, remedy};
-use super::{DataSet, Info, Shape, Split, verify};
+use super::source::Records;
+use super::{DataSet, Info, Shape, Source, Split, verify};
 use crate::error::{Error, Result};
 
 /// The row of the table of data sets.
@@ -19,7 +20,8 @@ pub(super) const INFO: Info = Info {
     description: "60,000 + 10,000 handwritten digits, 28x28 grey, 10 classes",
     files: "{mnist,MNIST/raw}/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
     licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
-    load,
+    open,
+    streams: Some("unpacked idx files (gunzip those in .gz)"),
     shape,
     members: Some(members),
     fetch: Some(download),
@@ -114,14 +116,14 @@ pub(super) fn shape(dir: &Path) -> Result<Shape> {
     Ok(Shape { channels: 1, height, width })
 }
 
-/// Reads MNIST from `dir`: the folder with the four files, or the parent of a folder `mnist` or `MNIST/raw`.
+/// Opens MNIST in `dir`: the folder with the four files, or the parent of a folder `mnist` or `MNIST/raw`.
 ///
 /// # Errors
 /// A missing, truncated, overlong or damaged file, or a label above 9; the text names the file.
-pub fn load(dir: &Path) -> Result<DataSet> {
+fn open(dir: &Path) -> Result<DataSet> {
     let [train_images, train_labels, test_images, test_labels] = locate(dir);
-    let (train, shape) = read_split(&train_images, &train_labels)?;
-    let (test, test_shape) = read_split(&test_images, &test_labels)?;
+    let (train, shape) = open_split(&train_images, &train_labels)?;
+    let (test, test_shape) = open_split(&test_images, &test_labels)?;
     if shape != test_shape {
         return Err(Error::format(
             dir,
@@ -138,9 +140,9 @@ pub fn load(dir: &Path) -> Result<DataSet> {
     })
 }
 
-/// Reads the two files of one split.
-fn read_split(images_path: &Path, labels_path: &Path) -> Result<(Split, Shape)> {
-    let (dims, images) = read_idx::<3>(images_path)?;
+/// Opens the two files of one split.
+fn open_split(images_path: &Path, labels_path: &Path) -> Result<(Split, Shape)> {
+    let (dims, images) = open_images(images_path)?;
     let ([count], labels) = read_idx::<1>(labels_path)?;
     if count != dims[0] {
         return Err(Error::format(
@@ -183,16 +185,35 @@ fn dimensions<const RANK: usize>(bytes: &[u8], path: &Path) -> Result<[usize; RA
     }))
 }
 
+/// The dimensions and images of a file, which are left in one that is not gzipped.
+fn open_images(path: &Path) -> Result<([usize; 3], Source<u8>)> {
+    if files::is_gzip(path) {
+        let (dims, images) = read_idx::<3>(path)?;
+        return Ok((dims, Source::memory(dims[1] * dims[2], images)));
+    }
+    let (file, size) = files::open(path, "mnist")?;
+    let dims = dimensions::<3>(&files::head(path, header(3))?, path)?;
+    check_size(dims, size.saturating_sub(header(3) as u64), path)?;
+    let size = dims[1] * dims[2];
+    Ok((dims, Source::files(size, vec![Records::new(path, file, [header(3), size], dims[0])])))
+}
+
 /// The dimensions and values of an idx file of bytes with `RANK` dimensions.
 fn read_idx<const RANK: usize>(path: &Path) -> Result<([usize; RANK], Vec<u8>)> {
     let mut bytes = unpacked(path)?;
     let dims = dimensions::<RANK>(&bytes, path)?;
-    let values = bytes.len() - header(RANK);
+    check_size(dims, (bytes.len() - header(RANK)) as u64, path)?;
+    bytes.drain(..header(RANK));
+    Ok((dims, bytes))
+}
+
+/// That a file has as many values as its header promises, and that they are images.
+fn check_size<const RANK: usize>(dims: [usize; RANK], values: u64, path: &Path) -> Result<()> {
     let fail = |what: &str| {
         let message = format!("the header promises {dims:?} bytes, the file has {values}: {what}. {}", remedy("mnist"));
         Err(Error::format(path, message))
     };
-    match dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)) {
+    match dims.iter().try_fold(1u64, |n, d| n.checked_mul(*d as u64)) {
         Some(promised) if promised < values => return fail("it is too long"),
         Some(promised) if promised == values => {}
         _ => return fail("it is truncated"),
@@ -200,6 +221,5 @@ fn read_idx<const RANK: usize>(path: &Path) -> Result<([usize; RANK], Vec<u8>)> 
     if dims[0] == 0 || !dims[1..].iter().all(|side| (1..=LARGEST_SIDE).contains(side)) {
         return fail(&format!("images are wanted, of sides up to {LARGEST_SIDE}"));
     }
-    bytes.drain(..header(RANK));
-    Ok((dims, bytes))
+    Ok(())
 }

@@ -1,8 +1,9 @@
 //! Data sets: read, preprocessed, served in batches, downloaded and verified. Nothing here knows a network or a device.
 //!
 //! ```text
-//! load (bytes as in the files) -> prepare (scale, GCN, ZCA; cached; f32, NHWC) -> Batches (a thread that runs ahead)
+//! open (Source: bytes as in the files) -> prepare (fit ZCA; whitened images are cached) -> Batches (threads that run ahead)
 //! ```
+//! Images are held in memory or streamed from their files; scale and contrast normalisation happen when a batch is made.
 //! One file per data set, with its row; a new one is a file and its name in [`list`].
 
 pub mod batches;
@@ -19,12 +20,12 @@ mod mat;
 pub mod mnist;
 mod pickle;
 pub mod prepare;
+pub mod source;
 mod svhn;
 pub mod verify;
 pub mod zca;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use crate::error::{Error, Result, suggest};
 
@@ -32,6 +33,7 @@ pub use batches::{Batch, Batches, Position};
 pub use fetch::{fetch, get};
 pub(crate) use files::sha256;
 pub use prepare::{Examples, Prepared, Preprocessing, Scale, prepare};
+pub use source::Source;
 pub use verify::verify;
 
 /// The size of one image.
@@ -70,10 +72,10 @@ pub enum Part {
 }
 
 /// The images of one split, as in their files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Split {
     /// `[count][channel][row][column]`, 0 to [`DataSet::maximum`].
-    pub images: Vec<u8>,
+    pub images: Source<u8>,
     /// `[count]`, each less than the number of classes.
     pub labels: Vec<u16>,
 }
@@ -106,7 +108,10 @@ pub struct Info {
     pub files: &'static str,
     /// Under which terms it comes.
     pub licence: &'static str,
-    load: fn(&Path) -> Result<DataSet>,
+    /// Opens the set in a folder. Its images are left in files that hold them at equal distances.
+    open: fn(&Path) -> Result<DataSet>,
+    /// Which of its files do, for who wants them streamed; none if none do.
+    streams: Option<&'static str>,
     shape: fn(&Path) -> Result<Shape>,
     /// The files that `load` reads from a folder; none for a set that is part of the program.
     members: Option<fn(&Path) -> Vec<files::Member>>,
@@ -143,23 +148,21 @@ pub fn default_dir() -> PathBuf {
     crate::files::user_dir("WEIGHTPROOF_DATA", "XDG_DATA_HOME", ".local/share").unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// Reads the data set called `name` from `dir` (`None`: [`default_dir`]), which is the folder its files are in or the
-/// parent of that folder.
+/// Opens the data set called `name` in `dir` (`None`: [`default_dir`]), which is the folder its files are in or the parent
+/// of that folder. Labels are read; images only where their files do not hold them at equal distances.
 ///
 /// # Errors
 /// An unknown name, or a file that is missing, truncated, too long or damaged; the text names it and says what to do.
+pub fn open(name: &str, dir: Option<&Path>) -> Result<DataSet> {
+    (info(name)?.open)(dir.unwrap_or(&default_dir()))
+}
+
+/// Reads the data set called `name`: [`open`], then [`DataSet::held`].
+///
+/// # Errors
+/// As those.
 pub fn load(name: &str, dir: Option<&Path>) -> Result<DataSet> {
-    let start = Instant::now();
-    let set = (info(name)?.load)(dir.unwrap_or(&default_dir()))?;
-    log::info!(
-        "{name}: {} + {} images of {}, {} classes, read in {:.2} s",
-        set.train.labels.len(),
-        set.test.labels.len(),
-        set.shape,
-        set.classes.len(),
-        start.elapsed().as_secs_f64()
-    );
-    Ok(set)
+    open(name, dir)?.held()
 }
 
 /// The size of the images of the data set called `name` in `dir` (`None`: [`default_dir`]), of the published ones where there
@@ -174,14 +177,32 @@ pub fn shape(name: &str, dir: Option<&Path>) -> Result<Option<Shape>> {
     }
 }
 
-impl Split {
-    /// Image `i`, `[channel][row][column]`.
-    pub fn image(&self, i: usize, shape: Shape) -> &[u8] {
-        &self.images[i * shape.features()..][..shape.features()]
-    }
-}
-
 impl DataSet {
+    /// The same set with its images in memory.
+    ///
+    /// # Errors
+    /// A file that cannot be read; more images than memory.
+    pub fn held(self) -> Result<Self> {
+        let [train, test] = [self.train, self.test];
+        let hold = |split: Split| -> Result<Split> { Ok(Split { images: split.images.held()?, ..split }) };
+        Ok(DataSet { train: hold(train)?, test: hold(test)?, ..self })
+    }
+
+    /// That every image is read from a file when it is wanted.
+    ///
+    /// # Errors
+    /// A set that was read whole; the text says in which form it would not be.
+    pub fn check_streamed(&self) -> Result<()> {
+        if [&self.train, &self.test].iter().all(|split| split.images.is_streamed()) {
+            return Ok(());
+        }
+        let why = match info(&self.name)?.streams {
+            Some(files) => format!("only {files} can be read image by image, and these files are others"),
+            None => "its images cannot be read one by one".into(),
+        };
+        Err(Error::Invalid(format!("data.stream = true: {}: {why}. Use data.stream = \"auto\"", self.name)))
+    }
+
     /// That the images have pixels, fit the labels, and the labels the classes.
     ///
     /// # Errors
@@ -194,12 +215,10 @@ impl DataSet {
             )));
         }
         for (part, split) in [("training", &self.train), ("test", &self.test)] {
-            let (bytes, count, features) = (split.images.len(), split.labels.len(), self.shape.features());
-            if bytes != count * features {
-                return Err(Error::Invalid(format!(
-                    "data set {}: {bytes} bytes of {part} images are not {count} labels x {} ({features} bytes)",
-                    self.name, self.shape
-                )));
+            let (images, labels) = (split.images.len(), split.labels.len());
+            if images != labels {
+                let message = format!("data set {}: {images} {part} images and {labels} labels", self.name);
+                return Err(Error::Invalid(message));
             }
             if let Some(i) = split.labels.iter().position(|l| usize::from(*l) >= self.classes.len()) {
                 return Err(Error::Invalid(format!(

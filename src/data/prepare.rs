@@ -1,5 +1,9 @@
 //! From the bytes of the files to what a network reads: scaled, contrast-normalised, whitened, f32, channels last.
+//!
+//! Bytes stay bytes until a batch is made: what is done to an image by itself is done then. Whitening, which mixes a matrix
+//! fitted to all of them into each, is done once, and its f32 are kept.
 
+use std::ops::Range;
 use std::path::Path;
 use std::time::Instant;
 
@@ -8,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::gcn::gcn;
 use super::zca::{BLOCK, Zca};
-use super::{DataSet, Part, Shape, Split, cache};
+use super::{DataSet, Part, Shape, Source, Split, cache};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -45,12 +49,48 @@ impl Preprocessing {
 }
 
 /// Images and labels of one split, ready for a network.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Examples {
-    /// `[count][row][column][channel]` (NHWC).
-    pub images: Vec<f32>,
+    /// What [`Prepared::values`] makes images of.
+    pub images: Images,
     /// `[count]`
     pub labels: Vec<u16>,
+}
+
+/// The images of a split.
+#[derive(Clone, Debug)]
+pub enum Images {
+    /// As in the files, `[channel][row][column]`, to be scaled and contrast-normalised.
+    Bytes(Source<u8>),
+    /// Whitened, `[row][column][channel]`.
+    Whitened(Source<f32>),
+}
+
+impl Images {
+    /// Some of them.
+    fn slice(&self, range: Range<usize>) -> Images {
+        match self {
+            Images::Bytes(source) => Images::Bytes(source.slice(range)),
+            Images::Whitened(source) => Images::Whitened(source.slice(range)),
+        }
+    }
+}
+
+impl Examples {
+    /// Bytes of memory that the images take: none if they are streamed.
+    pub fn bytes_held(&self) -> usize {
+        match &self.images {
+            Images::Bytes(source) => source.bytes_held(),
+            Images::Whitened(source) => source.bytes_held(),
+        }
+    }
+
+    /// Only the first `count`, if there are more.
+    pub fn truncate(&mut self, count: usize) {
+        let count = count.min(self.labels.len());
+        self.labels.truncate(count);
+        self.images = self.images.slice(0..count);
+    }
 }
 
 /// A data set ready for a network.
@@ -58,18 +98,28 @@ pub struct Examples {
 pub struct Prepared {
     /// The data set's name.
     pub name: String,
-    /// The size of one image. In memory the channels are last, whatever the order of these fields.
+    /// The size of one image. In a batch the channels are last, whatever the order of these fields.
     pub shape: Shape,
     /// What the labels mean.
     pub classes: Vec<String>,
-    /// What each byte of the files became, ascending, where a value of an image depends on its own byte alone.
+    /// What each byte of the files becomes, ascending, where a value of an image depends on its own byte alone.
     pub levels: Option<Vec<f32>>,
     /// What to learn from.
     pub train: Examples,
-    /// Held out from what to learn from; empty unless [`Prepared::hold_out`] was called.
+    /// Held out from what to learn from; none unless [`Prepared::hold_out`] was called.
     pub validation: Examples,
     /// What to be judged by.
     pub test: Examples,
+    /// Threads that read and prepare the images of batches.
+    pub workers: usize,
+    alone: Alone,
+}
+
+/// Memory in which an image becomes its values.
+#[derive(Default)]
+struct Scratch {
+    bytes: Vec<u8>,
+    values: Vec<f64>,
 }
 
 impl Prepared {
@@ -82,22 +132,77 @@ impl Prepared {
         }
     }
 
-    /// The images of `part` as the bytes they came from, four to a word, lowest first, each image from a new word on; none
-    /// where contrast normalisation or whitening made more of them.
-    pub fn bytes(&self, part: Part) -> Option<Vec<u32>> {
-        let levels = self.levels.as_ref()?;
-        // Exact: the values are the levels themselves.
-        let byte = |v: &f32| levels.partition_point(|level| level < v) as u32;
+    /// Whether images are read from files when they are wanted.
+    pub fn is_streamed(&self) -> bool {
+        match &self.train.images {
+            Images::Bytes(source) => source.is_streamed(),
+            Images::Whitened(source) => source.is_streamed(),
+        }
+    }
+
+    /// Appends the images `chosen` of `part` to `out`, `[row][column][channel]` each.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn gather(&self, part: Part, chosen: &[u32], out: &mut Vec<f32>) -> Result<()> {
+        let (mut scratch, first, features) = (Scratch::default(), out.len(), self.shape.features());
+        out.resize(first + chosen.len() * features, 0.0);
+        let mut images = chosen.iter().zip(out[first..].chunks_exact_mut(features));
+        images.try_for_each(|(i, out)| self.image(part, *i as usize, &mut scratch, out))
+    }
+
+    /// All images of `part`, `[count][row][column][channel]`.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn values(&self, part: Part) -> Result<Vec<f32>> {
         let features = self.shape.features();
-        let images = &self.split(part).images;
-        let words = features.div_ceil(4);
-        let mut out = vec![0; images.len() / features * words];
-        out.par_chunks_mut(words).zip(images.par_chunks(features)).for_each(|(out, image)| {
-            for (word, values) in out.iter_mut().zip(image.chunks(4)) {
-                *word = values.iter().rev().fold(0, |word, v| word << 8 | byte(v));
+        let mut out = vec![0.0; self.split(part).labels.len() * features];
+        let images = out.par_chunks_mut(features).enumerate();
+        images.try_for_each_init(Scratch::default, |scratch, (i, out)| self.image(part, i, scratch, out))?;
+        Ok(out)
+    }
+
+    /// Writes image `i` of `part` to `out`.
+    fn image(&self, part: Part, i: usize, scratch: &mut Scratch, out: &mut [f32]) -> Result<()> {
+        let source = match &self.split(part).images {
+            Images::Whitened(source) => return source.read(i, out),
+            Images::Bytes(source) => source,
+        };
+        scratch.bytes.resize(out.len(), 0);
+        source.read(i, &mut scratch.bytes)?;
+        match &self.levels {
+            Some(levels) => channels_last(self.shape, |at| levels[usize::from(scratch.bytes[at])], out),
+            None => {
+                scratch.values.resize(out.len(), 0.0);
+                self.alone.apply(&scratch.bytes, &mut scratch.values);
+                channels_last(self.shape, |at| scratch.values[at] as f32, out);
             }
-        });
-        Some(out)
+        }
+        Ok(())
+    }
+
+    /// The images of `part` as the bytes of the files, `[row][column][channel]`, four to a word, lowest first, each image
+    /// from a new word on; none where contrast normalisation or whitening make more of them.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn bytes(&self, part: Part) -> Result<Option<Vec<u32>>> {
+        let (Some(_), Images::Bytes(source)) = (&self.levels, &self.split(part).images) else { return Ok(None) };
+        let features = self.shape.features();
+        let words = features.div_ceil(4);
+        let mut out = vec![0; source.len() * words];
+        out.par_chunks_mut(words).enumerate().try_for_each_init(
+            || [vec![0; features], vec![0; 4 * words]],
+            |[image, turned], (i, out)| {
+                source.read(i, image)?;
+                channels_last(self.shape, |at| image[at], &mut turned[..features]);
+                let words = turned.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+                out.iter_mut().zip(words).for_each(|(out, word)| *out = word);
+                Ok(())
+            },
+        )?;
+        Ok(Some(out))
     }
 
     /// Moves the last `count` training images to the validation images. What whitening was fitted to stays.
@@ -111,21 +216,22 @@ impl Prepared {
                 format!("data.validation: {count} of {all} training images leave none to learn from; hold out fewer");
             return Err(Error::Invalid(message));
         }
-        self.validation.images = self.train.images.split_off((all - count) * self.shape.features());
-        self.validation.labels = self.train.labels.split_off(all - count);
+        let images = self.train.images.slice(all - count..all);
+        self.validation = Examples { images, labels: self.train.labels.split_off(all - count) };
+        self.train.truncate(all - count);
         Ok(())
     }
 }
 
-/// Applies `preprocessing` to both splits of `data`; whitened images are kept in the user's cache folder
-/// (`$WEIGHTPROOF_CACHE`, else `$XDG_CACHE_HOME/weightproof`, else `~/.cache/weightproof`).
+/// Prepares both splits of `data`; whitened images are kept in the user's cache folder (`$WEIGHTPROOF_CACHE`, else
+/// `$XDG_CACHE_HOME/weightproof`, else `~/.cache/weightproof`), and streamed from there if `data` is streamed.
 ///
 /// `train_limit` keeps only the first so many training images (all, if there are fewer). The whitening is fitted to
 /// *all* training images regardless, as in the papers: a small trial then sees exactly the numbers of the full run.
 ///
 /// # Errors
-/// A data set that contradicts itself, a limit of 0, or parameters that are not positive. A cache that cannot be read
-/// or written is a warning, not an error.
+/// A data set that contradicts itself, a limit of 0, or parameters that are not positive; a file that cannot be read. A
+/// cache that cannot be read or written is a warning, and an error if whitened images are to be streamed.
 pub fn prepare(data: &DataSet, preprocessing: &Preprocessing, train_limit: Option<usize>) -> Result<Prepared> {
     prepare_in(data, preprocessing, train_limit, files::cache_dir().as_deref())
 }
@@ -141,7 +247,8 @@ pub fn prepare_in(
     cache: Option<&Path>,
 ) -> Result<Prepared> {
     data.check()?;
-    if let Some(norm) = preprocessing.gcn.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
+    let Preprocessing { scale, gcn, zca } = *preprocessing;
+    if let Some(norm) = gcn.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
         return Err(Error::Invalid(format!(
             "GCN: the norm is {norm}, but must be positive and finite (the papers: 55)"
         )));
@@ -149,39 +256,40 @@ pub fn prepare_in(
     if train_limit == Some(0) {
         return Err(Error::Invalid("a limit of 0 training images leaves nothing to learn from".into()));
     }
-    let kept = train_limit.map_or(data.train.labels.len(), |n| n.min(data.train.labels.len()));
-    let source = Source { data, preprocessing };
-    let [train, test] = match preprocessing.zca {
-        None => [source.plain(&data.train, kept), source.plain(&data.test, data.test.labels.len())],
-        Some(epsilon) => {
-            let [mut train, test] = source.whitened_cached(epsilon, cache)?;
-            train.truncate(kept * data.shape.features());
-            train.shrink_to_fit();
-            [train, test]
-        }
+    let alone = Alone { scale, maximum: data.maximum, gcn };
+    let [train, test] = match zca {
+        None => [&data.train, &data.test].map(|split| Images::Bytes(split.images.clone())),
+        Some(epsilon) => Whitening { data, alone, epsilon }.images(cache)?.map(Images::Whitened),
     };
-    Ok(Prepared {
+    let none = test.slice(0..0);
+    let mut prepared = Prepared {
         name: data.name.clone(),
         shape: data.shape,
         classes: data.classes.clone(),
-        levels: (preprocessing.gcn.is_none() && preprocessing.zca.is_none()).then(|| source.levels()),
-        train: Examples { images: train, labels: data.train.labels[..kept].to_vec() },
-        validation: Examples::default(),
+        levels: (gcn.is_none() && zca.is_none()).then(|| alone.levels()),
+        train: Examples { images: train, labels: data.train.labels.clone() },
+        validation: Examples { images: none, labels: vec![] },
         test: Examples { images: test, labels: data.test.labels.clone() },
-    })
+        workers: 1,
+        alone,
+    };
+    prepared.train.truncate(train_limit.unwrap_or(usize::MAX));
+    Ok(prepared)
 }
 
-/// A data set and what is to be done to it.
-struct Source<'a> {
-    data: &'a DataSet,
-    preprocessing: &'a Preprocessing,
+/// What is done to an image by itself.
+#[derive(Clone, Copy, Debug)]
+struct Alone {
+    scale: Scale,
+    maximum: u8,
+    gcn: Option<f64>,
 }
 
-impl Source<'_> {
+impl Alone {
     fn scaled(&self, byte: u8) -> f64 {
-        let (factor, offset) = match self.preprocessing.scale {
+        let (factor, offset) = match self.scale {
             Scale::Raw => (1.0, 0.0),
-            Scale::Unit => (2.0 / f64::from(self.data.maximum), -1.0),
+            Scale::Unit => (2.0 / f64::from(self.maximum), -1.0),
         };
         f64::from(byte) * factor + offset
     }
@@ -191,118 +299,135 @@ impl Source<'_> {
         (0..=255).map(|byte| self.scaled(byte) as f32).collect()
     }
 
-    /// Image `i` of `split`, scaled and contrast-normalised, in the order of the file.
-    fn image(&self, split: &Split, i: usize, out: &mut [f64]) {
-        for (x, byte) in out.iter_mut().zip(split.image(i, self.data.shape)) {
+    /// An image scaled and contrast-normalised, in the order of the file.
+    fn apply(&self, image: &[u8], out: &mut [f64]) {
+        for (x, byte) in out.iter_mut().zip(image) {
             *x = self.scaled(*byte);
         }
-        if let Some(norm) = self.preprocessing.gcn {
+        if let Some(norm) = self.gcn {
             gcn(out, norm);
         }
     }
+}
 
-    /// The first `count` images of `split`, not whitened, NHWC.
-    fn plain(&self, split: &Split, count: usize) -> Vec<f32> {
-        let shape = self.data.shape;
-        let mut images = vec![0.0; count * shape.features()];
-        images.par_chunks_mut(shape.features()).enumerate().for_each_init(
-            || vec![0.0; shape.features()],
-            |scratch, (i, out)| {
-                self.image(split, i, scratch);
-                channels_last(shape, scratch, out);
-            },
-        );
-        images
-    }
+/// A data set that is to be whitened.
+struct Whitening<'a> {
+    data: &'a DataSet,
+    alone: Alone,
+    epsilon: f64,
+}
 
-    /// Both splits whitened, from the cache if they are in it.
-    fn whitened_cached(&self, epsilon: f64, cache: Option<&Path>) -> Result<[Vec<f32>; 2]> {
+impl Whitening<'_> {
+    /// Both splits whitened, from the cache if they are in it; streamed from there if the set is streamed.
+    fn images(&self, cache: Option<&Path>) -> Result<[Source<f32>; 2]> {
         let start = Instant::now();
-        let key = self.key();
+        let streamed = self.data.train.images.is_streamed() || self.data.test.images.is_streamed();
+        let key = self.key()?;
         let path = cache.map(|dir| cache::path(dir, &self.data.name, &key));
+        let (features, many) =
+            (self.data.shape.features(), [self.data.train.labels.len(), self.data.test.labels.len()]);
         if let Some(path) = &path {
-            let lengths = [self.data.train.images.len(), self.data.test.images.len()];
-            match cache::read(path, &key, lengths) {
+            match cache::read(path, &key, features, many, streamed) {
                 Ok(Some(images)) => {
-                    log::info!(
-                        "whitened images read from {} in {:.1} s",
-                        path.display(),
-                        start.elapsed().as_secs_f64()
-                    );
+                    let seconds = start.elapsed().as_secs_f64();
+                    log::info!("whitened images read from {} in {seconds:.1} s", path.display());
                     return Ok(images);
                 }
                 Ok(None) => log::info!("whitening {}: needed once, then cached", self.data.name),
                 Err(e) => log::warn!("{}: {e}; the images are whitened again", path.display()),
             }
         }
-        let images = self.whitened(epsilon)?;
+        if streamed {
+            let path = path.ok_or_else(|| {
+                let message = "whitened images are streamed from the cache folder, and there is none: set \
+                               WEIGHTPROOF_CACHE, or hold them in memory (--set data.stream=false)";
+                Error::Invalid(message.into())
+            })?;
+            cache::write(&path, &key, |sink| self.whiten(|_, images| sink(images)))?;
+            let images = cache::read(&path, &key, features, many, true).map_err(|e| Error::io(&path, e))?;
+            return images.ok_or_else(|| Error::format(&path, "the file was removed as soon as it was written"));
+        }
+        let mut images = many.map(|count| Vec::with_capacity(count * features));
+        self.whiten(|split, block| {
+            images[split].extend_from_slice(block);
+            Ok(())
+        })?;
         match &path {
             None => log::warn!("no home folder and no WEIGHTPROOF_CACHE: the whitened images are not cached"),
-            Some(path) => match cache::write(path, &key, [&images[0], &images[1]]) {
+            Some(path) => match cache::write(path, &key, |sink| images.iter().try_for_each(|images| sink(images))) {
                 Ok(()) => log::info!("whitened images cached in {}", path.display()),
                 Err(e) => log::warn!("{e}; the whitened images are not cached"),
             },
         }
-        Ok(images)
+        Ok(images.map(|images| Source::memory(features, images)))
     }
 
     /// A digest of all that determines the whitened images.
-    fn key(&self) -> cache::Key {
-        let Preprocessing { scale, gcn, zca } = self.preprocessing;
-        let DataSet { shape, maximum, train, test, .. } = self.data;
+    fn key(&self) -> Result<cache::Key> {
+        let Alone { scale, maximum, gcn } = self.alone;
+        let DataSet { shape, train, test, .. } = self.data;
         let mut digest = Sha256::new();
         // f64 prints as the shortest text that reads back as the same number, hence without loss.
         digest.update(format!(
-            "version {VERSION} little-endian {} scale {scale:?} {maximum} gcn {gcn:?} zca {zca:?} {shape} {} {}\n",
+            "version {VERSION} little-endian {} scale {scale:?} {maximum} gcn {gcn:?} zca {:?} {shape} {} {}\n",
             cfg!(target_endian = "little"),
+            Some(self.epsilon),
             train.labels.len(),
             test.labels.len()
         ));
-        digest.update(&train.images);
-        digest.update(&test.images);
-        digest.finalize().into()
+        let mut image = vec![0; shape.features()];
+        for source in [&train.images, &test.images] {
+            for i in 0..source.len() {
+                source.read(i, &mut image)?;
+                digest.update(&image);
+            }
+        }
+        Ok(digest.finalize().into())
     }
 
-    /// Both splits whitened by what is fitted to the training images, NHWC.
-    fn whitened(&self, epsilon: f64) -> Result<[Vec<f32>; 2]> {
-        let features = self.data.shape.features();
+    /// Hands `sink` both splits, 0 and 1, whitened by what is fitted to the training images, NHWC, a block at a time.
+    fn whiten(&self, mut sink: impl FnMut(usize, &[f32]) -> Result<()>) -> Result<()> {
+        let (shape, features) = (self.data.shape, self.data.shape.features());
         let train = &self.data.train;
-        let zca = Zca::fit(train.labels.len(), features, epsilon, |i, x| self.image(train, i, x))?;
+        let image = |split: &Split, i: usize, out: &mut [f64]| -> Result<()> {
+            let mut bytes = vec![0; features];
+            split.images.read(i, &mut bytes)?;
+            self.alone.apply(&bytes, out);
+            Ok(())
+        };
+        let zca = Zca::fit(train.labels.len(), features, self.epsilon, |i, x| image(train, i, x))?;
         let start = Instant::now();
-        let images = [&self.data.train, &self.data.test].map(|split| self.whiten(&zca, split));
+        let (mut block, mut white, mut out) = (vec![], vec![], vec![]);
+        for (number, split) in [train, &self.data.test].into_iter().enumerate() {
+            let count = split.labels.len();
+            for first in (0..count).step_by(BLOCK) {
+                let values = BLOCK.min(count - first) * features;
+                block.resize(values, 0.0);
+                white.resize(values, 0.0);
+                out.resize(values, 0f32);
+                block.par_chunks_mut(features).enumerate().try_for_each(|(i, x)| image(split, first + i, x))?;
+                zca.whiten(&mut block, &mut white);
+                out.par_chunks_mut(features)
+                    .zip(white.par_chunks(features))
+                    .for_each(|(out, image)| channels_last(shape, |at| image[at] as f32, out));
+                sink(number, &out)?;
+            }
+        }
         log::info!(
             "ZCA: {} images whitened in {:.1} s",
             train.labels.len() + self.data.test.labels.len(),
             start.elapsed().as_secs_f64()
         );
-        Ok(images)
-    }
-
-    /// One split whitened, NHWC.
-    fn whiten(&self, zca: &Zca, split: &Split) -> Vec<f32> {
-        let shape = self.data.shape;
-        let features = shape.features();
-        let mut images = vec![0.0; split.labels.len() * features];
-        let mut block = vec![0.0; BLOCK.min(split.labels.len()) * features];
-        let mut white = block.clone();
-        for (number, out) in images.chunks_mut(BLOCK * features).enumerate() {
-            let (block, white) = (&mut block[..out.len()], &mut white[..out.len()]);
-            block.par_chunks_mut(features).enumerate().for_each(|(i, x)| self.image(split, number * BLOCK + i, x));
-            zca.whiten(block, white);
-            out.par_chunks_mut(features)
-                .zip(white.par_chunks(features))
-                .for_each(|(out, image)| channels_last(shape, image, out));
-        }
-        images
+        Ok(())
     }
 }
 
-/// `[channel][row][column]` to `[row][column][channel]`.
-fn channels_last(shape: Shape, image: &[f64], out: &mut [f32]) {
+/// `[channel][row][column]`, of which `value` tells one, to `[row][column][channel]`.
+fn channels_last<T>(shape: Shape, value: impl Fn(usize) -> T, out: &mut [T]) {
     let plane = shape.height * shape.width;
     for (pixel, values) in out.chunks_exact_mut(shape.channels).enumerate() {
-        for (channel, value) in values.iter_mut().enumerate() {
-            *value = image[channel * plane + pixel] as f32;
+        for (channel, out) in values.iter_mut().enumerate() {
+            *out = value(channel * plane + pixel);
         }
     }
 }

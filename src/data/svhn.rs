@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::fetch::{Download, Spec};
 use super::files::{Member, read, remedy};
-use super::{DataSet, Info, Shape, Split, mat, verify};
+use super::{DataSet, Info, Shape, Source, Split, mat, verify};
 use crate::error::{Error, Result};
 
 const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
@@ -25,7 +25,8 @@ pub(super) const INFO: Info = Info {
     description: "73,257 + 26,032 digits of house numbers, 32x32 colour, 10 classes",
     files: "{svhn,.}/{train,test}_32x32.mat",
     licence: "non-commercial use only; cite Y. Netzer et al. 2011, Reading Digits in Natural Images",
-    load,
+    open,
+    streams: None,
     shape: |_| Ok(SHAPE),
     members: Some(members),
     fetch: Some(download),
@@ -63,7 +64,7 @@ fn members(dir: &Path) -> Vec<Member> {
 ///
 /// # Errors
 /// A missing or damaged file, images of another size, labels that are none; the text names the file.
-fn load(dir: &Path) -> Result<DataSet> {
+fn open(dir: &Path) -> Result<DataSet> {
     let folder = locate(dir);
     let [train, test] = FILES.map(|(name, images, _)| split(&folder.join(name), images));
     Ok(DataSet {
@@ -101,6 +102,7 @@ fn split(path: &Path, official: usize) -> Result<Split> {
             *pixel = columns[at % SHAPE.width * SHAPE.height + at / SHAPE.width];
         }
     }
+    let images = Source::memory(SHAPE.features(), images);
     Ok(Split { images, labels: labels.into_iter().map(u16::from).collect() })
 }
 

@@ -26,7 +26,7 @@ pub(super) fn files_of(folder: &str) -> Vec<(String, String)> {
 }
 
 /// Compares the files of the data set `name` in `dir` (`None`: [`default_dir`]) with the published ones, and returns the
-/// files that were compared: those that [`super::load`] reads. What counts is what they hold, whether it is gzipped, or in
+/// files that were compared: those that [`super::open`] opens. What counts is what they hold, whether it is gzipped, or in
 /// the python layout of a CIFAR set.
 ///
 /// # Errors

@@ -32,8 +32,13 @@ impl Zca {
     /// mean = column mean; C = sum of (x - mean)(x - mean)^T / count + `epsilon` I; matrix = C^(-1/2), symmetric.
     ///
     /// # Errors
-    /// No image, an `epsilon` that is not positive, or an eigenvalue iteration that does not converge.
-    pub fn fit(count: usize, features: usize, epsilon: f64, fill: impl Fn(usize, &mut [f64]) + Sync) -> Result<Self> {
+    /// No image, an `epsilon` that is not positive, or an eigenvalue iteration that does not converge; what `fill` says.
+    pub fn fit(
+        count: usize,
+        features: usize,
+        epsilon: f64,
+        fill: impl Fn(usize, &mut [f64]) -> Result<()> + Sync,
+    ) -> Result<Self> {
         if count == 0 || features == 0 {
             return Err(Error::Invalid("ZCA: there is no training image to fit to".into()));
         }
@@ -44,8 +49,8 @@ impl Zca {
             )));
         }
         let start = Instant::now();
-        let mean = mean(count, features, &fill);
-        let mut covariance = covariance(count, &mean, &fill);
+        let mean = mean(count, features, &fill)?;
+        let mut covariance = covariance(count, &mean, &fill)?;
         for i in 0..features {
             covariance[(i, i)] += epsilon;
         }
@@ -100,19 +105,20 @@ fn centre(images: &mut [f64], mean: &[f64]) {
 fn blocks(
     count: usize,
     features: usize,
-    fill: &(impl Fn(usize, &mut [f64]) + Sync),
+    fill: &(impl Fn(usize, &mut [f64]) -> Result<()> + Sync),
     mut visit: impl FnMut(&mut [f64]),
-) {
+) -> Result<()> {
     let mut block = vec![0.0; BLOCK.min(count) * features];
     for first in (0..count).step_by(BLOCK) {
         let images = &mut block[..BLOCK.min(count - first) * features];
-        images.par_chunks_mut(features).enumerate().for_each(|(i, image)| fill(first + i, image));
+        images.par_chunks_mut(features).enumerate().try_for_each(|(i, image)| fill(first + i, image))?;
         visit(images);
     }
+    Ok(())
 }
 
 /// The mean of `count` images.
-fn mean(count: usize, features: usize, fill: &(impl Fn(usize, &mut [f64]) + Sync)) -> Vec<f64> {
+fn mean(count: usize, features: usize, fill: &(impl Fn(usize, &mut [f64]) -> Result<()> + Sync)) -> Result<Vec<f64>> {
     let mut sum = vec![0.0; features];
     blocks(count, features, fill, |images| {
         for image in images.chunks_exact(features) {
@@ -120,13 +126,17 @@ fn mean(count: usize, features: usize, fill: &(impl Fn(usize, &mut [f64]) + Sync
                 *s += x;
             }
         }
-    });
+    })?;
     sum.iter_mut().for_each(|s| *s /= count as f64);
-    sum
+    Ok(sum)
 }
 
 /// The covariance of `count` images about `mean`; only the lower triangle is set.
-fn covariance(count: usize, mean: &[f64], fill: &(impl Fn(usize, &mut [f64]) + Sync)) -> Mat<f64> {
+fn covariance(
+    count: usize,
+    mean: &[f64],
+    fill: &(impl Fn(usize, &mut [f64]) -> Result<()> + Sync),
+) -> Result<Mat<f64>> {
     let features = mean.len();
     let mut covariance = Mat::zeros(features, features);
     blocks(count, features, fill, |images| {
@@ -143,8 +153,8 @@ fn covariance(count: usize, mean: &[f64], fill: &(impl Fn(usize, &mut [f64]) + S
             1.0 / count as f64,
             Par::rayon(0),
         );
-    });
-    covariance
+    })?;
+    Ok(covariance)
 }
 
 /// C^(-1/2) = V diag(eigenvalue^(-1/2)) V^T of the symmetric positive matrix whose lower triangle is given.

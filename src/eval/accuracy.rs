@@ -318,7 +318,7 @@ impl Evaluator {
             if let Some(projection) = projection.filter(|p| i == 0 || p.is_random()) {
                 session.distort(projection, seed, TRAINED + i as u64)?;
             }
-            session.feed(train, &batch)?;
+            session.feed(train, &batch?)?;
             session.runner.run(moments, &Step::at(seed, 0))?;
             progress.bar.inc(1);
         }
@@ -363,6 +363,7 @@ impl Evaluator {
             if progress.stopped() {
                 return Ok(None);
             }
+            let batch = batch?;
             session.feed_test(&self.test_source, &batch)?;
             let slot = i % slots;
             let step = Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() };

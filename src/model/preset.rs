@@ -189,6 +189,10 @@ pub struct Data {
     /// Whether the training images are kept on the device; `None`, `"auto"`: where that is of use and they fit.
     #[serde(default, with = "bool_or_auto", skip_serializing_if = "Option::is_none")]
     pub resident: Option<bool>,
+    /// Whether images are read from their files when they are wanted, not held in memory; `None`, `"auto"`: where they would
+    /// take more than half of it.
+    #[serde(default, with = "bool_or_auto", skip_serializing_if = "Option::is_none")]
+    pub stream: Option<bool>,
 }
 
 /// `data.scale`

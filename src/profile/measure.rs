@@ -128,7 +128,7 @@ impl Stepper {
                 None => None,
             };
             let batch = match next {
-                Some(batch) => batch,
+                Some(batch) => batch?,
                 None => {
                     let (batch, seed) = (self.request.batch(), self.request.seed);
                     let mut batches = match self.request.pass {
@@ -137,7 +137,7 @@ impl Stepper {
                     };
                     let first = batches.next();
                     self.batches = Some(batches);
-                    first.ok_or_else(|| Error::layer("data", "the data set does not fill a batch"))?
+                    first.ok_or_else(|| Error::layer("data", "the data set does not fill a batch"))??
                 }
             };
             self.images.clone_from(&batch.images);

@@ -8,7 +8,7 @@ use crate::model::preset::Preset;
 use crate::ranges::thousands;
 
 /// Keys that change no number that is compared, or that are said elsewhere.
-const BESIDE: [&str; 9] = [
+const BESIDE: [&str; 10] = [
     "name",
     "seed",
     "eval.distort",
@@ -18,6 +18,7 @@ const BESIDE: [&str; 9] = [
     "checkpoint.every_epochs",
     "checkpoint.every_steps",
     "data.resident",
+    "data.stream",
 ];
 
 /// Test images of CIFAR-10.

@@ -2,18 +2,38 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::data::{self, Prepared, Preprocessing};
 use crate::error::Result;
 use crate::model::Network;
 use crate::model::preset::{Preset, Scale};
 
-/// Loads and preprocesses the data set of a preset.
+/// Opens and prepares the data set of a preset; its images are held in memory or streamed, as `data.stream` says.
 ///
 /// # Errors
-/// Missing or damaged files; limits beyond the set.
+/// Missing or damaged files; limits beyond the set; files that cannot be streamed but are to be.
 pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
-    let set = data::load(&preset.data.set, dir)?;
+    let start = Instant::now();
+    let mut set = data::open(&preset.data.set, dir)?;
+    let whitened = if preset.data.zca.is_some() { size_of::<f32>() } else { 1 };
+    let images = set.train.labels.len() + set.test.labels.len();
+    let bytes = (images * set.shape.features() * whitened) as u64;
+    match (preset.data.stream, preset.data.resident) {
+        (Some(true), _) => set.check_streamed()?,
+        (None, None | Some(false)) if bytes > memory() / 2 => {}
+        _ => set = set.held()?,
+    }
+    let (train, test) = (set.train.labels.len(), set.test.labels.len());
+    let streamed = [&set.train, &set.test].iter().all(|split| split.images.is_streamed());
+    log::info!(
+        "{}: {train} + {test} images of {}, {} classes, {} in {:.2} s",
+        set.name,
+        set.shape,
+        set.classes.len(),
+        if streamed { "to be streamed, opened" } else { "read" },
+        start.elapsed().as_secs_f64()
+    );
     let preprocessing = Preprocessing {
         scale: match preset.data.scale {
             Scale::Unit => data::Scale::Unit,
@@ -23,14 +43,25 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         zca: preset.data.zca,
     };
     let mut prepared = data::prepare(&set, &preprocessing, preset.data.train)?;
+    if streamed {
+        // Each waits for the disk most of the time.
+        prepared.workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
+    }
     if let Some(count) = preset.data.validation {
         prepared.hold_out(count)?;
     }
     if let Some(test) = preset.data.test {
-        prepared.test.images.truncate(test * prepared.shape.features());
-        prepared.test.labels.truncate(test);
+        prepared.test.truncate(test);
     }
     Ok(Arc::new(prepared))
+}
+
+/// Bytes of memory of this machine, or of the container that the program runs in; the most where no system tells.
+fn memory() -> u64 {
+    let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
+    system.refresh_memory();
+    let container = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    container.min(system.total_memory())
 }
 
 /// Rows, columns and channels of the images that a preset trains on: what the files in `dir` (absent: the default folder)

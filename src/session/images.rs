@@ -9,12 +9,14 @@ use crate::plan::{AdapterClass, Target};
 
 /// Where the images of a split stay: on the device if `wanted` says so. Where it says nothing, on the device, unless that
 /// is the memory of the host, in which an upload is a copy like any other, or unless they would take more than half of
-/// the largest buffer.
+/// the largest buffer or are streamed.
 pub fn source(wanted: Option<bool>, target: &Target, data: &Prepared, part: Part) -> Source {
     let (count, features) = (data.split(part).labels.len(), data.shape.features());
     let bytes = data.levels.is_some();
     let words = count * if bytes { batch::words_per_image(features) } else { features };
-    let fits = target.adapter.class != AdapterClass::Software && words * 4 <= target.adapter.limits.max_buffer / 2;
+    let fits = !data.is_streamed()
+        && target.adapter.class != AdapterClass::Software
+        && words * 4 <= target.adapter.limits.max_buffer / 2;
     if wanted.unwrap_or(fits) { Source::Resident { rows: rows(part), count, bytes } } else { Source::Uploaded }
 }
 
@@ -33,12 +35,12 @@ fn rows(part: Part) -> &'static str {
 /// What the device reports.
 pub fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &Source) -> Result<()> {
     let Source::Resident { rows, .. } = *source else { return Ok(()) };
-    match (&data.levels, data.bytes(part)) {
+    match (&data.levels, data.bytes(part)?) {
         (Some(levels), Some(bytes)) => {
             runner.write(LEVELS, bytemuck::cast_slice(levels))?;
             runner.upload(rows, &bytes)
         }
-        _ => runner.upload(rows, bytemuck::cast_slice(&data.split(part).images)),
+        _ => runner.upload(rows, bytemuck::cast_slice(&data.values(part)?)),
     }
 }
 

@@ -267,7 +267,7 @@ pub fn file(trained: &TrainedNetwork) -> PathBuf {
 
 /// What the prepared data depend on.
 fn data_key(preset: &Preset) -> Data {
-    Data { resident: None, ..preset.data.clone() }
+    Data { resident: None, stream: None, ..preset.data.clone() }
 }
 
 /// Whether file `a` was changed after file `b`, as far as the disk knows.

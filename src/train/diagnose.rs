@@ -33,7 +33,7 @@ fn search(session: &mut Session, data: Arc<Prepared>, step: &Step, number: u64) 
     let program = session.training(&Source::Uploaded, true)?;
     session.start(number)?;
     let batch = Batches::train(data, network.batch, step.seed(), Position { step: number })?.next();
-    let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))?;
+    let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))??;
     if let Some(i) = batch.images.iter().position(|v| !v.is_finite()) {
         return Ok(report("data", format!("value {i} of the batch is {}", batch.images[i])));
     }

@@ -24,6 +24,8 @@ pub struct About {
     pub variants: Vec<(String, String)>,
     /// Where the weights to begin with are from ([`Taken::record`](crate::weights::Taken::record)); none: they were drawn.
     pub init: Option<Value>,
+    /// Threads that read and prepare batches.
+    pub workers: usize,
 }
 
 /// A line of the log about a step of training.
@@ -114,6 +116,7 @@ impl Run {
             "command": about.command,
             "adapter": about.adapter,
             "variants": table(&about.variants),
+            "workers": about.workers,
             "preset_toml": preset.to_toml(),
         });
         if let Some(init) = &about.init {
@@ -148,6 +151,7 @@ impl Run {
             "command": about.command,
             "adapter": about.adapter,
             "variants": table(&about.variants),
+            "workers": about.workers,
         }));
         cut(&log, step, again)?;
         let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| Error::io(&log, e))?;
@@ -291,6 +295,7 @@ mod tests {
             adapter: "llvmpipe".into(),
             variants: vec![("conv2d.forward".into(), "lanes".into())],
             init: None,
+            workers: 1,
         }
     }
 

@@ -49,6 +49,7 @@ pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     then.log = now.log.clone();
     then.checkpoint = now.checkpoint.clone();
     then.data.resident = now.data.resident;
+    then.data.stream = now.data.stream;
     if then == *now {
         return Ok(());
     }

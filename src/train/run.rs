@@ -32,6 +32,8 @@ pub struct Options<'a> {
     pub data: Option<PathBuf>,
     /// The run folder; absent: `runs/<time>-<preset>`.
     pub out: Option<PathBuf>,
+    /// Threads that read and prepare batches; absent: as [`session::load_data`] has it.
+    pub workers: Option<usize>,
     /// Go on with this run, that of the run folder, which must be given.
     pub resume: Option<Resume>,
     /// Begin with these weights; a run that is resumed has its own.
@@ -77,7 +79,10 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         same_preset(saved, preset)?;
     }
     let reading = Instant::now();
-    let data = session::load_data(preset, options.data.as_deref())?;
+    let mut data = session::load_data(preset, options.data.as_deref())?;
+    if let Some(workers) = options.workers {
+        Arc::make_mut(&mut data).workers = workers;
+    }
     let start = Start { at: options.started, data: reading.elapsed() };
     let per_epoch = (data.train.labels.len() / preset.batch) as u64;
     if per_epoch == 0 {
@@ -120,7 +125,8 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     if let Some(saved) = &saved {
         say_other_variants(saved, &variants)?;
     }
-    let about = About { command: options.command, adapter: session.runner.device.info.to_string(), variants, init };
+    let adapter = session.runner.device.info.to_string();
+    let about = About { command: options.command, adapter, variants, init, workers: data.workers };
     let total = schedule::total_steps(preset, per_epoch);
     // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
     let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
@@ -222,7 +228,11 @@ impl Trainer<'_> {
         let first = self.step;
         self.watch.restart_clock();
         while self.step < self.total {
-            let Some(batch) = batches.next() else { break };
+            let batch = match batches.next() {
+                Some(Ok(batch)) => batch,
+                Some(Err(error)) => return Err(self.unread(&bar, error)),
+                None => break,
+            };
             let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
             for array in self.preset.optimizer.method().restarts().iter().filter(|_| restarts) {
                 self.session.runner.write(array, &vec![0; self.session.network.parameters.len()])?;
@@ -281,6 +291,21 @@ impl Trainer<'_> {
         }
         let scores = self.evaluate(Part::Test, self.distort.len(), self.quiet)?;
         self.outcome(scores)
+    }
+
+    /// Saves what was trained until a batch could not be read; what is to be reported.
+    fn unread(&mut self, bar: &ProgressBar, error: Error) -> Error {
+        let mut save = || -> Result<()> {
+            self.watch.ask(&mut self.session.runner, &self.program.loaded, self.step)?;
+            self.log(bar, true)?;
+            self.save()?;
+            self.saver.wait()
+        };
+        match save() {
+            Ok(()) => log::warn!("stopped after step {}; the checkpoint is saved: go on with --resume", self.step),
+            Err(e) => log::warn!("the last steps could not be saved ({e}); the checkpoint before is intact"),
+        }
+        error
     }
 
     fn outcome(&mut self, scores: Option<Vec<Draws>>) -> Result<Outcome> {

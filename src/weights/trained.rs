@@ -134,7 +134,7 @@ fn of_weights(
 }
 
 /// Keys, or their beginnings, that change no test error, or that a point has in a field of its own.
-const BESIDE: [&str; 13] = [
+const BESIDE: [&str; 14] = [
     "name",
     "seed",
     "epochs",
@@ -148,6 +148,7 @@ const BESIDE: [&str; 13] = [
     "checkpoint.",
     "data.test",
     "data.resident",
+    "data.stream",
 ];
 
 /// What makes `now` of `own`, as far as a test depends on it.

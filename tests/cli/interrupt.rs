@@ -11,7 +11,7 @@ use crate::{Place, Ran, small};
 
 const STEPS: u64 = 200;
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     signal_times(child, name, 1);
 }
 
@@ -23,7 +23,7 @@ fn signal_times(child: &Child, name: &str, times: usize) {
 }
 
 /// Starts a training and waits until it has logged `step`.
-fn started(place: &Place, run: &str, more: &str, step: u64) -> Child {
+pub fn started(place: &Place, run: &str, more: &str, step: u64) -> Child {
     started_by(place, place.command(&small(run, more)), run, step)
 }
 
@@ -67,10 +67,10 @@ fn a_killed_run_resumes_to_the_bits_and_the_log_of_a_run_in_one_go() {
 }
 
 /// Of a training that does not end by itself.
-const ENDLESS: &str = "--set epochs=1000000 --set log.every=5 --set checkpoint.every_epochs=0";
+pub const ENDLESS: &str = "--set epochs=1000000 --set log.every=5 --set checkpoint.every_epochs=0";
 
 /// Waits for the end of a training that was told to stop; returns the step of its checkpoint.
-fn stopped(place: &Place, child: Child, run: &str) -> u64 {
+pub fn stopped(place: &Place, child: Child, run: &str) -> u64 {
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(130), "{}", ran.err);
     assert!(ran.err.contains(&format!("weightproof train {run} --resume")), "{}", ran.err);

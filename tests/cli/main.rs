@@ -19,6 +19,7 @@ mod reproduce;
 mod resume;
 mod shapes;
 mod show;
+mod stream;
 mod sweep;
 mod train;
 

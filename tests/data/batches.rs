@@ -15,7 +15,7 @@ fn prepared(train: usize, test: usize) -> Arc<Prepared> {
 
 /// The images and labels of the next `count` batches.
 fn take(batches: &mut Batches, count: usize) -> Vec<(Vec<f32>, Vec<u32>, u64)> {
-    batches.take(count).map(|b| (b.images.clone(), b.labels.clone(), b.position.step)).collect()
+    batches.take(count).map(Result::unwrap).map(|b| (b.images.clone(), b.labels.clone(), b.position.step)).collect()
 }
 
 #[test]
@@ -23,11 +23,12 @@ fn an_epoch_shows_each_image_at_most_once_and_in_a_new_order() {
     let data = prepared(23, 1);
     let mut batches = Batches::train(data.clone(), 5, 7, Position::default()).unwrap();
     assert_eq!(batches.per_epoch(), 4);
+    let all = data.values(Part::Train).unwrap();
     let epochs = [take(&mut batches, 4), take(&mut batches, 4)];
     for epoch in &epochs {
         let images: Vec<&[f32]> = epoch.iter().flat_map(|(images, ..)| images.chunks_exact(12)).collect();
         let places: HashSet<usize> =
-            images.iter().map(|i| data.train.images.chunks_exact(12).position(|j| j == *i).unwrap()).collect();
+            images.iter().map(|i| all.chunks_exact(12).position(|j| j == *i).unwrap()).collect();
         assert_eq!(places.len(), 20);
     }
     assert_ne!(epochs[0][0].0, epochs[1][0].0);
@@ -37,10 +38,11 @@ fn an_epoch_shows_each_image_at_most_once_and_in_a_new_order() {
 #[test]
 fn labels_stay_with_their_images() {
     let data = prepared(23, 1);
-    for batch in Batches::train(data.clone(), 5, 7, Position::default()).unwrap().take(8) {
+    let all = data.values(Part::Train).unwrap();
+    for batch in Batches::train(data.clone(), 5, 7, Position::default()).unwrap().take(8).map(Result::unwrap) {
         assert_eq!(batch.valid, 5);
         for (image, label) in batch.images.chunks_exact(12).zip(&batch.labels) {
-            let place = data.train.images.chunks_exact(12).position(|other| other == image).unwrap();
+            let place = all.chunks_exact(12).position(|other| other == image).unwrap();
             assert_eq!(*label, u32::from(data.train.labels[place]));
         }
     }
@@ -53,8 +55,8 @@ fn a_thousand_classes_are_told_apart() {
     set.test.labels = vec![999, 256, 0, 512];
     set.check().unwrap();
     let data = Arc::new(prepare_in(&set, &Preprocessing::RAW, None, None).unwrap());
-    let labels: Vec<u32> = Batches::sequential(data, Part::Test, 4).unwrap().flat_map(|b| b.labels.clone()).collect();
-    assert_eq!(labels, [999, 256, 0, 512]);
+    let batch = Batches::sequential(data, Part::Test, 4).unwrap().next().unwrap().unwrap();
+    assert_eq!(batch.labels, [999, 256, 0, 512]);
     set.test.labels[3] = 1000;
     assert!(set.check().unwrap_err().to_string().contains("test image 3 has label 1000"));
 }
@@ -79,14 +81,14 @@ fn a_sequential_pass_is_in_order_and_pads_its_last_batch_with_zeros() {
     assert_eq!(batches.per_epoch(), 5);
     let mut images = Vec::new();
     for number in 0..5 {
-        let batch = batches.next().unwrap();
+        let batch = batches.next().unwrap().unwrap();
         assert_eq!((batch.images.len(), batch.labels.len()), (60, 5));
         assert_eq!(batch.valid, if number == 4 { 3 } else { 5 });
         assert!(batch.images[12 * batch.valid..].iter().all(|x| *x == 0.0));
         assert!(batch.labels[batch.valid..].iter().all(|x| *x == 0));
         images.extend_from_slice(&batch.images[..12 * batch.valid]);
     }
-    assert_eq!(images, data.test.images);
+    assert_eq!(images, data.values(Part::Test).unwrap());
     assert!(batches.next().is_none());
 }
 
@@ -94,7 +96,7 @@ fn a_sequential_pass_is_in_order_and_pads_its_last_batch_with_zeros() {
 fn dropping_the_consumer_ends_the_thread() {
     let data = prepared(23, 1);
     let mut batches = Batches::train(data.clone(), 5, 7, Position::default()).unwrap();
-    let kept = batches.next().unwrap();
+    let kept = batches.next().unwrap().unwrap();
     drop(batches);
     // The thread held the only other reference; a batch that is still in use outlives it.
     assert_eq!(Arc::strong_count(&data), 1);
@@ -128,14 +130,15 @@ fn batches_without_images_name_the_images_of_those_with() {
     let data = prepared(23, 1);
     let with = Batches::train(data.clone(), 5, 7, Position { step: 3 }).unwrap();
     let without = Batches::train_chosen(data.clone(), 5, 7, Position { step: 3 }).unwrap();
+    let all = data.values(Part::Train).unwrap();
     for (with, without) in with.zip(without).take(8) {
+        let [with, without] = [with, without].map(Result::unwrap);
         assert!(without.images.is_empty());
         assert_eq!((&with.chosen, &with.labels, with.position), (&without.chosen, &without.labels, without.position));
-        let images: Vec<f32> =
-            with.chosen.iter().flat_map(|i| &data.train.images[*i as usize * 12..][..12]).copied().collect();
+        let images: Vec<f32> = with.chosen.iter().flat_map(|i| &all[*i as usize * 12..][..12]).copied().collect();
         assert_eq!(with.images, images);
     }
     // The last batch of a pass in order has fewer images than places.
-    let last = Batches::sequential(data, Part::Train, 5).unwrap().last().unwrap();
+    let last = Batches::sequential(data, Part::Train, 5).unwrap().last().unwrap().unwrap();
     assert_eq!((last.valid, &last.chosen[..]), (3, &[20, 21, 22][..]));
 }

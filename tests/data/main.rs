@@ -5,8 +5,9 @@ mod fetch;
 mod pickles;
 mod prepare;
 mod sets;
+mod stream;
 
-use weightproof::data::{DataSet, Shape, Split};
+use weightproof::data::{DataSet, Shape, Source, Split};
 use weightproof::philox::philox4x32;
 
 /// Random bytes, the same for the same `seed`.
@@ -23,7 +24,7 @@ fn small_set(train: usize, test: usize) -> DataSet {
             .chunks_exact(shape.features())
             .flat_map(|image| image.iter().enumerate().map(|(i, x)| x / 3 + image[i / 2] / 3 + image[0] / 3))
             .collect();
-        Split { images, labels: (0..count).map(|i| (i % 3) as u16).collect() }
+        Split { images: Source::memory(shape.features(), images), labels: (0..count).map(|i| (i % 3) as u16).collect() }
     };
     DataSet {
         name: "small".into(),

@@ -5,7 +5,7 @@ use std::fs;
 use weightproof::data::gcn::gcn;
 use weightproof::data::prepare::prepare_in;
 use weightproof::data::zca::Zca;
-use weightproof::data::{Part, Preprocessing, Scale};
+use weightproof::data::{Part, Prepared, Preprocessing, Scale, Source};
 
 use super::small_set;
 
@@ -16,6 +16,11 @@ fn golden_images() -> Vec<f64> {
         .collect();
     images.chunks_exact_mut(5).for_each(|image| gcn(image, 55.0));
     images
+}
+
+/// The images to learn from and to be judged by.
+fn values(prepared: &Prepared) -> [Vec<f32>; 2] {
+    [Part::Train, Part::Test].map(|part| prepared.values(part).unwrap())
 }
 
 fn assert_close(got: impl IntoIterator<Item = f64>, want: &[f64], tolerance: f64) {
@@ -42,7 +47,11 @@ fn contrast_normalisation_turns_a_constant_image_into_zeros() {
 #[test]
 fn whitening_gives_the_golden_numbers() {
     let mut images = golden_images();
-    let zca = Zca::fit(6, 5, 0.1, |i, x| x.copy_from_slice(&images[5 * i..][..5])).unwrap();
+    let zca = Zca::fit(6, 5, 0.1, |i, x| {
+        x.copy_from_slice(&images[5 * i..][..5]);
+        Ok(())
+    })
+    .unwrap();
     let row: Vec<f64> = (0..5).map(|j| zca.matrix()[(0, j)]).collect();
     assert_close(row, &[0.74224918, 0.61493266, 0.62133473, 0.56768535, 0.61607574], 1e-7);
     let mut white = vec![0.0; 30];
@@ -56,7 +65,7 @@ fn whitened_training_images_have_mean_zero_and_unit_covariance() {
     // More than a block of images, and not a multiple of one.
     let data = small_set(2345, 10);
     let preprocessing = Preprocessing { scale: Scale::Raw, gcn: None, zca: Some(1e-6) };
-    let white = prepare_in(&data, &preprocessing, None, None).unwrap().train.images;
+    let white = prepare_in(&data, &preprocessing, None, None).unwrap().values(Part::Train).unwrap();
     let mut covariance = [[0.0; 12]; 12];
     let mut mean = [0.0; 12];
     for image in white.chunks_exact(12) {
@@ -80,21 +89,21 @@ fn the_limit_of_training_images_changes_no_number() {
     for preprocessing in [Preprocessing::GCN_ZCA, Preprocessing::UNIT] {
         let all = prepare_in(&data, &preprocessing, None, None).unwrap();
         let some = prepare_in(&data, &preprocessing, Some(20), None).unwrap();
-        assert_eq!(some.train.images, all.train.images[..20 * 12]);
+        let [train, test] = values(&all);
+        assert_eq!(values(&some), [train[..20 * 12].to_vec(), test]);
         assert_eq!(some.train.labels, all.train.labels[..20]);
-        assert_eq!(some.test, all.test);
-        assert_eq!(prepare_in(&data, &preprocessing, Some(1000), None).unwrap().train, all.train);
+        assert_eq!(values(&prepare_in(&data, &preprocessing, Some(1000), None).unwrap()), values(&all));
     }
 }
 
 #[test]
 fn channels_come_last_and_bytes_become_minus_one_to_one() {
     let mut data = small_set(1, 1);
-    data.train.images = vec![0, 16, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15];
+    data.train.images = Source::memory(12, vec![0, 16, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]);
     data.maximum = 16;
-    let raw = prepare_in(&data, &Preprocessing::RAW, None, None).unwrap().train.images;
+    let [raw, _] = values(&prepare_in(&data, &Preprocessing::RAW, None, None).unwrap());
     assert_eq!(raw, [0., 10., 16., 11., 2., 12., 3., 13., 4., 14., 5., 15.]);
-    let unit = prepare_in(&data, &Preprocessing::UNIT, None, None).unwrap().train.images;
+    let [unit, _] = values(&prepare_in(&data, &Preprocessing::UNIT, None, None).unwrap());
     assert_eq!(unit[..4], [-1., 0.25, 1., 0.375]);
 }
 
@@ -110,7 +119,7 @@ fn a_damaged_cache_is_noticed_and_replaced() {
     for damaged in [&flipped[..], &stored[..50], &[]] {
         fs::write(&file, damaged).unwrap();
         let again = prepared();
-        assert_eq!((&again.train, &again.test), (&first.train, &first.test));
+        assert_eq!(values(&again), values(&first));
         assert_eq!(fs::read(&file).unwrap(), stored);
     }
     assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "no temporary file is left");
@@ -123,7 +132,7 @@ fn the_cache_is_read_and_not_computed_again() {
     let first = prepared();
     let file = fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
     let written = fs::metadata(&file).unwrap().modified().unwrap();
-    assert_eq!(prepared().train, first.train);
+    assert_eq!(values(&prepared()), values(&first));
     assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written);
 }
 
@@ -132,9 +141,13 @@ fn whatever_changes_the_images_changes_the_cache_key() {
     let cache = tempfile::tempdir().unwrap();
     let base = small_set(40, 7);
     let mut other_byte = base.clone();
-    other_byte.test.images[3] ^= 1;
+    let [train, mut test] = [&base.train, &base.test].map(|split| split.images.values().unwrap());
+    test[3] ^= 1;
+    other_byte.test.images = Source::memory(12, test.clone());
+    test[3] ^= 1;
     let mut other_split = base.clone();
-    other_split.train.images.extend(other_split.test.images.drain(..12));
+    other_split.train.images = Source::memory(12, [&train[..], &test[..12]].concat());
+    other_split.test.images = Source::memory(12, test[12..].to_vec());
     other_split.train.labels.extend(other_split.test.labels.drain(..1));
     let p = Preprocessing::GCN_ZCA;
     let cases = [
@@ -183,15 +196,16 @@ fn scaled_images_come_back_as_their_bytes_and_the_levels_give_the_values_again()
     for preprocessing in [Preprocessing::RAW, Preprocessing::UNIT] {
         let set = small_set(5, 3);
         let prepared = prepare_in(&set, &preprocessing, None, None).unwrap();
-        let words = prepared.bytes(Part::Test).expect("bytes");
+        let words = prepared.bytes(Part::Test).unwrap().expect("bytes");
         assert_eq!(words.len(), 3 * 3, "12 values, three words");
         let levels = prepared.levels.as_ref().expect("levels");
         let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
         let values: Vec<f32> = bytes.iter().map(|b| levels[usize::from(*b)]).collect();
-        assert_eq!(values, prepared.test.images);
+        assert_eq!(values, prepared.values(Part::Test).unwrap());
         // The file has [channel][row][column].
-        assert_eq!([bytes[0], bytes[1], bytes[2]], [set.test.images[0], set.test.images[6], set.test.images[1]]);
+        let file = set.test.images.values().unwrap();
+        assert_eq!([bytes[0], bytes[1], bytes[2]], [file[0], file[6], file[1]]);
     }
     let normalised = Preprocessing { gcn: Some(1.0), ..Preprocessing::RAW };
-    assert!(prepare_in(&small_set(5, 3), &normalised, None, None).unwrap().bytes(Part::Test).is_none());
+    assert!(prepare_in(&small_set(5, 3), &normalised, None, None).unwrap().bytes(Part::Test).unwrap().is_none());
 }

@@ -153,7 +153,7 @@ impl Reproduce {
                 Some((set, images)) if *set == preset.data.set => *images,
                 // So that missing data are missed now.
                 _ => {
-                    let set = data::load(&preset.data.set, self.data.as_deref())?;
+                    let set = data::open(&preset.data.set, self.data.as_deref())?;
                     Images { train: set.train.labels.len() as u64, test: set.test.labels.len() as u64 }
                 }
             };

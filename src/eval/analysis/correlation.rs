@@ -58,7 +58,7 @@ pub fn correlation(
     let data = trials.evaluator.data().clone();
     let batch = specimen.network.batch.min(data.split(Part::Test).labels.len());
     let images = Batches::sequential(data, Part::Test, batch)?.next();
-    let images = images.ok_or_else(|| Error::Invalid("the data set has no test images".into()))?;
+    let images = images.ok_or_else(|| Error::Invalid("the data set has no test images".into()))??;
     // Every layer leaves its output in memory of its own.
     let target = specimen.session.target.unfused();
     let program = specimen.session.load(specimen.network.activity_plan(&target, batch)?, true)?;

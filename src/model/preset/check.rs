@@ -67,6 +67,12 @@ pub(super) fn check(p: &Preset) -> Check {
         require(n != Some(0), key, 0, "give 1 or more, or leave the key out")?;
     }
     require(p.eval.batch.is_none_or(|n| n <= 1 << 20), "eval.batch", p.eval_batch(), "give at most 2^20")?;
+    require(
+        p.data.stream != Some(true) || p.data.resident != Some(true),
+        "data.resident",
+        true,
+        "images that are streamed (data.stream = true) are not kept on the device: give false or \"auto\"",
+    )?;
     for (key, x) in [("data.gcn", p.data.gcn), ("data.zca", p.data.zca)] {
         if let Some(x) = x {
             require(is_held(x), key, Number(x), &format!("{HELD}, or false to switch it off"))?;

@@ -465,6 +465,10 @@ fn where_the_images_stay_is_left_open_unless_it_is_said() {
     assert_eq!([resident(""), resident("resident = \"auto\"")], [None, None]);
     assert_eq!([resident("resident = true"), resident("resident = false")], [Some(true), Some(false)]);
     says(
+        &wrong("set = \"digits\"", "set = \"digits\"\nresident = true\nstream = true"),
+        &["data.resident", "streamed", "\"auto\""],
+    );
+    says(
         &wrong("set = \"digits\"", "set = \"digits\"\nresident = \"yes\""),
         &["data.resident", "true, false or \"auto\""],
     );
