@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Layer;
 use super::pair::Pair;
 use crate::error::{Error, Result};
-use crate::ranges::{Check, HELD, Number, is_held, require};
+use crate::ranges::{Check, Failure, HELD, Number, is_held, require};
 
 /// A kind of layer, as a preset has it. Each stands on one line, e.g. `{ conv2d = 128, kernel = 3, pad = 1 }`: the key that
 /// names the kind holds its main number, the other keys are optional.
@@ -75,23 +75,48 @@ impl<T: Kind + Serialize + Clone> Toml for T {
     }
 }
 
-/// One entry of `layers`, of whatever kind.
-pub trait Entry {
-    /// What its kind says of it.
-    fn kind(&self) -> &dyn Kind;
+/// One entry of `layers`: a layer of whatever kind, or layers that are repeated.
+pub trait Entry: Sized {
+    /// Which of them it is.
+    fn stands_for(&self) -> StandsFor<'_, Self>;
 
     /// Checks that every value is in its range.
     ///
     /// # Errors
     /// The first that is not, by its key.
     fn check(&self) -> Check {
-        if let Some(name) = self.kind().called().name {
+        let kind = match self.stands_for() {
+            StandsFor::Layer(kind) => kind,
+            StandsFor::Repeat(times, layers) => {
+                require((1..=1024).contains(&times), "repeat", times, "give a whole number from 1 to 1024")?;
+                require(!layers.is_empty(), "layers", "[]", "name the layers that are repeated")?;
+                return check_layers("layers", layers);
+            }
+        };
+        if let Some(name) = kind.called().name {
             let ok =
                 !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
             require(ok, "name", format!("\"{name}\""), "use 1 to 64 letters, digits and _")?;
         }
-        self.kind().check()
+        kind.check()
     }
+}
+
+/// See [`Entry::stands_for`].
+pub enum StandsFor<'a, L> {
+    /// A layer.
+    Layer(&'a dyn Kind),
+    /// These layers, so many times.
+    Repeat(usize, &'a [L]),
+}
+
+/// Checks a list of layers, which the key `key` holds.
+///
+/// # Errors
+/// The first value that is not in its range.
+pub fn check_layers(key: &str, layers: &[impl Entry]) -> Check {
+    let at = |i: usize, failure: Failure| failure.under(format!("[{i}]")).under(key);
+    layers.iter().enumerate().try_for_each(|(i, layer)| layer.check().map_err(|failure| at(i, failure)))
 }
 
 /// What building the layers of a network takes and finds out.
@@ -160,6 +185,8 @@ pub fn show([h, w, c]: [usize; 3]) -> String {
 pub const MOST_CHANNELS: usize = 1 << 20;
 /// Largest number of rows or columns of an image or window.
 pub const MOST_PIXELS: usize = 1 << 14;
+/// Layers of a network, at most.
+const MOST_LAYERS: usize = 1 << 16;
 /// Names that scopes, buffers and files use for the step itself.
 const RESERVED: [&str; 7] = ["project", "loss", "update", "optimizer", "quantile", "test", "input"];
 
@@ -183,16 +210,31 @@ impl Shaping {
     /// # Errors
     /// Shapes that do not fit and names that are not unique; the error names layer and shapes.
     pub fn layers(&mut self, entries: &[impl Entry], input: [usize; 3]) -> Result<Vec<LayerShape>> {
-        let mut shape = input;
-        let mut out = Vec::with_capacity(entries.len());
-        for kind in entries.iter().map(Entry::kind) {
-            let name = self.name(kind)?;
-            let Made { output, weights, multiply_adds, body, shortcut } = kind.shape(&name, shape, self)?;
-            let (kind, input) = (kind.copy(), shape);
-            out.push(LayerShape { name, kind, input, output, weights, multiply_adds, body, shortcut });
-            shape = output;
-        }
+        let mut out = vec![];
+        self.append(entries, input, &mut out)?;
         Ok(out)
+    }
+
+    /// Appends layers, written out, to those before them; `input` is that of the first. Returns the output of the last.
+    fn append(&mut self, entries: &[impl Entry], input: [usize; 3], out: &mut Vec<LayerShape>) -> Result<[usize; 3]> {
+        let mut input = input;
+        for entry in entries {
+            match entry.stands_for() {
+                StandsFor::Repeat(times, layers) => {
+                    for _ in 0..times {
+                        input = self.append(layers, input, out)?;
+                    }
+                }
+                StandsFor::Layer(kind) => {
+                    let name = self.name(kind)?;
+                    let Made { output, weights, multiply_adds, body, shortcut } = kind.shape(&name, input, self)?;
+                    let kind = kind.copy();
+                    out.push(LayerShape { name, kind, input, output, weights, multiply_adds, body, shortcut });
+                    input = output;
+                }
+            }
+        }
+        Ok(input)
     }
 
     fn name(&mut self, kind: &dyn Kind) -> Result<String> {
@@ -206,8 +248,12 @@ impl Shaping {
         if !self.names.insert(name.clone()) {
             return Err(Error::layer(
                 name,
-                "two layers have this name; give one of them another by `name` (layers without one are numbered by kind)",
+                "two layers have this name; give one of them another by `name` (layers without one are numbered by kind; those \
+                 that are repeated cannot have one)",
             ));
+        }
+        if self.names.len() > MOST_LAYERS {
+            return Err(Error::layer(name, format!("this is one layer more than {MOST_LAYERS}; repeat fewer")));
         }
         Ok(name)
     }

@@ -18,6 +18,7 @@ mod norm_relu;
 pub mod pad_channels;
 mod pair;
 pub mod relu;
+mod repeat;
 pub mod residual;
 mod spec;
 
@@ -32,6 +33,7 @@ pub use norm_relu::NormRelu;
 pub use pad_channels::PadChannels;
 pub use pair::Pair;
 pub use relu::Relu;
+pub use repeat::Repeat;
 pub use residual::Residual;
 pub use spec::Spec;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::build::layers;
 use super::init::Init;
-use super::kind::{Build, Called, Entry, Kind, LayerShape, Made, Shaping, show, totals};
+use super::kind::{Build, Called, Entry, Kind, LayerShape, Made, Shaping, check_layers, show, totals};
 use super::{Activation, Layer, Layers, Net, backward, forward};
 use crate::error::{Error, Result};
 use crate::kernels::add;
@@ -36,12 +36,8 @@ impl<L: Entry + Serialize + Clone + Debug + Send + Sync + 'static> Kind for Spec
 
     fn check(&self) -> Check {
         require(!self.body.is_empty(), "residual", "[]", "the body needs at least one layer")?;
-        for (key, layers) in [("residual", &self.body), ("shortcut", &self.shortcut)] {
-            let check =
-                |(i, layer): (usize, &L)| layer.check().map_err(|failure| failure.under(format!("[{i}]")).under(key));
-            layers.iter().enumerate().try_for_each(check)?;
-        }
-        Ok(())
+        check_layers("residual", &self.body)?;
+        check_layers("shortcut", &self.shortcut)
     }
 
     fn shape(&self, name: &str, input: [usize; 3], shaping: &mut Shaping) -> Result<Made> {

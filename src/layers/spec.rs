@@ -1,11 +1,11 @@
-//! The kinds of layer that a preset can name: a line each in the two tables below.
+//! What an entry of `layers` can be: a line each in the two tables below.
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::kind::{Entry, Kind};
-use super::{avgpool, batchnorm, conv2d, dropout, linear, maxpool, pad_channels, relu, residual};
+use super::kind::{Entry, StandsFor};
+use super::{Repeat, avgpool, batchnorm, conv2d, dropout, linear, maxpool, pad_channels, relu, residual};
 
-/// One entry of `layers`: every kind, by the key that names it.
+/// One entry of `layers`: a layer of any kind, by the key that names it, or layers that are repeated.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename = "Layer", rename_all = "lowercase")]
 pub enum Spec {
@@ -28,11 +28,13 @@ pub enum Spec {
     PadChannels(pad_channels::Spec),
     /// shortcut(x) + body(x).
     Residual(residual::Spec<Spec>),
+    /// Layers that are repeated.
+    Repeat(Repeat<Spec>),
 }
 
 impl Entry for Spec {
-    fn kind(&self) -> &dyn Kind {
-        match self {
+    fn stands_for(&self) -> StandsFor<'_, Spec> {
+        StandsFor::Layer(match self {
             Spec::Conv2d(s) => s,
             Spec::Linear(s) => s,
             Spec::BatchNorm(s) => s,
@@ -42,12 +44,16 @@ impl Entry for Spec {
             Spec::Dropout(s) => s,
             Spec::PadChannels(s) => s,
             Spec::Residual(s) => s,
-        }
+            Spec::Repeat(s) => return StandsFor::Repeat(s.times, &s.layers),
+        })
     }
 }
 
 impl Serialize for Spec {
     fn serialize<S: Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        self.kind().toml().serialize(s)
+        match self.stands_for() {
+            StandsFor::Layer(kind) => kind.toml().serialize(s),
+            StandsFor::Repeat(times, layers) => Repeat { times, layers: layers.to_vec() }.serialize(s),
+        }
     }
 }

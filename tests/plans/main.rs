@@ -4,6 +4,7 @@
 mod layering;
 #[path = "../common/small.rs"]
 mod small;
+mod wide_resnet;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

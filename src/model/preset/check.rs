@@ -1,7 +1,7 @@
 //! Ranges of the values of a preset. Types and unknown keys are settled by then.
 
 use super::{Lr, Preset};
-use crate::layers::{Entry, Spec};
+use crate::layers::kind::check_layers;
 use crate::ranges::{Check, HELD, Number, is_held, not_negative, positive, require};
 
 fn count(key: &str, n: u64) -> Check {
@@ -97,9 +97,7 @@ pub(super) fn check(p: &Preset) -> Check {
         require(ok, "names", format!("\"{theirs}\" = \"{ours}\""), "name a tensor or a module on both sides")?;
     }
     require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;
-    let layer =
-        |(i, layer): (usize, &Spec)| layer.check().map_err(|failure| failure.under(format!("[{i}]")).under("layers"));
-    p.layers.iter().enumerate().try_for_each(layer)
+    check_layers("layers", &p.layers)
 }
 
 fn positive_or_infinite(key: &str, x: f64) -> Check {

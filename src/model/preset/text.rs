@@ -22,7 +22,7 @@ impl Preset {
             match (key.as_str(), value) {
                 ("layers", Value::Array(layers)) => {
                     line("layers = [".into());
-                    layers.iter().for_each(|layer| line(format!("  {layer},")));
+                    layers.iter().for_each(|l| line(format!("  {},", layer(l, 2))));
                     line("]".into());
                 }
                 (_, value) => line(format!("{key} = {value}")),
@@ -38,6 +38,20 @@ impl Preset {
         }
         text
     }
+}
+
+/// A layer, with the layers inside it a line each, `indent` columns from the left.
+fn layer(value: &Value, indent: usize) -> String {
+    let Some(table) = value.as_table() else { return value.to_string() };
+    let list = |layers: &[Value]| {
+        let line = |l: &Value| format!("{:indent$}  {},\n", "", layer(l, indent + 2));
+        format!("[\n{}{:indent$}]", layers.iter().map(line).collect::<String>(), "")
+    };
+    let key = |(key, value): (&String, &Value)| match value {
+        Value::Array(items) if items.iter().any(Value::is_table) => format!("{key} = {}", list(items)),
+        _ => format!("{key} = {value}"),
+    };
+    format!("{{ {} }}", table.iter().map(key).collect::<Vec<_>>().join(", "))
 }
 
 /// Serde's form of an enum, `{ variant = { fields } }` or `"variant"`, as a preset writes it: `{ kind = "variant", fields }`.
