@@ -54,6 +54,39 @@ layers = [
     )
 }
 
+/// The network of `tests/reference/resnet_step.py`: residual blocks with every shortcut, groups, biases, SGD.
+pub fn resnet() -> Network {
+    parse(
+        r#"
+name = "small-resnet"
+batch = 4
+epochs = 1
+loss = "softmax_ce"
+optimizer = { kind = "sgd", momentum = 0.9, weight_decay = 0.01 }
+lr = { kind = "constant", initial = 0.05 }
+data.set = "cifar10"
+layers = [
+  { conv2d = 4, kernel = 3, pad = 1, bias = true },
+  { residual = [
+    { batchnorm = true }, { relu = true }, { conv2d = 4, kernel = 3, pad = 1, groups = 2, bias = true },
+  ] },
+  { residual = [
+    { batchnorm = true }, { relu = true }, { conv2d = 8, kernel = 3, stride = 2, pad = 1 },
+    { batchnorm = true }, { relu = true }, { conv2d = 8, kernel = 3, pad = 1, groups = 4 },
+  ], shortcut = [ { avgpool = 3, stride = 2, pad = 1 }, { pad_channels = 8 } ] },
+  { residual = [
+    { batchnorm = true }, { relu = true }, { conv2d = 12, kernel = 3, stride = 2, pad = 1, groups = 2 },
+    { batchnorm = true }, { relu = true }, { conv2d = 12, kernel = 1, bias = true },
+  ], shortcut = [ { conv2d = 12, kernel = 1, stride = 2 }, { batchnorm = true } ] },
+  { residual = [ { conv2d = 6, kernel = 1, bias = true }, { relu = true } ],
+    shortcut = [ { conv2d = 6, kernel = 1, bias = true } ] },
+  { batchnorm = true }, { relu = true },
+  { linear = 10, bias = true, output = true },
+]
+"#,
+    )
+}
+
 /// The network with 64 channels behind the first convolution, for batches of 128: 2 MiB of activations to cut into
 /// windows.
 pub fn wide() -> Network {

@@ -12,4 +12,5 @@ mod files;
 mod halves;
 mod lowered;
 mod pytorch;
+mod residual;
 mod steps;

@@ -22,7 +22,7 @@ fn reference() -> Value {
     serde_json::from_str(text).expect("the reference is JSON")
 }
 
-fn numbers(v: &Value) -> Vec<f64> {
+pub(crate) fn numbers(v: &Value) -> Vec<f64> {
     v.as_array().expect("a list").iter().map(|n| n.as_f64().expect("a number")).collect()
 }
 
@@ -54,17 +54,17 @@ fn small_inputs(network: &Network) -> (Vec<f32>, Vec<u32>, Vec<f32>) {
     (images, (0..4).collect(), weights)
 }
 
-struct Small {
-    session: Session,
-    program: Program,
+pub(crate) struct Small {
+    pub(crate) session: Session,
+    pub(crate) program: Program,
 }
 
 impl Small {
-    fn step(&mut self, block: &Step) {
+    pub(crate) fn step(&mut self, block: &Step) {
         self.session.runner.run(&self.program.loaded, block).unwrap();
     }
 
-    fn read(&self, name: &str) -> Vec<u32> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u32> {
         self.program.read(&self.session.runner, name).unwrap()
     }
 }
@@ -75,12 +75,12 @@ fn loaded(projection: &str, checked: bool) -> Small {
 }
 
 /// With batch norm, ReLU and pooling as separate kernels.
-fn unfused(target: Target) -> Target {
+pub(crate) fn unfused(target: Target) -> Target {
     target.unfused()
 }
 
 /// With the variants for GPUs, and what convolutions do there for batch norms.
-fn as_gpu(target: Target) -> Target {
+pub(crate) fn as_gpu(target: Target) -> Target {
     target.with(|a| a.class = AdapterClass::Gpu)
 }
 
@@ -92,7 +92,7 @@ fn planned(projection: &str, checked: bool, change: impl Fn(Target) -> Target) -
 }
 
 /// A network with weights, images and labels, ready for step 0.
-fn ready(
+pub(crate) fn ready(
     device: Arc<Device>,
     network: Network,
     change: impl Fn(Target) -> Target,
@@ -122,12 +122,12 @@ fn step_block(number: u64) -> Step {
     }
 }
 
-fn floats(words: &[u32]) -> &[f32] {
+pub(crate) fn floats(words: &[u32]) -> &[f32] {
     bytemuck::cast_slice(words)
 }
 
 /// Largest |got - want| must stay within `allowed`.
-fn close(what: &str, got: &[f32], want: &[f64], allowed: f64) {
+pub(crate) fn close(what: &str, got: &[f32], want: &[f64], allowed: f64) {
     assert_eq!(got.len(), want.len(), "{what}");
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
         let diff = (f64::from(*g) - w).abs();
@@ -136,7 +136,7 @@ fn close(what: &str, got: &[f32], want: &[f64], allowed: f64) {
 }
 
 /// The reference's own f32 error, times four for another order of summation.
-fn allowed(reference: &Value, what: &str) -> f64 {
+pub(crate) fn allowed(reference: &Value, what: &str) -> f64 {
     4.0 * reference["f32_error"][what].as_f64().expect("a number")
 }
 
