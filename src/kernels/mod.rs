@@ -87,6 +87,7 @@ pub static KERNELS: &[&Kernel] = &[
     &optimizer::ADAM,
     &optimizer::LION,
     &optimizer::SGD,
+    &optimizer::SUM,
     &roof::FMA,
     &roof::MATRIX,
     &roof::COPY,

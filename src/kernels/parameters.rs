@@ -178,6 +178,16 @@ impl Parameters {
         self.tensors.len() - 1
     }
 
+    /// The same tensors with gradients that are added up (`optimizer::sum`): one partial sum each, at the place that the
+    /// tensor has in every flat array.
+    pub fn summed(&self) -> Parameters {
+        let mut summed = Parameters::default();
+        for t in &self.tensors {
+            summed.push(Tensor { splits: 1, ..t.clone() });
+        }
+        summed
+    }
+
     /// That there are no more tensors than random draws tell apart, and no more elements than words of 32 bits count.
     ///
     /// # Errors

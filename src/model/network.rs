@@ -22,6 +22,8 @@ const MOST_ELEMENTS: usize = 1 << 31;
 pub const LEVELS: &str = "resident.levels";
 /// Buffer of the places of the images of a training batch among the resident ones.
 pub const INDEX: &str = "index";
+/// Flat array of the gradients between the two plans of a cut step.
+pub const GRADIENT: &str = "gradient";
 /// Buffer of the images of [`Network::activity_plan`].
 pub const ACTIVITY: &str = "activity.input";
 /// Buffer of the places of the images of a test batch among the resident ones.
@@ -218,8 +220,34 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
+        let (mut b, grad) = self.backward("train", target, source)?;
+        self.update(&mut b, &self.parameters, grad)?;
+        b.finish()
+    }
+
+    /// The training step cut between backward and update, for batches in parts: the first plan leaves the gradients of the
+    /// batch's mean loss in [`GRADIENT`], as [`Parameters::flat`] lays them out whatever the batch; the second updates by what
+    /// is there then. The gradients of a batch are the sum of those of its parts, each times its share of the images: not
+    /// under batch norm, whose moments are those of a part. Nothing added, both are [`Network::train_plan_from`], bit for bit.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn cut_plans(&self, target: &Target, source: &Source) -> Result<[Plan; 2]> {
+        let (mut b, grad) = self.backward("gradient", target, source)?;
+        let sum = self.parameters.flat(&mut b, GRADIENT);
+        optimizer::sum(&mut b, "update.sum", &self.parameters, grad, sum)?;
+        let first = b.finish()?;
+        let mut b = Builder::new("update", self.target(target)?);
+        let summed = self.parameters.summed();
+        let sum = summed.flat(&mut b, GRADIENT);
+        self.update(&mut b, &summed, sum)?;
+        Ok([first, b.finish()?])
+    }
+
+    /// Begins a plan with all of a training step but the update; the view is of the partial sums of the gradients.
+    fn backward(&self, name: &str, target: &Target, source: &Source) -> Result<(Builder, View)> {
         let target = Target { ternary: self.is_ternary(), ..self.target(target)? };
-        let mut b = Builder::new("train", target);
+        let mut b = Builder::new(name, target);
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_quantile() {
             quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
@@ -237,10 +265,16 @@ impl Network {
         let halt = optimizer::halt(net.b);
         let dlogits = self.loss(net.b, "label", self.batch, all[all.len() - 1].view, halt)?;
         layers::backward(&self.layers, &mut net, &all, dlogits, false)?;
+        Ok((b, grad))
+    }
+
+    /// Appends the update of the tensors of `parameters` by their gradients.
+    fn update(&self, b: &mut Builder, parameters: &Parameters, grad: View) -> Result<()> {
+        let arrays = parameters.arrays(b);
+        let halt = optimizer::halt(b);
         let update = optimizer::Update { weight: arrays.weight, grad, maxima: arrays.maxima, halt };
-        let state: Vec<View> = self.optimizer_state().iter().map(|name| self.parameters.flat(&mut b, name)).collect();
-        self.optimizer.method().record(&mut b, "update", &self.parameters, &update, &state)?;
-        b.finish()
+        let state: Vec<View> = self.optimizer_state().iter().map(|name| parameters.flat(b, name)).collect();
+        self.optimizer.method().record(b, "update", parameters, &update, &state)
     }
 
     /// The target with the precision of the network.

@@ -79,6 +79,16 @@ impl Session {
         self.load(self.network.train_plan_from(&self.target, source)?, separate)
     }
 
+    /// Loads the training step cut between backward and update ([`Network::cut_plans`]), to be run one after the other with the
+    /// same step block.
+    ///
+    /// # Errors
+    /// As [`Session::training`].
+    pub fn training_cut(&mut self, source: &Source) -> Result<[Program; 2]> {
+        let [gradient, update] = self.network.cut_plans(&self.target, source)?;
+        Ok([self.load(gradient, false)?, self.load(update, false)?])
+    }
+
     /// Writes the flat array of all parameters.
     ///
     /// # Errors

@@ -31,8 +31,12 @@ pub fn network(projection: &str) -> Network {
 
 /// The network of `tests/reference/nin_step.py`: biases, poolings in ceil mode, no batch norm, softmax, SGD.
 pub fn nin() -> Network {
-    parse(
-        r#"
+    nin_of(4)
+}
+
+/// The same for another batch.
+pub fn nin_of(batch: usize) -> Network {
+    let text = r#"
 name = "small-nin"
 batch = 4
 epochs = 1
@@ -50,8 +54,8 @@ layers = [
   { avgpool = "global" },
   { linear = 10, bias = true, rate = 0.1, output = true },
 ]
-"#,
-    )
+"#;
+    parse(&text.replace("batch = 4", &format!("batch = {batch}")))
 }
 
 /// The network of `tests/reference/resnet_step.py`: residual blocks with every shortcut, groups, biases, SGD.

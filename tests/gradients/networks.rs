@@ -491,12 +491,13 @@ fn real_valued_weights_move_by_the_gradients_of_the_projected_ones() {
 }
 
 /// Kernels with no part in a step by SGD, on images from the host, under a projection without a quantile.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 14] = [
     "batch.gather",
     "batch.gather_bytes",
     "batchnorm.accumulate",
     "optimizer.adam",
     "optimizer.lion",
+    "optimizer.sum",
     "project.maxima",
     "project.quantile_begin",
     "project.quantile_count",

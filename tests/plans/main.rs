@@ -11,8 +11,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use weightproof::kernels;
-use weightproof::model::Network;
 use weightproof::model::preset::Preset;
+use weightproof::model::{Network, Source};
 use weightproof::philox::philox4x32;
 use weightproof::plan::{
     Access, AdapterClass, Arg, Buffer, Builder, Command, Dispatch, Elem, Matrices, Params, Plan, Role, Target, View,
@@ -494,8 +494,11 @@ fn every_plan_is_sound_on_every_target() {
         (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),
     ] {
         for target in targets {
+            let [gradient, update] = network.cut_plans(&target, &Source::Uploaded).unwrap_or_else(|e| panic!("{e}"));
             for plan in [
                 network.train_plan(&target),
+                Ok(gradient),
+                Ok(update),
                 projector::maxima_plan(&network.parameters, &target),
                 projector::quantile_plan(&network.parameters, &target),
                 projector::link_plan(&network.parameters, &target, "weight", "projected"),

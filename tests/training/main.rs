@@ -7,6 +7,7 @@ mod common;
 mod small;
 
 mod analysis;
+mod cut;
 mod distortion;
 mod files;
 mod halves;

@@ -4,11 +4,13 @@
 mod adam;
 mod lion;
 mod sgd;
+mod sum;
 
 pub use adam::{Adam, KERNEL as ADAM};
 pub use lion::{KERNEL as LION, Lion};
 use serde::{Deserialize, Serialize};
 pub use sgd::{KERNEL as SGD, Sgd};
+pub use sum::{KERNEL as SUM, sum};
 
 use super::case::{Case, CaseBuilder, Fill};
 use super::parameters::{Owned, Parameters, Tensor, Window, owned};
@@ -186,6 +188,14 @@ const fn args<const N: usize>(state: &[&'static str]) -> [ArgSpec; N] {
     all
 }
 
+/// The constants of a dispatch over a window, and its part of the partial sums `grad`, to the end of the last four.
+fn partial_sums(p: &Parameters, w: &Window, grad: View) -> (Vec<(&'static str, Value)>, View) {
+    let fours = p.tensors.iter().all(|t| t.splits == 1 || t.len().is_multiple_of(4));
+    let mut params = w.params();
+    params.extend([("grad_base", w.grad.start.into()), ("fours", u32::from(fours).into())]);
+    (params, grad.slice(w.grad.start..w.grad.end.next_multiple_of(4)))
+}
+
 /// A method's kernel, with its constants and state.
 struct Rule<'a> {
     kernel: &'static Kernel,
@@ -198,22 +208,18 @@ fn record(b: &mut Builder, scope: &str, p: &Parameters, u: &Update, rule: &Rule)
     let Rule { kernel, params, state } = *rule;
     let (segments, chunks) = p.tables(b);
     let step = b.step();
-    let fours = p.tensors.iter().all(|t| t.splits == 1 || t.len().is_multiple_of(4));
     for w in p.windows(scope, &b.target.adapter.limits, true)? {
-        let Window { flat, grad, .. } = &w;
+        let (mut all, grad) = partial_sums(p, &w, u.grad);
         let mut args = vec![
             ("step", step),
             ("segments", segments),
             ("chunks", chunks),
             ("halt", u.halt),
-            // To the end of the last four.
-            ("grad", u.grad.slice(grad.start..grad.end.next_multiple_of(4))),
-            ("weight", u.weight.slice(flat.clone())),
+            ("grad", grad),
+            ("weight", u.weight.slice(w.flat.clone())),
             ("maxima", u.maxima),
         ];
-        args.extend(state.iter().map(|(name, view)| (*name, view.slice(flat.clone()))));
-        let mut all = w.params();
-        all.extend([("grad_base", grad.start.into()), ("fours", u32::from(fours).into())]);
+        args.extend(state.iter().map(|(name, view)| (*name, view.slice(w.flat.clone()))));
         all.extend_from_slice(params);
         kernel.dispatch(b, scope, &all, &args)?;
     }
