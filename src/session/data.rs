@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::data::{self, Prepared, Preprocessing};
 use crate::error::Result;
 use crate::model::Network;
-use crate::model::preset::{Preset, Scale};
+use crate::model::preset::{Data, Preset, Scale};
 
 /// Opens and prepares the data set of a preset; its images are held in memory or streamed, as `data.stream` says.
 ///
@@ -19,10 +19,10 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
     let whitened = if preset.data.zca.is_some() { size_of::<f32>() } else { 1 };
     let images = set.train.labels.len() + set.test.labels.len();
     let bytes = (images * set.shape.features() * whitened) as u64;
-    match (preset.data.stream, preset.data.resident) {
-        (Some(true), _) => set.check_streamed()?,
-        (None, None | Some(false)) if bytes > memory() / 2 => {}
-        _ => set = set.held()?,
+    if !streams(&preset.data, bytes, memory()) {
+        set = set.held()?;
+    } else if preset.data.stream.is_some() {
+        set.check_streamed()?;
     }
     let (train, test) = (set.train.labels.len(), set.test.labels.len());
     let streamed = [&set.train, &set.test].iter().all(|split| split.images.is_streamed());
@@ -56,6 +56,11 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
     Ok(Arc::new(prepared))
 }
 
+/// Whether images that would take so many bytes of so much memory are streamed, if their files allow it.
+fn streams(data: &Data, bytes: u64, memory: u64) -> bool {
+    data.stream.unwrap_or(data.resident != Some(true) && bytes > memory / 2)
+}
+
 /// Bytes of memory of this machine, or of the container that the program runs in; the most where no system tells.
 fn memory() -> u64 {
     let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
@@ -86,4 +91,25 @@ pub fn input(preset: &Preset, dir: Option<&Path>) -> Result<[usize; 3]> {
 pub fn network(preset: &Preset, data: &Prepared) -> Result<Arc<Network>> {
     let s = data.shape;
     Ok(Arc::new(Network::new(preset, [s.height, s.width, s.channels], data.classes.len())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_fill_memory_is_streamed_unless_it_is_said_otherwise() {
+        let data = |set: &str| Preset::load(Path::new("demo/digits"), &[set.to_owned()]).unwrap().data;
+        let cases = [
+            ("data.stream=auto", [false, true]),
+            ("data.stream=false", [false, false]),
+            ("data.stream=true", [true, true]),
+            ("data.resident=true", [false, false]),
+            ("data.resident=false", [false, true]),
+        ];
+        for (set, want) in cases {
+            assert_eq!([50, 51].map(|bytes| streams(&data(set), bytes, 100)), want, "{set}");
+        }
+        assert!(memory() > 1 << 26);
+    }
 }

@@ -230,7 +230,7 @@ impl Trainer<'_> {
         while self.step < self.total {
             let batch = match batches.next() {
                 Some(Ok(batch)) => batch,
-                Some(Err(error)) => return Err(self.unread(&bar, error)),
+                Some(Err(error)) => return Err(self.failed(&bar, error)),
                 None => break,
             };
             let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
@@ -272,9 +272,13 @@ impl Trainer<'_> {
                 return self.outcome(None);
             }
             if evaluate {
-                if !self.interim_test()? {
-                    self.save()?;
-                    return self.outcome(None);
+                match self.interim_test() {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        self.save()?;
+                        return self.outcome(None);
+                    }
+                    Err(error) => return Err(self.failed(&bar, error)),
                 }
                 self.start_projection()?;
                 self.watch.restart_clock();
@@ -293,8 +297,8 @@ impl Trainer<'_> {
         self.outcome(scores)
     }
 
-    /// Saves what was trained until a batch could not be read; what is to be reported.
-    fn unread(&mut self, bar: &ProgressBar, error: Error) -> Error {
+    /// Saves what was trained until images could not be read; returns the error to report.
+    fn failed(&mut self, bar: &ProgressBar, error: Error) -> Error {
         let mut save = || -> Result<()> {
             self.watch.ask(&mut self.session.runner, &self.program.loaded, self.step)?;
             self.log(bar, true)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use weightproof::weights::checkpoint;
 
-use crate::{Place, small};
+use crate::Place;
 
 /// Unpacked idx files of images like those of the default set, with which its preset can be trained.
 fn write_images(dir: &Path) {
@@ -38,6 +38,8 @@ fn a_streamed_run_gives_the_bits_of_one_in_memory_with_any_number_of_workers_and
         );
         let [held, streamed] = ["held", "streamed"].map(|name| format!("{kind}-{name}"));
         place.trained(&held, &format!("{set} --set steps=21 --set data.stream=false"));
+        place.trained(&format!("{kind}-resident"), &format!("{set} --set steps=21 --set data.resident=true"));
+        place.assert_same(&format!("{kind}-resident"), &held);
         for workers in [1, 2, 5] {
             let run = format!("{streamed}-{workers}");
             place.trained(&run, &format!("{set} --set steps=21 --set data.stream=true --workers {workers}"));
@@ -73,23 +75,27 @@ fn what_cannot_be_streamed_is_refused_before_anything_is_made() {
 #[test]
 fn a_file_that_is_cut_while_it_is_read_stops_the_run_with_a_checkpoint_to_go_on_from() {
     use crate::interrupt::{ENDLESS, started};
-    let place = place();
-    let preset = format!("{MNIST} --set data.stream=true --set checkpoint.every_epochs=0 --set log.every=5");
-    let child = started(&place, "run", &format!("{preset} {ENDLESS} --workers 2"), 15);
-    let file = place.path("train-images-idx3-ubyte");
-    fs::File::options().write(true).open(&file).unwrap().set_len(16 + 64 * 10).unwrap();
-    let ran = crate::Ran::of(child.wait_with_output().unwrap());
-    ran.refused(&["train-images-idx3-ubyte", "bytes from byte", "shorter", "the checkpoint is saved"]);
-    let saved = checkpoint::load(place.path("run/checkpoint.safetensors")).unwrap();
-    let step: u64 = saved.number(checkpoint::key::STEP).unwrap();
-    assert!(step >= 15, "{step}");
-    // With the file as it was, the run comes to the bits of one in one go.
-    write_images(place.dir.path());
-    let to = step + 10;
-    let more = format!("{preset} {ENDLESS} --set steps={to}");
-    place.train("run", &format!("{more} --resume")).ok();
-    place.run(&small("whole", &more)).ok();
-    place.assert_same_tensors("run", "whole");
+    // Training images, and the test images of an evaluation on the way.
+    for name in ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"] {
+        let place = place();
+        let preset = format!(
+            "{MNIST} {ENDLESS} --set data.stream=true --set log.every=5 --set eval.every=2 --set eval.distort=[\"sign\"]"
+        );
+        let child = started(&place, "run", &format!("{preset} --workers 2"), 15);
+        let file = fs::File::options().write(true).open(place.path(name)).unwrap();
+        file.set_len(16 + 64 * 10).unwrap();
+        let ran = crate::Ran::of(child.wait_with_output().unwrap());
+        ran.refused(&[name, "bytes from byte", "shorter", "the checkpoint is saved"]);
+        let saved = checkpoint::load(place.path("run/checkpoint.safetensors")).unwrap();
+        let step: u64 = saved.number(checkpoint::key::STEP).unwrap();
+        assert!(step >= 15, "{step}");
+        // With the file as it was, the run comes to the bits of one in one go.
+        write_images(place.dir.path());
+        let more = format!("{preset} --set steps={}", step + 10);
+        place.train("run", &format!("{more} --resume")).ok();
+        place.trained("whole", &more);
+        place.assert_same_tensors("run", "whole");
+    }
 }
 
 #[cfg(unix)]
