@@ -2,19 +2,19 @@
 // Over naive: one word gives four values; stores four wide.
 // Grid: ceil(batch features / 256) workgroups, in rows.
 // include entry/each.wgsl
+// include batch/chosen.wgsl if index else batch/in_order.wgsl
 struct Params { batch: u32, features: u32, first: u32, count: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> index: array<u32>;
-@group(0) @binding(2) var<storage, read> rows: array<u32>;
-@group(0) @binding(3) var<storage, read> levels: array<f32>;
-@group(0) @binding(4) var<storage, read_write> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> rows: array<u32>;
+@group(0) @binding(2) var<storage, read> levels: array<f32>;
+@group(0) @binding(3) var<storage, read_write> x: array<vec4<f32>>;
 
 fn each(i: u32) {
   let width = params.features / 4u;
   if i >= params.batch * width {
     return;
   }
-  let row = index[i / width] - params.first;
+  let row = image(i / width) - params.first;
   if row >= params.count {
     return;
   }

@@ -128,7 +128,7 @@ impl<'a> Work<'a> {
         all.extend(self.task.seed.map(|s| format!("seed={s}")));
         all.extend(sets.iter().cloned());
         let preset = Preset::load(PRESET, &all)?;
-        let network = Arc::new(Network::without_data(&preset, session::input(&preset, None)?)?);
+        let network = Arc::new(session::network_for(&preset, session::input(&preset, None)?)?);
         Ok((preset, network))
     }
 }

@@ -138,7 +138,7 @@ impl Bench {
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         let preset = Preset::load(name, &sets)?;
         let input = session::input(&preset, None)?;
-        let network = Arc::new(Network::without_data(&preset, input)?);
+        let network = Arc::new(session::network_for(&preset, input)?);
         Ok((preset, network))
     }
 

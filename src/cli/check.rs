@@ -9,12 +9,11 @@ use clap::Args;
 use super::{Global, print, say};
 use crate::check::{Share, Sums, Twins, check, compare};
 use crate::error::Result;
-use crate::kernels::case::Fill;
 use crate::kernels::{self, KERNELS};
+use crate::model::Source;
 use crate::model::preset::Preset;
-use crate::model::{Network, Source};
 use crate::plan::Step;
-use crate::session::{self, Session};
+use crate::session::{self, Session, images};
 
 /// Arguments of `check`.
 #[derive(Args)]
@@ -74,18 +73,18 @@ fn bisect(preset: &Path, sets: &[String], global: &Global) -> Result<ExitCode> {
     let sets: Vec<String> = small.into_iter().chain(sets.iter().cloned()).chain(seed).collect();
     let preset = Preset::load(preset, &sets)?;
     let input = session::input(&preset, None)?;
-    let network = Arc::new(Network::without_data(&preset, input)?);
+    let network = Arc::new(session::network_for(&preset, input)?);
     let device = global.open_for(&preset, network.input)?;
     print(&format!("{}\n", device.info))?;
     let mut session = Session::new(device, network.clone(), preset.seed);
     let program = session.training(&Source::Uploaded, true)?;
-    let images = Fill::Uniform(1.0).values("input", network.batch * input.iter().product::<usize>());
     let labels: Vec<u32> = (0..network.batch).map(|i| (i % network.classes) as u32).collect();
     session.set_weights(&network.initial_weights(preset.seed))?;
     session.start(0)?;
     let step = Step { lr: 1e-3, bias1: 10.0, bias2: 31.6, ..session.block(0) };
     let runner = &mut session.runner;
-    runner.write("input", bytemuck::cast_slice(&images))?;
+    let images = images::made_up(runner, &network, network.batch)?;
+    runner.write(&network.uploads("input"), &images)?;
     runner.write("label", &labels)?;
     runner.write("step", &step.words())?;
     let worst = compare(runner, &program.plan, &program.loaded, Sums::OneSign)?;

@@ -86,7 +86,7 @@ impl Profile {
             Some(saved) => weights::input_of(saved, &preset, data)?,
             None => session::input(&preset, data)?,
         };
-        let network = Network::without_data(&preset, input)?;
+        let network = session::network_for(&preset, input)?;
         let weights = match &saved {
             Some(saved) => export::weights(&network, &saved.tensors)?,
             None => network.initial_weights(preset.seed),
@@ -95,7 +95,7 @@ impl Profile {
         if self.projections {
             let another = |p: &Projection| -> Result<Arc<Network>> {
                 let preset = preset.with(&[format!("projection={p}")])?;
-                Ok(Arc::new(Network::without_data(&preset, input)?))
+                Ok(Arc::new(session::network_for(&preset, input)?))
             };
             let rounds = self.steps.map(|n| n as usize);
             let costs = profile::projections::costs(&device, preset.seed, &weights, rounds, another)?;

@@ -15,7 +15,6 @@ use crate::gpu::lower::{Shader, Shaders, lower};
 use crate::gpu::translate::{self, Language, spirv};
 use crate::gpu::{self, Described, compose};
 use crate::kernels::{self, KERNELS, Knobs, Work};
-use crate::model::Network;
 use crate::model::preset::{self, Preset};
 use crate::plan::{Adapter, Target, listing};
 use crate::projection::PROJECTIONS;
@@ -124,7 +123,7 @@ impl Show {
         if let Some(name) = &what.plan {
             let preset = Preset::load(name, &self.set)?;
             let input = session::input(&preset, None)?;
-            let network = Network::without_data(&preset, input)?;
+            let network = session::network_for(&preset, input)?;
             let plan = network.train_plan(&self.target(global)?)?;
             if let Some(path) = &self.lowered {
                 let lowered = lower(&plan, &Shaders::default(), false)?;

@@ -11,7 +11,6 @@ use crate::bench::tune;
 use crate::error::{Error, Result};
 use crate::files::{self, Lock};
 use crate::kernels::{self, KERNELS, tuning};
-use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::plan::TuningRow;
 use crate::session;
@@ -44,7 +43,7 @@ impl Tune {
         };
         let preset = Preset::load(&self.preset, &self.set)?;
         let input = session::input(&preset, None)?;
-        let network = Network::without_data(&preset, input)?;
+        let network = session::network_for(&preset, input)?;
         let own = own_table()?;
         let device = global.open_for(&preset, network.input)?;
         let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();

@@ -29,9 +29,9 @@ pub struct Position {
 /// Some images and their labels. When it is dropped its memory goes back to the thread that made it.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[batch][row][column][channel]`; zero where there is no image. Empty from [`Batches::train_chosen`] and
+    /// `[batch][words]`, see [`Prepared::words`]; zero where there is no image. Empty from [`Batches::train_chosen`] and
     /// [`Batches::sequential_chosen`].
-    pub images: Vec<f32>,
+    pub images: Vec<u32>,
     /// Which images they are, by their place in the split: `valid` of them.
     pub chosen: Vec<u32>,
     /// `[batch]`; zero where there is no image.
@@ -43,7 +43,7 @@ pub struct Batch {
     home: Sender<Buffers>,
 }
 
-type Buffers = (Vec<f32>, Vec<u32>, Vec<u32>);
+type Buffers = (Vec<u32>, Vec<u32>, Vec<u32>);
 
 /// What goes into batches.
 #[derive(Clone, Copy)]
@@ -195,7 +195,7 @@ fn fill(
     choose(chosen);
     if gather {
         prepared.gather(part, chosen, images)?;
-        images.resize(batch * prepared.shape.features(), 0.0);
+        images.resize(batch * prepared.words(), 0);
     }
     let of = &prepared.split(part).labels;
     labels.extend(chosen.iter().map(|i| u32::from(of[*i as usize])));

@@ -16,6 +16,7 @@ pub(super) const INFO: Info = Info {
     description: "1,437 + 360 handwritten digits, 8x8 grey, 10 classes (UCI optical recognition, test part)",
     files: "none: it is part of the program",
     licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
+    maximum: 16,
     open: |_| load(),
     streams: None,
     shape: |_| Ok(SHAPE),
@@ -59,7 +60,7 @@ pub(super) fn load() -> Result<DataSet> {
         name: "digits".into(),
         shape: SHAPE,
         classes: (0..10).map(|digit| digit.to_string()).collect(),
-        maximum: 16,
+        maximum: INFO.maximum,
         train,
         test,
     })

@@ -20,6 +20,7 @@ pub(super) const INFO: Info = Info {
     description: "60,000 + 10,000 handwritten digits, 28x28 grey, 10 classes",
     files: "{mnist,MNIST/raw}/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
     licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
+    maximum: 255,
     open,
     streams: Some("unpacked idx files (gunzip those in .gz)"),
     shape,
@@ -134,7 +135,7 @@ fn open(dir: &Path) -> Result<DataSet> {
         name: "mnist".into(),
         shape,
         classes: (0..10).map(|digit| digit.to_string()).collect(),
-        maximum: 255,
+        maximum: INFO.maximum,
         train,
         test,
     })

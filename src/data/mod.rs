@@ -108,6 +108,8 @@ pub struct Info {
     pub files: &'static str,
     /// Under which terms it comes.
     pub licence: &'static str,
+    /// See [`DataSet::maximum`].
+    pub maximum: u8,
     /// Opens the set in a folder. Its images are left in files that hold them at equal distances.
     open: fn(&Path) -> Result<DataSet>,
     /// Which of its files do, for who wants them streamed; none if none do.

@@ -1,6 +1,7 @@
-//! From the bytes of the files to what a network reads: scaled, contrast-normalised, whitened, f32, channels last.
+//! From the bytes of the files to what a device reads, channels last: the bytes themselves with what each becomes, or f32
+//! where contrast normalisation or whitening makes more of them.
 //!
-//! Bytes stay bytes until a batch is made: what is done to an image by itself is done then. Whitening, which mixes a matrix
+//! What is done to an image by itself is done when a batch is made; a mere scale is left to the device. Whitening, which mixes a matrix
 //! fitted to all of them into each, is done once, and its f32 are kept.
 
 use std::ops::Range;
@@ -119,6 +120,7 @@ pub struct Prepared {
 #[derive(Default)]
 struct Scratch {
     bytes: Vec<u8>,
+    turned: Vec<u8>,
     values: Vec<f64>,
 }
 
@@ -140,69 +142,78 @@ impl Prepared {
         }
     }
 
-    /// Appends the images `chosen` of `part` to `out`, `[row][column][channel]` each.
+    /// What a byte can be, at most, where images are bytes.
+    pub fn maximum(&self) -> u8 {
+        self.alone.maximum
+    }
+
+    /// Words of an image, as a device reads it: with [`Prepared::levels`] the bytes of the file, `[row][column][channel]`,
+    /// four to a word, lowest first, each image from a new word on; else the bits of f32.
+    pub fn words(&self) -> usize {
+        let features = self.shape.features();
+        if self.levels.is_some() { features.div_ceil(4) } else { features }
+    }
+
+    /// Appends the images `chosen` of `part` to `out`, [`Prepared::words`] each.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn gather(&self, part: Part, chosen: &[u32], out: &mut Vec<f32>) -> Result<()> {
-        let (mut scratch, first, features) = (Scratch::default(), out.len(), self.shape.features());
-        out.resize(first + chosen.len() * features, 0.0);
-        let mut images = chosen.iter().zip(out[first..].chunks_exact_mut(features));
+    pub fn gather(&self, part: Part, chosen: &[u32], out: &mut Vec<u32>) -> Result<()> {
+        let (mut scratch, first, words) = (Scratch::default(), out.len(), self.words());
+        out.resize(first + chosen.len() * words, 0);
+        let mut images = chosen.iter().zip(out[first..].chunks_exact_mut(words));
         images.try_for_each(|(i, out)| self.image(part, *i as usize, &mut scratch, out))
     }
 
-    /// All images of `part`, `[count][row][column][channel]`.
+    /// All images of `part`, [`Prepared::words`] each.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn values(&self, part: Part) -> Result<Vec<f32>> {
-        let features = self.shape.features();
-        let mut out = vec![0.0; self.split(part).labels.len() * features];
-        let images = out.par_chunks_mut(features).enumerate();
+    pub fn all_words(&self, part: Part) -> Result<Vec<u32>> {
+        let words = self.words();
+        let mut out = vec![0; self.split(part).labels.len() * words];
+        let images = out.par_chunks_mut(words).enumerate();
         images.try_for_each_init(Scratch::default, |scratch, (i, out)| self.image(part, i, scratch, out))?;
         Ok(out)
     }
 
-    /// Writes image `i` of `part` to `out`.
-    fn image(&self, part: Part, i: usize, scratch: &mut Scratch, out: &mut [f32]) -> Result<()> {
-        let source = match &self.split(part).images {
-            Images::Whitened(source) => return source.read(i, out),
-            Images::Bytes(source) => source,
-        };
-        scratch.bytes.resize(out.len(), 0);
-        source.read(i, &mut scratch.bytes)?;
-        match &self.levels {
-            Some(levels) => channels_last(self.shape, |at| levels[usize::from(scratch.bytes[at])], out),
-            None => {
-                scratch.values.resize(out.len(), 0.0);
-                self.alone.apply(&scratch.bytes, &mut scratch.values);
-                channels_last(self.shape, |at| scratch.values[at] as f32, out);
-            }
-        }
-        Ok(())
+    /// The values of images of [`Prepared::words`] each, as the network reads them.
+    pub fn values_of(&self, images: &[u32]) -> Vec<f32> {
+        let Some(levels) = &self.levels else { return images.iter().map(|w| f32::from_bits(*w)).collect() };
+        let value = |image: &[u32], i: usize| levels[(image[i / 4] >> (8 * (i % 4)) & 255) as usize];
+        let values = |image| (0..self.shape.features()).map(move |i| value(image, i));
+        images.chunks_exact(self.words()).flat_map(values).collect()
     }
 
-    /// The images of `part` as the bytes of the files, `[row][column][channel]`, four to a word, lowest first, each image
-    /// from a new word on; none where contrast normalisation or whitening make more of them.
+    /// All images of `part` as the network reads them, `[count][row][column][channel]`.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn bytes(&self, part: Part) -> Result<Option<Vec<u32>>> {
-        let (Some(_), Images::Bytes(source)) = (&self.levels, &self.split(part).images) else { return Ok(None) };
-        let features = self.shape.features();
-        let words = features.div_ceil(4);
-        let mut out = vec![0; source.len() * words];
-        out.par_chunks_mut(words).enumerate().try_for_each_init(
-            || [vec![0; features], vec![0; 4 * words]],
-            |[image, turned], (i, out)| {
-                source.read(i, image)?;
-                channels_last(self.shape, |at| image[at], &mut turned[..features]);
-                let words = turned.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-                out.iter_mut().zip(words).for_each(|(out, word)| *out = word);
-                Ok(())
-            },
-        )?;
-        Ok(Some(out))
+    pub fn values(&self, part: Part) -> Result<Vec<f32>> {
+        Ok(self.values_of(&self.all_words(part)?))
+    }
+
+    /// Writes image `i` of `part` to `out`, [`Prepared::words`] long.
+    fn image(&self, part: Part, i: usize, scratch: &mut Scratch, out: &mut [u32]) -> Result<()> {
+        let source = match &self.split(part).images {
+            Images::Whitened(source) => return source.read(i, bytemuck::cast_slice_mut(out)),
+            Images::Bytes(source) => source,
+        };
+        let Scratch { bytes, turned, values } = scratch;
+        bytes.resize(self.shape.features(), 0);
+        source.read(i, bytes)?;
+        if self.levels.is_some() {
+            turned.resize(bytes.len(), 0);
+            channels_last(self.shape, |at| bytes[at], turned);
+            for (word, four) in out.iter_mut().zip(turned.chunks(4)) {
+                *word = four.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
+            }
+        } else {
+            values.resize(bytes.len(), 0.0);
+            self.alone.apply(bytes, values);
+            channels_last(self.shape, |at| (values[at] as f32).to_bits(), out);
+        }
+        Ok(())
     }
 
     /// Moves the last `count` training images to the validation images. What whitening was fitted to stays.

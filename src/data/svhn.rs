@@ -25,6 +25,7 @@ pub(super) const INFO: Info = Info {
     description: "73,257 + 26,032 digits of house numbers, 32x32 colour, 10 classes",
     files: "{svhn,.}/{train,test}_32x32.mat",
     licence: "non-commercial use only; cite Y. Netzer et al. 2011, Reading Digits in Natural Images",
+    maximum: 255,
     open,
     streams: None,
     shape: |_| Ok(SHAPE),
@@ -71,7 +72,7 @@ fn open(dir: &Path) -> Result<DataSet> {
         name: INFO.name.into(),
         shape: SHAPE,
         classes: (0..10).map(|digit| digit.to_string()).collect(),
-        maximum: 255,
+        maximum: INFO.maximum,
         train: train?,
         test: test?,
     })

@@ -1,8 +1,9 @@
-//! A batch gathered on the device from training images that are resident there, as f32 or as bytes with a table of what
-//! each byte becomes. The images may be bound in windows, each of which gives the samples it holds.
+//! A batch on the device: gathered from images that are resident there, as f32 or as bytes with a table of what each byte
+//! becomes, or made of the bytes that the host uploaded. The images may be bound in windows, each of which gives the samples
+//! it holds.
 
 use super::case::{Case, Fill};
-use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, read_u32, update};
+use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, read_u32, update};
 use crate::error::Result;
 use crate::plan::{Builder, Params, Target, View};
 
@@ -25,13 +26,13 @@ pub static GATHER: Kernel = Kernel {
     },
     budget: Budget::Exact,
     flop: |_| 0.0,
-    cases: || cases(false),
+    cases: || cases(false, true),
 };
 
-/// `x[n] = levels[bytes of rows[index[n]]]`, for the rows bound.
+/// `x[n] = levels[bytes of rows[index[n]]]`, without `index` `levels[bytes of rows[n]]`, for the rows bound.
 pub static GATHER_BYTES: Kernel = Kernel {
     name: "batch.gather_bytes",
-    args: &[read_u32("index"), read_u32("rows"), read("levels"), update("x")],
+    args: &[optional(read_u32("index"), |_| 0.0), read_u32("rows"), read("levels"), update("x")],
     variants: &[Variant::new("naive", anywhere, |p, _| grid(p, 1)), Variant::new("vec4", in_fours, |p, _| grid(p, 4))],
     twin: |io: &mut Io| {
         let words = words_per_image(io.params.u("features"));
@@ -42,7 +43,7 @@ pub static GATHER_BYTES: Kernel = Kernel {
     },
     budget: Budget::Exact,
     flop: |_| 0.0,
-    cases: || cases(true),
+    cases: || cases(true, true).into_iter().chain(cases(true, false)).collect(),
 };
 
 /// Words that hold the bytes of an image of `features` values.
@@ -54,7 +55,7 @@ fn twin(io: &mut Io, value: impl Fn(&Io, usize, usize) -> f64) {
     let [batch, features, first, count] = ["batch", "features", "first", "count"].map(|name| io.params.u(name));
     let mut x = Scalars::from(io.f("x").to_vec());
     for n in 0..batch {
-        let image = io.u("index")[n] as usize;
+        let image = if io.has("index") { io.u("index")[n] as usize } else { n };
         if (first..first + count).contains(&image) {
             for f in 0..features {
                 let v = value(io, image - first, f);
@@ -74,37 +75,54 @@ pub struct Images {
     pub features: usize,
     /// `[count, features]` f32; with `levels`, `[count, words_per_image(features)]` words of four bytes.
     pub rows: View,
-    /// `[256]`: what each byte becomes.
+    /// What each byte becomes.
     pub levels: Option<View>,
 }
 
-/// Records `x[n]` = image `index[n]` for a batch of `index.len` images: `x` is `[batch, features]`.
+/// Records `x[n]` = image `index[n]` for a batch of images, `x` is `[batch, features]`; without `index` image n, which is for
+/// bytes: f32 need no copy.
 ///
 /// # Errors
 /// An image that cannot be bound.
-pub fn gather(b: &mut Builder, scope: &str, images: &Images, index: View, x: View) -> Result<()> {
-    for w in b.windows(scope, images.count, &[images.rows])? {
-        let params = [
-            ("batch", index.len.into()),
-            ("features", images.features.into()),
-            ("first", w.start.into()),
-            ("count", w.len().into()),
-        ];
-        let rows = images.rows.rows(&w, images.count);
-        match images.levels {
-            None => GATHER.dispatch(b, scope, &params, &[("index", index), ("rows", rows), ("x", x)])?,
-            Some(levels) => {
-                let args = [("index", index), ("rows", rows), ("levels", levels), ("x", x)];
-                GATHER_BYTES.dispatch(b, scope, &params, &args)?;
+///
+/// # Panics
+/// On f32 without `index`: a bug of the caller.
+pub fn gather(b: &mut Builder, scope: &str, images: &Images, index: Option<View>, x: View) -> Result<()> {
+    let batch = x.len / images.features;
+    for part in b.windows(scope, batch, &[x, index.unwrap_or(images.rows)])? {
+        // The images that samples of this part may be.
+        let windows = match index {
+            Some(_) => b.windows(scope, images.count, &[images.rows])?,
+            None => vec![part.clone()],
+        };
+        for w in windows {
+            let params = [
+                ("batch", part.len().into()),
+                ("features", images.features.into()),
+                ("first", index.map_or(0, |_| w.start).into()),
+                ("count", w.len().into()),
+            ];
+            let index = index.map(|index| ("index", index.rows(&part, batch)));
+            let (rows, x) = (("rows", images.rows.rows(&w, images.count)), ("x", x.rows(&part, batch)));
+            match images.levels {
+                None => {
+                    let index = index.expect("f32 are gathered by their index");
+                    GATHER.dispatch(b, scope, &params, &[index, rows, x])?;
+                }
+                Some(levels) => {
+                    let args: Vec<_> = index.into_iter().chain([rows, ("levels", levels), x]).collect();
+                    GATHER_BYTES.dispatch(b, scope, &params, &args)?;
+                }
             }
         }
     }
     Ok(())
 }
 
-fn cases(bytes: bool) -> Vec<Case> {
+fn cases(bytes: bool, by_index: bool) -> Vec<Case> {
     let case = |name: &str, count: usize, features: usize, chosen: &[u32], limit: usize| {
-        let chosen = chosen.to_vec();
+        let (chosen, batch) = (chosen.to_vec(), if by_index { chosen.len() } else { count });
+        let name = if by_index { name.to_owned() } else { format!("{name}, in order") };
         Case::exact(name, move |c| {
             c.b.target.adapter.limits.max_binding = limit;
             let levels = bytes.then(|| c.input("levels", &[256], &Fill::Uniform(1.0)));
@@ -115,8 +133,8 @@ fn cases(bytes: bool) -> Vec<Case> {
             } else {
                 c.input("rows", &[count, features], &Fill::Uniform(1.0))
             };
-            let index = c.words("index", chosen.clone());
-            let x = c.output("x", &[chosen.len(), features]);
+            let index = by_index.then(|| c.words("index", chosen.clone()));
+            let x = c.output("x", &[batch, features]);
             gather(&mut c.b, "batch", &Images { count, features, rows, levels }, index, x)
         })
     };
@@ -125,5 +143,6 @@ fn cases(bytes: bool) -> Vec<Case> {
         case("7 values, an image twice", 11, 7, &[3, 10, 0, 3], 1 << 27),
         case("rows of fours", 40, 108, &[39, 0, 17, 18, 5], 1 << 27),
         case("windows", 40, 256, &[39, 0, 17, 18, 5, 31, 32], 9 << 10),
+        case("windows of a batch", 300, 8, &(0..300).rev().collect::<Vec<_>>(), 9 << 10),
     ]
 }

@@ -18,13 +18,13 @@ const METRIC_SLOTS: usize = 256;
 /// Elements of a flat array, at most: shaders index them with 32 bits, and no adapter holds 8 GiB in a buffer.
 const MOST_ELEMENTS: usize = 1 << 31;
 
-/// Buffer of what each byte of resident images becomes.
-pub const LEVELS: &str = "resident.levels";
+/// Buffer of what each byte becomes, where images are bytes.
+pub const LEVELS: &str = "levels";
 /// Buffer of the places of the images of a training batch among the resident ones.
 pub const INDEX: &str = "index";
 /// Flat array of the gradients between the two plans of a cut step.
 pub const GRADIENT: &str = "gradient";
-/// Buffer of the images of [`Network::activity_plan`].
+/// Buffer of the images that [`Network::activity_plan`] reads.
 pub const ACTIVITY: &str = "activity.input";
 /// Buffer of the places of the images of a test batch among the resident ones.
 pub const TEST_INDEX: &str = "test.index";
@@ -32,7 +32,7 @@ pub const TEST_INDEX: &str = "test.index";
 /// Where the images of a batch come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The host writes `input` (`test.input`) before each step.
+    /// The host writes those of a batch before each step, where [`Network::uploads`] says.
     Uploaded,
     /// The host writes all images once, and before each step [`INDEX`] ([`TEST_INDEX`]).
     Resident {
@@ -40,8 +40,6 @@ pub enum Source {
         rows: &'static str,
         /// Images.
         count: usize,
-        /// Whether they are bytes, which [`LEVELS`] turns into numbers.
-        bytes: bool,
     },
 }
 
@@ -57,6 +55,9 @@ pub struct Network {
     pub precision: Precision,
     /// Height, width, channels of an image.
     pub input: [usize; 3],
+    /// Where images come to the device as bytes, which [`LEVELS`] turns into numbers: how many values a byte can have. None
+    /// from [`Network::new`]: they come as f32.
+    pub byte_values: Option<usize>,
     /// Number of classes.
     pub classes: usize,
     /// Training batch.
@@ -102,6 +103,7 @@ impl Network {
             projection: Distortion::parse(&preset.projection)?,
             precision: preset.precision,
             input,
+            byte_values: None,
             classes,
             batch: preset.batch,
             init: preset.init,
@@ -206,8 +208,8 @@ impl Network {
         self.flattened.iter().find(|(name, _)| name == weight).map(|(_, shape)| *shape)
     }
 
-    /// The training step: project, forward, loss and its gradient, backward, update. Reads `input`, `label`,
-    /// `projections`, `step`; changes `weight` and the optimiser's state; writes `metrics`.
+    /// The training step: project, forward, loss and its gradient, backward, update. Reads the images that
+    /// the host uploads, `label`, `projections`, `step`; changes `weight` and the optimiser's state; writes `metrics`.
     ///
     /// # Errors
     /// A network that the target cannot hold; a precision that it does not offer.
@@ -255,8 +257,7 @@ impl Network {
         let kinds = Kinds::of(&project::table(&self.parameters, &self.projection));
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
-        let x = self.images(&mut b, "input", self.batch);
-        self.gather(&mut b, source, INDEX, self.batch, x.view)?;
+        let x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
         let mode = Mode::Train;
         let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
         let mut net =
@@ -297,7 +298,7 @@ impl Network {
         )))
     }
 
-    /// A forward pass over a training batch in `input` under the projected weights, which adds each batch-norm layer's
+    /// A forward pass over an uploaded training batch under the projected weights, which adds each batch-norm layer's
     /// moments, divided by `batches`, to its averages (zeroed by the host before the first batch).
     ///
     /// # Errors
@@ -313,8 +314,7 @@ impl Network {
     pub fn moments_plan_from(&self, target: &Target, batches: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
-        let x = self.images(&mut b, "input", self.batch);
-        self.gather(&mut b, source, INDEX, self.batch, x.view)?;
+        let x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32, deviation: self.deviation_epsilon.is_some() };
         let mut net = Net {
             b: &mut b,
@@ -329,7 +329,7 @@ impl Network {
         b.finish()
     }
 
-    /// A forward pass over `test.input` and `test.label` with the averaged moments; writes `metrics`.
+    /// A forward pass over uploaded images and `test.label` with the averaged moments; writes `metrics`.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
@@ -344,8 +344,7 @@ impl Network {
     pub fn test_plan_from(&self, target: &Target, batch: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("test", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
-        let x = self.images(&mut b, "test.input", batch);
-        self.gather(&mut b, source, TEST_INDEX, batch, x.view)?;
+        let x = self.images(&mut b, source, ["test.input", TEST_INDEX], batch)?;
         let mode = Mode::Test;
         let mut net =
             Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
@@ -356,7 +355,7 @@ impl Network {
         b.finish()
     }
 
-    /// A forward pass over the images in [`ACTIVITY`] with the averaged moments, and nothing behind it: for a look at what
+    /// A forward pass over images uploaded for [`ACTIVITY`] with the averaged moments, and nothing behind it: for a look at what
     /// each layer leaves.
     ///
     /// # Errors
@@ -364,7 +363,7 @@ impl Network {
     pub fn activity_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
         let mut b = Builder::new("activity", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
-        let x = self.images(&mut b, ACTIVITY, batch);
+        let x = self.images(&mut b, &Source::Uploaded, [ACTIVITY, INDEX], batch)?;
         let mode = Mode::Test;
         let mut net =
             Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
@@ -372,20 +371,36 @@ impl Network {
         b.finish()
     }
 
-    /// Fills the input `x` with the `batch` images that `index` names.
-    fn gather(&self, b: &mut Builder, source: &Source, index: &str, batch: usize, x: View) -> Result<()> {
-        let Source::Resident { rows, count, bytes } = *source else { return Ok(()) };
-        let features = self.input.iter().product();
-        let (elem, width) = if bytes { (Elem::U32, batch::words_per_image(features)) } else { (Elem::F32, features) };
-        let rows = b.buffer(rows, elem, &[count, width], Role::Input);
-        let levels = bytes.then(|| b.buffer(LEVELS, Elem::F32, &[256], Role::Input));
-        let index = b.buffer(index, Elem::U32, &[batch], Role::Input);
-        batch::gather(b, "batch", &batch::Images { count, features, rows, levels }, index, x)
+    /// The buffer to which the host writes uploaded images, where the network reads `input`.
+    pub fn uploads(&self, input: &str) -> String {
+        if self.byte_values.is_some() { format!("{input}.bytes") } else { input.into() }
     }
 
-    fn images(&self, b: &mut Builder, name: &str, batch: usize) -> Activation {
+    /// The images of a batch, in the buffer `name`: the numbers of those that the host uploads, or of those that `index`
+    /// names among the resident ones.
+    fn images(&self, b: &mut Builder, source: &Source, [name, index]: [&str; 2], batch: usize) -> Result<Activation> {
         let [h, w, c] = self.input;
-        Activation::new(b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input), self.input)
+        let x = b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input);
+        let features = self.input.iter().product();
+        let levels = self.byte_values.map(|_| b.shared(LEVELS, Elem::F32, &[256], Role::Input));
+        let (elem, width) = match levels {
+            Some(_) => (Elem::U32, batch::words_per_image(features)),
+            None => (Elem::F32, features),
+        };
+        let images = |rows, count| batch::Images { count, features, rows, levels };
+        match (*source, levels) {
+            (Source::Uploaded, None) => {}
+            (Source::Uploaded, Some(_)) => {
+                let rows = b.buffer(self.uploads(name), elem, &[batch, width], Role::Input);
+                batch::gather(b, "batch", &images(rows, batch), None, x)?;
+            }
+            (Source::Resident { rows, count }, _) => {
+                let rows = b.buffer(rows, elem, &[count, width], Role::Input);
+                let index = b.buffer(index, Elem::U32, &[batch], Role::Input);
+                batch::gather(b, "batch", &images(rows, count), Some(index), x)?;
+            }
+        }
+        Ok(Activation::new(x, self.input))
     }
 
     /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.

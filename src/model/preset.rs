@@ -195,6 +195,13 @@ pub struct Data {
     pub stream: Option<bool>,
 }
 
+impl Data {
+    /// Whether a value of an image depends on its own byte alone: then images stay bytes until they are on the device.
+    pub fn is_bytewise(&self) -> bool {
+        self.gcn.is_none() && self.zca.is_none()
+    }
+}
+
 /// `data.scale`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

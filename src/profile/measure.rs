@@ -9,10 +9,9 @@ use crate::error::{Error, Result};
 use crate::gpu::profile::{self as timing, Clock, Timer};
 use crate::gpu::{AHEAD, Device, roofs};
 use crate::kernels;
-use crate::kernels::case::Fill;
-use crate::model::Network;
+use crate::model::{Network, Source};
 use crate::plan::{AdapterClass, Command, Plan, Step, Target, memory};
-use crate::session::{Program, Session};
+use crate::session::{Program, Session, images};
 
 /// What a step is profiled of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +75,7 @@ pub struct Stepper {
     pub program: Program,
     request: Request,
     batches: Option<Batches>,
-    images: Vec<f32>,
+    images: Vec<u32>,
     labels: Vec<u32>,
     step: u64,
 }
@@ -92,7 +91,10 @@ impl Stepper {
         let program = session.load(plan, false)?;
         session.set_weights(&request.weights)?;
         let batch = request.batch();
-        let images = Fill::Uniform(1.0).values("images", batch * network.input.iter().product::<usize>());
+        let images = images::made_up(&mut session.runner, &network, batch)?;
+        if let Some(data) = &request.data {
+            images::upload(&mut session.runner, data, Part::Train, &Source::Uploaded)?;
+        }
         let labels = (0..batch).map(|i| (i * 7 % network.classes) as u32).collect();
         session.set_projection(&network.projection)?;
         let mut stepper = Stepper { session, program, request, batches: None, images, labels, step: 0 };
@@ -143,7 +145,7 @@ impl Stepper {
             self.images.clone_from(&batch.images);
             self.labels.clone_from(&batch.labels);
         }
-        self.session.runner.write(input, bytemuck::cast_slice(&self.images))?;
+        self.session.runner.write(&self.request.network.uploads(input), &self.images)?;
         if self.session.runner.has(label) {
             self.session.runner.write(label, &self.labels)?;
         }

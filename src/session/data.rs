@@ -90,7 +90,21 @@ pub fn input(preset: &Preset, dir: Option<&Path>) -> Result<[usize; 3]> {
 /// As [`Network::new`].
 pub fn network(preset: &Preset, data: &Prepared) -> Result<Arc<Network>> {
     let s = data.shape;
-    Ok(Arc::new(Network::new(preset, [s.height, s.width, s.channels], data.classes.len())?))
+    let mut network = Network::new(preset, [s.height, s.width, s.channels], data.classes.len())?;
+    network.byte_values = data.levels.as_ref().map(|_| usize::from(data.maximum()) + 1);
+    Ok(Arc::new(network))
+}
+
+/// The network of a preset for images of `input` rows, columns and channels before the data are read, with as many classes
+/// as its last layer gives.
+///
+/// # Errors
+/// As [`Network::new`].
+pub fn network_for(preset: &Preset, input: [usize; 3]) -> Result<Network> {
+    let maximum = data::info(&preset.data.set).map_or(u8::MAX, |set| set.maximum);
+    let mut network = Network::without_data(preset, input)?;
+    network.byte_values = preset.data.is_bytewise().then_some(usize::from(maximum) + 1);
+    Ok(network)
 }
 
 #[cfg(test)]

@@ -4,20 +4,20 @@ use crate::data::{Batch, Batches, Part, Prepared};
 use crate::error::Result;
 use crate::gpu::Runner;
 use crate::kernels::batch;
-use crate::model::{LEVELS, Source};
+use crate::kernels::case::Fill;
+use crate::model::{LEVELS, Network, Source};
 use crate::plan::{AdapterClass, Target};
 
 /// Where the images of a split stay: on the device if `wanted` says so. Where it says nothing, on the device, unless that
 /// is the memory of the host, in which an upload is a copy like any other, or unless they would take more than half of
 /// the largest buffer or are streamed.
 pub fn source(wanted: Option<bool>, target: &Target, data: &Prepared, part: Part) -> Source {
-    let (count, features) = (data.split(part).labels.len(), data.shape.features());
-    let bytes = data.levels.is_some();
-    let words = count * if bytes { batch::words_per_image(features) } else { features };
+    let count = data.split(part).labels.len();
+    let words = count * data.words();
     let fits = !data.is_streamed()
         && target.adapter.class != AdapterClass::Software
         && words * 4 <= target.adapter.limits.max_buffer / 2;
-    if wanted.unwrap_or(fits) { Source::Resident { rows: rows(part), count, bytes } } else { Source::Uploaded }
+    if wanted.unwrap_or(fits) { Source::Resident { rows: rows(part), count } } else { Source::Uploaded }
 }
 
 /// The buffer of the images of a split.
@@ -29,19 +29,37 @@ fn rows(part: Part) -> &'static str {
     }
 }
 
-/// Writes the images for a plan that was loaded with this source.
+/// Writes what a plan that was loaded with this source reads in every step: the images that stay there, and what bytes
+/// become.
+///
+/// # Errors
+/// What the device reports; a file that cannot be read.
+pub fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &Source) -> Result<()> {
+    if let Some(levels) = &data.levels {
+        runner.write(LEVELS, bytemuck::cast_slice(levels))?;
+    }
+    match *source {
+        Source::Uploaded => Ok(()),
+        Source::Resident { rows, .. } => runner.upload(rows, &data.all_words(part)?),
+    }
+}
+
+/// A batch of made-up images, as [`Network::uploads`] wants it: numbers from -1 to 1. Writes what bytes become.
 ///
 /// # Errors
 /// What the device reports.
-pub fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &Source) -> Result<()> {
-    let Source::Resident { rows, .. } = *source else { return Ok(()) };
-    match (&data.levels, data.bytes(part)?) {
-        (Some(levels), Some(bytes)) => {
-            runner.write(LEVELS, bytemuck::cast_slice(levels))?;
-            runner.upload(rows, &bytes)
-        }
-        _ => runner.upload(rows, bytemuck::cast_slice(&data.values(part)?)),
-    }
+pub fn made_up(runner: &mut Runner, network: &Network, batch: usize) -> Result<Vec<u32>> {
+    let features = network.input.iter().product::<usize>();
+    let Some(values) = network.byte_values else {
+        let values = Fill::Uniform(1.0).values("images", batch * features);
+        return Ok(values.into_iter().map(f32::to_bits).collect());
+    };
+    let last = (values - 1) as f32;
+    let level = |byte: u32| (2.0 * byte as f32 / last - 1.0).to_bits();
+    runner.write(LEVELS, &(0..256).map(level).collect::<Vec<_>>())?;
+    let bytes = Fill::Range(0.0, values as f32).values("images", 4 * batch * batch::words_per_image(features));
+    let word = |four: &[f32]| four.iter().rev().fold(0, |word, v| word << 8 | v.min(last) as u32);
+    Ok(bytes.chunks_exact(4).map(word).collect())
 }
 
 /// One pass over a split in order, as [`feed`] wants its batches.
@@ -53,13 +71,13 @@ pub fn pass(data: &std::sync::Arc<Prepared>, part: Part, batch: usize, source: &
     batches(data.clone(), part, batch)
 }
 
-/// Hands a batch to a plan of this source: the images to the buffer `input`, or their places to `index`.
+/// Hands a batch to a plan of this source: the images to the buffer `uploads`, or their places to `index`.
 ///
 /// # Errors
 /// What the device reports.
-pub fn feed(runner: &mut Runner, source: &Source, [input, index]: [&str; 2], batch: &Batch) -> Result<()> {
+pub fn feed(runner: &mut Runner, source: &Source, [uploads, index]: [&str; 2], batch: &Batch) -> Result<()> {
     match source {
-        Source::Uploaded => runner.write(input, bytemuck::cast_slice(&batch.images)),
+        Source::Uploaded => runner.write(uploads, &batch.images),
         // Behind the last image of a split the places are old ones: images that do not count.
         Source::Resident { .. } => runner.write(index, &batch.chosen),
     }

@@ -7,7 +7,7 @@ pub mod projector;
 
 use std::sync::Arc;
 
-pub use data::{input, load_data, network};
+pub use data::{input, load_data, network, network_for};
 pub use projector::Projector;
 
 use crate::data::Batch;
@@ -148,7 +148,7 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn feed(&mut self, source: &Source, batch: &Batch) -> Result<()> {
-        images::feed(&mut self.runner, source, ["input", INDEX], batch)?;
+        images::feed(&mut self.runner, source, [&self.network.uploads("input"), INDEX], batch)?;
         if self.runner.has("label") { self.runner.write("label", &batch.labels) } else { Ok(()) }
     }
 
@@ -157,7 +157,7 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn feed_test(&mut self, source: &Source, batch: &Batch) -> Result<()> {
-        images::feed(&mut self.runner, source, ["test.input", TEST_INDEX], batch)?;
+        images::feed(&mut self.runner, source, [&self.network.uploads("test.input"), TEST_INDEX], batch)?;
         self.runner.write("test.label", &batch.labels)
     }
 }

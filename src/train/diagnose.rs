@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::data::{Batches, Position, Prepared};
+use crate::data::{Batches, Part, Position, Prepared};
 use crate::error::{Error, Result};
 use crate::model::Source;
 use crate::plan::{Elem, Role, Step};
-use crate::session::Session;
+use crate::session::{Session, images};
 
 /// Repeats step `number`, command by command, and looks at everything each command writes. After a bad loss the weights
 /// are still those that the step read; after a bad update its sound elements have moved on.
@@ -32,11 +32,13 @@ fn search(session: &mut Session, data: Arc<Prepared>, step: &Step, number: u64) 
     let tensor = |chunk: usize| &network.parameters.tensors[chunks[chunk].tensor].name;
     let program = session.training(&Source::Uploaded, true)?;
     session.start(number)?;
-    let batch = Batches::train(data, network.batch, step.seed(), Position { step: number })?.next();
+    let batch = Batches::train(data.clone(), network.batch, step.seed(), Position { step: number })?.next();
     let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))??;
-    if let Some(i) = batch.images.iter().position(|v| !v.is_finite()) {
-        return Ok(report("data", format!("value {i} of the batch is {}", batch.images[i])));
+    let values = data.values_of(&batch.images);
+    if let Some(i) = values.iter().position(|v| !v.is_finite()) {
+        return Ok(report("data", format!("value {i} of the batch is {}", values[i])));
     }
+    images::upload(&mut session.runner, &data, Part::Train, &Source::Uploaded)?;
     session.feed(&Source::Uploaded, &batch)?;
     let runner = &mut session.runner;
     runner.write("step", &step.words())?;

@@ -9,7 +9,7 @@ use crate::data::Prepared;
 use crate::error::{Error, Result};
 use crate::model::Network;
 use crate::model::preset::Preset;
-use crate::session::{input, load_data};
+use crate::session::{input, load_data, network_for};
 
 /// A network with the weights to measure.
 pub struct TrainedNetwork {
@@ -112,7 +112,7 @@ fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Optio
     let own = Preset::from_toml(saved.text(key::PRESET)?)?;
     let preset = own.with(sets)?;
     let changed = changed(&own, &preset)?;
-    let network = Arc::new(Network::without_data(&preset, input_of(&saved, &preset, data_dir)?)?);
+    let network = Arc::new(network_for(&preset, input_of(&saved, &preset, data_dir)?)?);
     let weights = export::weights(&network, &saved.tensors)?;
     let step = saved.number(key::STEP)?;
     Ok(TrainedNetwork { preset, network, weights, step, moments: None, source, changed, name })
@@ -126,7 +126,7 @@ fn of_weights(
     data_dir: Option<&Path>,
 ) -> Result<TrainedNetwork> {
     let changed = changed(own, &preset)?;
-    let network = Arc::new(Network::without_data(&preset, input(&preset, data_dir)?)?);
+    let network = Arc::new(network_for(&preset, input(&preset, data_dir)?)?);
     let zeros = vec![0.0; network.parameters.len()];
     let request = import::Request { names: &preset.names, except: None, weights: zeros };
     let import::Imported { weights, moments, .. } = import::load(&source, &network, request)?;

@@ -9,12 +9,15 @@ use weightproof::data::{Batches, Part, Position, Prepared, Preprocessing};
 
 use super::small_set;
 
+/// Words of an image: twelve bytes.
+const WORDS: usize = 3;
+
 fn prepared(train: usize, test: usize) -> Arc<Prepared> {
     Arc::new(prepare_in(&small_set(train, test), &Preprocessing::RAW, None, None).unwrap())
 }
 
 /// The images and labels of the next `count` batches.
-fn take(batches: &mut Batches, count: usize) -> Vec<(Vec<f32>, Vec<u32>, u64)> {
+fn take(batches: &mut Batches, count: usize) -> Vec<(Vec<u32>, Vec<u32>, u64)> {
     batches.take(count).map(Result::unwrap).map(|b| (b.images.clone(), b.labels.clone(), b.position.step)).collect()
 }
 
@@ -23,12 +26,12 @@ fn an_epoch_shows_each_image_at_most_once_and_in_a_new_order() {
     let data = prepared(23, 1);
     let mut batches = Batches::train(data.clone(), 5, 7, Position::default()).unwrap();
     assert_eq!(batches.per_epoch(), 4);
-    let all = data.values(Part::Train).unwrap();
+    let all = data.all_words(Part::Train).unwrap();
     let epochs = [take(&mut batches, 4), take(&mut batches, 4)];
     for epoch in &epochs {
-        let images: Vec<&[f32]> = epoch.iter().flat_map(|(images, ..)| images.chunks_exact(12)).collect();
+        let images: Vec<&[u32]> = epoch.iter().flat_map(|(images, ..)| images.chunks_exact(WORDS)).collect();
         let places: HashSet<usize> =
-            images.iter().map(|i| all.chunks_exact(12).position(|j| j == *i).unwrap()).collect();
+            images.iter().map(|i| all.chunks_exact(WORDS).position(|j| j == *i).unwrap()).collect();
         assert_eq!(places.len(), 20);
     }
     assert_ne!(epochs[0][0].0, epochs[1][0].0);
@@ -38,11 +41,11 @@ fn an_epoch_shows_each_image_at_most_once_and_in_a_new_order() {
 #[test]
 fn labels_stay_with_their_images() {
     let data = prepared(23, 1);
-    let all = data.values(Part::Train).unwrap();
+    let all = data.all_words(Part::Train).unwrap();
     for batch in Batches::train(data.clone(), 5, 7, Position::default()).unwrap().take(8).map(Result::unwrap) {
         assert_eq!(batch.valid, 5);
-        for (image, label) in batch.images.chunks_exact(12).zip(&batch.labels) {
-            let place = all.chunks_exact(12).position(|other| other == image).unwrap();
+        for (image, label) in batch.images.chunks_exact(WORDS).zip(&batch.labels) {
+            let place = all.chunks_exact(WORDS).position(|other| other == image).unwrap();
             assert_eq!(*label, u32::from(data.train.labels[place]));
         }
     }
@@ -82,13 +85,13 @@ fn a_sequential_pass_is_in_order_and_pads_its_last_batch_with_zeros() {
     let mut images = Vec::new();
     for number in 0..5 {
         let batch = batches.next().unwrap().unwrap();
-        assert_eq!((batch.images.len(), batch.labels.len()), (60, 5));
+        assert_eq!((batch.images.len(), batch.labels.len()), (5 * WORDS, 5));
         assert_eq!(batch.valid, if number == 4 { 3 } else { 5 });
-        assert!(batch.images[12 * batch.valid..].iter().all(|x| *x == 0.0));
+        assert!(batch.images[WORDS * batch.valid..].iter().all(|x| *x == 0));
         assert!(batch.labels[batch.valid..].iter().all(|x| *x == 0));
-        images.extend_from_slice(&batch.images[..12 * batch.valid]);
+        images.extend_from_slice(&batch.images[..WORDS * batch.valid]);
     }
-    assert_eq!(images, data.values(Part::Test).unwrap());
+    assert_eq!(images, data.all_words(Part::Test).unwrap());
     assert!(batches.next().is_none());
 }
 
@@ -130,12 +133,12 @@ fn batches_without_images_name_the_images_of_those_with() {
     let data = prepared(23, 1);
     let with = Batches::train(data.clone(), 5, 7, Position { step: 3 }).unwrap();
     let without = Batches::train_chosen(data.clone(), 5, 7, Position { step: 3 }).unwrap();
-    let all = data.values(Part::Train).unwrap();
+    let all = data.all_words(Part::Train).unwrap();
     for (with, without) in with.zip(without).take(8) {
         let [with, without] = [with, without].map(Result::unwrap);
         assert!(without.images.is_empty());
         assert_eq!((&with.chosen, &with.labels, with.position), (&without.chosen, &without.labels, without.position));
-        let images: Vec<f32> = with.chosen.iter().flat_map(|i| &all[*i as usize * 12..][..12]).copied().collect();
+        let images: Vec<u32> = with.chosen.iter().flat_map(|i| &all[*i as usize * WORDS..][..WORDS]).copied().collect();
         assert_eq!(with.images, images);
     }
     // The last batch of a pass in order has fewer images than places.

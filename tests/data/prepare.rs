@@ -192,20 +192,24 @@ fn parameters_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn scaled_images_come_back_as_their_bytes_and_the_levels_give_the_values_again() {
-    for preprocessing in [Preprocessing::RAW, Preprocessing::UNIT] {
+fn images_stay_bytes_unless_contrast_normalisation_or_whitening_make_more_of_them() {
+    for (preprocessing, value) in [
+        (Preprocessing::RAW, (|byte| f32::from(byte)) as fn(u8) -> f32),
+        (Preprocessing::UNIT, |byte| (f64::from(byte) * (2.0 / 255.0) - 1.0) as f32),
+    ] {
         let set = small_set(5, 3);
         let prepared = prepare_in(&set, &preprocessing, None, None).unwrap();
-        let words = prepared.bytes(Part::Test).unwrap().expect("bytes");
-        assert_eq!(words.len(), 3 * 3, "12 values, three words");
-        let levels = prepared.levels.as_ref().expect("levels");
+        let words = prepared.all_words(Part::Test).unwrap();
+        assert_eq!((prepared.words(), words.len()), (3, 3 * 3), "12 values, three words");
         let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-        let values: Vec<f32> = bytes.iter().map(|b| levels[usize::from(*b)]).collect();
-        assert_eq!(values, prepared.values(Part::Test).unwrap());
         // The file has [channel][row][column].
         let file = set.test.images.values().unwrap();
         assert_eq!([bytes[0], bytes[1], bytes[2]], [file[0], file[6], file[1]]);
+        let want: Vec<f32> = bytes.iter().map(|byte| value(*byte)).collect();
+        assert_eq!(prepared.values(Part::Test).unwrap(), want);
+        assert_eq!(prepared.levels.expect("levels"), (0..=255).map(value).collect::<Vec<_>>());
     }
     let normalised = Preprocessing { gcn: Some(1.0), ..Preprocessing::RAW };
-    assert!(prepare_in(&small_set(5, 3), &normalised, None, None).unwrap().bytes(Part::Test).unwrap().is_none());
+    let prepared = prepare_in(&small_set(5, 3), &normalised, None, None).unwrap();
+    assert!(prepared.levels.is_none() && prepared.all_words(Part::Test).unwrap().len() == 3 * 12);
 }

@@ -48,7 +48,7 @@ fn prepared(set: &DataSet, way: &Preprocessing, cache: &Path, workers: usize) ->
 }
 
 /// What a network sees: images, labels and places of the next batches.
-type Seen = Vec<(Vec<f32>, Vec<u32>, Vec<u32>, u64)>;
+type Seen = Vec<(Vec<u32>, Vec<u32>, Vec<u32>, u64)>;
 
 fn take(batches: Batches, count: usize) -> Seen {
     let batches = batches.take(count).map(Result::unwrap);
@@ -78,7 +78,7 @@ fn streamed_batches_are_those_held_in_memory_for_any_number_of_workers_and_from_
                     let [a, b] = [&data, &held].map(|d| Batches::sequential(d.clone(), part, 8).unwrap());
                     assert_eq!(a.per_epoch(), b.per_epoch());
                     assert!(take(a, 100) == take(b, 100), "{way:?}, {workers}, {part:?}");
-                    assert_eq!(data.bytes(part).unwrap(), held.bytes(part).unwrap());
+                    assert_eq!(data.all_words(part).unwrap(), held.all_words(part).unwrap());
                 }
             }
         }

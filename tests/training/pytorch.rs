@@ -10,10 +10,11 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 use weightproof::data::{Batches, Part};
+use weightproof::model::Source;
 use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
 use weightproof::projection::Projection;
-use weightproof::session::Session;
+use weightproof::session::{Session, images};
 use weightproof::weights::{self, TrainedNetwork};
 
 fn fixture(name: &str) -> PathBuf {
@@ -44,6 +45,7 @@ fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_
     let moments = session.load(network.moments_plan(&target, batches).unwrap(), false).unwrap();
     let test = session.load(network.test_plan(&target, IMAGES).unwrap(), true).unwrap();
     session.set_weights(&file.weights).unwrap();
+    images::upload(&mut session.runner, &data, Part::Test, &Source::Uploaded).unwrap();
     for (projection, trained) in [("none", true), ("sign", true), ("none", false), ("sign", false)] {
         session.distort(&Projection::parse(projection).unwrap().into(), 1, 0).unwrap();
         let runner = &mut session.runner;
@@ -54,12 +56,12 @@ fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_
         if !trained {
             let all = Batches::sequential(data.clone(), Part::Train, network.batch).unwrap();
             for batch in all.take(batches) {
-                runner.write("input", bytemuck::cast_slice(&batch.unwrap().images)).unwrap();
+                runner.write(&network.uploads("input"), &batch.unwrap().images).unwrap();
                 runner.run(&moments.loaded, &Step::at(1, 0)).unwrap();
             }
         }
         let batch = Batches::sequential(data.clone(), Part::Test, IMAGES).unwrap().next().unwrap().unwrap();
-        runner.write("test.input", bytemuck::cast_slice(&batch.images)).unwrap();
+        runner.write(&network.uploads("test.input"), &batch.images).unwrap();
         runner.write("test.label", &batch.labels).unwrap();
         runner.run(&test.loaded, &Step { valid: IMAGES as u32, ..Step::at(1, 0) }).unwrap();
         let logits = test.read(runner, "fc1.output").unwrap();

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::gpu::Device;
-use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::profile::measure::{Pass, Request, Stepper};
+use crate::session;
 
 /// Images that go through a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -62,7 +62,7 @@ impl fmt::Display for Rates {
 /// # Errors
 /// A network that does not fit the images; what the device reports.
 pub fn rates(device: &Arc<Device>, preset: &Preset, input: [usize; 3]) -> Result<Rates> {
-    let network = Arc::new(Network::without_data(preset, input)?);
+    let network = Arc::new(session::network_for(preset, input)?);
     let rate = |pass: Pass| -> Result<f64> {
         let (eval_batch, seed) = (preset.eval_batch(), preset.seed);
         let weights = network.initial_weights(seed);

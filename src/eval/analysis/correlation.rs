@@ -71,7 +71,7 @@ pub fn correlation(
             return Ok(None);
         }
         let (runner, plan) = (&mut specimen.session.runner, &program.loaded);
-        runner.write(INPUT, bytemuck::cast_slice(&images.images))?;
+        runner.write(&specimen.network.uploads(INPUT), &images.images)?;
         runner.run(plan, &Step::default())?;
         let read = |b: usize| -> Result<Vec<f32>> { Ok(bytemuck::cast_slice(&runner.read_buffer(plan, b)?).to_vec()) };
         points.iter().map(|p| Ok([read(p.sums)?, read(p.activity)?])).collect::<Result<Vec<_>>>().map(Some)
