@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::de::{self, Unexpected, Visitor};
+
 /// What is wrong with one key of a preset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
@@ -84,6 +86,65 @@ impl fmt::Display for Number {
             write!(f, "{x}")
         } else {
             write!(f, "{x:e}")
+        }
+    }
+}
+
+/// Reads a number, or a word that switches it off.
+pub struct NumberOr {
+    /// What stands for "off", for messages.
+    pub expecting: &'static str,
+    /// Whether `false` (else `"none"`) switches it off.
+    pub boolean: bool,
+}
+
+impl Visitor<'_> for NumberOr {
+    type Value = Option<f64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expecting)
+    }
+
+    fn visit_f64<E: de::Error>(self, x: f64) -> Result<Option<f64>, E> {
+        Ok(Some(x))
+    }
+
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Option<f64>, E> {
+        Ok(Some(n as f64))
+    }
+
+    fn visit_bool<E: de::Error>(self, b: bool) -> Result<Option<f64>, E> {
+        if self.boolean && !b { Ok(None) } else { Err(E::invalid_type(Unexpected::Bool(b), &self)) }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<f64>, E> {
+        if !self.boolean && text == "none" { Ok(None) } else { Err(E::invalid_type(Unexpected::Str(text), &self)) }
+    }
+}
+
+/// A number, or `false` for `None`.
+pub mod number_or_false {
+    use serde::de::Deserializer;
+    use serde::ser::Serializer;
+
+    use crate::ranges::NumberOr;
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
+        d.deserialize_any(NumberOr { expecting: "a number or false", boolean: true })
+    }
+
+    /// Writes one.
+    ///
+    /// # Errors
+    /// Those of the format.
+    pub fn serialize<S: Serializer>(x: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
+        match x {
+            Some(x) => s.serialize_f64(*x),
+            None => s.serialize_bool(false),
         }
     }
 }

@@ -319,7 +319,8 @@ impl Evaluator {
                 session.distort(projection, seed, TRAINED + i as u64)?;
             }
             session.feed(train, &batch?)?;
-            session.runner.run(moments, &Step::at(seed, 0))?;
+            // Augmented images are the same under every distortion, and none of training's.
+            session.runner.run(moments, &Step::at(session.seed, EVALUATION + i as u64))?;
             progress.bar.inc(1);
         }
         if let Some(epsilon) = session.network.deviation_epsilon {

@@ -6,6 +6,7 @@ pub mod tuning;
 mod twin;
 
 pub mod add;
+pub mod augment;
 pub mod avgpool;
 pub mod batch;
 pub mod batchnorm;
@@ -75,6 +76,7 @@ pub static KERNELS: &[&Kernel] = &[
     &dropout::APPLY,
     &batch::GATHER,
     &batch::GATHER_BYTES,
+    &augment::APPLY,
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
     &metric::REDUCE,

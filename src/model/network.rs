@@ -1,12 +1,12 @@
 //! From a preset to plans: the training step, the projection of stored weights, the re-computation of batch-norm
 //! moments, the test pass.
 
-use super::preset::{Loss, MomentsAverage, Preset};
+use super::preset::{Augment, Loss, MomentsAverage, Preset};
 use crate::error::{Error, Result};
 use crate::kernels::optimizer::{self, Optimizer};
 use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
-use crate::kernels::{batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge};
+use crate::kernels::{augment, batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge};
 use crate::layers::init::Init;
 use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net};
 use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
@@ -24,6 +24,8 @@ pub const LEVELS: &str = "levels";
 pub const INDEX: &str = "index";
 /// Flat array of the gradients between the two plans of a cut step.
 pub const GRADIENT: &str = "gradient";
+/// Buffer of augmented images.
+const AUGMENTED: &str = "augmented";
 /// Buffer of the images that [`Network::activity_plan`] reads.
 pub const ACTIVITY: &str = "activity.input";
 /// Buffer of the places of the images of a test batch among the resident ones.
@@ -63,6 +65,9 @@ pub struct Network {
     /// Training batch.
     pub batch: usize,
     init: Init,
+    augment: Augment,
+    /// Whether augmentation fills pixels with random ones of [`LEVELS`].
+    fills_at_random: bool,
     loss: Loss,
     optimizer: Optimizer,
     /// The epsilon of the deviations sqrt(variance + epsilon) that a plan of moments averages in the place of the variances,
@@ -84,6 +89,7 @@ impl Network {
     /// # Errors
     /// Layers whose shapes do not fit, an output that has not `classes` values, an unknown projection.
     pub fn new(preset: &Preset, input: [usize; 3], classes: usize) -> Result<Network> {
+        preset.augment.fits([input[0], input[1]])?;
         let shapes = preset.shapes(input)?;
         let last = shapes.last().map_or(input, |l| l.output);
         if last != [1, 1, classes] {
@@ -107,6 +113,8 @@ impl Network {
             classes,
             batch: preset.batch,
             init: preset.init,
+            augment: preset.augment.clone(),
+            fills_at_random: preset.augment.fills_at_random(preset.data.is_bytewise()),
             loss: preset.loss,
             optimizer: preset.optimizer.clone(),
             deviation_epsilon: (preset.eval.moments_average == MomentsAverage::Deviation)
@@ -258,6 +266,7 @@ impl Network {
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
+        let x = self.augmented(&mut b, x)?;
         let mode = Mode::Train;
         let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
         let mut net =
@@ -314,7 +323,10 @@ impl Network {
     pub fn moments_plan_from(&self, target: &Target, batches: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
         let projected = self.parameters.arrays(&mut b).projected;
-        let x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
+        let mut x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
+        if self.augment.moments {
+            x = self.augmented(&mut b, x)?;
+        }
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32, deviation: self.deviation_epsilon.is_some() };
         let mut net = Net {
             b: &mut b,
@@ -401,6 +413,23 @@ impl Network {
             }
         }
         Ok(Activation::new(x, self.input))
+    }
+
+    /// The images of a training batch as its augmentation leaves them.
+    fn augmented(&self, b: &mut Builder, x: Activation) -> Result<Activation> {
+        if !self.augment.is_some() {
+            return Ok(x);
+        }
+        let [h, w, c] = self.input;
+        if self.fills_at_random && self.byte_values.is_none() {
+            let message = "augment.fill: random bytes are for images that come as bytes; use --set augment.fill=zero";
+            return Err(Error::Invalid(message.into()));
+        }
+        let values = self.byte_values.filter(|_| self.fills_at_random);
+        let random = values.map(|values| (b.shared(LEVELS, Elem::F32, &[256], Role::Input), values));
+        let y = b.transient(AUGMENTED, &[self.batch, h, w, c]);
+        augment::apply(b, "augment", &self.augment, self.input, [x.view, y], random)?;
+        Ok(Activation::new(y, self.input))
     }
 
     /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.

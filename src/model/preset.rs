@@ -26,11 +26,12 @@ use toml::{Table, Value};
 use crate::error::{Error, Result};
 use crate::layers::Spec;
 use crate::plan::Precision;
-use crate::ranges::Failure;
+use crate::ranges::{Failure, number_or_false};
 use de::De;
 use source::Sources;
-use value::{bool_or_auto, number_or_false, number_or_none, one_or_more};
+use value::{bool_or_auto, number_or_none, one_or_more};
 
+pub use crate::kernels::augment::Augment;
 pub use crate::kernels::optimizer::Optimizer;
 pub use crate::layers::init::Init;
 
@@ -77,6 +78,9 @@ pub struct Preset {
     pub lr: Lr,
     /// Data set and preprocessing.
     pub data: Data,
+    /// How training images are changed at random.
+    #[serde(default, skip_serializing_if = "Augment::is_default")]
+    pub augment: Augment,
     /// Batch normalisation.
     #[serde(default)]
     pub batch_norm: BatchNormalisation,

@@ -72,7 +72,7 @@ fn a_full_disk_ends_the_training_and_leaves_the_checkpoint() {
 }
 
 /// CIFAR-10 in its binary layout, three black images a file; returns the folder.
-fn cifar10(place: &Place) -> PathBuf {
+pub fn cifar10(place: &Place) -> PathBuf {
     let folder = place.path("data/cifar-10-batches-bin");
     fs::create_dir_all(&folder).unwrap();
     for name in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"] {

@@ -3,6 +3,7 @@
 
 mod adapter_report;
 mod analyze;
+mod augment;
 mod bench;
 mod distort;
 mod errors;

@@ -491,7 +491,8 @@ fn real_valued_weights_move_by_the_gradients_of_the_projected_ones() {
 }
 
 /// Kernels with no part in a step by SGD, on images from the host, under a projection without a quantile.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
+    "augment.apply",
     "batch.gather",
     "batch.gather_bytes",
     "batchnorm.accumulate",

@@ -18,7 +18,7 @@ use weightproof::plan::{
     Access, AdapterClass, Arg, Buffer, Builder, Command, Dispatch, Elem, Matrices, Params, Plan, Role, Target, View,
     listing, memory,
 };
-use weightproof::session::projector;
+use weightproof::session::{self, projector};
 
 /// Compares `text` with `tests/golden/NAME.txt`; `make bless` rewrites the file. A golden changes only with its reason in
 /// the CHANGELOG.
@@ -211,6 +211,10 @@ fn the_listing_of_a_training_step_is_as_it_was() {
     golden("cifar_vgg_baseline", &plan(&cifar_vgg(), Target::baseline()));
     golden("cifar_vgg_lavapipe", &plan(&cifar_vgg(), lavapipe()));
     golden("cifar_vgg_gpu", &plan(&cifar_vgg(), gpu()));
+    let sets = ["augment.flip=0.5", "augment.crop=2", "width=0.25"].map(String::from);
+    let preset = Preset::load("demo/digits", &sets).unwrap_or_else(|e| panic!("{e}"));
+    let augmented = session::network_for(&preset, [8, 8, 1]).unwrap_or_else(|e| panic!("{e}"));
+    golden("digits_augmented", &plan(&augmented, lavapipe()));
 }
 
 /// A GPU without matrices of f16.

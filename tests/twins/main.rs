@@ -1,5 +1,6 @@
 //! The f64 twins, without a device: known answers, statistics, closed forms.
 
+mod augment;
 mod distortion;
 mod dropout;
 mod optimizer;

@@ -78,6 +78,7 @@ pub(super) fn check(p: &Preset) -> Check {
             require(is_held(x), key, Number(x), &format!("{HELD}, or false to switch it off"))?;
         }
     }
+    p.augment.check(p.data.is_bytewise()).map_err(|failure| failure.under("augment"))?;
     positive("batch_norm.epsilon", p.batch_norm.epsilon)?;
     require(
         p.eval.distort.iter().all(|d| !d.trim().is_empty()),

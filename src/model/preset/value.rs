@@ -1,56 +1,11 @@
-//! The values of a preset that TOML has no type for: a number that can be switched off, a seed of 64 bits.
+//! The values of a preset that TOML has no type for: a number that can be infinite, a seed of 64 bits.
 
 use std::fmt;
 
 use serde::de::{self, Deserializer, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-struct NumberOr {
-    /// What stands for "off", for messages.
-    expecting: &'static str,
-    /// Whether `false` (else `"none"`) switches it off.
-    boolean: bool,
-}
-
-impl Visitor<'_> for NumberOr {
-    type Value = Option<f64>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expecting)
-    }
-
-    fn visit_f64<E: de::Error>(self, x: f64) -> Result<Option<f64>, E> {
-        Ok(Some(x))
-    }
-
-    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Option<f64>, E> {
-        Ok(Some(n as f64))
-    }
-
-    fn visit_bool<E: de::Error>(self, b: bool) -> Result<Option<f64>, E> {
-        if self.boolean && !b { Ok(None) } else { Err(E::invalid_type(Unexpected::Bool(b), &self)) }
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<f64>, E> {
-        if !self.boolean && text == "none" { Ok(None) } else { Err(E::invalid_type(Unexpected::Str(text), &self)) }
-    }
-}
-
-/// A number, or `false` for `None`.
-pub(super) mod number_or_false {
-    use super::*;
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Error> {
-        d.deserialize_any(NumberOr { expecting: "a number or false", boolean: true })
-    }
-
-    pub fn serialize<S: Serializer>(x: &Option<f64>, s: S) -> Result<S::Ok, S::Error> {
-        match x {
-            Some(x) => s.serialize_f64(*x),
-            None => s.serialize_bool(false),
-        }
-    }
-}
+use crate::ranges::NumberOr;
 
 /// A number, or `"none"` for infinity.
 pub(super) mod number_or_none {
