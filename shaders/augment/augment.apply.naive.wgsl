@@ -5,7 +5,7 @@
 // include entry/each.wgsl
 // include augment/source.wgsl
 // include augment/fill_random.wgsl if levels else augment/fill_zero.wgsl
-struct Params { batch: u32, first: u32, h: u32, w: u32, c: u32, values: u32, flip: u32, crop: u32 }
+struct Params { batch: u32, first: u32, h: u32, w: u32, c: u32, values: u32, flip: u32, crop: u32, cutout: u32 }
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> x: array<f32>;

@@ -5,6 +5,7 @@
 // include common/step.wgsl
 // include augment/flip.wgsl
 // include augment/crop.wgsl
+// include augment/cutout.wgsl
 const AUGMENT: u32 = 5u; // src/philox.rs: stream
 
 struct Pixel { row: u32, column: u32, filled: bool }
@@ -21,6 +22,7 @@ fn below(word: u32, n: u32) -> u32 {
 
 fn source(image: u32, at: u32) -> Pixel {
   var p = Pixel(at / params.w, at % params.w, false);
+  if params.cutout > 0u { p = cutout(p, draws(image, 2u)); }
   if params.crop > 0u { p = crop(p, draws(image, 1u)); }
   if params.flip > 0u { p = flip(p, draws(image, 0u)); }
   return p;

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{Place, SMALL};
 
 /// Every augmentation of the digits, 8x8x1.
-const ALL: &str = "--set augment.flip=0.5 --set augment.crop=2";
+const ALL: &str = "--set augment.flip=0.5 --set augment.crop=2 --set augment.cutout=3";
 
 #[test]
 fn augmented_runs_are_the_same_wherever_the_images_are_and_after_a_stop_in_mid_epoch() {
@@ -38,7 +38,7 @@ fn moments_see_augmented_images_unless_the_preset_says_otherwise() {
     let [augmented, plain] = ["", "--set augment.moments=false"].map(eval);
     assert_ne!(loss(&augmented), loss(&plain), "{augmented}\n{plain}");
     // Without augmentation the test is that of the same weights on plain moments: test images are never augmented.
-    let none = eval("--set augment.flip=false --set augment.crop=false");
+    let none = eval("--set augment.flip=false --set augment.crop=false --set augment.cutout=false");
     assert_eq!(loss(&plain), loss(&none), "{plain}\n{none}");
     // The same draws every time.
     assert_eq!(augmented, eval(""));
@@ -54,7 +54,7 @@ fn colour_images_of_cifar_10_are_augmented() {
     }
     let train = |run: &str, more: &str| {
         let set = "--set width=0.0625 --set batch=5 --set steps=3 --set data.zca=false --set eval.distort=[\"sign\"]";
-        let augment = "--set augment.flip=0.5 --set augment.crop=4";
+        let augment = "--set augment.flip=0.5 --set augment.crop=4 --set augment.cutout=18";
         place.run(&format!("train merolla2016/cifar10/tr-sign-c --data data --out {run} {set} {augment} {more}"))
     };
     for (name, more) in [("bytes", "--set data.gcn=false"), ("numbers", "")] {
@@ -76,6 +76,8 @@ fn numbers_that_make_no_sense_are_refused_by_their_key() {
         ("augment.crop=true", vec!["augment.crop", "a number or false"]),
         // The digits have eight rows and columns.
         ("augment.crop=8", vec!["augment.crop: 8 is too large for images of 8x8", "nothing of the image"]),
+        ("augment.cutout=0", vec!["augment.cutout: 0", "whole number"]),
+        ("augment.cutout=9", vec!["augment.cutout: 9 is too large for images of 8x8", "hide all of the image"]),
         ("augment.fill=blue", vec!["augment.fill", "blue"]),
         ("augment.crpo=2", vec!["augment.crpo", "crop"]),
     ] {

@@ -85,6 +85,29 @@ fn a_crop_comes_from_every_place_of_the_padded_image_alike() {
 }
 
 #[test]
+fn a_square_is_cut_out_around_every_pixel_alike() {
+    let cut = Augment { cutout: Some(3.0), ..Augment::default() };
+    let mut centres = [0; 30];
+    for image in run(&cut, false, WHOLE, &Step::at(5, 3)).chunks_exact(FEATURES) {
+        let filled: Vec<usize> = (0..30).filter(|at| place(image, 2 * at).is_none()).collect();
+        let hidden = |row: i64, column: i64| {
+            let near = |at: &usize| (*at as i64 / 5 - row).abs() <= 1 && (*at as i64 % 5 - column).abs() <= 1;
+            (0..30).filter(near).collect::<Vec<usize>>()
+        };
+        // The part of a square that lies in the image tells where its centre is.
+        let centre =
+            (0..30).find(|at| hidden(at / 5, at % 5) == filled).expect("a square with its centre in the image");
+        centres[centre as usize] += 1;
+        assert!((0..FEATURES).all(|i| match filled.contains(&(i / 2)) {
+            true => image[i] == 0.0,
+            false => place(image, i) == Some(i),
+        }));
+    }
+    // 29 degrees of freedom: beyond 78 once in 500,000 tries.
+    assert!(chi_squared(&centres) < 78.0, "{centres:?}");
+}
+
+#[test]
 fn what_is_filled_takes_every_value_of_a_byte_alike_and_differs_from_channel_to_channel() {
     let padded = Augment { crop: Some(4.0), ..Augment::default() };
     let mut seen = [0; VALUES];

@@ -6,6 +6,7 @@
 //! resumption, and none depends on which other augmentations there are.
 
 mod crop;
+mod cutout;
 mod flip;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use crate::plan::{Builder, Step, Value, View};
 use crate::ranges::{Check, number_or_false, require};
 
 /// Every augmentation in the order in which images go through them. The position is the number of its draws.
-pub static AUGMENTATIONS: &[&Augmentation] = &[&flip::ROW, &crop::ROW];
+pub static AUGMENTATIONS: &[&Augmentation] = &[&flip::ROW, &crop::ROW, &cutout::ROW];
 
 /// One way to change an image.
 pub struct Augmentation {
@@ -59,6 +60,9 @@ pub struct Augment {
     /// Pixels by which an image is padded on every side before a part of its size is taken anywhere.
     #[serde(with = "number_or_false", skip_serializing_if = "Option::is_none")]
     pub crop: Option<f64>,
+    /// Rows and columns of the square of an image that is filled.
+    #[serde(with = "number_or_false", skip_serializing_if = "Option::is_none")]
+    pub cutout: Option<f64>,
     /// What comes where there is no image; absent: random values where images are bytes, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fill: Option<Fill>,
@@ -68,7 +72,7 @@ pub struct Augment {
 
 impl Default for Augment {
     fn default() -> Self {
-        Augment { flip: None, crop: None, fill: None, moments: true }
+        Augment { flip: None, crop: None, cutout: None, fill: None, moments: true }
     }
 }
 
