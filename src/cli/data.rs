@@ -1,5 +1,7 @@
 //! `weightproof data`.
 
+mod show;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Draw images of a training batch, as they are in the data set and as augmentation leaves them
+    Show(show::Show),
     /// The data sets that this program knows, their files and terms, and the data folder
     List,
 }
@@ -51,6 +55,7 @@ impl Data {
                     print(&format!("ok {}\n", file.display()))?;
                 }
             }
+            Verb::Show(show) => return show.run(global),
             Verb::List => {
                 for i in data::list() {
                     print(&format!(

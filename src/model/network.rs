@@ -287,6 +287,17 @@ impl Network {
         self.optimizer.method().record(b, "update", parameters, &update, &state)
     }
 
+    /// The images of an uploaded training batch as the network sees them, and nothing behind it; what to read.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn images_plan(&self, target: &Target) -> Result<(Plan, &'static str)> {
+        let mut b = Builder::new("images", self.target(target)?);
+        let x = self.images(&mut b, &Source::Uploaded, ["input", INDEX], self.batch)?;
+        self.augmented(&mut b, x)?;
+        Ok((b.finish()?, if self.augment.is_some() { AUGMENTED } else { "input" }))
+    }
+
     /// The target with the precision of the network.
     fn target(&self, target: &Target) -> Result<Target> {
         let needs = match self.precision {

@@ -84,3 +84,18 @@ fn numbers_that_make_no_sense_are_refused_by_their_key() {
         place.run(&format!("train demo/digits --out x {SMALL} --set {set}")).refused(&words);
     }
 }
+
+#[test]
+fn images_can_be_looked_at_as_they_are_and_augmented() {
+    let place = Place::new();
+    let show = |name: &str, more: &str| {
+        place.run(&format!("data show demo/digits -o {name} {SMALL} {more}")).ok();
+        let sheet = fs::read(place.path(name)).unwrap();
+        assert!(sheet.starts_with(b"\x89PNG\r\n"));
+        sheet
+    };
+    let plain = show("plain.png", "");
+    assert_ne!(show("augmented.png", ALL), plain);
+    assert_eq!(show("again.png", ""), plain);
+    assert_ne!(show("other.png", "--step 1"), plain);
+}
