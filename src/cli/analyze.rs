@@ -11,7 +11,7 @@ use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::data::Part;
 use crate::error::{Error, Result, suggest};
 use crate::eval::analysis::{self, Analysis, Bound, Family, Specimen, Trials, table, weighted};
-use crate::eval::{Evaluator, Progress};
+use crate::eval::{Evaluator, Moments, Progress};
 use crate::kernels::project;
 use crate::projection::Projection;
 use crate::projection::distortion::{self, Distortion};
@@ -221,7 +221,12 @@ impl Analyze {
                     let batches = evaluator.batches();
                     let bar = train::evaluation_bar(global.quiet, batches * self.evaluations(section, asked) as u64);
                     let progress = Progress { bar: &bar, stop };
-                    let mut trials = Trials { evaluator, moments: self.protocol.moments, draws: self.draws, progress };
+                    let mut trials = Trials {
+                        evaluator,
+                        moments: Moments::of(self.protocol.moments, trained),
+                        draws: self.draws,
+                        progress,
+                    };
                     let whole = self.of_images(section, asked, &mut specimen, &mut trials, &mut answer)?;
                     bar.finish_and_clear();
                     if !whole {

@@ -42,9 +42,10 @@ pub struct Eval {
     #[arg(long, value_name = "N")]
     moments_batches: Option<u64>,
     /// Moments of batch normalisation: re-computed on training images for each distortion, or trained, as training left
-    /// them: averages over the training images under the projection of training, or those in a file from PyTorch
-    #[arg(long, value_enum, default_value_t = Moments::Recomputed)]
-    moments: Moments,
+    /// them: averages over the training images under the projection of training, or those in a file from PyTorch or a packed
+    /// one (if not given: those in the file, else re-computed)
+    #[arg(long, value_enum)]
+    moments: Option<Moments>,
     /// Print one JSON object, with the errors in per cent by distortion (the mean of its draws), instead of the table
     #[arg(long)]
     json: bool,
@@ -65,6 +66,7 @@ impl Eval {
         let mut evaluator = Evaluator::new(&mut session, data, Part::Test, batch, batches as usize)?;
         evaluator.take(&mut session, &trained)?;
         let seed = global.seed.unwrap_or(preset.seed);
+        let moments = Moments::of(self.moments, &trained);
         let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
         let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);
         let mut all = vec![];
@@ -72,7 +74,7 @@ impl Eval {
             bar.set_message(format!("test under {distortion}"));
             // Ctrl-C ends the program: there is nothing to save.
             let progress = Progress { bar: &bar, stop: &AtomicBool::new(false) };
-            let first = Test { distortion, seed, draw: 0, moments: self.moments };
+            let first = Test { distortion, seed, draw: 0, moments };
             all.extend(evaluator.draws(&mut session, &first, progress)?);
         }
         bar.finish_and_clear();
@@ -88,7 +90,7 @@ impl Eval {
             "preset": preset.name,
             "step": step,
             "seed": seed,
-            "moments": self.moments,
+            "moments": moments,
             "test_images": evaluator.test_images(),
             "errors": by(|d| d.error().mean),
             "losses": by(|d| d.loss().mean),

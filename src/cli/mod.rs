@@ -7,6 +7,7 @@ mod check;
 mod data;
 mod distort;
 mod eval;
+mod export;
 mod profile;
 mod protocol;
 mod report;
@@ -182,6 +183,8 @@ enum Command {
     AdapterReport(adapter_report::AdapterReport),
     /// Apply a projection to the weights in a safetensors file
     Distort(distort::Distort),
+    /// Write a trained network for deployment: weights of two or three values as bits
+    Export(export::Export),
     /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
     Report(report::Report),
     /// Look inside: plans, shaders, adapters, presets, projections
@@ -205,6 +208,7 @@ impl Command {
             Command::Profile(c) => c.run(global, begun),
             Command::AdapterReport(c) => c.run(global, begun),
             Command::Distort(c) => c.run(global),
+            Command::Export(c) => c.run(global),
             Command::Show(c) => c.run(global),
             Command::Data(c) => c.run(global),
         }

@@ -9,9 +9,9 @@ use crate::eval::Moments;
 /// Arguments that both take.
 #[derive(Args)]
 pub(super) struct Protocol {
-    /// Batch-norm moments of the tests
-    #[arg(long, value_enum, default_value_t = Moments::Recomputed)]
-    pub moments: Moments,
+    /// Batch-norm moments of the tests (if not given: those that came with the weights, else re-computed)
+    #[arg(long, value_enum)]
+    pub moments: Option<Moments>,
     /// Training batches over which batch-norm moments are averaged, 0 for all (the preset's if not given)
     #[arg(long, value_name = "N")]
     pub moments_batches: Option<u64>,

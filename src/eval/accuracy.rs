@@ -38,6 +38,11 @@ pub enum Moments {
 }
 
 impl Moments {
+    /// Those that are asked for; where nothing is, those that came with the weights, and re-computed ones where none did.
+    pub fn of(asked: Option<Moments>, trained: &TrainedNetwork) -> Moments {
+        asked.unwrap_or(if trained.moments.is_some() { Moments::Trained } else { Moments::Recomputed })
+    }
+
     /// The word on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {

@@ -29,8 +29,8 @@ pub struct Sweep<'a> {
     pub distortions: &'a [(Distortion, u32)],
     /// Seed of the draws; absent: that of each preset.
     pub seed: Option<u64>,
-    /// Where the batch-norm moments come from.
-    pub moments: Moments,
+    /// Where the batch-norm moments come from; absent: see [`Moments::of`].
+    pub moments: Option<Moments>,
     /// Training batches for the moments, 0 for all; absent: as each preset says.
     pub moments_batches: Option<u64>,
     /// Images tested at a time; absent: as each preset says.
@@ -156,7 +156,7 @@ impl Sweep<'_> {
             distortion: d.to_string(),
             draw: u64::from(draw),
             seed: self.seed.unwrap_or(preset.seed),
-            moments: self.moments,
+            moments: Moments::of(self.moments, trained),
             moments_batches: moments_batches as u64,
             images: data.test.labels.len() as u64,
             set: trained.changed.clone(),
@@ -192,7 +192,7 @@ impl Sweep<'_> {
         bar: &ProgressBar,
     ) -> Result<bool> {
         let TrainedNetwork { preset, network, name, .. } = job.trained;
-        let key = self.plan_key(preset);
+        let key = self.plan_key(job.trained);
         let fits = |b: &Bench| b.preset == key && Arc::ptr_eq(&b.data, &job.data);
         let Bench { session, evaluator, .. } = match bench {
             Some(b) if fits(b) => b,
@@ -215,7 +215,7 @@ impl Sweep<'_> {
                 continue;
             }
             bar.set_message(format!("{name}: {distortion}, draw {}", point.draw + 1));
-            let test = Test { distortion, seed: point.seed, draw: point.draw, moments: self.moments };
+            let test = Test { distortion, seed: point.seed, draw: point.draw, moments: point.moments };
             let Some(score) = evaluator.score(session, &test, Progress { bar, stop: self.stop })? else {
                 return Ok(false);
             };
@@ -237,8 +237,9 @@ impl Sweep<'_> {
     }
 
     /// What the plans of an evaluation depend on: the preset without what is of training alone.
-    fn plan_key(&self, preset: &Preset) -> Preset {
-        let trained = self.moments == Moments::Trained;
+    fn plan_key(&self, network: &TrainedNetwork) -> Preset {
+        let preset = &network.preset;
+        let trained = Moments::of(self.moments, network) == Moments::Trained;
         Preset {
             name: String::new(),
             seed: 0,

@@ -372,8 +372,10 @@ impl Trainer<'_> {
         let validation = validation.map(|error| (key::VALIDATION, error.to_string()));
         let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();
         let (network, path) = (self.session.network.clone(), path.to_path_buf());
-        self.saver
-            .start(move || checkpoint::save(path, &Checkpoint { tensors: export::tensors(&network, &arrays)?, meta }))
+        self.saver.start(move || {
+            let tensors = export::tensors(&network, &arrays)?;
+            checkpoint::save(path, &Checkpoint { tensors, meta, ..Checkpoint::default() })
+        })
     }
 
     /// Whether images are held out to choose the best weights by.

@@ -1,10 +1,10 @@
 //! Checkpoints: safetensors files that carry a whole training state.
 //!
 //! The tensors are f32 and stand as PyTorch has them (see [`layout`](super::layout)), so that any reader of safetensors can use the
-//! weights. The metadata holds the rest as strings (see [`key`]), with a format version and a SHA-256 over everything else. A file
+//! weights; a file for deployment has weights as bits instead (see [`packed`](super::packed)), and no state of the optimiser. The metadata holds the rest as strings (see [`key`]), with a format version and a SHA-256 over everything else. A file
 //! is written beside the old one and renamed, so that there is always a whole one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,11 +13,19 @@ use std::str::FromStr;
 use safetensors::{Dtype, tensor::Metadata};
 use sha2::{Digest, Sha256};
 
+use super::packed::{Form, Packed};
 use crate::error::{Error, Result};
 use crate::files;
 
-/// Version of the format that [`save`] writes. [`load`] reads this and older ones.
-pub const VERSION: u32 = 1;
+/// Version of the format of a file with packed weights, the newest. [`load`] reads this and older ones.
+pub const VERSION: u32 = 2;
+/// Version of the format of a file without.
+const UNPACKED: u32 = 1;
+/// Metadata key of the forms of packed tensors, as JSON by name.
+const PACKED: &str = "packed";
+/// Ends of the names of the two tensors that a packed one becomes in a file.
+const SCALE: &str = ".scale";
+const ROWS: &str = ".bits";
 /// Metadata key of the format version: what makes a safetensors file a checkpoint.
 const FORMAT: &str = "weightproof_checkpoint";
 /// Metadata key of the checksum.
@@ -47,6 +55,10 @@ pub mod key {
     pub const ADAPTER: &str = "adapter";
     /// Rows, columns and channels of the images: `28x28x1`. Old checkpoints have none.
     pub const INPUT: &str = "input";
+    /// Names of the classes, as a JSON array; in packed files.
+    pub const CLASSES: &str = "classes";
+    /// The projection that weights were packed under; in packed files.
+    pub const PROJECTION: &str = "projection";
 }
 
 /// Path of the checkpoint of the run in `dir`.
@@ -71,8 +83,11 @@ pub struct Stored {
 /// The content of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
-    /// Weights, gamma and beta of batch norm, optimiser state. Moments are not among them: each evaluation computes its own.
+    /// Weights, gamma and beta of batch norm, optimiser state. Moments are among them in a packed file only: else each
+    /// evaluation computes its own.
     pub tensors: BTreeMap<String, Stored>,
+    /// Those of `tensors` that the file holds as bits, by name.
+    pub packed: BTreeMap<String, Packed>,
     /// The rest (see [`key`]); format version and checksum are not among them.
     pub meta: BTreeMap<String, String>,
 }
@@ -108,6 +123,38 @@ impl Checkpoint {
         sides.and_then(|sides| sides.try_into().ok()).map(Some).ok_or_else(wrong)
     }
 
+    /// What stands in the file, in its order: behind each other all f32 tensors, then bytes.
+    fn entries(&self) -> Vec<Entry<'_>> {
+        let f32s = self.tensors.iter().filter(|(name, _)| !self.packed.contains_key(*name));
+        let mut all: Vec<Entry> = f32s
+            .map(|(name, t)| Entry { name: name.clone(), shape: t.shape.clone(), data: Data::F32(&t.data) })
+            .collect();
+        for (name, p) in &self.packed {
+            let (name, shape) = (format!("{name}{SCALE}"), vec![p.scale.len()]);
+            all.push(Entry { name, shape, data: Data::F32(&p.scale) });
+        }
+        for (name, p) in &self.packed {
+            let row = p.form.row().unwrap_or(0);
+            let shape = vec![p.rows.len() / row.max(1), row];
+            all.push(Entry { name: format!("{name}{ROWS}"), shape, data: Data::U8(&p.rows) });
+        }
+        all
+    }
+
+    /// The metadata in the file without version and checksum.
+    fn metadata(&self) -> BTreeMap<String, String> {
+        let mut meta = self.meta.clone();
+        if !self.packed.is_empty() {
+            let forms: BTreeMap<&String, &Form> = self.packed.iter().map(|(name, p)| (name, &p.form)).collect();
+            meta.insert(PACKED.into(), serde_json::json!(forms).to_string());
+        }
+        meta
+    }
+
+    fn version(&self) -> u32 {
+        if self.packed.is_empty() { UNPACKED } else { VERSION }
+    }
+
     /// SHA-256 over the metadata and the tensors, every part preceded by its length.
     fn checksum(&self, version: u32) -> String {
         let mut hash = Sha256::new();
@@ -117,19 +164,22 @@ impl Checkpoint {
             hash.update(s);
         };
         text(&mut hash, &version.to_string());
-        count(&mut hash, self.meta.len());
-        for (key, value) in &self.meta {
+        let meta = self.metadata();
+        count(&mut hash, meta.len());
+        for (key, value) in &meta {
             text(&mut hash, key);
             text(&mut hash, value);
         }
-        count(&mut hash, self.tensors.len());
-        for (name, tensor) in &self.tensors {
-            text(&mut hash, name);
-            count(&mut hash, tensor.shape.len());
-            tensor.shape.iter().for_each(|n| count(&mut hash, *n));
-            for part in tensor.data.chunks(CHUNK) {
-                hash.update(bytes(part));
-            }
+        let entries = self.entries();
+        count(&mut hash, entries.len());
+        for entry in &entries {
+            text(&mut hash, &entry.name);
+            count(&mut hash, entry.shape.len());
+            entry.shape.iter().for_each(|n| count(&mut hash, *n));
+            let Ok(()) = entry.data.bytes(|part| {
+                hash.update(part);
+                Ok::<(), std::convert::Infallible>(())
+            });
         }
         hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
@@ -138,26 +188,30 @@ impl Checkpoint {
     fn header(&self, path: &Path) -> Result<Vec<u8>> {
         let fail = |message: String| Err(Error::format(path, format!("cannot be written: {message}")));
         let mut meta = serde_json::Map::new();
-        meta.insert(FORMAT.into(), VERSION.to_string().into());
-        for (key, value) in &self.meta {
-            if key == FORMAT || key == CHECKSUM {
+        meta.insert(FORMAT.into(), self.version().to_string().into());
+        for (key, value) in self.metadata() {
+            if [FORMAT, CHECKSUM].contains(&key.as_str()) || key == PACKED && self.packed.is_empty() {
                 return fail(format!("the metadata key `{key}` is reserved"));
             }
-            meta.insert(key.clone(), value.clone().into());
+            meta.insert(key, value.into());
         }
-        meta.insert(CHECKSUM.into(), self.checksum(VERSION).into());
+        meta.insert(CHECKSUM.into(), self.checksum(self.version()).into());
         let mut header = serde_json::Map::new();
         header.insert(METADATA.into(), meta.into());
         let mut start = 0;
-        for (name, tensor) in &self.tensors {
-            let elements = tensor.shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b));
-            if elements != Some(tensor.data.len()) || name == METADATA {
-                return fail(format!("tensor {name} of shape {:?} has {} elements", tensor.shape, tensor.data.len()));
+        for Entry { name, shape, data } in self.entries() {
+            let (elements, size, dtype) = match data {
+                Data::F32(data) => (data.len(), 4 * data.len(), "F32"),
+                Data::U8(data) => (data.len(), data.len(), "U8"),
+            };
+            if shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b)) != Some(elements) || name == METADATA {
+                return fail(format!("tensor {name} of shape {shape:?} has {elements} elements"));
             }
-            let end = start + tensor.data.len() * 4;
-            let info = serde_json::json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [start, end] });
-            header.insert(name.clone(), info);
-            start = end;
+            let info = serde_json::json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, start + size] });
+            if header.insert(name.clone(), info).is_some() {
+                return fail(format!("two tensors would be called {name}"));
+            }
+            start += size;
         }
         let mut json = serde_json::Value::from(header).to_string().into_bytes();
         json.resize(json.len().next_multiple_of(8), b' ');
@@ -168,13 +222,33 @@ impl Checkpoint {
     }
 }
 
+/// A tensor of a file.
+struct Entry<'a> {
+    name: String,
+    shape: Vec<usize>,
+    data: Data<'a>,
+}
+
+enum Data<'a> {
+    F32(&'a [f32]),
+    U8(&'a [u8]),
+}
+
+impl Data<'_> {
+    /// Hands on the elements, little-endian, some at a time.
+    fn bytes<E>(&self, mut take: impl FnMut(&[u8]) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+        match self {
+            Data::F32(data) => data.chunks(CHUNK).try_for_each(|part| {
+                let bytes: Vec<u8> = part.iter().flat_map(|x| x.to_le_bytes()).collect();
+                take(&bytes)
+            }),
+            Data::U8(data) => take(data),
+        }
+    }
+}
+
 /// Elements that are converted at a time.
 const CHUNK: usize = 1 << 14;
-
-/// Little-endian bytes.
-fn bytes(part: &[f32]) -> Vec<u8> {
-    part.iter().flat_map(|x| x.to_le_bytes()).collect()
-}
 
 /// Writes `checkpoint` to `path`: whole, or not at all.
 ///
@@ -185,12 +259,7 @@ pub fn save(path: impl AsRef<Path>, checkpoint: &Checkpoint) -> Result<()> {
     let header = checkpoint.header(path)?;
     files::replace(path, |w: &mut dyn Write| {
         w.write_all(&header)?;
-        for tensor in checkpoint.tensors.values() {
-            for part in tensor.data.chunks(CHUNK) {
-                w.write_all(&bytes(part))?;
-            }
-        }
-        Ok(())
+        checkpoint.entries().iter().try_for_each(|entry| entry.data.bytes(|part| w.write_all(part)))
     })
 }
 
@@ -212,10 +281,35 @@ pub fn load(path: impl AsRef<Path>) -> Result<Checkpoint> {
 /// # Errors
 /// A file that cannot be read, or that is no safetensors file.
 pub fn is_one(path: &Path) -> Result<bool> {
+    Ok(remarks(path)?.contains_key(FORMAT))
+}
+
+/// The bytes of the safetensors file at `path`, with f32 in the place of packed weights.
+///
+/// # Errors
+/// As [`load`], of packed weights; else a file that cannot be read.
+pub fn unpacked(path: &Path) -> Result<Vec<u8>> {
+    let is_packed = remarks(path).is_ok_and(|remarks| remarks.contains_key(FORMAT) && remarks.contains_key(PACKED));
+    if !is_packed {
+        return std::fs::read(path).map_err(|e| Error::io(path, e));
+    }
+    let checkpoint = Checkpoint { packed: BTreeMap::new(), ..load(path)? };
+    let mut bytes = checkpoint.header(path)?;
+    for entry in checkpoint.entries() {
+        let Ok(()) = entry.data.bytes(|part| {
+            bytes.extend(part);
+            Ok::<(), std::convert::Infallible>(())
+        });
+    }
+    Ok(bytes)
+}
+
+/// The metadata of a safetensors file.
+fn remarks(path: &Path) -> Result<HashMap<String, String>> {
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let length = file.metadata().map_err(|e| Error::io(path, e))?.len();
     let (metadata, _) = header(&mut BufReader::new(file), length, path)?;
-    Ok(metadata.metadata().as_ref().is_some_and(|remarks| remarks.contains_key(FORMAT)))
+    Ok(metadata.metadata().clone().unwrap_or_default())
 }
 
 /// The header of a safetensors file of `length` bytes, and how many bytes it takes. Nothing is allocated that the file
@@ -278,26 +372,53 @@ pub fn read(file: &mut impl Read, length: u64, path: &Path) -> Result<Checkpoint
             "{present} bytes of tensors, the header lists {listed}: the file is {what} or damaged; use another checkpoint"
         )));
     }
-    let mut checkpoint = Checkpoint { tensors: BTreeMap::new(), meta };
+    let forms: BTreeMap<String, Form> = match meta.remove(PACKED).filter(|_| version > UNPACKED) {
+        Some(json) => serde_json::from_str(&json).map_err(|e| altered(&format!("the list of packed tensors: {e}")))?,
+        None => BTreeMap::new(),
+    };
+    let mut checkpoint = Checkpoint { tensors: BTreeMap::new(), packed: BTreeMap::new(), meta };
+    let mut bytes = BTreeMap::new();
     let mut buffer = vec![0; CHUNK * 4];
     for name in metadata.offset_keys() {
         let Some(info) = metadata.info(&name) else { return Err(altered(&format!("tensor {name}"))) };
-        if info.dtype != Dtype::F32 {
-            return Err(altered(&format!("tensor {name} has type {:?} instead of F32", info.dtype)));
+        let mut left = info.data_offsets.1 - info.data_offsets.0;
+        let of = name.strip_suffix(ROWS).filter(|of| forms.contains_key(*of));
+        match (info.dtype, of) {
+            (Dtype::F32, None) => {
+                let mut data = Vec::with_capacity(left / 4);
+                while left > 0 {
+                    let part = &mut buffer[..left.min(CHUNK * 4)];
+                    file.read_exact(part).map_err(|e| unread(e, path))?;
+                    data.extend(part.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
+                    left -= part.len();
+                }
+                checkpoint.tensors.insert(name, Stored { shape: info.shape.clone(), data });
+            }
+            (Dtype::U8, Some(of)) => {
+                let mut rows = vec![0; left];
+                file.read_exact(&mut rows).map_err(|e| unread(e, path))?;
+                bytes.insert(of.to_owned(), rows);
+            }
+            (dtype, _) => return Err(altered(&format!("tensor {name} has type {dtype:?}"))),
         }
-        let size = info.data_offsets.1 - info.data_offsets.0;
-        let mut data = Vec::with_capacity(size / 4);
-        let mut left = size;
-        while left > 0 {
-            let part = &mut buffer[..left.min(CHUNK * 4)];
-            file.read_exact(part).map_err(|e| unread(e, path))?;
-            data.extend(part.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
-            left -= part.len();
-        }
-        checkpoint.tensors.insert(name, Stored { shape: info.shape.clone(), data });
+    }
+    for (name, form) in forms {
+        let scale = checkpoint.tensors.remove(&format!("{name}{SCALE}"));
+        let (Some(scale), Some(rows)) = (scale, bytes.remove(&name)) else {
+            return Err(altered(&format!("{name}{SCALE} or {name}{ROWS} is missing")));
+        };
+        checkpoint.packed.insert(name, Packed { form, scale: scale.data, rows });
     }
     if checkpoint.checksum(version) != checksum {
         return Err(altered("the checksum does not match"));
+    }
+    for (name, packed) in &checkpoint.packed {
+        if checkpoint.tensors.contains_key(name) {
+            return Err(altered(&format!("two tensors {name}")));
+        }
+        let data =
+            packed.unpack().map_err(|e| fail(format!("{name}: {e}; the file is damaged or was not written here")))?;
+        checkpoint.tensors.insert(name.clone(), Stored { shape: packed.form.shape.clone(), data });
     }
     Ok(checkpoint)
 }
@@ -333,7 +454,7 @@ mod tests {
         assert!(
             refused(&file(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, &[0; 4])).contains("plain file")
         );
-        assert!(refused(&file(r#"{"__metadata__":{"weightproof_checkpoint":"2"}}"#, &[])).contains("newer"));
+        assert!(refused(&file(r#"{"__metadata__":{"weightproof_checkpoint":"3"}}"#, &[])).contains("newer"));
         assert!(refused(&file(r#"{"__metadata__":{"weightproof_checkpoint":"-"}}"#, &[])).contains("altered"));
         assert!(refused(b"PK\x03\x04 is a zip file, not safetensors").contains("no safetensors file"));
         assert!(refused(b"").contains("0 bytes"));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use super::checkpoint;
 use super::elements::{decode, encode};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
@@ -47,7 +48,7 @@ pub fn file(
     seed: u64,
     draw: u64,
 ) -> Result<Distorted> {
-    let bytes = std::fs::read(from).map_err(|e| Error::io(from, e))?;
+    let bytes = checkpoint::unpacked(from)?;
     let bad = |e: safetensors::SafeTensorError| Error::format(from, format!("no sound safetensors file: {e}"));
     let (_, header) = SafeTensors::read_metadata(&bytes).map_err(bad)?;
     let file = SafeTensors::deserialize(&bytes).map_err(bad)?;

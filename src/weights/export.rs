@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use super::checkpoint::{Checkpoint, Stored};
 use super::layout;
+use super::packed::{self, Packed};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
 use crate::model::Network;
+use crate::projection::distortion::Distortion;
 
 /// Suffix of a state tensor in a file: `optimizer.conv1.weight.m` for the flat array `adam_m`.
 fn suffix(array: &str) -> &str {
@@ -51,6 +53,36 @@ pub fn tensors(network: &Network, arrays: &[(&str, Vec<u32>)]) -> Result<BTreeMa
         }
     }
     Ok(out)
+}
+
+/// Tensors by name.
+type Tensors = BTreeMap<String, Stored>;
+
+/// Whether a projection leaves a tensor as it is.
+pub fn leaves(with: &Distortion, tensor: &str) -> bool {
+    let others = |l: &crate::projection::distortion::Link| l.projection != crate::projection::Projection::NONE;
+    !with.links.iter().any(|link| others(link) && with.applies(link, tensor))
+}
+
+/// Divides the tensors of a network, projected under `with`, into those that are packed and those that stay f32: vectors, and
+/// what the projection is not for.
+///
+/// # Errors
+/// A tensor that the projection leaves more values than a packed one holds.
+pub fn pack(with: &Distortion, mut all: Tensors, network: &Network) -> Result<(BTreeMap<String, Packed>, Tensors)> {
+    let mut bits = BTreeMap::new();
+    for t in network.parameters.tensors.iter().filter(|t| t.projected && !leaves(with, &t.name)) {
+        let Some(Stored { shape, data }) = all.remove(&t.name) else { continue };
+        let packed = packed::pack(&shape, &data).map_err(|[a, b]| {
+            let message = format!(
+                "under {with} an output channel holds magnitudes of {a} and {b}; packed weights have one, and 0. Pack under \
+                 another projection, e.g. --with sign"
+            );
+            Error::layer(&t.name, message)
+        })?;
+        bits.insert(t.name.clone(), packed);
+    }
+    Ok((bits, all))
 }
 
 /// The flat array of parameters from a file's tensors.

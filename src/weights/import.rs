@@ -61,7 +61,7 @@ pub fn load(path: &Path, network: &Network, request: Request) -> Result<Imported
     let of_training = checkpoint::is_one(path)?;
     let none = BTreeMap::new();
     let request = Request { names: if of_training { &none } else { request.names }, ..request };
-    let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    let bytes = checkpoint::unpacked(path)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| Error::format(path, format!("this is no sound safetensors file: {e}")))?;
     let weights = |name: &str| split(name).1 != COUNTER && !(of_training && export::is_state(name));

@@ -11,6 +11,9 @@ use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::session::{input, load_data, network_for};
 
+/// Batch-norm moments, by the names and in the order of [`Network::moments`].
+pub type NamedMoments = Vec<(String, Vec<f32>)>;
+
 /// A network with the weights to measure.
 pub struct TrainedNetwork {
     /// The preset that describes the network and the data.
@@ -21,8 +24,8 @@ pub struct TrainedNetwork {
     pub weights: Vec<f32>,
     /// Training steps that the weights have seen; 0 for weights from elsewhere.
     pub step: u64,
-    /// Batch-norm moments that came with the weights, by the names and in the order of [`Network::moments`].
-    pub moments: Option<Vec<(String, Vec<f32>)>>,
+    /// Batch-norm moments that came with the weights.
+    pub moments: Option<NamedMoments>,
     /// The file of the weights.
     pub source: PathBuf,
     /// Keys of the preset that were changed and that a test depends on, with their values.
@@ -115,7 +118,24 @@ fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Optio
     let network = Arc::new(network_for(&preset, input_of(&saved, &preset, data_dir)?)?);
     let weights = export::weights(&network, &saved.tensors)?;
     let step = saved.number(key::STEP)?;
-    Ok(TrainedNetwork { preset, network, weights, step, moments: None, source, changed, name })
+    let moments = moments(&network, &saved).map_err(|e| Error::format(&source, e.to_string()))?;
+    Ok(TrainedNetwork { preset, network, weights, step, moments, source, changed, name })
+}
+
+/// The moments in a checkpoint: all of the network's, or none.
+fn moments(network: &Network, saved: &Checkpoint) -> Result<Option<NamedMoments>> {
+    let wanted = network.moments();
+    if !wanted.iter().any(|(name, _)| saved.tensors.contains_key(name)) {
+        return Ok(None);
+    }
+    let take = |(name, channels): (String, usize)| match saved.tensors.get(&name) {
+        Some(t) if t.shape == [channels] => Ok((name, t.data.clone())),
+        Some(t) => {
+            Err(Error::layer(&name, format!("the file has shape {:?}, this network wants [{channels}]", t.shape)))
+        }
+        None => Err(Error::layer(&name, "the file has no such tensor, but other moments")),
+    };
+    wanted.into_iter().map(take).collect::<Result<_>>().map(Some)
 }
 
 fn of_weights(

@@ -8,6 +8,7 @@ mod bench;
 mod distort;
 mod errors;
 mod evaluate;
+mod export;
 mod files;
 mod fine_tuning;
 #[cfg(unix)]

@@ -7,6 +7,7 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensors};
 use weightproof::model::preset::Preset;
 use weightproof::weights::checkpoint::{self, Checkpoint, Stored, key};
+use weightproof::weights::packed::pack;
 
 fn small() -> Checkpoint {
     let tensor = |shape: &[usize], first: f32| {
@@ -28,7 +29,21 @@ fn small() -> Checkpoint {
     Checkpoint {
         tensors: tensors.map(|(n, t)| (n.to_string(), t)).into(),
         meta: meta.map(|(k, v): (&str, String)| (k.to_string(), v)).into(),
+        ..Checkpoint::default()
     }
+}
+
+/// One with weights of one bit and of two.
+fn with_bits() -> Checkpoint {
+    let mut checkpoint = small();
+    for (name, weights) in
+        [("conv2.weight", [0.5, -0.5, 0.5, -1.0, -1.0, 1.0]), ("fc1.weight", [0., 2., -2., 2., 0., 0.])]
+    {
+        let packed = pack(&[2, 3], &weights).unwrap();
+        checkpoint.packed.insert(name.into(), packed);
+        checkpoint.tensors.insert(name.into(), Stored { shape: vec![2, 3], data: weights.to_vec() });
+    }
+    checkpoint
 }
 
 fn saved(checkpoint: &Checkpoint) -> Vec<u8> {
@@ -65,6 +80,29 @@ fn a_checkpoint_comes_back_as_it_was_saved() {
 }
 
 #[test]
+fn packed_weights_stand_in_the_file_as_bits_and_come_back_as_numbers() {
+    let (bytes, want) = (saved(&with_bits()), with_bits());
+    let got = load(&bytes).unwrap();
+    assert_eq!(got, want);
+    assert_eq!(saved(&got), bytes, "the same content gives the same bytes");
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = |name: &str| file.tensor(name).map(|t| (t.dtype(), t.shape().to_vec(), t.data().to_vec()));
+    assert_eq!(tensor("conv2.weight.bits").unwrap(), (Dtype::U8, vec![2, 1], vec![0b101, 0b100]));
+    assert_eq!(tensor("fc1.weight.bits").unwrap(), (Dtype::U8, vec![2, 1], vec![0b01_11_00, 0b00_00_11]));
+    assert_eq!(tensor("conv2.weight.scale").unwrap().1, [2]);
+    assert_eq!(tensor("fc1.weight.scale").unwrap().2, 2f32.to_le_bytes());
+    assert!(tensor("conv2.weight").is_err());
+
+    // Whoever wants f32 gets it.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("net.wp1");
+    fs::write(&path, &bytes).unwrap();
+    let unpacked = checkpoint::unpacked(&path).unwrap();
+    assert_eq!(load(&unpacked).unwrap().tensors, want.tensors);
+    assert!(SafeTensors::deserialize(&unpacked).unwrap().tensor("fc1.weight").is_ok());
+}
+
+#[test]
 fn any_reader_of_safetensors_reads_it() {
     let bytes = saved(&small());
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -79,30 +117,32 @@ fn any_reader_of_safetensors_reads_it() {
 
 #[test]
 fn every_truncation_is_refused() {
-    let bytes = saved(&small());
-    for end in 0..bytes.len() {
-        assert!(load(&bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());
+    for bytes in [small(), with_bits()].map(|c| saved(&c)) {
+        for end in 0..bytes.len() {
+            assert!(load(&bytes[..end]).is_err(), "{end} of {} bytes", bytes.len());
+        }
+        assert!(
+            load(&[bytes.as_slice(), &[0]].concat()).is_err_and(|e| e.contains("too long") && !e.contains("truncated"))
+        );
+        assert!(load(&bytes).is_ok());
     }
-    assert!(
-        load(&[bytes.as_slice(), &[0]].concat()).is_err_and(|e| e.contains("too long") && !e.contains("truncated"))
-    );
-    assert!(load(&bytes).is_ok());
 }
 
 #[test]
 fn every_altered_byte_is_refused() {
-    let mut want = small();
-    want.meta.insert(key::PRESET.into(), "short, for speed".into());
-    let bytes = saved(&want);
-    for i in 0..bytes.len() {
-        for mask in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
-            let mut altered = bytes.clone();
-            altered[i] ^= mask;
-            // Upper and lower case of the one hexadecimal digit in the escape \u001f mean the same character.
-            let same_character = mask == 32 && bytes[..=i].ends_with(b"\\u001f");
-            match load(&altered) {
-                Err(_) => {}
-                Ok(got) => assert!(same_character && got == want, "byte {i} ^ {mask}"),
+    for mut want in [small(), with_bits()] {
+        want.meta.insert(key::PRESET.into(), "short, for speed".into());
+        let bytes = saved(&want);
+        for i in 0..bytes.len() {
+            for mask in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
+                let mut altered = bytes.clone();
+                altered[i] ^= mask;
+                // Upper and lower case of the one hexadecimal digit in the escape \u001f mean the same character.
+                let same_character = mask == 32 && bytes[..=i].ends_with(b"\\u001f");
+                match load(&altered) {
+                    Err(_) => {}
+                    Ok(got) => assert!(same_character && got == want, "byte {i} ^ {mask}"),
+                }
             }
         }
     }
