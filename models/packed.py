@@ -61,6 +61,10 @@ class Net:
         return x
 
     def layer(self, l, x):
+        if "repeat" in l:
+            for _ in range(l["repeat"]):
+                x = self.layers(l["layers"], x)
+            return x
         kind = next(k for k in PREFIX if k in l)
         prefix = PREFIX[kind]
         self.count[prefix] = self.count.get(prefix, 0) + 1
@@ -96,7 +100,7 @@ class Net:
 
 
 PREFIX = {"conv2d": "conv", "linear": "fc", "batchnorm": "bn", "relu": "relu", "maxpool": "pool", "avgpool": "pool",
-          "dropout": "drop", "pad_channels": "pad", "residual": "res"}
+          "dropout": "dropout", "pad_channels": "pad", "residual": "res"}
 
 if __name__ == "__main__":
     net, images = Net(sys.argv[1]), np.load(sys.argv[2])
