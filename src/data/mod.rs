@@ -3,7 +3,8 @@
 //! ```text
 //! open (Source: bytes as in the files) -> prepare (fit ZCA; whitened images are cached) -> Batches (threads that run ahead)
 //! ```
-//! Images are held in memory or streamed from their files; scale and contrast normalisation happen when a batch is made.
+//! Images are held in memory or streamed from their files; contrast normalisation happens when a batch is made,
+//! a mere scale on the device.
 //! One file per data set, with its row; a new one is a file and its name in [`list`].
 
 pub mod batches;
