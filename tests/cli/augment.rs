@@ -60,7 +60,9 @@ fn colour_images_of_cifar_10_are_augmented() {
     for (name, more) in [("bytes", "--set data.gcn=false"), ("numbers", "")] {
         train(&format!("{name}-sent"), &format!("{more} --set data.resident=false")).ok();
         train(&format!("{name}-there"), &format!("{more} --set data.resident=true")).ok();
+        train(&format!("{name}-read"), &format!("{more} --set data.stream=true --workers 2")).ok();
         place.assert_same(&format!("{name}-sent"), &format!("{name}-there"));
+        place.assert_same(&format!("{name}-sent"), &format!("{name}-read"));
     }
     train("x", "--set augment.fill=random").refused(&["augment.fill", "no bytes any more", "zero"]);
 }
