@@ -165,6 +165,7 @@ impl Analyze {
         let mut distortions = vec![];
         for &section in sections.iter().filter(|s| **s != Section::Budgets) {
             let list = Distortion::parse_list(self.distort.as_deref().unwrap_or(section.distortions()))?;
+            let list: Vec<Distortion> = list.iter().map(|d| trained.distortion(d)).collect();
             list.iter().try_for_each(|d| project::tables(d, parameters).map(drop))?;
             distortions.push((section, list));
         }

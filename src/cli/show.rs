@@ -27,6 +27,7 @@ sign+addnorm:0.2               one after the other, each of what the one before 
 conv*:sign+fc1:quant:4         of the layers or tensors of that name, * any text, ? any character; the rest keep their weights
 sign except fc2 fc1            of all layers but these
 addnorm:0.3 x8                 eight draws: their mean, deviation and worst
+addnorm:0.3->0 cosine          in training: from one value to the other over the epochs; without \"cosine\" along a line
 ";
 
 /// Arguments of `show`; give at least one of them.

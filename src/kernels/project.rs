@@ -142,19 +142,20 @@ fn alpha(b: &mut Builder, scope: &str, p: &Parameters, maxima: View, alphas: Vie
 
 /// The content of the buffer `projections` in training, [`ROW`] words per tensor (`struct Projection` of
 /// `shaders/common/parameters.wgsl`): for every projected tensor the link of `training` that is for it, None for the others.
+/// Parameters that move over training are those of its start; [`Distortion::at`] gives others.
 pub fn table(parameters: &Parameters, training: &Distortion) -> Vec<u32> {
-    table_by(parameters, |t| of_training(training, t))
+    table_by(parameters, |t| of_training(training, t).map_or(Projection::NONE, |l| l.projection))
 }
 
-/// The projection of a tensor in training.
-fn of_training(training: &Distortion, t: &Tensor) -> Projection {
-    let link = training.links.iter().find(|l| training.applies(l, &t.name));
-    link.map_or(Projection::NONE, |l| l.projection)
+/// What projects a tensor in training.
+fn of_training<'a>(training: &'a Distortion, t: &Tensor) -> Option<&'a Link> {
+    training.links.iter().find(|l| training.applies(l, &t.name))
 }
 
-/// Whether in training every projected tensor is ternary ([`Projection::is_ternary`]).
+/// Whether in training every projected tensor is ternary ([`Link::is_ternary`]).
 pub fn is_ternary(parameters: &Parameters, training: &Distortion) -> bool {
-    parameters.tensors.iter().filter(|t| t.projected).all(|t| of_training(training, t).is_ternary())
+    let mut weights = parameters.tensors.iter().filter(|t| t.projected);
+    weights.all(|t| of_training(training, t).is_some_and(Link::is_ternary))
 }
 
 /// That `training` says the projections of training: at most one for each layer.
@@ -200,8 +201,16 @@ pub fn table_of_link(parameters: &Parameters, link: usize, choose: impl Fn(&Tens
 /// for gets None.
 ///
 /// # Errors
-/// A pattern that matches no projected tensor, or a link that `except` leaves none, with the layers there are.
+/// A pattern that matches no projected tensor, or a link that `except` leaves none, with the layers there are; a parameter
+/// that moves over training.
 pub fn tables(distortion: &Distortion, parameters: &Parameters) -> Result<Vec<Vec<u32>>> {
+    if distortion.is_scheduled() {
+        return Err(Error::Invalid(format!(
+            "distortion \"{distortion}\": weights that are tested or written are at one point of training, so that no \
+             parameter can move: give one value. Only the projection that the run was trained under, written as its \
+             preset has it, stands for its value at the step of the weights"
+        )));
+    }
     check_layers("distortion", distortion, parameters)?;
     let table = |(i, link): (usize, &Link)| {
         let choose = |t: &Tensor| if distortion.applies(link, &t.name) { link.projection } else { Projection::NONE };

@@ -162,6 +162,12 @@ impl Network {
         Network::new(preset, input, classes)
     }
 
+    /// Sets its projection to what that is when the part `done` of training is over; returns what it was.
+    pub fn trained(&mut self, done: f64) -> Distortion {
+        let then = self.projection.at(done);
+        std::mem::replace(&mut self.projection, then)
+    }
+
     /// The flat array of all parameters at step 0.
     pub fn initial_weights(&self, seed: u64) -> Vec<f32> {
         self.init.weights(&self.parameters, seed)

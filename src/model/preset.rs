@@ -55,7 +55,7 @@ pub struct Preset {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
     /// Projection of the weights in training, as the papers write it: `none`, `sign`, `stochm:0.5`, ...; of some layers
-    /// `conv*:sign+fc*:none` or `sign except conv1`.
+    /// `conv*:sign+fc*:none` or `sign except conv1`; with parameters that move over the epochs `addnorm:0.3->0`.
     #[serde(default = "default::projection")]
     pub projection: String,
     /// How convolutions and linear layers compute.
@@ -366,6 +366,11 @@ impl Preset {
         Preset::deserialize(De(Value::Table(merged)))
             .and_then(|preset| check::check(&preset).map(|()| preset))
             .map_err(|failure: Failure| Error::Invalid(format!("{}: {failure}", sources.origin(&failure.path))))
+    }
+
+    /// The part of training, from 0 to 1, that is done when `epoch` (from 0) begins: what schedules over epochs go by.
+    pub fn done(&self, epoch: u64) -> f64 {
+        (epoch as f64 / self.epochs as f64).min(1.0)
     }
 
     /// The batch of evaluations.

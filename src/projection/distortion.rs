@@ -2,7 +2,7 @@
 //! some.
 //!
 //! ```text
-//! item = [PATTERN:]PROJECTION[:PARAMETERS] {+ ...} [except PATTERN ...] [xN]
+//! item = [PATTERN:]PROJECTION[:PARAMETERS[ cosine]] {+ ...} [except PATTERN ...] [xN]
 //! ```
 //!
 //! `sign+addnorm:0.2` first takes the sign, then adds noise; `conv*:sign` takes the sign of the convolutions and leaves
@@ -12,9 +12,12 @@
 //! its input, alpha = max |w| and the quantile of |w|, is that of the stored weights, for every link: in
 //! `sign+addnorm:0.2` the noise is measured by the largest stored weight. Random numbers of different links are
 //! independent: the number of the link is part of the counter (`first_draw` of `shaders/common/parameters.wgsl`).
+//!
+//! In training, where each layer has one link at most, parameters may move ([`super::schedule`]).
 
 use std::fmt;
 
+use super::schedule::{self, Schedule};
 use super::{HostDraw, MOST_LINKS, PROJECTIONS, Projection};
 use crate::error::{Error, Result, suggest};
 
@@ -24,8 +27,10 @@ const MOST_DRAWS: u32 = 10_000;
 /// One projection of a chain with the layers that it is for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Link {
-    /// The projection.
+    /// The projection; where it moves, that of the start of training.
     pub projection: Projection,
+    /// How it moves over training.
+    pub schedule: Option<Schedule>,
     /// Which layers: a pattern with `*` for any text and `?` for any character; none: all.
     pub layers: Option<String>,
 }
@@ -44,7 +49,14 @@ pub struct Distortion {
 impl From<Projection> for Distortion {
     /// The projection of every layer, once.
     fn from(projection: Projection) -> Self {
-        Distortion { links: vec![Link { projection, layers: None }], except: vec![], draws: 1 }
+        Distortion { links: vec![projection.into()], except: vec![], draws: 1 }
+    }
+}
+
+impl From<Projection> for Link {
+    /// The projection of every layer.
+    fn from(projection: Projection) -> Self {
+        Link { projection, schedule: None, layers: None }
     }
 }
 
@@ -71,14 +83,16 @@ impl Distortion {
             return Err(bad("behind \"except\" the layers are missing, e.g. except fc2".into()));
         }
         // Around a plus there may be room.
-        let chain = words[..end].join(" ").replace(" +", "+").replace("+ ", "+");
-        if let Some((_, rest)) = chain.split_once(' ') {
-            let word = rest.split(' ').next().unwrap_or(rest);
-            let near = suggest(word, ["except"]);
+        let chain = schedule::with_arrows(&words[..end].join(" ").replace(" +", "+").replace("+ ", "+"));
+        let chain = split_chain(&chain);
+        let stray = |link: &&str| Some(link.strip_suffix(" cosine").unwrap_or(link).split_once(' ')?.1.to_owned());
+        if let Some(rest) = chain.iter().find_map(stray) {
+            let word = rest.split(' ').next().unwrap_or(&rest);
+            let near = suggest(word, ["except", "cosine"]);
             let may = "behind the projections may stand \"except PATTERN ...\" and a number of draws, \"x8\"";
             return Err(bad(format!("\"{word}\" is not understood; {may}.{near}")));
         }
-        let links = split_chain(&chain).into_iter().map(Link::parse).collect::<Result<Vec<_>>>()?;
+        let links = chain.into_iter().map(Link::parse).collect::<Result<Vec<_>>>()?;
         if links.len() > MOST_LINKS {
             return Err(bad(format!("{} links; a chain has at most {MOST_LINKS}", links.len())));
         }
@@ -94,6 +108,7 @@ impl Distortion {
         let mut items: Vec<String> = vec![];
         for part in text.split(',') {
             let first = part.trim().split([' ', '+']).next().unwrap_or_default();
+            let first = first.split("->").next().unwrap_or(first);
             match items.last_mut() {
                 Some(last) if first == "quantile" || first.parse::<f64>().is_ok_and(f64::is_finite) => {
                     *last = format!("{last},{}", part.trim());
@@ -109,9 +124,27 @@ impl Distortion {
         Distortion { draws: 1, ..self.clone() }
     }
 
-    /// Whether two draws of it differ.
+    /// Whether two draws of it differ, at any time.
     pub fn is_random(&self) -> bool {
-        self.links.iter().any(|l| l.projection.is_random())
+        // Parameters that make no noise at both ends of a way may do so between them: bitflip:0->1.
+        self.links.iter().any(|l| [0.0, 0.5, 1.0].iter().any(|&done| l.at(done).is_random()))
+    }
+
+    /// Whether a parameter moves over training.
+    pub fn is_scheduled(&self) -> bool {
+        self.links.iter().any(|l| l.schedule.is_some())
+    }
+
+    /// What it is when the part `done` of training is over, from 0 to 1.
+    pub fn at(&self, done: f64) -> Self {
+        let links = self.links.iter().map(|l| Link { projection: l.at(done), schedule: None, ..l.clone() });
+        Distortion { links: links.collect(), ..self.clone() }
+    }
+
+    /// What it is in a test of a network trained under `training` when the part `done` of that was over: only the
+    /// projection of training itself moves, any other is left as it is.
+    pub fn in_test(&self, training: &Distortion, done: f64) -> Self {
+        if self.single_draw() == *training { self.at(done) } else { self.clone() }
     }
 
     /// Whether a link reads `quantiles`, so that they must be computed before it.
@@ -160,25 +193,44 @@ impl Link {
             PROJECTIONS.iter().any(|k| k.name == name)
         };
         let Some((first, rest)) = text.split_once(':').filter(|_| !known(text)) else {
-            return Ok(Link { projection: Projection::parse(text)?, layers: None });
+            return Link::of(text, None);
         };
         // What is neither may be a projection misspelt, before its parameters, or one behind a pattern: a parameter
         // begins with no letter, and no projection has a star.
         let letter = rest.starts_with(|c: char| c.is_ascii_alphabetic());
         if !known(rest) && !letter && !first.contains(['*', '?']) {
-            return Ok(Link { projection: Projection::parse(text)?, layers: None });
+            return Link::of(text, None);
         }
         if first.is_empty() {
             return Err(Error::Invalid(format!("distortion \"{text}\": before the colon the layers are missing")));
         }
-        Ok(Link { projection: Projection::parse(rest)?, layers: Some(first.into()) })
+        Link::of(rest, Some(first.into()))
+    }
+
+    fn of(projection: &str, layers: Option<String>) -> Result<Self> {
+        let (projection, schedule) = schedule::parse(projection)?;
+        Ok(Link { projection, schedule, layers })
+    }
+
+    /// The projection when the part `done` of training is over.
+    pub fn at(&self, done: f64) -> Projection {
+        self.schedule.map_or(self.projection, |s| s.at(&self.projection, done))
+    }
+
+    /// Whether it leaves every weight 0 or + - one magnitude per tensor ([`Projection::is_ternary`]), at any time.
+    pub fn is_ternary(&self) -> bool {
+        // The parameters with which a projection does so are all those between two of them.
+        [0.0, 1.0].iter().all(|&done| self.at(done).is_ternary())
     }
 }
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.layers {
-            Some(pattern) => write!(f, "{pattern}:{}", self.projection),
+        if let Some(pattern) = &self.layers {
+            write!(f, "{pattern}:")?;
+        }
+        match &self.schedule {
+            Some(schedule) => write!(f, "{}", schedule::show(&self.projection, schedule)),
             None => write!(f, "{}", self.projection),
         }
     }

@@ -6,6 +6,7 @@ use std::fmt;
 pub mod distortion;
 pub mod normal;
 mod rows;
+pub mod schedule;
 
 pub use rows::PROJECTIONS;
 

@@ -236,15 +236,16 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["quant:1", "quant:2", "quant:4", "quant:16"],
         exact: false,
         draws: 0b0000,
-        ternary: |p| p[0] <= 2.0,
+        ternary: |[b, _]| b.round() <= 2.0,
         random: never,
         parse: |text| {
             let bits = text.and_then(|t| t.trim().parse::<u8>().ok()).filter(|b| (1..=16).contains(b));
             Ok([f32::from(bits.ok_or("B must be a whole number from 1 to 16")?), 0.0])
         },
-        show: |[b, _]| Some(format!("{b}")),
+        // On the way from one number of bits to another it is the nearest whole one.
+        show: |[b, _]| Some(format!("{}", b.round())),
         words: |[b, _], _| {
-            let levels = 2f32.powi(b as i32 - 1) - 1.0;
+            let levels = 2f32.powi(b.round() as i32 - 1) - 1.0;
             [2.0 * levels, if levels > 0.0 { 1.0 / levels } else { 0.0 }, 0.0]
         },
         rank: |_, _| None,

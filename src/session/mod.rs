@@ -98,7 +98,7 @@ impl Session {
     }
 
     /// Prepares the loaded training step for step `number` (0-based) with the weights now in `weight`: clears `halt`,
-    /// computes the maxima behind alpha, sets the projection of training.
+    /// computes the maxima behind alpha, sets the projection of training; what moves in it stands as at the start.
     ///
     /// # Errors
     /// What the device reports.

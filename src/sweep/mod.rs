@@ -61,16 +61,15 @@ struct Job<'a> {
     data: Arc<Prepared>,
     points: Points,
     /// The points, without results, and the distortion of each.
-    wanted: Vec<(Point, &'a Distortion)>,
+    wanted: Vec<(Point, Distortion)>,
     moments_batches: usize,
     test_batch: usize,
 }
 
-impl<'a> Job<'a> {
+impl Job<'_> {
     /// The points that are not in the file.
-    fn missing(&self) -> Vec<(Point, &'a Distortion)> {
-        let missing = |(p, _): &&(Point, &Distortion)| self.points.find(p).is_none();
-        self.wanted.iter().filter(missing).map(|(p, d)| (p.clone(), *d)).collect()
+    fn missing(&self) -> Vec<(Point, Distortion)> {
+        self.wanted.iter().filter(|(p, _)| self.points.find(p).is_none()).cloned().collect()
     }
 
     /// Batches that a point runs.
@@ -138,10 +137,12 @@ impl Sweep<'_> {
         })
     }
 
-    fn job<'a>(&'a self, trained: &'a TrainedNetwork, data: Arc<Prepared>) -> Result<Job<'a>> {
+    fn job<'a>(&self, trained: &'a TrainedNetwork, data: Arc<Prepared>) -> Result<Job<'a>> {
         let TrainedNetwork { preset, network, .. } = trained;
+        let distortions: Vec<(Distortion, u32)> =
+            self.distortions.iter().map(|(d, draws)| (trained.distortion(d), *draws)).collect();
         // A pattern that names no layer is refused before anything is measured.
-        for (distortion, _) in self.distortions {
+        for (distortion, _) in &distortions {
             project::tables(distortion, &network.parameters)?;
         }
         let full = data.train.labels.len() / network.batch;
@@ -164,7 +165,8 @@ impl Sweep<'_> {
             top5_error: None,
             loss: 0.0,
         };
-        let wanted = self.distortions.iter().flat_map(|(d, n)| (0..*n).map(move |draw| (point(d, draw), d))).collect();
+        let of = |(d, n): &(Distortion, u32)| (0..*n).map(|draw| (point(d, draw), d.clone())).collect::<Vec<_>>();
+        let wanted = distortions.iter().flat_map(of).collect();
         let path = file(trained);
         let newer = is_newer(&trained.source, &path);
         let points = Points::open(&path)?;
@@ -215,7 +217,7 @@ impl Sweep<'_> {
                 continue;
             }
             bar.set_message(format!("{name}: {distortion}, draw {}", point.draw + 1));
-            let test = Test { distortion, seed: point.seed, draw: point.draw, moments: point.moments };
+            let test = Test { distortion: &distortion, seed: point.seed, draw: point.draw, moments: point.moments };
             let Some(score) = evaluator.score(session, &test, Progress { bar, stop: self.stop })? else {
                 return Ok(false);
             };
@@ -237,15 +239,17 @@ impl Sweep<'_> {
     }
 
     /// What the plans of an evaluation depend on: the preset without what is of training alone.
-    fn plan_key(&self, network: &TrainedNetwork) -> Preset {
-        let preset = &network.preset;
-        let trained = Moments::of(self.moments, network) == Moments::Trained;
+    fn plan_key(&self, trained: &TrainedNetwork) -> Preset {
+        let TrainedNetwork { preset, network, .. } = trained;
         Preset {
             name: String::new(),
             seed: 0,
             epochs: 0,
             steps: None,
-            projection: if trained { preset.projection.clone() } else { String::new() },
+            projection: match Moments::of(self.moments, trained) {
+                Moments::Trained => network.projection.to_string(),
+                Moments::Recomputed => String::new(),
+            },
             clip: Clip::default(),
             init: Init::default(),
             optimizer: Optimizer::default(),

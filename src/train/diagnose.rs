@@ -6,19 +6,32 @@ use crate::data::{Batches, Part, Position, Prepared};
 use crate::error::{Error, Result};
 use crate::model::Source;
 use crate::plan::{Elem, Role, Step};
+use crate::projection::distortion::Distortion;
 use crate::session::{Session, images};
 
 /// Repeats step `number`, command by command, and looks at everything each command writes. After a bad loss the weights
 /// are still those that the step read; after a bad update its sound elements have moved on.
 ///
-/// Returns the error to report.
-pub fn non_finite(session: &mut Session, data: Arc<Prepared>, step: &Step, number: u64) -> Error {
-    match search(session, data, step, number) {
+/// Returns the error to report. `projection` is that of the step.
+pub fn non_finite(
+    session: &mut Session,
+    data: Arc<Prepared>,
+    projection: &Distortion,
+    step: &Step,
+    number: u64,
+) -> Error {
+    match search(session, data, projection, step, number) {
         Ok(error) | Err(error) => error,
     }
 }
 
-fn search(session: &mut Session, data: Arc<Prepared>, step: &Step, number: u64) -> Result<Error> {
+fn search(
+    session: &mut Session,
+    data: Arc<Prepared>,
+    projection: &Distortion,
+    step: &Step,
+    number: u64,
+) -> Result<Error> {
     const REMEDY: &str = "try a smaller learning rate (--set lr.initial=...), or clipping (--set clip.factor=0.5)";
     let report = |scope: &str, what: String| Error::NonFinite {
         step: number,
@@ -32,6 +45,7 @@ fn search(session: &mut Session, data: Arc<Prepared>, step: &Step, number: u64) 
     let tensor = |chunk: usize| &network.parameters.tensors[chunks[chunk].tensor].name;
     let program = session.training(&Source::Uploaded, true)?;
     session.start(number)?;
+    session.set_projection(projection)?;
     let batch = Batches::train(data.clone(), network.batch, step.seed(), Position { step: number })?.next();
     let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))??;
     let values = data.values_of(&batch.images);

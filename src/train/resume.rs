@@ -9,6 +9,7 @@ use crate::files::Lock;
 use crate::kernels::{present_name, tuning};
 use crate::model::preset::{Lr, Preset};
 use crate::plan::Plan;
+use crate::projection::distortion::Distortion;
 use crate::weights::checkpoint::{self, Checkpoint, key};
 
 /// A run to go on with: its folder belongs to this process from before the checkpoint is read.
@@ -33,7 +34,7 @@ impl Resume {
 }
 
 /// Refuses to go on with a preset that would give other numbers than the one that the checkpoint was made with. What may
-/// change: how long to train (`steps`, and `epochs` where the learning rate does not depend on it), what to evaluate, log
+/// change: how long to train (`steps`, and `epochs` where neither the learning rate nor the projection depends on it), what to evaluate, log
 /// and save, where the images stay.
 ///
 /// # Errors
@@ -41,8 +42,12 @@ impl Resume {
 pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     let mut then = Preset::from_toml(saved.text(key::PRESET)?)?;
     then.steps = now.steps;
-    if !matches!(now.lr, Lr::Exponential { .. }) {
-        // The other schedules do not look at the end.
+    let end = match now.lr {
+        Lr::Exponential { .. } => Some("learning rate"),
+        // The other schedules of it do not look at the end.
+        _ => Distortion::parse(&now.projection)?.is_scheduled().then_some("projection"),
+    };
+    if end.is_none() {
         then.epochs = now.epochs;
     }
     then.eval = now.eval.clone();
@@ -55,8 +60,10 @@ pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     }
     let changed: Vec<String> =
         then.changes(now)?.into_iter().map(|[name, old, new]| format!("{name} = {new} (was {old})")).collect();
-    let schedule =
-        if then.epochs == now.epochs { "" } else { ". This schedule of the learning rate depends on epochs" };
+    let schedule = match end.filter(|_| then.epochs != now.epochs) {
+        Some(what) => format!(". This schedule of the {what} depends on epochs"),
+        None => String::new(),
+    };
     Err(Error::Invalid(format!(
         "the checkpoint was trained with another preset; resume with the same one. Different now: {}{schedule}",
         changed.join("; ")

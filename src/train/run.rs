@@ -102,7 +102,8 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     network.check_batch_moments()?;
     let taken = options.init.as_ref().map(|init| init.read(preset, &network)).transpose()?;
     let (initial, init) = taken.map(|taken| (taken.weights, taken.record)).unzip();
-    distort.iter().try_for_each(|d| project::tables(d, &network.parameters).map(|_| ()))?;
+    let testable = |d: &Distortion| project::tables(&d.in_test(&network.projection, 0.0), &network.parameters);
+    distort.iter().try_for_each(|d| testable(d).map(drop))?;
     let mut session = Session::new(device, network.clone(), preset.seed);
     let source = images::source(preset.data.resident, &session.target, &data, Part::Train);
     let program = session.training(&source, false)?;
@@ -197,9 +198,14 @@ struct Trainer<'a> {
 }
 
 impl Trainer<'_> {
-    /// The projection of training; an evaluation leaves another.
+    /// What projects the weights in step `number` (0-based).
+    fn projection(&self, number: u64) -> Distortion {
+        schedule::projection(&self.session.network.projection, self.preset, number, self.per_epoch)
+    }
+
+    /// Sets the projection of the step that comes; an evaluation leaves another, and it may move with each epoch.
     fn start_projection(&mut self) -> Result<()> {
-        let projection = self.session.network.projection.clone();
+        let projection = self.projection(self.step);
         self.session.set_projection(&projection)
     }
 
@@ -238,6 +244,9 @@ impl Trainer<'_> {
                 self.session.runner.write(array, &vec![0; self.session.network.parameters.len()])?;
             }
             self.session.feed(&self.source, &batch)?;
+            if self.step.is_multiple_of(self.per_epoch) && self.session.network.projection.is_scheduled() {
+                self.start_projection()?;
+            }
             let block = self.block(self.step);
             self.step += 1;
             let last = self.step == self.total;
@@ -332,9 +341,9 @@ impl Trainer<'_> {
             let (steps, loss, seconds) = match seen {
                 Seen::Sound { steps, loss, seconds } => (steps, loss, seconds),
                 Seen::Unsound(bad) => {
-                    let block = self.block(bad);
+                    let (block, projection) = (self.block(bad), self.projection(bad));
                     let data = self.data.clone();
-                    return Err(diagnose::non_finite(&mut self.session, data, &block, bad));
+                    return Err(diagnose::non_finite(&mut self.session, data, &projection, &block, bad));
                 }
             };
             let step = steps.end;
@@ -417,7 +426,9 @@ impl Trainer<'_> {
         let mut all = vec![];
         for distortion in distort {
             bar.set_message(format!("test under {distortion}"));
-            let first = Test { distortion, seed: self.preset.seed, draw: 0, moments: Moments::Recomputed };
+            let done = self.preset.done(self.step / self.per_epoch);
+            let now = distortion.in_test(&self.session.network.projection, done);
+            let first = Test { distortion: &now, seed: self.preset.seed, draw: 0, moments: Moments::Recomputed };
             let draws = evaluator.draws(&mut self.session, &first, Progress { bar: &bar, stop: self.stop })?;
             let Some(draws) = draws else {
                 bar.abandon();

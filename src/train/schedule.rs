@@ -2,16 +2,14 @@
 //! change of machine. Steps and epochs count from 0.
 
 use crate::model::preset::{Lr, Preset};
+use crate::projection::distortion::Distortion;
 
 /// Learning rate of `step`, if an epoch has `steps_per_epoch` steps.
 pub fn lr(preset: &Preset, step: u64, steps_per_epoch: u64) -> f64 {
     let spe = steps_per_epoch.max(1);
     match &preset.lr {
         Lr::Constant { initial } => *initial,
-        Lr::Exponential { initial, last } => {
-            let epoch = step / spe;
-            initial * (last / initial).powf(epoch as f64 / preset.epochs as f64)
-        }
+        Lr::Exponential { initial, last } => initial * (last / initial).powf(preset.done(step / spe)),
         Lr::Step { initial, factors } => initial * product_until(factors, step),
         Lr::CosineRestarts { initial, last, first, growth } => {
             let (start, epochs) = cycle(first, *growth, step / spe);
@@ -19,6 +17,11 @@ pub fn lr(preset: &Preset, step: u64, steps_per_epoch: u64) -> f64 {
             last + (initial - last) / 2.0 * (1.0 + (std::f64::consts::PI * done).cos())
         }
     }
+}
+
+/// What projects the weights in `step`, of the projection of training.
+pub fn projection(training: &Distortion, preset: &Preset, step: u64, steps_per_epoch: u64) -> Distortion {
+    training.at(preset.done(step / steps_per_epoch.max(1)))
 }
 
 /// What multiplies every clip bound c_k at `step`.
@@ -98,6 +101,39 @@ mod tests {
         near(lr(&p, 1000, 1000), 0.003 * (2e-6f64 / 3e-3).powf(1.0 / 500.0));
         near(lr(&p, 250_000, 1000), (0.003f64 * 2e-6).sqrt());
         near(lr(&p, 500_000, 1000), 2e-6);
+    }
+
+    /// What is linear and what is a cosine, by hand: epoch e of 8 has e/8 behind it, whatever the steps.
+    #[test]
+    fn parameters_of_a_projection_move_over_the_epochs() {
+        let at = |text: &str, sets: &[&str], step: u64| {
+            let p = preset(&[&["epochs=8"], sets].concat());
+            projection(&Distortion::parse(text).unwrap(), &p, step, 10).to_string()
+        };
+        for (step, linear, cosine) in [
+            (0, 0.5, 0.5),
+            (9, 0.5, 0.5),
+            (10, 0.4375, 0.480969883),
+            (20, 0.375, 0.426776695),
+            (40, 0.25, 0.25),
+            (79, 0.0625, 0.019030117),
+            (80, 0.0, 0.0),
+            (90, 0.0, 0.0),
+        ] {
+            for steps in [&[][..], &["steps=15"]] {
+                for (text, want) in [("addnorm:0.5->0", linear), ("addnorm:0.5 to 0 cosine", cosine)] {
+                    let value: f64 = at(text, steps, step).strip_prefix("addnorm:").unwrap().parse().unwrap();
+                    assert!((value - want).abs() < 3e-8, "{text}, step {step}: {value} is not {want}");
+                }
+            }
+            assert_eq!(at("addnorm:0.3->0.3", &[], step), "addnorm:0.3");
+            assert_eq!(at("stuck:0.1,0.05->0.05 cosine", &[], step), "stuck:0.1,0.05");
+        }
+        assert_eq!(at("stuck:0.5->0,0.05", &[], 20), "stuck:0.375,0.05");
+        assert_eq!(at("power:0..2->1..1", &[], 40), "power:0.5..1.5");
+        assert_eq!(at("quant:8->2", &[], 60), "quant:4", "3.5 bits are 4");
+        assert_eq!(at("conv*:addnorm:0.4->0+fc*:sign", &[], 40), "conv*:addnorm:0.2+fc*:sign");
+        assert_eq!(at("addnorm:1.2e-38->0", &[], 40), "addnorm:0", "of half of that a device may hold nothing");
     }
 
     #[test]

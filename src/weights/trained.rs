@@ -9,6 +9,7 @@ use crate::data::Prepared;
 use crate::error::{Error, Result};
 use crate::model::Network;
 use crate::model::preset::Preset;
+use crate::projection::distortion::Distortion;
 use crate::session::{input, load_data, network_for};
 
 /// Batch-norm moments, by the names and in the order of [`Network::moments`].
@@ -18,8 +19,12 @@ pub type NamedMoments = Vec<(String, Vec<f32>)>;
 pub struct TrainedNetwork {
     /// The preset that describes the network and the data.
     pub preset: Preset,
-    /// The network.
+    /// The network, its projection as it stood at `step`; for weights from elsewhere, as at the end of training.
     pub network: Arc<Network>,
+    /// The projection of training as the preset has it, with what moves in it.
+    training: Distortion,
+    /// The part of training that was done.
+    done: f64,
     /// The flat array of parameters, as `weight` of a runner takes it.
     pub weights: Vec<f32>,
     /// Training steps that the weights have seen; 0 for weights from elsewhere.
@@ -35,6 +40,12 @@ pub struct TrainedNetwork {
 }
 
 impl TrainedNetwork {
+    /// What a distortion means for these weights: the projection of training, where a parameter of it moves, means its value
+    /// at their step.
+    pub fn distortion(&self, distortion: &Distortion) -> Distortion {
+        distortion.in_test(&self.training, self.done)
+    }
+
     /// The data set of the preset, prepared, from `dir`; absent: from the default folder.
     ///
     /// # Errors
@@ -115,11 +126,13 @@ fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Optio
     let own = Preset::from_toml(saved.text(key::PRESET)?)?;
     let preset = own.with(sets)?;
     let changed = changed(&own, &preset)?;
-    let network = Arc::new(network_for(&preset, input_of(&saved, &preset, data_dir)?)?);
+    let mut network = network_for(&preset, input_of(&saved, &preset, data_dir)?)?;
     let weights = export::weights(&network, &saved.tensors)?;
-    let step = saved.number(key::STEP)?;
+    let (step, done) = (saved.number(key::STEP)?, own.done(saved.number(key::EPOCH)?));
+    let training = network.trained(done);
+    let network = Arc::new(network);
     let moments = moments(&network, &saved).map_err(|e| Error::format(&source, e.to_string()))?;
-    Ok(TrainedNetwork { preset, network, weights, step, moments, source, changed, name })
+    Ok(TrainedNetwork { preset, network, training, done, weights, step, moments, source, changed, name })
 }
 
 /// The moments in a checkpoint: all of the network's, or none.
@@ -146,11 +159,14 @@ fn of_weights(
     data_dir: Option<&Path>,
 ) -> Result<TrainedNetwork> {
     let changed = changed(own, &preset)?;
-    let network = Arc::new(network_for(&preset, input(&preset, data_dir)?)?);
+    let mut network = network_for(&preset, input(&preset, data_dir)?)?;
+    let done = 1.0;
+    let training = network.trained(done);
+    let network = Arc::new(network);
     let zeros = vec![0.0; network.parameters.len()];
     let request = import::Request { names: &preset.names, except: None, weights: zeros };
     let import::Imported { weights, moments, .. } = import::load(&source, &network, request)?;
-    Ok(TrainedNetwork { preset, network, weights, step: 0, moments, source, changed, name })
+    Ok(TrainedNetwork { preset, network, training, done, weights, step: 0, moments, source, changed, name })
 }
 
 /// Keys, or their beginnings, that change no test error, or that a point has in a field of its own.

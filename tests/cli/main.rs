@@ -5,6 +5,7 @@ mod adapter_report;
 mod analyze;
 mod augment;
 mod bench;
+mod cooling;
 mod distort;
 mod errors;
 mod evaluate;

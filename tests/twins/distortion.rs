@@ -4,7 +4,7 @@
 use weightproof::kernels::parameters::ROW;
 use weightproof::kernels::parameters::{Parameters, Tensor};
 use weightproof::kernels::project;
-use weightproof::projection::distortion::Distortion;
+use weightproof::projection::distortion::{Distortion, Link};
 use weightproof::projection::{HostDraw, MOST_LINKS, Projection, apply_host};
 
 fn parse(text: &str) -> Distortion {
@@ -36,6 +36,13 @@ fn expressions_are_written_as_they_are_read() {
         "sign+bitflip:0.01 except fc2 conv1.weight x8",
         "addnorm:0.3 x8",
         "features.0:quant:4",
+        "addnorm:0.3->0",
+        "addnorm:0.3->0.3",
+        "conv*:addnorm:0.3->0 cosine+fc*:none except fc2",
+        "stuck:0.1->0,0.05",
+        "stuck:0.1,0.05->0 cosine",
+        "stochm3:0.5->1,quantile",
+        "power:0..2->1",
     ] {
         assert_eq!(parse(text).to_string(), text);
     }
@@ -43,6 +50,8 @@ fn expressions_are_written_as_they_are_read() {
         ("  sign  +  addnorm:0.20 x1 ", "sign+addnorm:0.2"),
         ("sign +addnorm:.5  except  fc1   fc2", "sign+addnorm:0.5 except fc1 fc2"),
         ("drift:0.06,3.6e+3+sign", "drift:0.06,3600+sign"),
+        ("addnorm:0.3 to 0 cosine + sign x2", "addnorm:0.3->0 cosine+sign x2"),
+        ("stuck:0.1 -> 0,0.05 to 0.1", "stuck:0.1->0,0.05->0.1"),
     ] {
         assert_eq!(parse(text).to_string(), canonical);
         assert_eq!(parse(canonical), parse(text));
@@ -55,10 +64,10 @@ fn expressions_are_written_as_they_are_read() {
 
 #[test]
 fn a_comma_before_a_number_goes_on_with_the_parameters() {
-    let list = "none,stuck:0.1,0.05 x4, drift:0.06,3600+sign ,stochm3:0.5,quantile except fc1,0.weight:sign";
+    let list = "none,stuck:0.1,0.05->0 x4, drift:0.06,3600+sign ,stochm3:0.5,quantile except fc1,0.weight:sign";
     let texts: Vec<String> = Distortion::parse_list(list).unwrap().iter().map(Distortion::to_string).collect();
     let want =
-        ["none", "stuck:0.1,0.05 x4", "drift:0.06,3600+sign", "stochm3:0.5,quantile except fc1", "0.weight:sign"];
+        ["none", "stuck:0.1,0.05->0 x4", "drift:0.06,3600+sign", "stochm3:0.5,quantile except fc1", "0.weight:sign"];
     assert_eq!(texts, want);
     assert_eq!(Distortion::parse_list(&texts.join(",")).unwrap().len(), 5);
 }
@@ -83,6 +92,14 @@ fn what_cannot_be_meant_is_refused_with_what_can() {
         ("addnorm:0.3 x8 except fc2 x4 fc1 sign", vec!["\"x8\""]),
         ("sign,0.5", vec!["\"sign,0.5\""]),
         ("conv1:addnorm:-1", vec![">= 0", "addnorm:S"]),
+        ("addnorm:0.3->-1", vec!["\"addnorm:-1\"", ">= 0"]),
+        ("addnorm:0.3->1e-50", vec!["\"addnorm:1e-50\"", "32 bits hold"]),
+        ("stuck:0.5->0.1,0.6", vec!["\"stuck:0.5,0.6\"", "a sum of at most 1"]),
+        ("stochm3:0.5,quantile->0.3", vec!["quantile", "0.3"]),
+        ("addnorm:0.3->0.2->0", vec!["addnorm:S"]),
+        ("addnorm:0.3 cosine", vec!["cosine", "addnorm:0.3->0 cosine"]),
+        ("addnorm:0.3->0 cosin", vec!["\"cosin\"", "\"cosine\""]),
+        ("sign->round", vec!["not the projection itself", "addnorm:0.3->0"]),
     ] {
         let error = refused(text);
         for word in words {
@@ -91,6 +108,31 @@ fn what_cannot_be_meant_is_refused_with_what_can() {
     }
     let long = vec!["sign"; MOST_LINKS + 1].join("+");
     assert!(refused(&long).contains("at most"));
+}
+
+#[test]
+fn what_moves_over_training_is_random_where_it_is_at_any_time_and_ternary_where_it_always_is() {
+    for (text, random, ternary) in [
+        ("addnorm:0.3->0", true, false),
+        ("addnorm:0->0", false, false),
+        ("bitflip:0->1", true, false),
+        ("power:1->0", false, false),
+        ("power:0->0", false, true),
+        ("power:0..1->0", true, false),
+        ("quant:2->1", false, true),
+        ("quant:4->1", false, false),
+        ("conv1:stuck:0,0->1+fc1:sign", true, false),
+    ] {
+        let d = parse(text);
+        assert_eq!((d.is_random(), d.links.iter().all(Link::is_ternary)), (random, ternary), "{text}");
+    }
+    let p = parameters();
+    let refused = project::tables(&parse("fc1:addnorm:0.3->0"), &p).unwrap_err().to_string();
+    assert!(refused.contains("\"fc1:addnorm:0.3->0\"") && refused.contains("give one value"), "{refused}");
+    // In a test the projection of training means its value then, whatever the number of draws, and no other does.
+    let training = parse("addnorm:0.5->0");
+    assert_eq!(parse("addnorm:0.5->0 x4").in_test(&training, 0.5).to_string(), "addnorm:0.25 x4");
+    assert!(parse("addnorm:0.5->0.1").in_test(&training, 0.5).is_scheduled());
 }
 
 #[test]

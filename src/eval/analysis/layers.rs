@@ -70,7 +70,7 @@ fn choose(
     if !distortion.links.iter().any(&acts) {
         return Distortion::from(Projection::NONE);
     }
-    let nothing = Link { projection: Projection::NONE, layers: None };
+    let nothing = Link::from(Projection::NONE);
     let links = distortion.links.iter().map(|l| if acts(l) { change(l) } else { nothing.clone() }).collect();
     Distortion { links, except, draws: distortion.draws }
 }
