@@ -20,6 +20,11 @@ struct Projection {
   kind: u32,
   first_draw: u32,        // number of its first random number; other links of a chain have others
   rank: u32,              // of the |w| that `quantiles` holds, from 0
+  alpha: u32,             // where its alpha is in `alphas`, one for each filter: below the number of tensors max |w|
+  filters: u32,           // how many alphas it has
+  stride: u32,            // weight e belongs to filter e / stride modulo filters
+  share: f32,             // of a weight in a mean; 0: alpha is a maximum
+  partials: u32,          // where its parts are in `partials` (project/parts.wgsl)
   p0: f32, p1: f32, p2: f32,
 }
 

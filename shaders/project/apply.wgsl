@@ -6,7 +6,14 @@
 // include common/parameters.wgsl
 // include project/kinds.wgsl
 // kinds, draws: bits of the kinds that the table may hold, and of the random numbers that these need.
-struct Params { first_chunk: u32, chunks: u32, base: u32, kinds: u32, draws: u32 }
+// statistics: 1 if a tensor's alpha may be another than its largest |w|.
+struct Params { first_chunk: u32, chunks: u32, base: u32, kinds: u32, draws: u32, statistics: u32 }
+
+// alpha of four weights of a tensor, those of their filters.
+fn alphas_of(projection: Projection, e: vec4<u32>) -> vec4<f32> {
+  let at = projection.alpha + e / projection.stride % projection.filters;
+  return vec4<f32>(alphas[at.x], alphas[at.y], alphas[at.z], alphas[at.w]);
+}
 
 @compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -19,7 +26,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let segment = segments[chunk.segment];
   let projection = projections[chunk.segment];
   var c: Context;
-  c.alpha = alphas[chunk.segment];
+  c.alpha = vec4<f32>(alphas[projection.alpha]);
   c.quantile = quantiles[chunk.segment];
   c.beta_u = step.beta_u;
   c.p0 = projection.p0;
@@ -34,8 +41,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   for (var i = own.x; i < own.y; i += own.z) {
     let counter = vec4<u32>(chunk.start / 4u + i, layer, step.step_lo, step.step_hi);
     draw(&c, params.draws, counter, key);
-    let p = project(projection.kind, weight[at + i], c);
     let e = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u);
+    if params.statistics != 0u {
+      c.alpha = alphas_of(projection, chunk.start + e);
+    }
+    let p = project(projection.kind, weight[at + i], c);
     projected[at + i] = select(vec4<f32>(0.0), p, e < vec4<u32>(size));
   }
 }

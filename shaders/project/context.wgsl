@@ -2,7 +2,7 @@
 // include common/philox.wgsl
 // include common/uniform01.wgsl
 struct Context {
-  alpha: f32,         // max |w| of the tensor
+  alpha: vec4<f32>,   // max |w| of the tensor, or the statistic that the projection asks for; of each weight's filter
   quantile: f32,      // the |w| of the rank that the projection asks for; 0 where it was not computed
   beta_u: f32,        // the step's draw for a ranged Power
   p0: f32, p1: f32, p2: f32, // parameters (src/projection/rows.rs: words)

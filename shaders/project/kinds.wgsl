@@ -15,6 +15,7 @@
 // include project/quant.wgsl // kind 13
 // include project/drift.wgsl // kind 14
 // include project/prune.wgsl // kind 15
+// include project/bwn.wgsl // kind 16
 
 // Where the kinds that may come are constants, only their lines are there: software drivers execute every branch for
 // masked lanes, so that the rest would cost more than the projection itself.
@@ -35,5 +36,6 @@ fn project(kind: u32, w: vec4<f32>, c: Context) -> vec4<f32> {
   if kind == 13u { p = project_quant(w, c); } // kind 13
   if kind == 14u { p = project_drift(w, c); } // kind 14
   if kind == 15u { p = project_prune(w, c); } // kind 15
+  if kind == 16u { p = project_bwn(w, c); } // kind 16
   return p;
 }

@@ -6,7 +6,7 @@ fn project_power(w: vec4<f32>, c: Context) -> vec4<f32> {
   if beta == 1.0 {
     return w;
   }
-  if beta == 0.0 || c.alpha == 0.0 {
+  if beta == 0.0 || all(c.alpha == vec4<f32>(0.0)) {
     return project_sign(w, c);
   }
   // The least normal number instead of 0, whose logarithm is infinite.

@@ -2,7 +2,7 @@
 // half is |w| < alpha / 2, the zero bin of Round; with p2 = 1 it is |w| below the median of |w|.
 // include project/stochm.wgsl
 fn project_stochm3(w: vec4<f32>, c: Context) -> vec4<f32> {
-  let middle = abs(w) < vec4<f32>(select(0.5 * c.alpha, c.quantile, c.p2 == 1.0));
+  let middle = abs(w) < select(0.5 * c.alpha, vec4<f32>(c.quantile), c.p2 == 1.0);
   let dropped = c.drop_u < vec4<f32>(0.5);
   return select(project_stochm(w, c), vec4<f32>(0.0), middle & dropped);
 }

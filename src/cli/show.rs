@@ -22,7 +22,7 @@ use crate::session;
 
 /// How projections become distortions, for `show --projections`.
 const DISTORTIONS: &str = "
-alpha is the largest |w| of the layer. A distortion (eval, distort, eval.distort of a preset) is a chain of projections:
+alpha is the largest |w| of the layer, with :filter that of each filter (output channel). A distortion (eval, distort, eval.distort of a preset) is a chain of projections:
 sign+addnorm:0.2               one after the other, each of what the one before left; alpha is that of the stored weights
 conv*:sign+fc1:quant:4         of the layers or tensors of that name, * any text, ? any character; the rest keep their weights
 sign except fc2 fc1            of all layers but these

@@ -13,6 +13,7 @@ pub mod batchnorm;
 pub mod bias;
 pub mod conv2d;
 pub mod dropout;
+mod flat;
 pub mod loss;
 pub mod matrices;
 pub mod maxpool;
@@ -29,6 +30,7 @@ pub mod roof;
 pub mod shaders;
 pub mod softmax_ce;
 pub mod square_hinge;
+pub mod statistics;
 pub mod texels;
 pub mod winograd;
 pub mod winograd_grad;
@@ -80,8 +82,10 @@ pub static KERNELS: &[&Kernel] = &[
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
     &metric::REDUCE,
-    &project::MAXIMA,
-    &project::ALPHA,
+    &statistics::MAXIMA,
+    &statistics::ALPHA,
+    &statistics::PARTIAL,
+    &statistics::COMBINE,
     &quantile::BEGIN,
     &quantile::COUNT,
     &quantile::PICK,

@@ -21,7 +21,7 @@ const ALIGN: usize = 64;
 const MOST_TENSORS: usize = 1 << 16;
 
 /// Words of a row of the buffer `projections`.
-pub const ROW: usize = 6;
+pub const ROW: usize = 11;
 
 /// Words of a record of `segments`.
 const SEGMENT: usize = 10;
@@ -50,8 +50,8 @@ pub struct Tensor {
     pub rate: f32,
     /// Index for random draws, below 65,536. Set by [`Parameters::push`] to the position in the table.
     pub layer: u32,
-    /// Inputs that one output sums over: all dimensions but the last, unless the maker of the tensor knows better.
-    pub fan_in: usize,
+    /// The dimension of the filters: the last, unless the maker of the tensor knows better (the first in PyTorch's layout).
+    pub filter_axis: usize,
     /// Whether it is projected: weights are; gamma, beta and biases never are.
     pub projected: bool,
     /// Standard deviation of the initial values; 0: they are all `initial`.
@@ -66,7 +66,7 @@ impl Tensor {
         Tensor {
             name: name.into(),
             shape: shape.to_vec(),
-            fan_in: shape[..shape.len().saturating_sub(1)].iter().product(),
+            filter_axis: shape.len().saturating_sub(1),
             offset: 0,
             grad_offset: 0,
             splits: 1,
@@ -88,6 +88,22 @@ impl Tensor {
     /// Whether it has no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Filters, each of which makes one output channel.
+    pub fn filters(&self) -> usize {
+        self.shape.get(self.filter_axis).copied().unwrap_or(1)
+    }
+
+    /// Weights of a filter: the inputs that one output sums over.
+    pub fn fan_in(&self) -> usize {
+        self.len() / self.filters()
+    }
+
+    /// Consecutive weights that belong to one filter, before those of the next: filter f has the element e where
+    /// e / stride = f, modulo the number of filters.
+    pub fn filter_stride(&self) -> usize {
+        self.shape.iter().skip(self.filter_axis + 1).product()
     }
 
     /// Its part of a flat array (`weight`, `projected`, `adam_m`, ...).
@@ -145,6 +161,9 @@ pub struct Arrays {
     pub projected: View,
     /// max |w| of every chunk: `maxima`, state; left by the update, and by `project.maxima` for loaded weights.
     pub maxima: View,
+    /// What projections take for alpha: `alphas`, state; max |w| of every tensor, then room for a number of every filter.
+    /// Where a tensor's is, its row of `projections` says.
+    pub alphas: View,
     /// The |w| of every tensor of the rank that its projection names: `quantiles`, state; zeros unless
     /// `project.quantile` ran.
     pub quantiles: View,
@@ -216,6 +235,11 @@ impl Parameters {
     /// Elements of `grad`.
     pub fn grad_len(&self) -> usize {
         self.grad_len
+    }
+
+    /// Filters of all projected tensors.
+    pub fn filters(&self) -> usize {
+        self.tensors.iter().filter(|t| t.projected).map(Tensor::filters).sum()
     }
 
     /// The tensor called `name`.
@@ -325,6 +349,7 @@ impl Parameters {
             weight: self.flat(b, "weight"),
             projected: self.flat(b, "projected"),
             maxima: b.shared("maxima", Elem::F32, &[self.chunks().len()], Role::State),
+            alphas: b.shared("alphas", Elem::F32, &[tensors + self.filters()], Role::State),
             quantiles: b.shared("quantiles", Elem::F32, &[tensors], Role::State),
             projections: b.shared("projections", Elem::U32, &[tensors, ROW], Role::Input),
         }
@@ -432,7 +457,7 @@ mod tests {
             assert!(pair[1].grad_offset.is_multiple_of(64));
         }
         assert_eq!(p.chunks().len(), 2 + 1 + 4);
-        assert_eq!(p.tensors[0].fan_in, 45);
+        assert_eq!((p.tensors[0].fan_in(), p.tensors[0].filter_stride()), (45, 1));
     }
 
     #[test]

@@ -1,18 +1,15 @@
-//! P = f(W) for every parameter tensor in one dispatch, and max |w| of loaded weights. The kinds of f stand in
+//! P = f(W) for every parameter tensor in one dispatch. The kinds of f stand in
 //! [`crate::projection`]; which tensor gets which is data, so that a plan need not be rebuilt to evaluate another one.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::parameters::{Arrays, Parameters, ROW, Segment, Tensor, owned};
-use super::{Budget, Io, Kernel, Knobs, STEP, Scalars, Variant, anywhere, linear_grid, read, read_u32, update, write};
+use super::flat::{AWKWARD, WINDOW, case_step, chunk_grid, flat, layout};
+use super::parameters::{Arrays, Parameters, ROW, Tensor, owned};
+use super::statistics::{self, Alphas};
+use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32, write};
 use crate::error::{Error, Result};
-use crate::plan::{Builder, Elem, Params, Role, Step, View};
+use crate::plan::{Builder, Elem, Role};
 use crate::projection::distortion::{self, Distortion, Link};
 use crate::projection::{Context, DRAWS, PROJECTIONS, Projection, ProjectionKind, twin};
-
-/// One workgroup per chunk of the window.
-pub(super) fn chunk_grid(p: &Params, _: &Knobs) -> [u32; 3] {
-    linear_grid(p.u("chunks"))
-}
 
 /// projected = f(weight).
 pub static APPLY: Kernel = Kernel {
@@ -42,12 +39,13 @@ pub static APPLY: Kernel = Kernel {
         for o in owned(io) {
             let s = &o.segment;
             let row = &io.u("projections")[ROW * o.tensor..][..ROW];
+            let places = Alphas::read(row);
             assert!(io.params.u("kinds") >> row[0] & 1 == 1, "the table holds kind {}, unforeseen by the plan", row[0]);
             let c = Context {
-                alpha: alphas[o.tensor] as f32,
+                alpha: 0.0,
                 quantile: io.f("quantiles")[o.tensor] as f32,
                 beta_u: step.beta_u,
-                p: [3, 4, 5].map(|i| f32::from_bits(row[i])),
+                p: [8, 9, 10].map(|i| f32::from_bits(row[i])),
                 seed: step.seed(),
                 step: u64::from(step.step_lo) | u64::from(step.step_hi) << 32,
                 layer: s.layer,
@@ -55,7 +53,8 @@ pub static APPLY: Kernel = Kernel {
                 element: 0,
             };
             for (i, element) in o.elements.clone().enumerate() {
-                let (p, scale) = twin(row[0], weight[o.at + i] as f32, &Context { element, ..c });
+                let alpha = alphas[places.of(element)] as f32;
+                let (p, scale) = twin(row[0], weight[o.at + i] as f32, &Context { alpha, element, ..c });
                 out.set(o.at + i, f64::from(p), scale);
             }
         }
@@ -66,79 +65,6 @@ pub static APPLY: Kernel = Kernel {
     flop: |p| p.u("chunks") as f64 * 4096.0,
     cases: apply_cases,
 };
-
-/// `maxima[chunk]` = max |weight|.
-pub static MAXIMA: Kernel = Kernel {
-    name: "project.maxima",
-    args: &[read_u32("segments"), read_u32("chunks"), read("weight"), update("maxima")],
-    variants: &[Variant::new("naive", anywhere, chunk_grid)],
-    twin: |io: &mut Io| {
-        let mut maxima = io.f("maxima").to_vec();
-        for o in owned(io) {
-            let part = &io.f("weight")[o.at..o.at + o.elements.len()];
-            maxima[o.chunk] = part.iter().fold(0.0, |a, w| a.max(w.abs()));
-        }
-        io.put("maxima", maxima);
-    },
-    budget: Budget::Exact,
-    flop: |p| p.u("chunks") as f64 * 4096.0,
-    cases: || {
-        let case = |name: &str, lens: &'static [usize], limit: usize, fill: Fill| {
-            Case::exact(name, move |c| {
-                c.b.target.adapter.limits.max_binding = limit;
-                let p = layout(lens, 1);
-                let weight = flat(c, &p, "weight", &fill);
-                let out = c.input("maxima", &[p.chunks().len()], &Fill::Range(-1.0, -1.0));
-                maxima(&mut c.b, "project.maxima", &p, weight, out)
-            })
-        };
-        vec![
-            case("one element", &[1], 1 << 27, Fill::Uniform(1.0)),
-            case("awkward lengths", AWKWARD, 1 << 27, Fill::Uniform(1.0)),
-            case("zeros", AWKWARD, 1 << 27, Fill::Range(0.0, 0.0)),
-            case("windows", &[30_000, 7, 9000], WINDOW, Fill::Uniform(1.0)),
-        ]
-    },
-};
-
-/// `alphas[tensor]` = max |weight|, from those of the chunks.
-pub static ALPHA: Kernel = Kernel {
-    name: "project.alpha",
-    args: &[read_u32("segments"), read("maxima"), write("alphas")],
-    variants: &[Variant::new("naive", anywhere, |p, _| linear_grid(p.u("tensors")))],
-    twin: |io: &mut Io| {
-        let of = |t: usize| {
-            let s = Segment::read(io.u("segments"), t);
-            io.f("maxima")[s.first_chunk..s.first_chunk + s.chunks].iter().fold(0.0f64, |a, m| a.max(*m))
-        };
-        let alphas: Vec<f64> = (0..io.params.u("tensors")).map(of).collect();
-        io.put("alphas", alphas);
-    },
-    budget: Budget::Exact,
-    flop: |_| 0.0,
-    cases: || {
-        let case = |name: &str, lens: &'static [usize], fill: Fill| {
-            Case::exact(name, move |c| {
-                let p = layout(lens, 1);
-                let maxima = c.input("maxima", &[p.chunks().len()], &fill);
-                let out = c.output("alphas", &[lens.len()]);
-                alpha(&mut c.b, "project.alpha", &p, maxima, out)
-            })
-        };
-        vec![
-            case("one element", &[1], Fill::Range(0.0, 1.0)),
-            case("awkward lengths", AWKWARD, Fill::Range(0.0, 1.0)),
-            case("many chunks", &[5, 70 * 4096, 300 * 4096 + 1], Fill::Range(0.0, 1.0)),
-            case("zeros", AWKWARD, Fill::Range(0.0, 0.0)),
-        ]
-    },
-};
-
-fn alpha(b: &mut Builder, scope: &str, p: &Parameters, maxima: View, alphas: View) -> Result<()> {
-    let (segments, _) = p.tables(b);
-    let args = [("segments", segments), ("maxima", maxima), ("alphas", alphas)];
-    ALPHA.dispatch(b, scope, &[("tensors", p.tensors.len().into())], &args)
-}
 
 /// The content of the buffer `projections` in training, [`ROW`] words per tensor (`struct Projection` of
 /// `shaders/common/parameters.wgsl`): for every projected tensor the link of `training` that is for it, None for the others.
@@ -188,13 +114,16 @@ pub fn table_by(parameters: &Parameters, choose: impl Fn(&Tensor) -> Projection)
 
 /// As [`table_by`] for link `link` of a chain, from 0.
 pub fn table_of_link(parameters: &Parameters, link: usize, choose: impl Fn(&Tensor) -> Projection) -> Vec<u32> {
-    let row = |t: &Tensor| {
-        let p = if t.projected { choose(t) } else { Projection::NONE };
-        let w = p.words(t.fan_in.max(1)).map(f32::to_bits);
+    let all: Vec<Projection> =
+        parameters.tensors.iter().map(|t| if t.projected { choose(t) } else { Projection::NONE }).collect();
+    let alphas = Alphas::of_tensors(parameters, &all.iter().map(Projection::alpha).collect::<Vec<_>>());
+    let row = |((t, p), alphas): ((&Tensor, &Projection), &Alphas)| {
+        let [p0, p1, p2] = p.words(t.fan_in().max(1)).map(f32::to_bits);
         let rank = p.rank(t.len()).unwrap_or(0);
-        [p.kind, (link * DRAWS) as u32, rank as u32, w[0], w[1], w[2]]
+        let [alpha, filters, stride, share, partials] = alphas.words();
+        [p.kind, (link * DRAWS) as u32, rank as u32, alpha, filters, stride, share, partials, p0, p1, p2]
     };
-    parameters.tensors.iter().flat_map(row).collect()
+    parameters.tensors.iter().zip(&all).zip(&alphas).flat_map(row).collect()
 }
 
 /// The content of the buffer `projections` for each link of a distortion in turn ([`table`]): a tensor that the link is not
@@ -244,103 +173,74 @@ fn check_layers(what: &str, distortion: &Distortion, parameters: &Parameters) ->
     Ok(())
 }
 
-/// Kinds of projections, that a table holds or may hold: what a plan is compiled for.
+/// Kinds of projections, that a table holds or may hold, and whether one takes another alpha than the largest |w|: what a
+/// plan is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds(u32);
+pub struct Kinds {
+    bits: u32,
+    statistics: bool,
+}
 
 impl Kinds {
     /// Every kind: for plans whose table changes.
-    pub const ALL: Kinds = Kinds((1 << PROJECTIONS.len()) - 1);
+    pub const ALL: Kinds = Kinds { bits: (1 << PROJECTIONS.len()) - 1, statistics: true };
 
     /// The kinds in a table.
     pub fn of(table: &[u32]) -> Self {
-        Kinds(table.iter().step_by(ROW).fold(0, |all, kind| all | 1 << kind))
+        let rows = table.chunks(ROW);
+        let tensors = rows.len();
+        Kinds {
+            bits: rows.clone().fold(0, |all, row| all | 1 << row[0]),
+            statistics: rows.clone().any(|row| Alphas::read(row).first >= tensors),
+        }
     }
 
     /// A bit for each, from the lowest.
     pub fn bits(self) -> u32 {
-        self.0
+        self.bits
+    }
+
+    /// Whether an alpha is another than the largest |w| of its tensor.
+    pub fn statistics(self) -> bool {
+        self.statistics
     }
 
     /// A bit for each random number that they need, see [`Context::draw`].
     pub fn draws(self) -> u32 {
-        let wanted = |(kind, row): (usize, &ProjectionKind)| if self.0 >> kind & 1 == 1 { row.draws } else { 0 };
+        let wanted = |(kind, row): (usize, &ProjectionKind)| if self.bits >> kind & 1 == 1 { row.draws } else { 0 };
         PROJECTIONS.iter().enumerate().map(wanted).fold(0, |all, draws| all | draws)
     }
 }
 
-/// Records max |weight| of every chunk into `maxima`: once for weights that did not come from an update.
-///
-/// # Errors
-/// A limit too small for one chunk.
-pub fn maxima(b: &mut Builder, scope: &str, p: &Parameters, weight: View, maxima: View) -> Result<()> {
-    let (segments, chunks) = p.tables(b);
-    for w in p.windows(scope, &b.target.adapter.limits, false)? {
-        let args =
-            [("segments", segments), ("chunks", chunks), ("weight", weight.slice(w.flat.clone())), ("maxima", maxima)];
-        MAXIMA.dispatch(b, scope, &w.params(), &args)?;
-    }
-    Ok(())
-}
-
 /// Records `projected` = f(`weight`) for every tensor, with f as `projections` says when the plan runs, one of `kinds`.
-/// `maxima` must hold max |weight| of every chunk, `quantiles` the quantiles if a projection needs them. Depends on the step
-/// block: seed, step and `beta_u`.
+/// `alphas` must hold what [`statistics::record`] leaves, `quantiles` the quantiles if a projection needs them. Depends on
+/// the step block: seed, step and `beta_u`.
 ///
 /// # Errors
 /// A limit too small for one chunk.
 pub fn apply(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays, kinds: Kinds) -> Result<()> {
     let (segments, chunks) = p.tables(b);
     let step = b.step();
-    let alphas = b.transient("alphas", &[p.tensors.len()]);
-    alpha(b, scope, p, a.maxima, alphas)?;
     for w in p.windows(scope, &b.target.adapter.limits, false)? {
         let args = [
             ("step", step),
             ("segments", segments),
             ("chunks", chunks),
             ("projections", a.projections),
-            ("alphas", alphas),
+            ("alphas", a.alphas),
             ("quantiles", a.quantiles),
             ("weight", a.weight.slice(w.flat.clone())),
             ("projected", a.projected.slice(w.flat.clone())),
         ];
         let mut params = w.params();
-        params.extend([("kinds", kinds.bits().into()), ("draws", kinds.draws().into())]);
+        params.extend([
+            ("kinds", kinds.bits().into()),
+            ("draws", kinds.draws().into()),
+            ("statistics", u32::from(kinds.statistics()).into()),
+        ]);
         APPLY.dispatch(b, scope, &params, &args)?;
     }
     Ok(())
-}
-
-/// Lengths around every boundary of the layout: four, 64, a chunk.
-pub(super) const AWKWARD: &[usize] = &[1, 3, 63, 64, 65, 4095, 4096, 4097, 8195, 10];
-
-/// A binding limit of 24 KiB: cuts tensors of more than 6144 elements.
-pub(super) const WINDOW: usize = 24 << 10;
-
-/// A table of projected tensors of these lengths.
-pub(super) fn layout(lens: &[usize], splits: usize) -> Parameters {
-    let mut p = Parameters::default();
-    for (i, &len) in lens.iter().enumerate() {
-        let shape = if len % 5 == 0 { vec![len / 5, 5] } else { vec![len, 1] };
-        p.push(Tensor { projected: true, splits, ..Tensor::new(format!("t{i}"), &shape) });
-    }
-    p
-}
-
-/// A flat array of a case: `fill` in the tensors, zero between them.
-pub(super) fn flat(c: &mut CaseBuilder, p: &Parameters, name: &str, fill: &Fill) -> View {
-    let mut values = vec![0.0; p.len()];
-    for t in &p.tensors {
-        let content = fill.values(&format!("{name}.{}", t.name), t.len());
-        values[t.offset..t.offset + t.len()].copy_from_slice(&content);
-    }
-    c.input(name, &[p.len()], &Fill::Values(values))
-}
-
-/// Step block of the cases: both words of seed and step in use.
-pub(super) fn case_step() -> Step {
-    Step { beta_u: 0.37, lr: 0.25, bias1: 1.5, bias2: 1.25, ..Step::at(0x0123_4567_89AB_CDEF, 0x5_0000_0007) }
 }
 
 fn apply_case(c: &mut CaseBuilder, p: &Parameters, weight: &Fill, words: Vec<u32>) -> Result<()> {
@@ -348,12 +248,14 @@ fn apply_case(c: &mut CaseBuilder, p: &Parameters, weight: &Fill, words: Vec<u32
     let a = Arrays {
         weight: flat(c, p, "weight", weight),
         maxima: c.b.buffer("maxima", Elem::F32, &[p.chunks().len()], Role::State),
+        alphas: c.b.buffer("alphas", Elem::F32, &[p.tensors.len() + p.filters()], Role::State),
         quantiles: c.input("quantiles", &[p.tensors.len()], &Fill::Range(0.4, 0.6)),
         projections: c.words("projections", words),
         projected: c.output("projected", &[p.len()]),
     };
     c.step(case_step());
-    maxima(&mut c.b, "maxima", p, a.weight, a.maxima)?;
+    statistics::maxima(&mut c.b, "maxima", p, a.weight, a.maxima)?;
+    statistics::record(&mut c.b, "statistics", p, &a, kinds.statistics())?;
     apply(&mut c.b, "project.apply", p, &a, kinds)
 }
 
@@ -369,13 +271,26 @@ fn apply_cases() -> Vec<Case> {
                     let words = table(&p, &projection.into());
                     apply_case(c, &p, &fill, words)
                 };
-                if kind.exact { Case::exact(name, run) } else { Case::new(name, run) }
+                // Means are sums of |w|.
+                if kind.exact { Case::exact(name, run) } else { Case::new(name, run).one_sign() }
             };
             // alpha, exactly half of it, both zeros, a tiny weight.
             let edges = vec![0.5, -0.5, 0.25, -0.25, 0.0, -0.0, 1e-30, -0.125];
             all.push(case("awkward lengths", AWKWARD, Fill::Uniform(0.75)));
             all.push(case("zeros", AWKWARD, Fill::Range(0.0, 0.0)));
             all.push(case("edges", &[8], Fill::Values(edges)));
+            if Projection::parse(text).expect("a test parses the examples").alpha().is_mean() {
+                // Powers of two: means of whole numbers are exact.
+                let run = move |c: &mut CaseBuilder| {
+                    let mut p = Parameters::default();
+                    for (i, shape) in [&[2, 2, 16, 8][..], &[4096, 2], &[64, 1]].into_iter().enumerate() {
+                        p.push(Tensor { projected: true, ..Tensor::new(format!("t{i}"), shape) });
+                    }
+                    let words = table(&p, &Projection::parse(text)?.into());
+                    apply_case(c, &p, &Fill::Integers(3), words)
+                };
+                all.push(Case::exact(format!("{text}, whole numbers"), run));
+            }
         }
     }
     let mixed = |name: &str, lens: &'static [usize], limit: usize| {
@@ -388,8 +303,9 @@ fn apply_cases() -> Vec<Case> {
             });
             apply_case(c, &p, &Fill::Uniform(1.0), words)
         })
+        .one_sign()
     };
-    const MANY: &[usize] = &[70; 32];
+    const MANY: &[usize] = &[70; 40];
     all.push(mixed("every kind in one dispatch", MANY, 1 << 27));
     all.push(mixed("windows", &[30_000, 7, 9000, 1, 2, 20_000], WINDOW));
     all.push(Case::exact("tensors that are never projected", |c| {

@@ -3,8 +3,9 @@
 //! a projection needs it ([`Projection::needs_quantile`]).
 
 use super::case::{Case, Fill};
+use super::flat::{AWKWARD, WINDOW, chunk_grid, flat, layout};
 use super::parameters::{Arrays, Parameters, ROW, Tensor, owned};
-use super::project::{AWKWARD, WINDOW, chunk_grid, flat, layout, table_by};
+use super::project::table_by;
 use super::{Budget, Io, Kernel, Variant, anywhere, read, read_u32, update_u32, write, write_u32};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role};
@@ -133,6 +134,7 @@ fn cases() -> Vec<Case> {
                 weight: flat(c, &p, "weight", &fill),
                 projections: c.words("projections", words),
                 quantiles: c.output("quantiles", &[p.tensors.len()]),
+                alphas: c.b.buffer("alphas", Elem::F32, &[1], Role::State),
                 maxima: c.b.buffer("maxima", Elem::F32, &[1], Role::State),
                 projected: c.b.buffer("projected", Elem::F32, &[1], Role::State),
             };

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::optimizer::{self, Optimizer};
 use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
-use crate::kernels::{augment, batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge};
+use crate::kernels::{augment, batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
 use crate::layers::init::Init;
 use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net};
 use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
@@ -269,6 +269,7 @@ impl Network {
             quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
         }
         let kinds = Kinds::of(&project::table(&self.parameters, &self.projection));
+        statistics::record(&mut b, "project", &self.parameters, &arrays, kinds.statistics())?;
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
         let x = self.images(&mut b, source, ["input", INDEX], self.batch)?;

@@ -9,7 +9,7 @@
 //! the other layers as they are; `sign except fc2` that of all layers but one; `addnorm:0.3 x8` asks for eight draws.
 //!
 //! The links of a chain act one after the other, each on what the one before left. What a link knows of a layer beside
-//! its input, alpha = max |w| and the quantile of |w|, is that of the stored weights, for every link: in
+//! its input, alpha (max |w| or another statistic) and the quantile of |w|, is that of the stored weights, for every link: in
 //! `sign+addnorm:0.2` the noise is measured by the largest stored weight. Random numbers of different links are
 //! independent: the number of the link is part of the counter (`first_draw` of `shaders/common/parameters.wgsl`).
 //!
@@ -99,7 +99,7 @@ impl Distortion {
         Ok(Distortion { links, except, draws })
     }
 
-    /// Parses expressions separated by commas. A comma before a number, or before `quantile`, goes on with the
+    /// Parses expressions separated by commas. A comma before a number, `quantile` or `filter` goes on with the
     /// parameters of a projection: `sign,stuck:0.1,0.05,none` are three.
     ///
     /// # Errors
@@ -110,7 +110,9 @@ impl Distortion {
             let first = part.trim().split([' ', '+']).next().unwrap_or_default();
             let first = first.split("->").next().unwrap_or(first);
             match items.last_mut() {
-                Some(last) if first == "quantile" || first.parse::<f64>().is_ok_and(f64::is_finite) => {
+                Some(last)
+                    if ["quantile", "filter"].contains(&first) || first.parse::<f64>().is_ok_and(f64::is_finite) =>
+                {
                     *last = format!("{last},{}", part.trim());
                 }
                 _ => items.push(part.to_owned()),
@@ -196,8 +198,8 @@ impl Link {
             return Link::of(text, None);
         };
         // What is neither may be a projection misspelt, before its parameters, or one behind a pattern: a parameter
-        // begins with no letter, and no projection has a star.
-        let letter = rest.starts_with(|c: char| c.is_ascii_alphabetic());
+        // begins with no letter, but for `filter`, and no projection has a star.
+        let letter = rest != "filter" && rest.starts_with(|c: char| c.is_ascii_alphabetic());
         if !known(rest) && !letter && !first.contains(['*', '?']) {
             return Link::of(text, None);
         }

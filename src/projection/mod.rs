@@ -28,7 +28,9 @@ pub struct ProjectionKind {
     pub exact: bool,
     /// Bit n: whether it needs draw n (see [`Context::draw`]).
     pub draws: u32,
-    /// Whether it leaves every weight 0 or + - one magnitude per tensor, given its parameters.
+    /// What it takes for alpha, from the parameters.
+    alpha: fn([f32; 2]) -> Statistic,
+    /// Whether it leaves every weight 0 or + - one magnitude per alpha, given its parameters.
     ternary: fn([f32; 2]) -> bool,
     /// Whether two draws with these parameters can differ: noise of strength 0 is w itself.
     random: fn([f32; 2]) -> bool,
@@ -44,10 +46,51 @@ pub struct ProjectionKind {
     twin: fn(f32, &Context) -> (f32, f64),
 }
 
+/// What a projection takes for alpha: a statistic of the |w| of a layer, or of each of its filters. A filter is what one
+/// output channel is made of: of weights `[kh, kw, c_in / groups, c_out]` or `[in, out]` there are as many as the last
+/// dimension says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// The largest of the layer. An update leaves it; the others are computed where a projection asks for them.
+    Max,
+    /// The mean of the layer.
+    Mean,
+    /// The largest of each filter.
+    FilterMax,
+    /// The mean of each filter.
+    FilterMean,
+}
+
+impl Statistic {
+    /// Whether every filter has one of its own.
+    pub fn is_of_filters(self) -> bool {
+        matches!(self, Statistic::FilterMax | Statistic::FilterMean)
+    }
+
+    /// Whether it is a mean.
+    pub fn is_mean(self) -> bool {
+        matches!(self, Statistic::Mean | Statistic::FilterMean)
+    }
+
+    /// That of a layer, or those of its filters, of which the last dimension of `weights` has so many.
+    fn of(self, weights: &[f32], filters: usize) -> Vec<f32> {
+        let n = if self.is_of_filters() { filters } else { 1 };
+        let of = |f: usize| {
+            let sizes = weights.iter().skip(f).step_by(n).map(|w| w.abs());
+            if self.is_mean() {
+                (sizes.map(f64::from).sum::<f64>() * n as f64 / weights.len() as f64) as f32
+            } else {
+                sizes.fold(0.0, f32::max)
+            }
+        };
+        (0..n).map(of).collect()
+    }
+}
+
 /// What the projection of one weight depends on besides the weight: the twin of `shaders/project/context.wgsl`.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    /// max |w| of the tensor.
+    /// The statistic of the tensor, or of the weight's filter, that the projection asks for.
     pub alpha: f32,
     /// The |w| of the rank that the projection asks for, see `project.quantile_begin`.
     pub quantile: f32,
@@ -91,7 +134,7 @@ pub struct Projection {
     pub kind: u32,
     /// First parameter: B or LO, G, S.
     pub p0: f32,
-    /// Second parameter: HI; 1 for the quantile reading of StochM3.
+    /// Second parameter: HI; 1 for the quantile reading of StochM3, and where every filter has an alpha of its own.
     pub p1: f32,
 }
 
@@ -132,7 +175,12 @@ impl Projection {
 
     /// Whether it leaves every weight 0 or + - one magnitude per tensor, whatever the weights were.
     pub fn is_ternary(&self) -> bool {
-        (self.row().ternary)([self.p0, self.p1])
+        (self.row().ternary)([self.p0, self.p1]) && !self.alpha().is_of_filters()
+    }
+
+    /// What it takes for alpha.
+    pub fn alpha(&self) -> Statistic {
+        (self.row().alpha)([self.p0, self.p1])
     }
 
     /// Whether two draws of it differ.
@@ -206,7 +254,8 @@ pub struct HostDraw {
     pub link: usize,
 }
 
-/// Projects one tensor of the given shape on the host, by the twin: alpha and the quantile come from `weights`.
+/// Projects one tensor of the given shape on the host, by the twin: alpha and the quantile come from `weights`. The last
+/// dimension is that of the filters.
 ///
 /// # Panics
 /// If `shape` is not that of `weights`: a bug of the caller.
@@ -227,8 +276,9 @@ pub fn apply_link_host(
 ) -> Vec<f32> {
     let len: usize = shape.iter().product();
     assert!(len == weights.len() && len == input.len(), "shape {shape:?}");
+    let alphas = projection.alpha().of(weights, shape[shape.len() - 1]);
     let c = Context {
-        alpha: weights.iter().fold(0.0, |a, w| a.max(w.abs())),
+        alpha: 0.0,
         quantile: projection.rank(weights.len()).map_or(0.0, |rank| quantile(weights, rank)),
         beta_u: draw.beta_u,
         p: projection.words(fan_in(shape).max(1)),
@@ -238,7 +288,10 @@ pub fn apply_link_host(
         first_draw: (draw.link * DRAWS) as u32,
         element: 0,
     };
-    let one = |(element, &w)| twin(projection.kind, w, &Context { element, ..c }).0;
+    let one = |(element, &w)| {
+        let alpha = alphas[element % alphas.len()];
+        twin(projection.kind, w, &Context { alpha, element, ..c }).0
+    };
     input.iter().enumerate().map(one).collect()
 }
 
@@ -334,6 +387,9 @@ mod tests {
         for text in ["none", "stochm:0.5", "stochm3:0.5", "quant:3", "power:0..2"] {
             let (ternary, count) = magnitudes(text);
             assert!(!ternary && count > 1, "{text}");
+        }
+        for text in ["bwn", "sign:filter", "round:filter", "quant:1,filter"] {
+            assert!(!magnitudes(text).0, "{text}: every filter has a magnitude of its own");
         }
     }
 }

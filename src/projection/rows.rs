@@ -1,5 +1,6 @@
 //! The rows of the table of projections, and the functions that they share.
 
+use super::Statistic::{self, FilterMax, FilterMean, Max};
 use super::normal::normal;
 use super::{Context, ProjectionKind, number};
 use crate::philox;
@@ -13,6 +14,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["none"],
         exact: true,
         draws: 0b0000,
+        alpha: |_| Max,
         ternary: |_| false,
         random: never,
         parse: no_parameter,
@@ -23,30 +25,32 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
     },
     ProjectionKind {
         name: "sign",
-        syntax: "sign",
+        syntax: "sign or sign:filter",
         doc: "alpha sign(w), sign(0) = +1",
-        examples: &["sign"],
+        examples: &["sign", "sign:filter"],
         exact: true,
         draws: 0b0000,
+        alpha: max_over,
         ternary: |_| true,
         random: never,
-        parse: no_parameter,
-        show: |_| None,
+        parse: filter,
+        show: |[_, filter]| (filter == 1.0).then(|| "filter".into()),
         words: |_, _| [0.0; 3],
         rank: |_, _| None,
         twin: |w, c| (sign(w, c.alpha), 0.0),
     },
     ProjectionKind {
         name: "round",
-        syntax: "round",
+        syntax: "round or round:filter",
         doc: "alpha round(w/alpha): 0 where |w| < alpha/2, else +-alpha",
-        examples: &["round"],
+        examples: &["round", "round:filter"],
         exact: true,
         draws: 0b0000,
+        alpha: max_over,
         ternary: |_| true,
         random: never,
-        parse: no_parameter,
-        show: |_| None,
+        parse: filter,
+        show: |[_, filter]| (filter == 1.0).then(|| "filter".into()),
         words: |_, _| [0.0; 3],
         rank: |_, _| None,
         twin: |w, c| (if 2.0 * w.abs() < c.alpha { 0.0 } else { sign(w, c.alpha) }, 0.0),
@@ -58,6 +62,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["power:0", "power:1", "power:0.5", "power:2", "power:0..2"],
         exact: false,
         draws: 0b0000,
+        alpha: |_| Max,
         ternary: |p| p == [0.0, 0.0],
         random: |[lo, hi]| lo != hi,
         parse: |text| {
@@ -79,6 +84,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stoch"],
         exact: true,
         draws: 0b0001,
+        alpha: |_| Max,
         ternary: |_| true,
         random: always,
         parse: no_parameter,
@@ -94,6 +100,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm:0.5", "stochm:1"],
         exact: false,
         draws: 0b0011,
+        alpha: |_| Max,
         ternary: |_| false,
         random: always,
         parse: gamma,
@@ -109,6 +116,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm-literal:0.5"],
         exact: false,
         draws: 0b0011,
+        alpha: |_| Max,
         ternary: |_| false,
         random: always,
         parse: gamma,
@@ -124,6 +132,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm3:0.5", "stochm3:0.5,quantile"],
         exact: false,
         draws: 0b0111,
+        alpha: |_| Max,
         ternary: |_| false,
         random: always,
         parse: |text| match text.and_then(|t| t.split_once(',')) {
@@ -146,6 +155,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["addnorm:0.55", "addnorm:0"],
         exact: false,
         draws: 0b1000,
+        alpha: |_| Max,
         ternary: |_| false,
         random: |[s, _]| s > 0.0,
         parse: |text| {
@@ -168,6 +178,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["multunif:0.5"],
         exact: false,
         draws: 0b0010,
+        alpha: |_| Max,
         ternary: |_| false,
         random: |[g, _]| g < 1.0,
         parse: gamma,
@@ -183,6 +194,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["he-sign"],
         exact: true,
         draws: 0b0000,
+        alpha: |_| Max,
         ternary: |_| true,
         random: never,
         parse: no_parameter,
@@ -198,6 +210,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["bitflip:0.1", "bitflip:0"],
         exact: true,
         draws: 0b0100,
+        alpha: |_| Max,
         ternary: |_| false,
         random: |[p, _]| 0.0 < p && p < 1.0,
         parse: |text| Ok([text.and_then(probability).ok_or("P must be a number from 0 to 1")?, 0.0]),
@@ -213,6 +226,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stuck:0.1,0.05", "stuck:0,0"],
         exact: true,
         draws: 0b0101,
+        alpha: |_| Max,
         ternary: |_| false,
         random: |[p0, p1]| p0 < 1.0 && p0 + p1 > 0.0,
         parse: |text| {
@@ -231,19 +245,22 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
     },
     ProjectionKind {
         name: "quant",
-        syntax: "quant:B",
+        syntax: "quant:B or quant:B,filter",
         doc: "the nearest of k alpha/L, k = -L..L, L = 2^(B-1) - 1, halves away from 0; B = 1 is sign, B = 2 round",
-        examples: &["quant:1", "quant:2", "quant:4", "quant:16"],
+        examples: &["quant:1", "quant:2", "quant:4", "quant:16", "quant:4,filter"],
         exact: false,
         draws: 0b0000,
+        alpha: max_over,
         ternary: |[b, _]| b.round() <= 2.0,
         random: never,
         parse: |text| {
-            let bits = text.and_then(|t| t.trim().parse::<u8>().ok()).filter(|b| (1..=16).contains(b));
-            Ok([f32::from(bits.ok_or("B must be a whole number from 1 to 16")?), 0.0])
+            let text = text.unwrap_or_default();
+            let (bits, over) = text.split_once(',').map_or((text, None), |(bits, over)| (bits, Some(over)));
+            let bits = bits.trim().parse::<u8>().ok().filter(|b| (1..=16).contains(b));
+            Ok([f32::from(bits.ok_or("B must be a whole number from 1 to 16")?), filter(over)?[1]])
         },
         // On the way from one number of bits to another it is the nearest whole one.
-        show: |[b, _]| Some(format!("{}", b.round())),
+        show: |[b, filter]| Some(format!("{}{}", b.round(), if filter == 1.0 { ",filter" } else { "" })),
         words: |[b, _], _| {
             let levels = 2f32.powi(b.round() as i32 - 1) - 1.0;
             [2.0 * levels, if levels > 0.0 { 1.0 / levels } else { 0.0 }, 0.0]
@@ -258,6 +275,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["drift:0.06,3600", "drift:0,10", "drift:0.1,1"],
         exact: false,
         draws: 0b1000,
+        alpha: |_| Max,
         ternary: |_| false,
         random: |[nu, t]| nu > 0.0 && t > 1.0,
         parse: |text| {
@@ -279,6 +297,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["prune:0.5", "prune:0.9", "prune:0"],
         exact: true,
         draws: 0b0000,
+        alpha: |_| Max,
         ternary: |_| false,
         random: never,
         parse: |text| {
@@ -289,6 +308,23 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         words: |_, _| [0.0; 3],
         rank: |[p, _], len| Some(((f64::from(p) * len as f64).round() as usize).min(len - 1)),
         twin: |w, c| (if w.abs() < c.quantile { 0.0 } else { w }, 0.0),
+    },
+    ProjectionKind {
+        name: "bwn",
+        syntax: "bwn",
+        doc: "mean |w| of the filter times sign(w), sign(0) = +1 (Rastegari 2016)",
+        examples: &["bwn"],
+        // Its signs are, the mean is a sum.
+        exact: false,
+        draws: 0b0000,
+        alpha: |_| FilterMean,
+        ternary: |_| true,
+        random: never,
+        parse: no_parameter,
+        show: |_| None,
+        words: |_, _| [0.0; 3],
+        rank: |_, _| None,
+        twin: |w, c| (sign(w, c.alpha), 0.0),
     },
 ];
 
@@ -367,6 +403,19 @@ fn always(_: [f32; 2]) -> bool {
 
 fn no_parameter(text: Option<&str>) -> std::result::Result<[f32; 2], String> {
     if text.is_none() { Ok([0.0; 2]) } else { Err("it takes no parameter".into()) }
+}
+
+/// Nothing, or that alpha is one of each filter: the second parameter is 1.
+fn filter(text: Option<&str>) -> std::result::Result<[f32; 2], String> {
+    match text.map(str::trim) {
+        None => Ok([0.0; 2]),
+        Some("filter") => Ok([0.0, 1.0]),
+        Some(_) => Err("it takes no parameter more but \"filter\", for an alpha of each filter".into()),
+    }
+}
+
+fn max_over([_, filter]: [f32; 2]) -> Statistic {
+    if filter == 1.0 { FilterMax } else { Max }
 }
 
 fn gamma(text: Option<&str>) -> std::result::Result<[f32; 2], String> {

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::gpu::{Loaded, Runner};
 use crate::kernels::parameters::{Arrays, Parameters};
 use crate::kernels::project::Kinds;
-use crate::kernels::{project, quantile};
+use crate::kernels::{project, quantile, statistics};
 use crate::plan::{Builder, Plan, Step, Target};
 use crate::projection;
 use crate::projection::distortion::Distortion;
@@ -111,7 +111,7 @@ impl Projector {
 pub fn maxima_plan(p: &Parameters, target: &Target) -> Result<Plan> {
     let mut b = Builder::new("maxima", target.clone());
     let arrays = p.arrays(&mut b);
-    project::maxima(&mut b, "project.maxima", p, arrays.weight, arrays.maxima)?;
+    statistics::maxima(&mut b, "project.maxima", p, arrays.weight, arrays.maxima)?;
     b.finish()
 }
 
@@ -123,11 +123,13 @@ pub fn quantile_plan(p: &Parameters, target: &Target) -> Result<Plan> {
     b.finish()
 }
 
-/// Projects the array `from` to `to`, as `projections` says. Errors as [`maxima_plan`].
+/// Projects the array `from` to `to` by the statistics of `weight`, as `projections` says. Errors as [`maxima_plan`].
 pub fn link_plan(p: &Parameters, target: &Target, from: &str, to: &str) -> Result<Plan> {
     let mut b = Builder::new("project", target.clone());
+    let stored = p.arrays(&mut b);
+    statistics::record(&mut b, "project", p, &stored, true)?;
     let (weight, projected) = (p.flat(&mut b, from), p.flat(&mut b, to));
-    let arrays = Arrays { weight, projected, ..p.arrays(&mut b) };
+    let arrays = Arrays { weight, projected, ..stored };
     project::apply(&mut b, "project", p, &arrays, Kinds::ALL)?;
     b.finish()
 }

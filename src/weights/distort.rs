@@ -32,8 +32,8 @@ enum Treatment {
     Unread,
 }
 
-/// Reads `from`, projects every floating-point tensor of two or more dimensions as one layer each (alpha is its largest
-/// magnitude), and writes `to`. Vectors (biases, batch norm) and integers are copied. The state of an optimiser in a
+/// Reads `from`, projects every floating-point tensor of two or more dimensions as one layer each, and writes `to`. Its filters
+/// are the first dimension, PyTorch's output channels. Vectors (biases, batch norm) and integers are copied. The state of an optimiser in a
 /// checkpoint of this program is left out: the result is a weights file. Element types are kept: what is projected is
 /// computed in f32 and rounded to f16 or bf16 at the end; of f64 the nearest f32 is projected.
 ///
@@ -59,14 +59,10 @@ pub fn file(
     let mut parts = vec![];
     for (name, t) in &tensors {
         parts.push(match kind(t) {
-            // [out, in, kh, kw] or [out, in], as PyTorch has them.
+            // [out, in / groups, kh, kw] or [out, in], as PyTorch has them.
             Kind::Weights => {
-                let fan_in = t.shape()[1..].iter().product();
-                Treatment::Projected(parameters.push(Tensor {
-                    projected: true,
-                    fan_in,
-                    ..Tensor::new(name, t.shape())
-                }))
+                let tensor = Tensor { projected: true, filter_axis: 0, ..Tensor::new(name, t.shape()) };
+                Treatment::Projected(parameters.push(tensor))
             }
             Kind::Unread => Treatment::Unread,
             Kind::Other => Treatment::Copied,

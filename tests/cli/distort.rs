@@ -211,3 +211,38 @@ fn more_tensors_than_draws_tell_apart_are_refused() {
     place.run("distort many --with sign -o out").refused(&["many: 65537 tensors are more than 65536"]);
     assert!(!place.path("out").exists());
 }
+
+/// PyTorch's layout: the filters are the first dimension, also of a convolution in groups and of a linear layer.
+#[test]
+fn statistics_of_filters_are_of_the_first_dimension_of_a_file() {
+    let place = Place::new();
+    let shapes: [(&str, &[usize]); 3] =
+        [("conv.weight", &[6, 2, 2, 4]), ("grouped.weight", &[4, 1, 4, 2]), ("fc.weight", &[5, 32])];
+    write(&place, "in", &shapes.map(|(name, shape)| float(name, Dtype::F32, shape)));
+    let sign = |w: f32, alpha: f32| if w >= 0.0 { alpha } else { -alpha };
+    let most = |filter: &[f32]| filter.iter().fold(0f32, |a, w| a.max(w.abs()));
+    // Multiples of 1/32 and powers of two to a filter: the mean is exact.
+    let mean = |filter: &[f32]| filter.iter().map(|w| w.abs()).sum::<f32>() / filter.len() as f32;
+    type Twin<'a> = &'a dyn Fn(&[f32]) -> Vec<f32>;
+    let twins: [(&str, Twin); 4] = [
+        ("bwn", &|f| f.iter().map(|w| sign(*w, mean(f))).collect()),
+        ("sign:filter", &|f| f.iter().map(|w| sign(*w, most(f))).collect()),
+        ("round:filter", &|f| {
+            f.iter().map(|w| if 2.0 * w.abs() < most(f) { 0.0 } else { sign(*w, most(f)) }).collect()
+        }),
+        ("quant:4,filter", &|f| f.iter().map(|w| (7.0 * w / most(f)).round() * most(f) / 7.0).collect()),
+    ];
+    for (with, twin) in twins {
+        place.run(&format!("distort in --with {with} -o out")).ok();
+        let (bytes, exact) = (fs::read(place.path("out")).unwrap(), !with.starts_with("quant"));
+        let result = SafeTensors::deserialize(&bytes).unwrap();
+        for (name, shape) in shapes {
+            let weights = numbers(shape.iter().product());
+            let want: Vec<f32> = weights.chunks(weights.len() / shape[0]).flat_map(twin).collect();
+            for (i, (got, want)) in floats(&result.tensor(name).unwrap()).iter().zip(&want).enumerate() {
+                let off = (got - want).abs();
+                assert!(if exact { off == 0.0 } else { off < 1e-6 }, "{with}: {name}[{i}] is {got}, not {want}");
+            }
+        }
+    }
+}

@@ -28,6 +28,17 @@ fn a_run_can_be_made_longer_and_gives_what_the_longer_run_gives() {
 }
 
 #[test]
+fn means_of_filters_are_those_of_the_weights_at_hand_after_a_resume() {
+    let place = Place::new();
+    half_and_whole(
+        &place,
+        "--set projection=conv*:bwn+fc*:sign:filter --set eval.every=5 --set eval.distort=[\"bwn\",\"round:filter\"]",
+    );
+    place.run("train half --resume --set steps=100").ok();
+    place.assert_same("half", "whole");
+}
+
+#[test]
 fn an_evaluation_that_was_cut_off_is_done_again() {
     let place = Place::new();
     half_and_whole(&place, "--set eval.every=5 --set eval.distort=[\"none\",\"sign\"]");

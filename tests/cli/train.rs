@@ -284,11 +284,14 @@ fn layers_are_trained_under_projections_of_their_own() {
         ("by-layer", "conv*:stochm:0.5 + fc*:stochm:0.5"),
         ("mixed", "conv*:stochm:0.5 + fc*:none"),
         ("except", "stochm:0.5 except fc*"),
+        ("bwn", "conv*:bwn"),
+        ("bwn-except", "bwn except fc*"),
     ] {
         train(run, projection).ok();
     }
     place.assert_same_tensors("by-layer", "whole");
     place.assert_same_tensors("except", "mixed");
+    place.assert_same_tensors("bwn-except", "bwn");
     assert!(place.tensors("mixed") != place.tensors("whole"));
     // What was trained is what is tested with the moments of training, and what a resumed run goes on with.
     place.run("eval mixed --distort none --moments trained").ok();

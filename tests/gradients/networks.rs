@@ -483,15 +483,15 @@ fn a_padded_batch_has_the_gradients_of_the_loss_of_its_valid_images() {
 #[test]
 fn real_valued_weights_move_by_the_gradients_of_the_projected_ones() {
     let mut tally = Tally::default();
-    for projection in ["sign", "round", "power:2", "stochm:0.5", "addnorm:0.3", "conv*:sign"] {
+    for projection in ["sign", "round", "power:2", "stochm:0.5", "addnorm:0.3", "conv*:sign", "bwn"] {
         check_training(Case { projection, ..NORMALISED }, &fused(), &mut tally);
     }
     check_training(Case { projection: "sign", loss: HINGE, ..RESIDUAL }, &gpu(), &mut tally);
     tally.finish();
 }
 
-/// Kernels with no part in a step by SGD, on images from the host, under a projection without a quantile.
-const OTHERS: [&str; 15] = [
+/// Kernels with no part in a step by SGD, on images from the host, under a projection that asks for the largest |w| of a layer.
+const OTHERS: [&str; 17] = [
     "augment.apply",
     "batch.gather",
     "batch.gather_bytes",
@@ -499,7 +499,9 @@ const OTHERS: [&str; 15] = [
     "optimizer.adam",
     "optimizer.lion",
     "optimizer.sum",
+    "project.combine",
     "project.maxima",
+    "project.partial",
     "project.quantile_begin",
     "project.quantile_count",
     "project.quantile_pick",

@@ -493,6 +493,7 @@ fn every_plan_is_sound_on_every_target() {
     let narrow = lavapipe().with(|a| a.limits.max_binding = 40 << 20);
     for (network, targets) in [
         (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe(), unfused()]),
+        (small::network("conv*:bwn+fc1:sign:filter"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::wide(), vec![lavapipe(), windowed()]),
         (small::normalised(), vec![lavapipe(), unfused(), gpu(), with_matrices()]),
         (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),

@@ -30,6 +30,7 @@ fn chains_and_layer_choices_agree_with_their_twins() {
         "sign except fc*",
         "round+bitflip:0.2+stuck:0.1,0.1",
         "addnorm:0.4+sign+bitflip:0.3+quant:1",
+        "bwn+conv*:sign:filter+quant:4,filter+sign except conv2",
         "addnorm:0.4+prune:0.3+addnorm:0.4+stochm3:0.5,quantile+fc?:power:0..2 except conv2",
     ];
     for text in examples.chain(chains.map(String::from)) {

@@ -10,7 +10,7 @@ use crate::{common, small};
 
 /// Tensor `k` of the reference, by its formulae.
 fn values(k: u64, t: &Tensor) -> Vec<f32> {
-    let (ramp, fan_in) = (|i: u64| ((i * 53 + i * i * 13 + 13 * k + 3) % 97) as f64 - 48.0, t.fan_in as f64);
+    let (ramp, fan_in) = (|i: u64| ((i * 53 + i * i * 13 + 13 * k + 3) % 97) as f64 - 48.0, t.fan_in() as f64);
     let weight = |i: u64| ramp(i) / 97.0 * 3.0 / fan_in.sqrt();
     let gamma = |i: u64| 1.0 + (((i * 29 + 5 * k) % 13) as f64 - 6.0) / 20.0;
     let shift = |i: u64| (((i * 31 + 11 * k + 1) % 17) as f64 - 8.0) / 40.0;

@@ -339,6 +339,7 @@ fn every_command_of_a_step_agrees_with_its_twin() {
         "quant:3",
         "drift:0.06,3600",
         "prune:0.5",
+        "conv*:bwn+fc*:quant:4,filter",
     ] {
         let mut s = loaded(projection, false);
         s.session.runner.write("step", &step_block(0).words()).unwrap();

@@ -64,12 +64,19 @@ fn expressions_are_written_as_they_are_read() {
 
 #[test]
 fn a_comma_before_a_number_goes_on_with_the_parameters() {
-    let list = "none,stuck:0.1,0.05->0 x4, drift:0.06,3600+sign ,stochm3:0.5,quantile except fc1,0.weight:sign";
+    let list = "none,stuck:0.1,0.05->0 x4, drift:0.06,3600+sign ,stochm3:0.5,quantile except fc1,0.weight:sign,quant:4,filter,fc*:sign:filter";
     let texts: Vec<String> = Distortion::parse_list(list).unwrap().iter().map(Distortion::to_string).collect();
-    let want =
-        ["none", "stuck:0.1,0.05->0 x4", "drift:0.06,3600+sign", "stochm3:0.5,quantile except fc1", "0.weight:sign"];
+    let want = [
+        "none",
+        "stuck:0.1,0.05->0 x4",
+        "drift:0.06,3600+sign",
+        "stochm3:0.5,quantile except fc1",
+        "0.weight:sign",
+        "quant:4,filter",
+        "fc*:sign:filter",
+    ];
     assert_eq!(texts, want);
-    assert_eq!(Distortion::parse_list(&texts.join(",")).unwrap().len(), 5);
+    assert_eq!(Distortion::parse_list(&texts.join(",")).unwrap().len(), want.len());
 }
 
 #[test]
@@ -79,6 +86,7 @@ fn what_cannot_be_meant_is_refused_with_what_can() {
         ("stochn:0.5", vec!["\"stochm\""]),
         ("sign+adnorm:0.2", vec!["\"adnorm\"", "\"addnorm\""]),
         ("conv1:sgin", vec!["\"sgin\"", "\"sign\""]),
+        ("sing:filter", vec!["\"sing\"", "\"sign\""]),
         ("conv*:0.5", vec!["\"0.5\""]),
         (":sign", vec!["before the colon", "missing"]),
         ("sign+", vec!["no projection \"\""]),

@@ -7,7 +7,7 @@
 use weightproof::cpu;
 use weightproof::kernels::parameters::{Parameters, Tensor};
 use weightproof::kernels::project::{Kinds, table};
-use weightproof::kernels::{project, quantile, shaders};
+use weightproof::kernels::{project, quantile, shaders, statistics};
 use weightproof::philox;
 use weightproof::plan::{Builder, Step, Target};
 use weightproof::projection::{HostDraw, PROJECTIONS, Projection, apply_host, beta_draw, normal::normal};
@@ -211,6 +211,30 @@ fn sign_of_both_zeros_is_plus_alpha_and_round_cuts_at_half_of_alpha() {
 }
 
 #[test]
+fn alpha_is_of_each_filter_where_the_projection_says_so() {
+    // Three inputs, two filters: 1, 3, -5 and -2, 0, 4.
+    let w = [1.0, -2.0, 3.0, 0.0, -5.0, 4.0];
+    let of = |text: &str| apply_host(&Projection::parse(text).unwrap(), &[3, 2], &w, &HostDraw::default());
+    assert_eq!(of("bwn"), [3.0, -2.0, 3.0, 2.0, -3.0, 2.0]);
+    assert_eq!(of("sign:filter"), [5.0, -4.0, 5.0, 4.0, -5.0, 4.0]);
+    assert_eq!(of("round:filter"), [0.0, -4.0, 5.0, 0.0, -5.0, 4.0]);
+    assert_eq!(of("quant:2,filter"), of("round:filter"));
+    assert_eq!(of("quant:1,filter"), of("sign:filter"));
+    // A filter of zeros beside others.
+    let of = |text: &str| {
+        apply_host(&Projection::parse(text).unwrap(), &[2, 2], &[0.0, 3.0, -0.0, -1.0], &HostDraw::default())
+    };
+    for (text, second) in [
+        ("bwn", [2.0, -2.0]),
+        ("sign:filter", [3.0, -3.0]),
+        ("round:filter", [3.0, 0.0]),
+        ("quant:3,filter", [3.0, -1.0]),
+    ] {
+        assert_eq!(of(text), [0.0, second[0], 0.0, second[1]], "{text}");
+    }
+}
+
+#[test]
 fn power_zero_is_sign_power_one_is_none_and_the_range_follows_the_step() {
     let w: Vec<f32> = (-20..=20).map(|i| i as f32 * 0.037).collect();
     let d = HostDraw::default();
@@ -316,23 +340,25 @@ fn normal_numbers_have_the_moments_the_tails_and_the_distribution_of_a_gaussian(
     assert!(d * n.sqrt() < 3.0, "KS statistic {}", d * n.sqrt());
 }
 
-/// The projected arrays of a plan by twins under a binding limit.
-fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Vec<f32>> {
+/// The projected arrays of a plan by twins under a binding limit; each has so many filters.
+fn run_plan(text: &str, limit: usize, weights: &[&[f32]], filters: usize, step: &Step) -> Vec<Vec<f32>> {
     let mut target = Target::baseline();
     target.adapter.limits.max_binding = limit;
     let mut b = Builder::new("test", target);
     let mut p = Parameters::default();
     for (i, w) in weights.iter().enumerate() {
-        p.push(Tensor { projected: true, ..Tensor::new(format!("t{i}"), &[w.len(), 1]) });
+        p.push(Tensor { projected: true, ..Tensor::new(format!("t{i}"), &[w.len() / filters, filters]) });
     }
     let projection = Projection::parse(text).unwrap();
     let a = p.arrays(&mut b);
-    project::maxima(&mut b, "maxima", &p, a.weight, a.maxima).unwrap();
+    statistics::maxima(&mut b, "maxima", &p, a.weight, a.maxima).unwrap();
     if projection.needs_quantile() {
         quantile::quantile(&mut b, "quantile", &p, &a).unwrap();
     }
     let table = table(&p, &projection.into());
-    project::apply(&mut b, "project", &p, &a, Kinds::of(&table)).unwrap();
+    let kinds = Kinds::of(&table);
+    statistics::record(&mut b, "statistics", &p, &a, kinds.statistics()).unwrap();
+    project::apply(&mut b, "project", &p, &a, kinds).unwrap();
     let mut runner = cpu::Runner::new(b.finish().unwrap());
     let mut flat = vec![0.0; p.len()];
     for (t, w) in p.tensors.iter().zip(weights) {
@@ -348,13 +374,15 @@ fn run_plan(text: &str, limit: usize, weights: &[&[f32]], step: &Step) -> Vec<Ve
 #[test]
 fn draws_depend_on_seed_step_tensor_and_element_and_on_nothing_else() {
     let w: Vec<f32> = (0..20_003).map(|i| ((i * 7919) % 2001) as f32 / 1000.0 - 1.0).collect();
+    let filters = 83;
     for text in PROJECTIONS.iter().flat_map(|k| k.examples) {
         let step = Step { beta_u: 0.37, ..Step::at(1 << 40 | 5, 1 << 33 | 9) };
-        let whole = run_plan(text, 128 << 20, &[&w[..100], &w], &step);
-        let cut = run_plan(text, 20 << 10, &[&w[..100], &w], &step);
+        let whole = run_plan(text, 128 << 20, &[&w[..2 * filters], &w], filters, &step);
+        let cut = run_plan(text, 20 << 10, &[&w[..2 * filters], &w], filters, &step);
         assert_eq!(whole, cut, "{text}: windows change a draw");
         let draw = HostDraw { layer: 1, seed: 1 << 40 | 5, step: 1 << 33 | 9, beta_u: 0.37, link: 0 };
-        assert_eq!(whole[1], project(text, &w, draw), "{text}: the host draws otherwise");
+        let host = apply_host(&Projection::parse(text).unwrap(), &[w.len() / filters, filters], &w, &draw);
+        assert_eq!(whole[1], host, "{text}: the host draws otherwise");
     }
     let base = HostDraw { layer: 1, seed: 5, step: 9, ..HostDraw::default() };
     let first = project("stoch", &w, base);
@@ -390,7 +418,9 @@ fn projections_are_written_as_they_are_read() {
     }
     let say = |text: &str| Projection::parse(text).unwrap_err().to_string();
     assert!(say("stochn:0.5").contains("\"stochm\""), "{}", say("stochn:0.5"));
-    assert!(say("sign:3").contains("takes no parameter"));
+    assert!(say("sign:3").contains("no parameter more but \"filter\""), "{}", say("sign:3"));
+    assert!(say("bwn:filter").contains("takes no parameter"));
+    assert!(say("quant:4,layer").contains("\"filter\""));
     for bad in ["stochm", "stochm:0", "stochm:1.5", "stochm:-1", "stochm:x", "multunif:nan", "stochm3:2,quantile"] {
         assert!(say(bad).contains("above 0 and at most 1"), "{}", say(bad));
     }

@@ -13,8 +13,8 @@ pub use sgd::{KERNEL as SGD, Sgd};
 pub use sum::{KERNEL as SUM, sum};
 
 use super::case::{Case, CaseBuilder, Fill};
+use super::flat::{AWKWARD, case_step, chunk_grid, flat};
 use super::parameters::{Owned, Parameters, Tensor, Window, owned};
-use super::project::{AWKWARD, case_step, chunk_grid, flat};
 use super::{ArgSpec, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32, update};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Step, Target, Value, View};

@@ -4,8 +4,8 @@
 use super::{arrays, gradient, partial_sums, table};
 use crate::error::Result;
 use crate::kernels::case::{Case, Fill};
+use crate::kernels::flat::{AWKWARD, chunk_grid};
 use crate::kernels::parameters::{Parameters, owned};
-use crate::kernels::project::{AWKWARD, chunk_grid};
 use crate::kernels::{Budget, Io, Kernel, Scalars, Variant, anywhere, read, read_u32, write};
 use crate::plan::{Builder, View};
 
