@@ -7,7 +7,8 @@ One training step (Algorithm 1): project every weight tensor, forward, backward 
 DIR of --data holds data_batch_1..5.bin and test_batch.bin (the official binary layout, perhaps in a folder cifar-10-batches-bin). --cache keeps the ZCA statistics.
 --json keeps one entry per --name in the file OUT; the same name again replaces its entry. Needs numpy and torch.
 
-Names of projections and distortions: none sign round power:B power:LO..HI stoch stochm[:G] stochm3[:G] addnorm:S multunif:G.
+Names of projections and distortions: none sign round power:B power:LO..HI stoch stochm[:G] stochm3[:G] addnorm:S multunif:G bwn. --except 0,-1 leaves the weights of the first and the
+last layer real under all of them, as XNOR-Net does (Rastegari et al. 2016).
 Everything random is drawn from generators seeded by the run's seed. A random projection is drawn anew for each minibatch in training, and once per distortion in testing:
 the batch-norm moments are gathered through the same drawn weights that the test images then see.
 """
@@ -104,19 +105,20 @@ def parse(text):
     """'power:0..2' -> ('power', (0.0, 2.0))"""
     name, _, rest = text.partition(":")
     args = tuple(float(v) for v in rest.split("..")) if rest else ()
-    need = {"none": (0,), "sign": (0,), "round": (0,), "stoch": (0,), "power": (1, 2), "stochm": (0, 1), "stochm3": (0, 1), "addnorm": (1,), "multunif": (1,)}
+    need = {"none": (0,), "sign": (0,), "round": (0,), "stoch": (0,), "power": (1, 2), "stochm": (0, 1), "stochm3": (0, 1), "addnorm": (1,), "multunif": (1,), "bwn": (0,)}
     if name not in need or len(args) not in need[name]:
-        sys.exit(f"unknown projection '{text}': none sign round power:B power:LO..HI stoch stochm[:G] stochm3[:G] addnorm:S multunif:G")
+        sys.exit(f"unknown projection '{text}': none sign round power:B power:LO..HI stoch stochm[:G] stochm3[:G] addnorm:S multunif:G bwn")
     return name, args or ((0.5,) if name in ("stochm", "stochm3") else ())
 
 
-def project(weights, how, g):
-    """The projected copies of all weight tensors; alpha is the largest magnitude of each tensor. `g` is the generator of the random ones."""
+def project(weights, how, g, real=()):
+    """The projected copies of all weight tensors but those numbered in `real`, which stay as they are; alpha is the largest magnitude of each tensor. `g` is the generator of the random ones."""
     name, args = how
     beta = args[0] if name == "power" else None
     if name == "power" and len(args) == 2:  # one beta for all layers, drawn anew at each call
         beta = args[0] + (args[1] - args[0]) * torch.rand((), generator=g).item()
-    return [one(w, w.abs().max(), name, args, beta, g) for w in weights]
+    real = [k % len(weights) for k in real]
+    return [w.clone() if k in real else one(w, w.abs().max(), name, args, beta, g) for k, w in enumerate(weights)]
 
 
 def one(w, alpha, name, args, beta, g):
@@ -130,6 +132,8 @@ def one(w, alpha, name, args, beta, g):
         return w.clone()
     if name == "sign":
         return alpha * sign(w >= 0)
+    if name == "bwn":  # the mean magnitude of each output channel, the first dimension
+        return w.abs().mean(dim=tuple(range(1, w.dim())), keepdim=True) * sign(w >= 0)
     if name == "round":
         return torch.where(w.abs() < alpha / 2, torch.zeros(()), alpha * sign(w >= 0))
     if name == "power":
@@ -192,7 +196,7 @@ def hinge(o, y):
 
 # ---- training and testing -------------------------------------------------------------------------------------------------------------------------------------
 
-def train(net, x, y, how, clip, epochs, lr0, lr1, seed):
+def train(net, x, y, how, real, clip, epochs, lr0, lr1, seed):
     order, draws = torch.Generator().manual_seed(1000 + seed), torch.Generator().manual_seed(2000 + seed)
     limits = [clip * s if clip else math.inf for s in net.std]
     opt = torch.optim.Adam(net.weights + net.gamma + net.beta, lr0, betas=(0.9, 0.999), eps=1e-8)
@@ -203,7 +207,7 @@ def train(net, x, y, how, clip, epochs, lr0, lr1, seed):
             group["lr"] = lr0 * (lr1 / lr0) ** (e / epochs)
         loss_sum, wrong = 0.0, 0
         for idx in torch.randperm(len(x), generator=order).split(BATCH):
-            p = [q.requires_grad_() for q in project(net.weights, how, draws)]
+            p = [q.requires_grad_() for q in project(net.weights, how, draws, real)]
             o = net.forward(x[idx], p)
             loss = hinge(o, y[idx])
             opt.zero_grad()
@@ -222,9 +226,9 @@ def train(net, x, y, how, clip, epochs, lr0, lr1, seed):
 
 
 @torch.no_grad()
-def test_error(net, how, x, y, xte, yte, seed):
+def test_error(net, how, real, x, y, xte, yte, seed):
     """Per cent wrong on the test images under one distortion of the stored weights, with batch-norm moments re-computed on the training images in file order."""
-    p = project(net.weights, how, torch.Generator().manual_seed(3000 + seed))
+    p = project(net.weights, how, torch.Generator().manual_seed(3000 + seed), real)
     batches = x.split(BATCH)
     total = None
     for b in batches:
@@ -240,6 +244,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--name", help="key of this run in the JSON file (default: the projection)")
     ap.add_argument("--projection", default="sign")
+    ap.add_argument("--except", dest="real", default="", help="numbers of layers that stay real, e.g. 0,-1")
     ap.add_argument("--clip", default="0.5", help="c = CLIP * std of the initial weights, or 'none'")
     ap.add_argument("--width", type=float, default=0.125)
     ap.add_argument("--epochs", type=int, default=5)
@@ -254,6 +259,7 @@ def main():
     ap.add_argument("--json", required=True)
     a = ap.parse_args()
     how, distortions = parse(a.projection), {d: parse(d) for d in a.distort.split(",")}
+    real = [int(k) for k in a.real.split(",") if k]
     clip = None if a.clip == "none" else float(a.clip)
     if not 0 < a.train <= 50000 or a.train % BATCH:
         sys.exit(f"--train must be a multiple of {BATCH} up to 50000")
@@ -267,8 +273,8 @@ def main():
     for seed in (int(s) for s in a.seeds.split(",")):
         t0 = time.time()
         net = Net(a.width, torch.Generator().manual_seed(seed))
-        losses, errors = train(net, x, y, how, clip, a.epochs, a.lr, a.lr_end, seed)
-        result = {d: test_error(net, h, x, y, xte, yte, seed) for d, h in distortions.items()}
+        losses, errors = train(net, x, y, how, real, clip, a.epochs, a.lr, a.lr_end, seed)
+        result = {d: test_error(net, h, real, x, y, xte, yte, seed) for d, h in distortions.items()}
         print(f"seed {seed}: {result}, {time.time() - t0:.1f} s", file=sys.stderr, flush=True)
         seeds.append({"seed": seed, "test_error": result, "train_loss": [round(v, 6) for v in losses], "train_error": [round(v, 3) for v in errors]})
 
@@ -277,6 +283,8 @@ def main():
 
     name = a.name or a.projection
     command = f"merolla_cifar.py --name {name} --projection {a.projection} --clip {a.clip} --width {a.width:g} --epochs {a.epochs} --train {a.train} --seeds {a.seeds} --distort {a.distort}"
+    if real:
+        command += f" --except {a.real}"
     if (a.lr, a.lr_end) != (3e-3, 2e-6):
         command += f" --lr {a.lr:g} --lr-end {a.lr_end:g}"
     entry = {"command": command + " --data DIR --cache DIR --json OUT", "torch": torch.__version__, "threads": a.threads, "weights": sum(w.numel() for w in net.weights),
