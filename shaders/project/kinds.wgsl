@@ -16,6 +16,7 @@
 // include project/drift.wgsl // kind 14
 // include project/prune.wgsl // kind 15
 // include project/bwn.wgsl // kind 16
+// include project/ternary.wgsl // kind 17
 
 // Where the kinds that may come are constants, only their lines are there: software drivers execute every branch for
 // masked lanes, so that the rest would cost more than the projection itself.
@@ -37,5 +38,6 @@ fn project(kind: u32, w: vec4<f32>, c: Context) -> vec4<f32> {
   if kind == 14u { p = project_drift(w, c); } // kind 14
   if kind == 15u { p = project_prune(w, c); } // kind 15
   if kind == 16u { p = project_bwn(w, c); } // kind 16
+  if kind == 17u { p = project_ternary(w, c); } // kind 17
   return p;
 }

@@ -1,6 +1,6 @@
 //! The rows of the table of projections, and the functions that they share.
 
-use super::Statistic::{self, FilterMax, FilterMean, Max};
+use super::Statistic::{self, FilterMax, FilterMean, Max, Mean};
 use super::normal::normal;
 use super::{Context, ProjectionKind, number};
 use crate::philox;
@@ -325,6 +325,22 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         words: |_, _| [0.0; 3],
         rank: |_, _| None,
         twin: |w, c| (sign(w, c.alpha), 0.0),
+    },
+    ProjectionKind {
+        name: "ternary",
+        syntax: "ternary",
+        doc: "s clip(round(w/s), -1, 1), s = mean |w|: 0 where |w| <= s/2, else +-s (BitNet b1.58)",
+        examples: &["ternary"],
+        exact: false,
+        draws: 0b0000,
+        alpha: |_| Mean,
+        ternary: |_| true,
+        random: never,
+        parse: no_parameter,
+        show: |_| None,
+        words: |_, _| [0.0; 3],
+        rank: |_, _| None,
+        twin: |w, c| (if 2.0 * w.abs() <= c.alpha { 0.0 } else { sign(w, c.alpha) }, 0.0),
     },
 ];
 
