@@ -6,6 +6,7 @@ mod families;
 pub mod fused;
 mod geometry;
 pub mod split_k;
+pub mod unfold;
 
 use cases::cases;
 use families::*;
@@ -33,6 +34,10 @@ pub fn grad_input(b: &mut Builder, scope: &str, g: &Geometry, dy: View, w: View,
     g.check(scope)?;
     for win in b.windows(scope, g.n, &[dx, dy])? {
         let (dx, dy) = (dx.rows(&win, g.n), dy.rows(&win, g.n));
+        if unfold::needed(&b.target.adapter.limits, g) {
+            unfold::grad_input(b, scope, &Geometry { n: win.len(), ..*g }, dy, w, dx)?;
+            continue;
+        }
         GRAD_INPUT.dispatch(b, scope, &g.params(win.len(), 1), &[("dy", dy), ("w", w), ("dx", dx)])?;
     }
     Ok(())
@@ -97,6 +102,15 @@ pub fn grad_weight_of(
         }
         let part = dw.slice(done * g.w_len()..upto * g.w_len());
         let (x, dy) = (x.rows(win, g.n), dy.rows(win, g.n));
+        if unfold::needed(&b.target.adapter.limits, g) {
+            if table.is_some() || upto - done != 1 {
+                let what = "of plain inputs, one partial sum for each window of the batch, are there with weights that are bound in windows";
+                return Err(Error::layer(scope, format!("gradients {what}, not {}", upto - done)));
+            }
+            unfold::grad_weight(b, scope, &Geometry { n: win.len(), ..*g }, x, dy, part)?;
+            done = upto;
+            continue;
+        }
         let mut args = vec![("x", x), ("dy", dy), ("dw", part)];
         args.extend(table.map(|table| ("table", table)));
         GRAD_WEIGHT.dispatch(b, scope, &g.params(win.len(), upto - done), &args)?;

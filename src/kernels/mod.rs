@@ -53,6 +53,8 @@ pub static KERNELS: &[&Kernel] = &[
     &winograd_grad::ACCUMULATE,
     &winograd_grad::GRAD_WEIGHT,
     &conv2d::split_k::SUM,
+    &conv2d::unfold::UNFOLD,
+    &conv2d::unfold::FOLD,
     &relu::FORWARD,
     &relu::BACKWARD,
     &bias::FORWARD,

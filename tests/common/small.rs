@@ -130,6 +130,21 @@ pub fn by_winograd() -> Network {
     parse(&format!("{head}layers = [{layers}"))
 }
 
+/// A convolution of several taps and a linear layer whose weights, 32 KiB and 48 KiB, exceed everything else of a step.
+pub fn large_weights() -> Network {
+    let layers = r#"
+  { conv2d = 16, kernel = 3, stride = 2, pad = 1 }, { relu = true },
+  { conv2d = 32, kernel = 4 }, { relu = true },
+  { linear = 384 }, { relu = true }, { linear = 10, output = true },
+]
+"#;
+    let (head, _) = PRESET.split_once("layers = [").expect("it has layers");
+    parse(&format!("{head}layers = [{layers}"))
+}
+
+/// Bytes a binding may have so that the weights of [`large_weights`] are cut, and a chunk of parameters is not.
+pub const LESS_THAN_WEIGHTS: usize = 24 << 10;
+
 /// Rows that keep convolutions on software drivers to the direct form.
 pub fn direct_rows() -> Vec<TuningRow> {
     let rows = [("forward", "lanes"), ("grad_input", "lanes"), ("grad_weight", "lanes")];

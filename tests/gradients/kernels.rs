@@ -113,10 +113,15 @@ fn distinct(name: &str, len: usize) -> Vec<f64> {
 }
 
 fn convolution(g: conv2d::Geometry) {
+    convolution_within(g, 1 << 27, 3);
+}
+
+/// With so many partial sums of the gradient of the weights, on an adapter with this binding limit.
+fn convolution_within(g: conv2d::Geometry, limit: usize, splits: usize) {
     let mut l = Layer::new();
+    l.b.target.adapter.limits.max_binding = limit;
     let (x, w) = (l.input("x", &[g.n, g.x_len()]), l.input("w", &[g.w_len()]));
     let (dy, y) = (l.input("dy", &[g.n, g.y_len()]), l.output("y", &[g.n, g.y_len()]));
-    let splits = 3;
     let (dx, dw) = (l.output("dx", &[g.n, g.x_len()]), l.output("dw", &[splits, g.w_len()]));
     conv2d::forward(&mut l.b, "forward", &g, x, w, y).unwrap();
     conv2d::grad_weight(&mut l.b, "backward", &g, x, dy, dw, splits).unwrap();
@@ -145,6 +150,14 @@ fn a_convolution_passes_gradients_to_input_and_weights() {
 #[test]
 fn a_linear_layer_passes_gradients_to_input_and_weights() {
     convolution(conv2d::Geometry::linear(5, 7, 3));
+}
+
+#[test]
+fn weights_in_windows_of_their_rows_pass_gradients_to_input_and_weights() {
+    let base = conv2d::Geometry { h: 4, w: 3, kernel: [3, 2], pad: [1, 0], ..conv2d::Geometry::linear(2, 6, 16) };
+    convolution_within(conv2d::Geometry::linear(3, 20, 16), 1024, 1);
+    convolution_within(base, 1280, 1);
+    convolution_within(conv2d::Geometry { groups: 2, stride: [2, 1], ..base }, 1024, 1);
 }
 
 /// y = x + bias, through a ReLU if `relu`; the sums keep away from its kink.

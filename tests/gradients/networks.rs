@@ -101,6 +101,11 @@ fn winograd() -> Target {
     target
 }
 
+/// With bindings of 16 KiB, fewer than the weights of [`WIDE`] take.
+fn narrow() -> Target {
+    Target::baseline().with(|a| a.limits.max_binding = 16 << 10)
+}
+
 /// Weights as they are drawn for training, biases and shifts in [-0.5, 0.5], scales in [0.5, 1.5].
 fn weights(network: &Network) -> Vec<f64> {
     let mut all: Vec<f64> = network.initial_weights(5).into_iter().map(f64::from).collect();
@@ -409,6 +414,12 @@ const BY_WINOGRAD: Case = Case {
 const LONG: Case =
     Case::new([21, 13, 4], "{ linear = 8, bias = true }, { relu = true }, { linear = 4, output = true }");
 
+/// With weights of 35 KiB behind another layer, which exceed everything else of a step.
+const WIDE: Case = Case::new(
+    [21, 13, 3],
+    "{ conv2d = 4, kernel = 1, bias = true }, { relu = true }, { linear = 8 }, { relu = true }, { linear = 4, output = true }",
+);
+
 const ALL: [Case; 11] =
     [BIASED, GROUPED, NORMALISED, NORMS_ALONE, POOLED, AVERAGED, RESIDUAL, SHORTCUTS, DROPPED, BY_WINOGRAD, LONG];
 
@@ -470,6 +481,14 @@ fn sums_made_in_parts_have_the_gradients_of_the_loss() {
 }
 
 #[test]
+fn weights_in_windows_have_the_gradients_of_the_loss() {
+    let mut tally = Tally::default();
+    check_training(WIDE, &narrow(), &mut tally);
+    check_input(WIDE, &narrow(), &mut tally);
+    tally.finish();
+}
+
+#[test]
 fn a_padded_batch_has_the_gradients_of_the_loss_of_its_valid_images() {
     let mut tally = Tally::default();
     for case in [BIASED, NORMALISED] {
@@ -514,14 +533,16 @@ const OTHERS: [&str; 17] = [
 #[test]
 fn every_kernel_of_a_training_step_is_part_of_one_of_these_networks() {
     let mut ran = BTreeSet::new();
+    let mut runs = |case: Case, target: &Target| {
+        let plan = case.network().train_plan(target).unwrap_or_else(|e| panic!("{e}"));
+        ran.extend(plan.dispatches().flat_map(|c| c.args.iter().map(|a| (c.kernel, a.name))));
+    };
     for (case, loss) in ALL.iter().flat_map(|case| [SOFTMAX, HINGE].map(|loss| (case, loss))) {
         for target in [fused(), unfused(), gpu(), winograd()] {
-            let plan = Case { loss, ..*case }.network().train_plan(&target).unwrap_or_else(|e| panic!("{e}"));
-            for c in plan.dispatches() {
-                ran.extend(c.args.iter().map(|a| (c.kernel, a.name)));
-            }
+            runs(Case { loss, ..*case }, &target);
         }
     }
+    runs(WIDE, &narrow());
     // Every argument too: some are optional.
     let known = KERNELS.iter().filter(|k| !OTHERS.contains(&k.name));
     let all: BTreeSet<_> = known.flat_map(|k| k.args.iter().map(|a| (k.name, a.name))).collect();

@@ -5,6 +5,7 @@ mod layering;
 #[path = "../common/small.rs"]
 mod small;
 mod wide_resnet;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -495,6 +496,10 @@ fn every_plan_is_sound_on_every_target() {
         (small::network("stochm3:0.5,quantile"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::network("conv*:bwn+fc1:sign:filter"), vec![Target::baseline(), lavapipe(), unfused()]),
         (small::wide(), vec![lavapipe(), windowed()]),
+        (
+            small::large_weights(),
+            [lavapipe(), gpu()].map(|t| t.with(|a| a.limits.max_binding = small::LESS_THAN_WEIGHTS)).into(),
+        ),
         (small::normalised(), vec![lavapipe(), unfused(), gpu(), with_matrices()]),
         (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),
     ] {

@@ -15,3 +15,4 @@ mod lowered;
 mod pytorch;
 mod residual;
 mod steps;
+mod windows;

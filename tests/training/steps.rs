@@ -109,7 +109,7 @@ pub(crate) fn ready(
     Small { session, program }
 }
 
-fn step_block(number: u64) -> Step {
+pub(crate) fn step_block(number: u64) -> Step {
     let [bias1, bias2] = Adam::default().corrections(number + 1);
     Step {
         lr: 0.003,
@@ -244,7 +244,7 @@ fn three_steps_with_biases_agree_with_an_independent_implementation() {
 }
 
 /// Loads a training step and all that it reads the first time.
-fn first_step(device: &Arc<Device>, network: Network, change: impl Fn(Target) -> Target) -> Small {
+pub(crate) fn first_step(device: &Arc<Device>, network: Network, change: impl Fn(Target) -> Target) -> Small {
     let (images, labels, _) = small_inputs(&small::network("sign"));
     let weights = network.initial_weights(7);
     let mut s = ready(device.clone(), network, change, &weights, (&images, &labels));
@@ -319,7 +319,7 @@ fn convolutions_by_winograd_train_as_the_direct_ones_do() {
     assert!((floats(&loss)[0] - floats(&own)[0]).abs() <= 1e-5 * floats(&loss)[0]);
 }
 
-fn compare(s: &mut Small) -> Result<Worst> {
+pub(crate) fn compare(s: &mut Small) -> Result<Worst> {
     check::compare(&mut s.session.runner, &s.program.plan, &s.program.loaded, Sums::OneSign)
 }
 
@@ -345,46 +345,6 @@ fn every_command_of_a_step_agrees_with_its_twin() {
         s.session.runner.write("step", &step_block(0).words()).unwrap();
         let worst = compare(&mut s).unwrap_or_else(|e| panic!("{projection}: {e}"));
         eprintln!("{projection}: worst {:.2} of its budget at {}", worst.share, worst.place);
-    }
-}
-
-/// An adapter whose bindings hold a quarter of the largest activations, which are cut into windows.
-#[test]
-fn a_step_in_windows_agrees_with_its_twins_and_with_the_whole_step() {
-    const BATCH: usize = 128;
-    let device = common::device(false);
-    let step = Step { valid: BATCH as u32, ..step_block(0) };
-    let prepared = |max_binding: usize| {
-        let network = small::wide();
-        let images: Vec<f32> =
-            (0..BATCH * 8 * 8 * 3).map(|i| ((i * i * 5 + i * 37) % 101) as f32 / 50.0 - 1.0).collect();
-        let labels: Vec<u32> = (0..BATCH as u32).map(|n| n * n % 10).collect();
-        let change = |target: Target| target.with(|a| a.limits.max_binding = max_binding);
-        let weights = network.initial_weights(7);
-        let mut s = ready(device.clone(), network, change, &weights, (&images, &labels));
-        s.session.runner.write("step", &step.words()).unwrap();
-        s
-    };
-    let mut whole = prepared(1 << 27);
-    let mut windowed = prepared(small::NARROW);
-    let (few, many) = (whole.program.plan.commands.len(), windowed.program.plan.commands.len());
-    assert!(many > few + 20, "{many} commands in windows, {few} without");
-    compare(&mut windowed).unwrap_or_else(|e| panic!("{e}"));
-    whole.session.runner.run_commands(&whole.program.loaded, 0..few).unwrap();
-    let network = whole.session.network.clone();
-    // The gradients of a weight are sums of the same products in another order.
-    let gradient = |s: &Small, name: &str| -> Vec<f64> {
-        let words = s.read("grad");
-        let t = network.parameters.find(name).expect("declared");
-        let parts = &floats(&words)[t.grad_offset..t.grad_offset + t.splits * t.len()];
-        (0..t.len()).map(|i| parts.iter().skip(i).step_by(t.len()).map(|p| f64::from(*p)).sum()).collect()
-    };
-    for t in &network.parameters.tensors {
-        let (a, b) = (gradient(&whole, &t.name), gradient(&windowed, &t.name));
-        let size = a.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        for (i, (a, b)) in a.iter().zip(&b).enumerate() {
-            assert!((a - b).abs() <= 1e-5 * size, "{}[{i}]: {a} whole, {b} in windows, largest {size}", t.name);
-        }
     }
 }
 

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::split_k::run;
-use super::{FORWARD, GRAD_WEIGHT, Geometry, cases, for_each_product, weights};
+use super::{FORWARD, GRAD_WEIGHT, Geometry, cases, for_each_product, unfold, weights};
 use crate::error::{Error, Result};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
 use crate::kernels::norm_relu::TABLE;
@@ -39,7 +39,8 @@ pub struct Around {
 /// A forced variant that does not exist.
 pub fn normalises(target: &Target, g: &Geometry, gradient: bool) -> Result<bool> {
     let takes = |kernel, splits| tuning::takes(kernel, target, &Params(g.params(g.n, splits)), &["table"]);
-    Ok(g.h > 1 && takes(&FORWARD, 1)? && (!gradient || takes(&GRAD_WEIGHT, g.splits())?))
+    let whole = !unfold::needed(&target.adapter.limits, g);
+    Ok(g.h > 1 && whole && takes(&FORWARD, 1)? && (!gradient || takes(&GRAD_WEIGHT, g.splits())?))
 }
 
 /// Whether the convolution leaves the moments of its output y on this target, given whether it normalises its input x. Not
@@ -50,7 +51,8 @@ pub fn normalises(target: &Target, g: &Geometry, gradient: bool) -> Result<bool>
 pub fn leaves_moments(b: &Builder, scope: &str, g: &Geometry, normalised: bool, x: View, y: View) -> Result<bool> {
     let given: &[&str] = if normalised { &["table", "moments"] } else { &["moments"] };
     let takes = tuning::takes(&FORWARD, &b.target, &Params(g.params(g.n, 1)), given)?;
-    Ok(g.h > 1 && takes && b.windows(scope, g.n, &[x, y])?.len() == 1)
+    let whole = !unfold::needed(&b.target.adapter.limits, g);
+    Ok(g.h > 1 && whole && takes && b.windows(scope, g.n, &[x, y])?.len() == 1)
 }
 
 /// Records the convolution of x with w and what it does besides.
@@ -70,7 +72,16 @@ pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, around: &Aro
         let message = format!("{} windows cut the blocks of rows whose moments are taken", windows.len());
         return Err(Error::layer(scope, message));
     }
+    let in_parts = unfold::needed(&b.target.adapter.limits, g);
+    if in_parts && *around != Around::default() {
+        return Err(Error::layer(scope, format!("{around:?} with weights that are bound in windows")));
+    }
     for win in windows {
+        if in_parts {
+            let (x, y) = (x.rows(&win, g.n), y.rows(&win, g.n));
+            unfold::forward(b, scope, &Geometry { n: win.len(), ..*g }, x, w, y)?;
+            continue;
+        }
         let mut args = vec![("x", x.rows(&win, g.n)), ("w", w), ("y", y.rows(&win, g.n))];
         args.extend(around.table.map(|table| ("table", table)));
         args.extend(around.moments.map(|moments| ("moments", moments)));
