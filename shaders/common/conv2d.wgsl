@@ -1,4 +1,5 @@
-// Constants of a 2-D convolution. x: [n, h, w, c_in], w: [kh, kw, c_in / groups, c_out], y: [n, oh, ow, c_out].
+// Constants of a 2-D convolution in groups, each of c_in input and c_out output channels: x: [n, h, w, groups, c_in],
+// w: [kh, kw, c_in, groups, c_out], y: [n, oh, ow, groups, c_out].
 // Output (oy, ox) reads input row oy * stride_h + ky - pad_h; rows outside the image count as zero. Padding below and
 // to the right follows from oh and ow.
 struct Params {

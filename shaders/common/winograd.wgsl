@@ -21,17 +21,19 @@
 // output is divided by 15, which is exact for its multiples.
 //
 // Transformed arrays are cut for a multiplication in tiles of 32 x 32, four channels of a row side by side:
-// v: [ceil(tiles / 32), 24, c_in / 4, 32, 4], from the input; tiles are counted image by image, row by row;
-// u: [ceil(c_out / 32), 24, c_in / 4, 32, 4], from the weights. What lies beyond the last tile or column is zero.
+// v: [ceil(tiles / 32), 24, groups c_in / 4, 32, 4], from the input; tiles are counted image by image, row by row;
+// u: [ceil(groups c_out / 32), 24, c_in / 4, 32, 4], from the weights. What lies beyond the last tile or column is zero. Where there
+// are several groups, c_out is a multiple of 32: no block of columns is part of two.
 // Of the 24 places the column counts fastest.
 
-// Of the convolution that is computed: x [n, h, w, c_in], y [n, oh, ow, c_out], stride 1, pads above and to the left.
-// `flip`: the weights, [3, 3, c_out, c_in] then, are turned by 180 degrees: the gradient with respect to an input.
+// Of the convolution that is computed, in groups: x [n, h, w, groups, c_in], y [n, oh, ow, groups, c_out], stride 1, pads above and
+// to the left. `flip`: the weights, [3, 3, c_out, groups, c_in] then, are turned by 180 degrees: the gradient with respect to an input.
 struct Params {
   n: u32, h: u32, w: u32, c_in: u32,
   oh: u32, ow: u32, c_out: u32,
   pad_h: u32, pad_w: u32,
   flip: u32,
+  groups: u32,
 }
 
 // Image, and row and column of a tile within it, in units of tiles.

@@ -4,7 +4,7 @@
 //   coop_split (precision "split"): 3, near f32, right for weights of any projection.
 //   coop_ternary: 2, as good, for weights that are 0 or + - one magnitude, as some projections leave them (sign, round, stoch): two
 //   products do the work of three, and half as much of the weights lies in workgroup memory.
-// A workgroup owns TILE_M pixels x TILE_N output channels, a subgroup TILE_M / 2 x 32 of them.
+// A workgroup owns TILE_M pixels x TILE_N output channels of a group, a subgroup TILE_M / 2 x 32 of them.
 // 64 x 64: 19 KiB of workgroup memory for coop, so a multiprocessor with 228 KiB holds a dozen; every matrix of 16 x 16 that is
 // read serves two products. With 128 rows the right operand serves four, at half the number of workgroups.
 // Grid: as tiled.
@@ -41,11 +41,11 @@ fn right_matrix(part: u32, k: u32, column: u32) -> RightMatrix {
 }
 
 fn fetch_left(t: Tile, p: Pixels, k: u32) -> mat4x4<Input> {
-  return fetch_x(p, k, t.end);
+  return fetch_x(t, p, k);
 }
 
 fn fetch_right(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
-  return fetch_w(column, k, t.end);
+  return fetch_w(t, column, k);
 }
 
 fn result_scale() -> f32 {

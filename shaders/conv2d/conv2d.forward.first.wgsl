@@ -26,7 +26,7 @@ fn gather(p: Pixels, k: u32) -> vec4<f32> {
   let ky = tap / params.kw;
   let kx = tap % params.kw;
   let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(ky < params.kh);
-  let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * params.c_in + k % params.c_in, inside);
+  let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * params.groups * params.c_in + k % params.c_in, inside);
   return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
@@ -39,7 +39,7 @@ fn fetch_right(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
   let columns = params.c_out / 4u;
   let row = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
   let inside = (row < vec4<u32>(t.end)) & vec4<bool>(column < columns);
-  let at = select(vec4<u32>(0u), row * columns + column, inside);
+  let at = select(vec4<u32>(0u), (row * params.groups + t.group) * columns + column, inside);
   return mat4x4<f32>(select(vec4<f32>(0.0), w[at.x], inside.x), select(vec4<f32>(0.0), w[at.y], inside.y),
                      select(vec4<f32>(0.0), w[at.z], inside.z), select(vec4<f32>(0.0), w[at.w], inside.w));
 }

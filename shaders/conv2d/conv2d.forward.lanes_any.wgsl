@@ -1,4 +1,4 @@
-// As lanes, with its variant `narrow_any`, for any number of input channels (the first layer): what the taps of a row read of a pixel
+// As lanes, with its variant `narrow_any`, for one group and any number of input channels (the first layer): what the taps of a row read of a pixel
 // is a run of x, kw c_in values, and the sum goes through them four at a time, whatever tap they belong to and wherever in a texel
 // they begin.
 // Grid: as lanes.
@@ -35,7 +35,7 @@ fn value(texel_of: i32) -> vec4<f32> {
 }
 
 // Four values of what the taps of a row read of a pixel; zeros outside the image and beyond the last.
-fn left_of(p: Pixel, k: Term) -> vec4<f32> {
+fn left_of(p: Pixel, group: u32, k: Term) -> vec4<f32> {
   // Negative before the first image.
   let first = i32(((p.n * params.h + p.y + k.ky) * params.w + p.x) * params.c_in + 4u * k.t);
   let low = value(first >> 2u);
@@ -51,7 +51,7 @@ fn left_of(p: Pixel, k: Term) -> vec4<f32> {
 }
 
 // The lane's four columns for each of these values, or for the last.
-fn right_of(k: Term, own: u32) -> mat4x4<f32> {
+fn right_of(group: u32, k: Term, own: u32) -> mat4x4<f32> {
   return mat4x4<f32>(weight(k, 0u, own), weight(k, 1u, own), weight(k, 2u, own), weight(k, 3u, own));
 }
 

@@ -1,10 +1,10 @@
-// y[n, oy, ox, co] = sum over ky, kx, ci of v[n, oy s + ky - p, ox s + kx - p, g C + ci] w[ky, kx, ci, co], C = c_in / groups, g =
-// the group of co. v is x, or, given `table`, x behind batch norm and ReLU, which nobody has to store: max((x - mean) scale +
-// beta, 0) with padding of zeros behind the ReLU. Given `moments`, the moments of y as well.
-// Given splits > 1, y[split, n, oy, ox, co] is the sum over a run of the (ky, kx, ci) (common/split_k.wgsl): for outputs so few that
+// y[n, oy, ox, g, co] = sum over ky, kx, ci of v[n, oy s + ky - p, ox s + kx - p, g, ci] w[ky, kx, ci, g, co]. v is x, or, given
+// `table`, x behind batch norm and ReLU, which nobody has to store: max((x - mean) scale + beta, 0) with padding of zeros behind
+// the ReLU. Given `moments`, the moments of y as well.
+// Given splits > 1, y[split, n, oy, ox, g, co] is the sum over a run of the (ky, kx, ci) (common/split_k.wgsl): for outputs so few that
 // they alone would leave most of a GPU idle.
-// One invocation owns one output. Grid: ceil(splits n oh ow c_out / 64) workgroups, in rows (common/grid.wgsl); given `moments`,
-// ceil(n oh ow / 64) c_out.
+// One invocation owns one output. Grid: ceil(splits n oh ow groups c_out / 64) workgroups, in rows (common/grid.wgsl); given `moments`,
+// ceil(n oh ow / 64) groups c_out.
 // include common/grid.wgsl
 // include common/conv2d.wgsl
 // include common/split_k.wgsl
@@ -17,12 +17,13 @@ alias Y = f32; // map y
 @group(0) @binding(2) var<storage, read> w: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
-fn output(pixel: u32, co: u32, split: u32) -> f32 {
+// Channel: number `channel` of all groups'.
+fn output(pixel: u32, channel: u32, split: u32) -> f32 {
   let ox = pixel % params.ow;
   let oy = pixel / params.ow % params.oh;
   let n = pixel / (params.ow * params.oh);
-  let depth = params.c_in / params.groups;
-  let first = co / (params.c_out / params.groups) * depth;
+  let depth = params.c_in;
+  let first = channel / params.c_out * depth;
   let run = split_run(params);
   var sum = 0.0;
   for (var ky = 0u; ky < params.kh; ky++) {
@@ -33,10 +34,10 @@ fn output(pixel: u32, co: u32, split: u32) -> f32 {
       if ix >= params.w { continue; }
       let pixel_in = (n * params.h + iy) * params.w + ix;
       let term = (ky * params.kw + kx) * depth; // the first of the tap
-      let from_w = term * params.c_out + co;
+      let from_w = term * params.groups * params.c_out + channel;
       let last = clamp(split * run + run, term, term + depth) - term;
       for (var ci = clamp(split * run, term, term + depth) - term; ci < last; ci++) {
-        sum = fma(input(pixel_in, first + ci), w[from_w + ci * params.c_out], sum);
+        sum = fma(input(pixel_in, first + ci), w[from_w + ci * params.groups * params.c_out], sum);
       }
     }
   }

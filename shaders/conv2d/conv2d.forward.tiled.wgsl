@@ -1,6 +1,6 @@
-// As naive, for one group, c_in and c_out multiples of 4 and kernels up to 16 x 16, on GPUs: the product of a matrix of
+// As naive, for c_in and c_out multiples of 4 and kernels up to 16 x 16, on GPUs: the product of a matrix of
 // pixels x (ky, kx, ci), gathered from x while it is read, with the weights, (ky, kx, ci) x c_out.
-// A workgroup owns TILE_M pixels x TILE_N output channels, an invocation 8 x 8 of them: 16 four-wide reads of workgroup
+// A workgroup owns TILE_M pixels x TILE_N output channels of a group, an invocation 8 x 8 of them: 16 four-wide reads of workgroup
 // memory feed 256 multiply-adds, naive reads two words for one. Stages of 16 (ky, kx, ci) pass through workgroup memory;
 // the next stage is loaded into registers before the products of this one, which hide its latency.
 // Operands are fetched in blocks of 4 x 4: four pixels x four channels, transposed in registers so that workgroup memory
@@ -8,7 +8,7 @@
 // two. Columns are swizzled: the eight invocations that store together hit eight different groups of four banks.
 // Per workgroup of 128 x 128: 16 KiB of workgroup memory, about 120 registers, two of them on a multiprocessor with
 // 65,536 registers. 64 x 64 gives four times as many workgroups for shapes whose tiles would leave multiprocessors idle.
-// Grid: x = splits ceil(c_out / TILE_N), y and z = ceil(pixels / TILE_M) in rows of at most 32,768; neighbours read the same
+// Grid: x = splits groups ceil(c_out / TILE_N), y and z = ceil(pixels / TILE_M) in rows of at most 32,768; neighbours read the same
 // pixels at the same time.
 // include common/conv2d.wgsl
 // include conv2d/inputs_normalised.wgsl if table else conv2d/inputs_plain.wgsl
@@ -29,9 +29,9 @@ const LEFT_BY_ROW: bool = true;
 const RIGHT_BY_COLUMN: bool = false;
 
 fn fetch_left(t: Tile, p: Pixels, k: u32) -> mat4x4<f32> {
-  return transpose(widened(fetch_x(p, k, t.end)));
+  return transpose(widened(fetch_x(t, p, k)));
 }
 
 fn fetch_right(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
-  return fetch_w(column, k, t.end);
+  return fetch_w(t, column, k);
 }

@@ -37,7 +37,7 @@ fn fetch_left(t: Tile, p: Pixels, k: u32) -> mat4x4<f32> {
 }
 
 fn fetch_right(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
-  return fetch_w(t.c, column, k);
+  return fetch_w(t, column, k);
 }
 
 fn result_scale() -> f32 {

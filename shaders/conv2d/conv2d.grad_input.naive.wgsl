@@ -1,6 +1,6 @@
-// dx[n, iy, ix, g C + ci] = sum over ky, kx and the outputs co of group g of dy[n, oy, ox, co] w[ky, kx, ci, co],
+// dx[n, iy, ix, g, ci] = sum over ky, kx, co of dy[n, oy, ox, g, co] w[ky, kx, ci, g, co],
 // where oy s + ky - p = iy and ox s + kx - p = ix.
-// One invocation owns one input element. Grid: ceil(n h w c_in / 64) workgroups, in rows (common/grid.wgsl).
+// One invocation owns one input element. Grid: ceil(n h w groups c_in / 64) workgroups, in rows (common/grid.wgsl).
 // include entry/each.wgsl
 // include common/conv2d.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
@@ -9,17 +9,14 @@
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
 fn each(i: u32) {
-  if i >= params.n * params.h * params.w * params.c_in {
+  if i >= params.n * params.h * params.w * params.groups * params.c_in {
     return;
   }
-  let depth = params.c_in / params.groups;
-  let breadth = params.c_out / params.groups;
-  let ci = i % params.c_in;
-  let pixel = i / params.c_in;
+  let group = i / params.c_in % params.groups;
+  let pixel = i / params.c_in / params.groups;
   let ix = pixel % params.w;
   let iy = pixel / params.w % params.h;
   let n = pixel / (params.w * params.h);
-  let first = ci / depth * breadth;
   var sum = 0.0;
   for (var ky = 0u; ky < params.kh; ky++) {
     let ry = iy + params.pad_h - ky;
@@ -29,9 +26,9 @@ fn each(i: u32) {
       let rx = ix + params.pad_w - kx;
       let ox = rx / params.stride_w;
       if ox >= params.ow || ox * params.stride_w != rx { continue; }
-      let from_y = ((n * params.oh + oy) * params.ow + ox) * params.c_out + first;
-      let from_w = ((ky * params.kw + kx) * depth + ci % depth) * params.c_out + first;
-      for (var co = 0u; co < breadth; co++) {
+      let from_y = (((n * params.oh + oy) * params.ow + ox) * params.groups + group) * params.c_out;
+      let from_w = (((ky * params.kw + kx) * params.c_in + i % params.c_in) * params.groups + group) * params.c_out;
+      for (var co = 0u; co < params.c_out; co++) {
         sum = fma(dy[from_y + co], w[from_w + co], sum);
       }
     }

@@ -35,11 +35,11 @@ fn right_matrix(part: u32, k: u32, column: u32) -> RightMatrix {
 }
 
 fn fetch_left(t: Tile, r: Rows, k: u32) -> mat4x4<Input> {
-  return fetch_x(r, k, t.end);
+  return fetch_x(t, r, k);
 }
 
 fn fetch_right(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
-  return gradient_scale(params) * fetch_dy(column, k, t.end);
+  return gradient_scale(params) * fetch_dy(t, column, k);
 }
 
 fn result_scale() -> f32 {

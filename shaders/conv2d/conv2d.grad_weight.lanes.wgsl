@@ -1,7 +1,7 @@
-// As naive, for one group, c_in and c_out multiples of 4, on software Vulkan: eight lanes of a subgroup own 32 rows (of the kh kw c_in
-// rows of the weights) x 32 output channels of one split. Per output pixel a lane loads four channels of one tap and four
+// As naive, for c_in and c_out multiples of 4, on software Vulkan: eight lanes of a subgroup own 32 rows (of the kh kw c_in
+// rows of the weights) x 32 output channels of one group and split. Per output pixel a lane loads four channels of one tap and four
 // gradients, both in texels, so that a load is a vector gather; two pixels at a time.
-// Grid: x = ceil(kh kw c_in / 32), y = ceil(c_out / 32), z = splits.
+// Grid: x = ceil(kh kw c_in / 32), y = groups ceil(c_out / 32), z = splits.
 // include common/conv2d.wgsl
 // include conv2d/rotated_product.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
@@ -13,24 +13,25 @@
 struct Rows { ky: u32, kx: u32, at: u32 }
 
 // Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
-fn weight_rows(i: u32) -> Rows {
+fn weight_rows(group: u32, i: u32) -> Rows {
   let depth = params.c_in / 4u;
   let tap = i / depth;
   let ky = tap / params.kw - params.pad_h;
   let kx = tap % params.kw - params.pad_w;
-  return Rows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx, (ky * params.w + kx) * depth + i % depth);
+  return Rows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx,
+              ((ky * params.w + kx) * params.groups + group) * depth + i % depth);
 }
 
 fn input(r: Rows, p: Pixel) -> vec4<f32> {
   let inside = p.n < params.n && p.y + r.ky < params.h && p.x + r.kx < params.w;
-  let at = ((p.n * params.h + p.y) * params.w + p.x) * (params.c_in / 4u) + r.at;
+  let at = ((p.n * params.h + p.y) * params.w + p.x) * params.groups * (params.c_in / 4u) + r.at;
   return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at, inside))), inside);
 }
 
 // Rows 4 i .. 4 i + 3, if they are real.
 fn write_four(split: u32, i: u32, column: u32, v: mat4x4<f32>) {
   let rows = params.kh * params.kw * params.c_in;
-  let quads = params.c_out / 4u;
+  let quads = params.groups * (params.c_out / 4u);
   let to = (split * rows + 4u * i) * quads + column;
   if 4u * i < rows {
     dw[to] = v[0];

@@ -1,6 +1,6 @@
 // As conv2d.grad_weight.lanes, for any number of input channels: the inputs come from a buffer, one by one, because four rows
 // that follow each other may belong to several taps. For first layers.
-// Grid: x = ceil(kh kw c_in / 32), y = ceil(c_out / 32), z = splits.
+// Grid: x = ceil(kh kw c_in / 32), y = groups ceil(c_out / 32), z = splits.
 // include common/conv2d.wgsl
 // include conv2d/rotated_product.wgsl
 alias X = f32; // map x
@@ -13,25 +13,26 @@ alias X = f32; // map x
 struct Rows { ky: vec4<u32>, kx: vec4<u32>, at: vec4<u32> }
 
 // Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
-fn weight_rows(i: u32) -> Rows {
+fn weight_rows(group: u32, i: u32) -> Rows {
   let row = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u);
   let tap = row / params.c_in;
   let ky = tap / params.kw - params.pad_h;
   let kx = tap % params.kw - params.pad_w;
   let real = tap < vec4<u32>(params.kh * params.kw);
-  return Rows(select(vec4<u32>(0x40000000u), ky, real), kx, (ky * params.w + kx) * params.c_in + row % params.c_in);
+  return Rows(select(vec4<u32>(0x40000000u), ky, real), kx,
+              ((ky * params.w + kx) * params.groups + group) * params.c_in + row % params.c_in);
 }
 
 fn input(r: Rows, p: Pixel) -> vec4<f32> {
   let inside = (p.y + r.ky < vec4<u32>(params.h)) & (p.x + r.kx < vec4<u32>(params.w)) & vec4<bool>(p.n < params.n);
-  let at = select(vec4<u32>(0u), ((p.n * params.h + p.y) * params.w + p.x) * params.c_in + r.at, inside);
+  let at = select(vec4<u32>(0u), ((p.n * params.h + p.y) * params.w + p.x) * params.groups * params.c_in + r.at, inside);
   return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);
 }
 
 // Those of the rows 4 i .. 4 i + 3 that are real.
 fn write_four(split: u32, i: u32, column: u32, v: mat4x4<f32>) {
   let rows = params.kh * params.kw * params.c_in;
-  let quads = params.c_out / 4u;
+  let quads = params.groups * (params.c_out / 4u);
   let to = (split * rows + 4u * i) * quads + column;
   if 4u * i < rows { dw[to] = v[0]; }
   if 4u * i + 1u < rows { dw[to + quads] = v[1]; }

@@ -1,7 +1,7 @@
-// dw[split, ky, kx, ci, co] = sum over the output pixels of the split of v[.., g C + ci] dy[.., co]; v is x or,
+// dw[split, ky, kx, ci, g, co] = sum over the output pixels of the split of v[.., g, ci] dy[.., g, co]; v is x or,
 // given `table`, x behind batch norm and ReLU, as conv2d.forward.naive reads it.
 // The pixels n oh ow are cut into `splits` equal runs; the optimiser adds the partial sums in order.
-// One invocation owns one element of one split. Grid: ceil(splits kh kw C c_out / 64) workgroups, in rows.
+// One invocation owns one element of one split. Grid: ceil(splits kh kw c_in groups c_out / 64) workgroups, in rows.
 // include entry/each.wgsl
 // include common/conv2d.wgsl
 // include conv2d/input_normalised.wgsl if table else conv2d/input_plain.wgsl
@@ -12,14 +12,14 @@ alias X = f32; // map x
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
 
 fn each(i: u32) {
-  let depth = params.c_in / params.groups;
-  let len = params.kh * params.kw * depth * params.c_out;
+  let channels = params.groups * params.c_out;
+  let len = params.kh * params.kw * params.c_in * channels;
   if i >= params.splits * len {
     return;
   }
-  let co = i % params.c_out;
-  let ci = i / params.c_out % depth + co / (params.c_out / params.groups) * depth;
-  let tap = i % len / (params.c_out * depth);
+  let co = i % channels;
+  let ci = co / params.c_out * params.c_in + i / channels % params.c_in;
+  let tap = i % len / (channels * params.c_in);
   let ky = tap / params.kw;
   let kx = tap % params.kw;
   let pixels = params.n * params.oh * params.ow;
@@ -31,7 +31,7 @@ fn each(i: u32) {
     let ix = p % params.ow * params.stride_w + kx - params.pad_w;
     if iy < params.h && ix < params.w {
       let n = p / (params.ow * params.oh);
-      sum = fma(input((n * params.h + iy) * params.w + ix, ci), dy[p * params.c_out + co], sum);
+      sum = fma(input((n * params.h + iy) * params.w + ix, ci), dy[p * channels + co], sum);
     }
   }
   dw[i] = sum;

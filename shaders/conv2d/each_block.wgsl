@@ -3,7 +3,7 @@
 // batchnorm.combine. The second pass also measures by how much the rounded mean is off and corrects both (Chan, Golub,
 // LeVeque 1983). A workgroup owns one channel of one block, each invocation one output, the first the moments. The file around it
 // binds y and gives `output(pixel, channel, split)`.
-@group(0) @binding(5) var<storage, read_write> moments: array<f32>; // [ceil(n oh ow / 64), 2, c_out]
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>; // [ceil(n oh ow / 64), 2, groups, c_out]
 
 var<workgroup> block: array<f32, 64>;
 
@@ -12,12 +12,13 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
         @builtin(local_invocation_index) lane: u32) {
   let i = linear_workgroup(wid, count);
   let pixels = params.n * params.oh * params.ow;
-  let b = i / params.c_out;
-  let co = i % params.c_out;
+  let channels = params.groups * params.c_out;
+  let b = i / channels;
+  let co = i % channels;
   let p = b * 64u + lane;
   if p < pixels {
     let stored = Y(output(p, co, 0u)); // the moments are those of what lies in y
-    y[p * params.c_out + co] = stored;
+    y[p * channels + co] = stored;
     block[lane] = f32(stored);
   }
   workgroupBarrier();
@@ -35,7 +36,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
       off += d;
       squares = fma(d, d, squares);
     }
-    moments[2u * b * params.c_out + co] = mean + off / f32(rows);
-    moments[(2u * b + 1u) * params.c_out + co] = max(squares - off * off / f32(rows), 0.0);
+    moments[2u * b * channels + co] = mean + off / f32(rows);
+    moments[(2u * b + 1u) * channels + co] = max(squares - off * off / f32(rows), 0.0);
   }
 }

@@ -3,7 +3,8 @@
 // include entry/each.wgsl
 fn each(i: u32) {
   let pixels = params.n * params.oh * params.ow;
-  if i < params.splits * pixels * params.c_out {
-    y[i] = Y(output(i / params.c_out % pixels, i % params.c_out, i / params.c_out / pixels));
+  let channels = params.groups * params.c_out;
+  if i < params.splits * pixels * channels {
+    y[i] = Y(output(i / channels % pixels, i % channels, i / channels / pixels));
   }
 }

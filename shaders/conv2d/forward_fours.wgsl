@@ -2,24 +2,24 @@
 // include conv2d/forward_operands.wgsl
 const WORD: u32 = 4u; // channels in a word of x
 
-// The terms k .. k + 3 for four pixels, before term `end`; a column holds one pixel.
-fn fetch_x(p: Pixels, k: u32, end: u32) -> mat4x4<Input> {
+// The terms k .. k + 3 for four pixels; a column holds one pixel.
+fn fetch_x(t: Tile, p: Pixels, k: u32) -> mat4x4<Input> {
   let depth = params.c_in / 4u;
   let quad = k / 4u % depth;
   let tap = k / 4u / depth;
   let ky = tap / params.kw;
   let kx = tap % params.kw;
-  let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(k < end);
-  let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * depth + quad, inside);
-  return where_inside(inside, inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), quad));
+  let inside = tap_inside(p.mask, ky, kx) & vec4<bool>(k < t.end);
+  let at = select(vec4<u32>(0u), p.at + (ky * params.w + kx) * params.groups * depth + quad, inside);
+  return where_inside(inside, inputs(mat4x4<X>(x[at.x], x[at.y], x[at.z], x[at.w]), t.group * depth + quad));
 }
 
-// Four output channels for the terms k .. k + 3, before term `end`; a column holds one of the terms.
-fn fetch_w(column: u32, k: u32, end: u32) -> mat4x4<f32> {
+// Four output channels for the terms k .. k + 3; a column holds one of the terms.
+fn fetch_w(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
   let columns = params.c_out / 4u;
-  let inside = column < columns && k < end;
-  let at = select(0u, k * columns + column, inside);
-  let step = select(0u, columns, inside);
+  let inside = column < columns && k < t.end;
+  let at = select(0u, (k * params.groups + t.group) * columns + column, inside);
+  let step = select(0u, params.groups * columns, inside);
   let zero = vec4<f32>(0.0);
   return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
                      select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));

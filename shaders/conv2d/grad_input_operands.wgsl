@@ -24,35 +24,36 @@ fn class_of(i: u32) -> Class {
 // Four consecutive pixels of a class: where dy is for their first taps, and which taps are inside. Tap i lies i back.
 struct Pixels { at: vec4<u32>, mask: vec4<u32> }
 
-fn window(c: Class, p: u32) -> vec2<u32> {
+fn window(c: Class, p: u32, group: u32) -> vec2<u32> {
   let n = p / (c.columns * c.rows);
   let oy = (p / c.columns % c.rows * params.stride_h + c.start_y + params.pad_h) / params.stride_h;
   let ox = (p % c.columns * params.stride_w + c.start_x + params.pad_w) / params.stride_w;
-  let at = ((n * params.oh + oy) * params.ow + ox) * (params.c_out / 4u);
+  let at = (((n * params.oh + oy) * params.ow + ox) * params.groups + group) * (params.c_out / 4u);
   let mask = taps_back(oy, params.oh, c.taps_y) | (taps_back(ox, params.ow, c.taps_x) << 16u);
   return vec2<u32>(at, select(0u, mask, n < params.n));
 }
 
-fn pixels(c: Class, first: u32) -> Pixels {
-  let p = window(c, first);
-  let q = window(c, first + 1u);
-  let r = window(c, first + 2u);
-  let s = window(c, first + 3u);
+fn pixels(c: Class, first: u32, group: u32) -> Pixels {
+  let p = window(c, first, group);
+  let q = window(c, first + 1u, group);
+  let r = window(c, first + 2u, group);
+  let s = window(c, first + 3u, group);
   return Pixels(vec4<u32>(p.x, q.x, r.x, s.x), vec4<u32>(p.y, q.y, r.y, s.y));
 }
 
-// First row and first four columns of the tile of a workgroup, the rows that there are, the terms of its sums, and its class.
-struct Tile { m: u32, n: u32, rows: u32, start: u32, end: u32, c: Class }
+// First row and first four columns of the tile of a workgroup, the rows that there are, the terms of its sums, its class and group.
+struct Tile { m: u32, n: u32, rows: u32, start: u32, end: u32, c: Class, group: u32 }
 
 fn tile_of(wid: vec3<u32>, count: vec3<u32>) -> Tile {
   let across = (params.c_in + TILE_N - 1u) / TILE_N;
-  let c = class_of(wid.x / across);
+  let part = wid.x / across;
+  let c = class_of(part / params.groups);
   return Tile((wid.z * count.y + wid.y) * TILE_M, wid.x % across * (TILE_N / 4u), params.n * c.rows * c.columns, 0u,
-              c.taps_y * c.taps_x * params.c_out, c);
+              c.taps_y * c.taps_x * params.c_out, c, part % params.groups);
 }
 
 fn left_of(t: Tile, quad: u32) -> Left {
-  return pixels(t.c, t.m + 4u * quad);
+  return pixels(t.c, t.m + 4u * quad, t.group);
 }
 
 // Four columns of a row, as far as they are inside: the row is a pixel of the class.
@@ -63,7 +64,7 @@ fn write(t: Tile, row: u32, column: u32, v: vec4<f32>) {
   let iy = row / c.columns % c.rows * params.stride_h + c.start_y;
   let ix = row % c.columns * params.stride_w + c.start_x;
   if row < t.rows && column < columns {
-    dx[((n * params.h + iy) * params.w + ix) * columns + column] = v;
+    dx[(((n * params.h + iy) * params.w + ix) * params.groups + t.group) * columns + column] = v;
   }
 }
 
@@ -75,21 +76,23 @@ fn fetch_dy(c: Class, p: Pixels, k: u32) -> mat4x4<f32> {
   let i = tap / max(c.taps_x, 1u);
   let j = tap % max(c.taps_x, 1u);
   let inside = tap_inside(p.mask, i, j) & vec4<bool>(i < c.taps_y);
-  let at = select(vec4<u32>(0u), p.at - (i * params.ow + j) * depth + quad, inside);
+  let at = select(vec4<u32>(0u), p.at - (i * params.ow + j) * params.groups * depth + quad, inside);
   return mat4x4<f32>(select(vec4<f32>(0.0), dy[at.x], inside.x), select(vec4<f32>(0.0), dy[at.y], inside.y),
                      select(vec4<f32>(0.0), dy[at.z], inside.z), select(vec4<f32>(0.0), dy[at.w], inside.w));
 }
 
 // The same terms for four input channels; a column holds one of these.
-fn fetch_w(c: Class, column: u32, k: u32) -> mat4x4<f32> {
+fn fetch_w(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
+  let c = t.c;
   let depth = params.c_out / 4u;
   let quad = k / 4u % depth;
   let tap = k / 4u / depth;
   let ky = c.first_y + tap / max(c.taps_x, 1u) * params.stride_h;
   let kx = c.first_x + tap % max(c.taps_x, 1u) * params.stride_w;
   let inside = column * 4u < params.c_in && ky < params.kh;
-  let at = select(0u, ((ky * params.kw + kx) * params.c_in + column * 4u) * depth + quad, inside);
-  let step = select(0u, depth, inside);
+  let row = (ky * params.kw + kx) * params.c_in + column * 4u;
+  let at = select(0u, (row * params.groups + t.group) * depth + quad, inside);
+  let step = select(0u, params.groups * depth, inside);
   let zero = vec4<f32>(0.0);
   return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
                      select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));

@@ -1,8 +1,8 @@
 // The inputs of a convolution behind batch norm and ReLU, max((x - mean) scale + beta, 0), as norm_relu.forward computes
-// them, from x before both: four times four channels, which are number `quad` of the fours. Padding is zero behind the ReLU,
+// them, from x before both: four times four channels, which are number `quad` of the fours of all groups. Padding is zero behind the ReLU,
 // so it is put in its place afterwards.
 // include conv2d/inputs_inside.wgsl
-@group(0) @binding(4) var<storage, read> table: array<vec4<f32>>; // [4, c_in]: mean, scale, beta, inv_std
+@group(0) @binding(4) var<storage, read> table: array<vec4<f32>>; // [4, groups, c_in]: mean, scale, beta, inv_std
 
 alias Input = f32;
 fn normalised(v: vec4<X>, mean: vec4<f32>, scale: vec4<f32>, beta: vec4<f32>) -> vec4<f32> {
@@ -11,7 +11,7 @@ fn normalised(v: vec4<X>, mean: vec4<f32>, scale: vec4<f32>, beta: vec4<f32>) ->
 }
 
 fn inputs(raw: mat4x4<X>, quad: u32) -> mat4x4<Input> {
-  let quads = params.c_in / 4u;
+  let quads = params.groups * (params.c_in / 4u);
   let mean = table[quad];
   let scale = table[quads + quad];
   let beta = table[2u * quads + quad];

@@ -2,7 +2,7 @@
 // as batchnorm.partial leaves them (conv2d/tile_outputs_moments.wgsl). Each invocation reads back what it wrote itself
 // in `copy_out`, from the cache: matrices have no elements that it could name. SHARE invocations share a column; their sums
 // are added in order. Call `finish` in uniform control flow, after the last use of `result`.
-@group(0) @binding(5) var<storage, read_write> moments: array<vec4<f32>>; // [ceil(pixels / 64), 2, c_out]
+@group(0) @binding(5) var<storage, read_write> moments: array<vec4<f32>>; // [ceil(pixels / 64), 2, groups, c_out]
 const COLUMNS: u32 = TILE_N / 4u;
 const BLOCKS: u32 = TILE_M / 64u; // blocks of rows in the tile
 const SHARE: u32 = THREADS / COLUMNS; // invocations of a column
@@ -43,24 +43,24 @@ fn rows_from(row: u32) -> f32 {
   return f32(min(pixels - min(row, pixels), 64u));
 }
 
-fn finish(tile_m: u32, tile_n: u32, lane: u32) {
+fn finish(t: Tile, lane: u32) {
   let columns = params.c_out / 4u;
   let pixels = params.n * params.oh * params.ow;
-  let column = tile_n + lane % COLUMNS;
+  let column = t.n + lane % COLUMNS;
   var low = vec4<f32>(0.0);
   var high = vec4<f32>(0.0);
   for (var i = 0u; i < TILE_M / SHARE; i++) {
     let row = copied(i, lane);
-    if tile_m + row < pixels && column < columns {
-      let v = vec4<f32>(y[(tile_m + row) * columns + column]);
+    if t.m + row < pixels && column < columns {
+      let v = vec4<f32>(y[((t.m + row) * params.groups + t.group) * columns + column]);
       if row < TILE_M / 2u { low += v; } else { high += v; }
     }
   }
   add_up(lane, low, high);
   let last = (BLOCKS - 1u) * (SHARE * RESULT);
-  let mean_low = get_result(lane % COLUMNS) / max(rows_from(tile_m), 1.0);
-  let mean_high = get_result(last + lane % COLUMNS) / max(rows_from(tile_m + (BLOCKS - 1u) * 64u), 1.0);
-  let own = tile_m + lane / COLUMNS * 64u; // the block whose moments this invocation writes, if any
+  let mean_low = get_result(lane % COLUMNS) / max(rows_from(t.m), 1.0);
+  let mean_high = get_result(last + lane % COLUMNS) / max(rows_from(t.m + (BLOCKS - 1u) * 64u), 1.0);
+  let own = t.m + lane / COLUMNS * 64u; // the block whose moments this invocation writes, if any
   let count = max(rows_from(own), 1.0);
   let mean = get_result(total(lane % (BLOCKS * COLUMNS))) / count;
   var off_low = vec4<f32>(0.0);
@@ -69,8 +69,8 @@ fn finish(tile_m: u32, tile_n: u32, lane: u32) {
   var squares_high = vec4<f32>(0.0);
   for (var i = 0u; i < TILE_M / SHARE; i++) {
     let row = copied(i, lane);
-    if tile_m + row < pixels && column < columns {
-      let v = vec4<f32>(y[(tile_m + row) * columns + column]);
+    if t.m + row < pixels && column < columns {
+      let v = vec4<f32>(y[((t.m + row) * params.groups + t.group) * columns + column]);
       if row < TILE_M / 2u {
         let d = v - mean_low;
         off_low += d;
@@ -87,8 +87,8 @@ fn finish(tile_m: u32, tile_n: u32, lane: u32) {
   add_up(lane, squares_low, squares_high);
   if lane < BLOCKS * COLUMNS && column < columns && own < pixels {
     let squares = get_result(total(lane)) - off * off / count;
-    let to = own / 64u * 2u * columns + column;
+    let to = (own / 64u * 2u * params.groups + t.group) * columns + column;
     moments[to] = mean + off / count;
-    moments[to + columns] = max(squares, vec4<f32>(0.0));
+    moments[to + params.groups * columns] = max(squares, vec4<f32>(0.0));
   }
 }

@@ -79,7 +79,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     workgroupBarrier();
     copy_out(tile, i, lane);
   }
-  finish(tile.m, tile.n, lane);
+  finish(tile, lane);
 }
 
 // The blocks of the stage that begins with term `first`.

@@ -9,9 +9,9 @@ fn columns() -> u32 {
   return params.c_out / 4u;
 }
 
-// Four output channels of a pixel, as far as they are inside.
-fn write(pixel: u32, column: u32, value: vec4<f32>) {
+// Four output channels of a pixel and group, as far as they are inside.
+fn write(pixel: u32, group: u32, column: u32, value: vec4<f32>) {
   if pixel < params.n * params.oh * params.ow && column < params.c_out / 4u {
-    y[pixel * (params.c_out / 4u) + column] = vec4<Y>(value);
+    y[(pixel * params.groups + group) * (params.c_out / 4u) + column] = vec4<Y>(value);
   }
 }

@@ -1,27 +1,29 @@
 // The entry point of the variants lanes and lanes_any: eight lanes of a subgroup own 32 rows x 32 columns of the result, so that 8 loads,
 // each a vector gather, feed 128 four-wide products.
-// The file around it gives what is multiplied, four terms of the sum in a turn: `row_of` a number, what a row of the left operand is
+// The file around it gives what is multiplied, in each group, four terms of the sum in a turn: `row_of` a number, what a row of the left operand is
 // known by; `turns`, and `next` of one, from the first, all zeros, on; `left_of` and `right_of`, four terms of a row and of the lane's four
-// columns; `columns`, how many fours of them there are; `write`, four columns of a row.
+// columns; `columns`, how many fours of them a group has; `write`, four columns of a row.
 // include common/exchange.wgsl
 
 // The results of accumulate: element d of a lane belongs to row `lane ^ d` of eight. lane: below 8.
-fn write_rows(row: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
-  write(row + (lane ^ 0u), column, (*acc)[0]);
-  write(row + (lane ^ 1u), column, (*acc)[1]);
-  write(row + (lane ^ 2u), column, (*acc)[2]);
-  write(row + (lane ^ 3u), column, (*acc)[3]);
-  write(row + (lane ^ 4u), column, (*acc)[4]);
-  write(row + (lane ^ 5u), column, (*acc)[5]);
-  write(row + (lane ^ 6u), column, (*acc)[6]);
-  write(row + (lane ^ 7u), column, (*acc)[7]);
+fn write_rows(row: u32, group: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
+  write(row + (lane ^ 0u), group, column, (*acc)[0]);
+  write(row + (lane ^ 1u), group, column, (*acc)[1]);
+  write(row + (lane ^ 2u), group, column, (*acc)[2]);
+  write(row + (lane ^ 3u), group, column, (*acc)[3]);
+  write(row + (lane ^ 4u), group, column, (*acc)[4]);
+  write(row + (lane ^ 5u), group, column, (*acc)[5]);
+  write(row + (lane ^ 6u), group, column, (*acc)[6]);
+  write(row + (lane ^ 7u), group, column, (*acc)[7]);
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(subgroup_invocation_id) lane: u32) {
   let tile = (wid.z * count.y + wid.y) * 32u;
-  let column = wid.x * 8u + lane;
+  let across = (columns() + 7u) / 8u;
+  let group = select(wid.x / across, 0u, params.groups == 1u); // a constant for one
+  let column = (wid.x - group * across) * 8u + lane;
   let own = min(column, columns() - 1u);
   let p0 = row_of(tile + lane);
   let p1 = row_of(tile + 8u + lane);
@@ -34,15 +36,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   // One loop for all of them: entering and leaving a loop costs as much as a turn of it.
   var t: Term;
   for (var i = 0u; i < turns(); i++) {
-    let w = right_of(t, own);
-    accumulate(&acc0, left_of(p0, t), w, lane);
-    accumulate(&acc1, left_of(p1, t), w, lane);
-    accumulate(&acc2, left_of(p2, t), w, lane);
-    accumulate(&acc3, left_of(p3, t), w, lane);
+    let w = right_of(group, t, own);
+    accumulate(&acc0, left_of(p0, group, t), w, lane);
+    accumulate(&acc1, left_of(p1, group, t), w, lane);
+    accumulate(&acc2, left_of(p2, group, t), w, lane);
+    accumulate(&acc3, left_of(p3, group, t), w, lane);
     t = next(t);
   }
-  write_rows(tile, column, lane, &acc0);
-  write_rows(tile + 8u, column, lane, &acc1);
-  write_rows(tile + 16u, column, lane, &acc2);
-  write_rows(tile + 24u, column, lane, &acc3);
+  write_rows(tile, group, column, lane, &acc0);
+  write_rows(tile + 8u, group, column, lane, &acc1);
+  write_rows(tile + 16u, group, column, lane, &acc2);
+  write_rows(tile + 24u, group, column, lane, &acc3);
 }

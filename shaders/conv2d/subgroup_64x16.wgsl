@@ -3,22 +3,24 @@
 
 // The results of accumulate_pair: element d of a lane belongs to row `lane ^ d` of eight, element 4 + d to the one that is eight further
 // on. lane: below 8.
-fn write_rows(row: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
-  write(row + (lane ^ 0u), column, (*acc)[0]);
-  write(row + (lane ^ 1u), column, (*acc)[1]);
-  write(row + (lane ^ 2u), column, (*acc)[2]);
-  write(row + (lane ^ 3u), column, (*acc)[3]);
-  write(row + 8u + (lane ^ 0u), column, (*acc)[4]);
-  write(row + 8u + (lane ^ 1u), column, (*acc)[5]);
-  write(row + 8u + (lane ^ 2u), column, (*acc)[6]);
-  write(row + 8u + (lane ^ 3u), column, (*acc)[7]);
+fn write_rows(row: u32, group: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
+  write(row + (lane ^ 0u), group, column, (*acc)[0]);
+  write(row + (lane ^ 1u), group, column, (*acc)[1]);
+  write(row + (lane ^ 2u), group, column, (*acc)[2]);
+  write(row + (lane ^ 3u), group, column, (*acc)[3]);
+  write(row + 8u + (lane ^ 0u), group, column, (*acc)[4]);
+  write(row + 8u + (lane ^ 1u), group, column, (*acc)[5]);
+  write(row + 8u + (lane ^ 2u), group, column, (*acc)[6]);
+  write(row + 8u + (lane ^ 3u), group, column, (*acc)[7]);
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(subgroup_invocation_id) lane: u32) {
   let tile = (wid.z * count.y + wid.y) * 64u;
-  let column = wid.x * 4u + lane % 4u;
+  let across = (columns() + 3u) / 4u;
+  let group = select(wid.x / across, 0u, params.groups == 1u); // a constant for one
+  let column = (wid.x - group * across) * 4u + lane % 4u;
   let own = min(column, columns() - 1u);
   let p0 = row_of(tile + lane);
   let p1 = row_of(tile + 8u + lane);
@@ -35,15 +37,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   // One loop for all of them: entering and leaving a loop costs as much as a turn of it.
   var t: Term;
   for (var i = 0u; i < turns(); i++) {
-    let w = right_of(t, own);
-    accumulate_pair(&acc0, left_of(p0, t), left_of(p1, t), w, lane);
-    accumulate_pair(&acc1, left_of(p2, t), left_of(p3, t), w, lane);
-    accumulate_pair(&acc2, left_of(p4, t), left_of(p5, t), w, lane);
-    accumulate_pair(&acc3, left_of(p6, t), left_of(p7, t), w, lane);
+    let w = right_of(group, t, own);
+    accumulate_pair(&acc0, left_of(p0, group, t), left_of(p1, group, t), w, lane);
+    accumulate_pair(&acc1, left_of(p2, group, t), left_of(p3, group, t), w, lane);
+    accumulate_pair(&acc2, left_of(p4, group, t), left_of(p5, group, t), w, lane);
+    accumulate_pair(&acc3, left_of(p6, group, t), left_of(p7, group, t), w, lane);
     t = next(t);
   }
-  write_rows(tile, column, lane, &acc0);
-  write_rows(tile + 16u, column, lane, &acc1);
-  write_rows(tile + 32u, column, lane, &acc2);
-  write_rows(tile + 48u, column, lane, &acc3);
+  write_rows(tile, group, column, lane, &acc0);
+  write_rows(tile + 16u, group, column, lane, &acc1);
+  write_rows(tile + 32u, group, column, lane, &acc2);
+  write_rows(tile + 48u, group, column, lane, &acc3);
 }

@@ -3,7 +3,7 @@
 // From the registers, so that nobody reads y again for its moments. Sums go over the four rows of an invocation, then over the
 // sixteen fours of a block in order: whatever TILE_M is. Call `finish` in uniform control flow, after the last use of `stages`.
 // include conv2d/write_tile.wgsl
-@group(0) @binding(5) var<storage, read_write> moments: array<vec4<f32>>; // [ceil(pixels / 64), 2, c_out]
+@group(0) @binding(5) var<storage, read_write> moments: array<vec4<f32>>; // [ceil(pixels / 64), 2, groups, c_out]
 const COLUMNS: u32 = TILE_N / 4u;
 const BLOCKS: u32 = TILE_M / 64u; // blocks of rows in the tile
 
@@ -100,8 +100,8 @@ fn finish(acc: ptr<function, RegisterTile>, t: Tile, lane: u32) {
   let column = t.n + lane % COLUMNS;
   if lane < BLOCKS * COLUMNS && column < columns && own < params.n * params.oh * params.ow {
     let squares = stages[total(lane)] - off * off / count;
-    let to = own / 64u * 2u * columns + column;
+    let to = (own / 64u * 2u * params.groups + t.group) * columns + column;
     moments[to] = mean + off / count;
-    moments[to + columns] = max(squares, vec4<f32>(0.0));
+    moments[to + params.groups * columns] = max(squares, vec4<f32>(0.0));
   }
 }

@@ -1,8 +1,9 @@
-// As naive, on software Vulkan: eight lanes own a 32 x 32 tile of c_in x c_out of all three kx of one transformed row.
+// As naive, on software Vulkan: eight lanes own a 32 x 32 tile of c_in x c_out of a group of all three kx of one transformed row.
 // Horizontally it is Winograd's F(3, 2): four products for two columns and three kx, where naive has six. The transformed
 // columns are made on the fly from values that it has loaded anyway; the input's carry over from one tile to the next.
 // Both operands in texels: every load is 128 bytes in a row, next to the one before.
-// Grid: x = ceil(c_in / 32), y = 6 ceil(c_out / 32), row by row: what a row reads stays in the cache; z = splits.
+// Where there are several groups, c_in and c_out are multiples of 32: no panel is part of two.
+// Grid: x = ceil(c_in / 32), y = 6 ceil(groups c_out / 32), row by row: what a row reads stays in the cache; z = splits.
 // include common/texels.wgsl
 // include common/rotated.wgsl
 // include common/winograd_rows.wgsl
@@ -25,13 +26,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   let left_step = (columns + 2u) * 8u;
   let right_step = columns * 8u;
   let end = first_band(params, wid.z + 1u);
-  let row = wid.y / ((params.c_out + 31u) / 32u);
-  let right_panel = wid.y % ((params.c_out + 31u) / 32u);
+  let every = params.groups * params.c_out;
+  let row = wid.y / ((every + 31u) / 32u);
+  let right_panel = wid.y % ((every + 31u) / 32u);
+  let left_panel = right_panel * 32u / params.c_out * (params.c_in / 32u) + wid.x;
   var acc0: Tile;
   var acc1: Tile;
   var acc2: Tile;
   var acc3: Tile;
-  var i = ((wid.x * 6u + row) * bands(params) + first_band(params, wid.z)) * left_step + lane;
+  var i = ((left_panel * 6u + row) * bands(params) + first_band(params, wid.z)) * left_step + lane;
   var j = ((right_panel * 6u + row) * bands(params) + first_band(params, wid.z)) * right_step + lane;
   for (var band = first_band(params, wid.z); band < end; band++) {
     var d0 = textureLoad(left, texel(i));
@@ -58,7 +61,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   }
   let depth = params.c_in / 4u;
   let tile = wid.x * 8u;
-  let quads = params.c_out / 4u;
+  let quads = every / 4u;
   let column = right_panel * 8u + lane;
   let plane = params.c_in * quads;
   let to = (wid.z * 6u + row) * 3u * plane + column;

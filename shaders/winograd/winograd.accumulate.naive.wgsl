@@ -1,7 +1,7 @@
-// m[split, row, kx, ci, co] = sum over the bands of the split and the columns of left[row, column + kx, ci] times
-// right[row, column, co]: for each of the six transformed rows the gradient of a filter of one row.
-// left: [ceil(c_in / 32), 6, bands, width + 2, 32], right: [ceil(c_out / 32), 6, bands, width, 32], see
-// common/winograd_rows.wgsl; m: [splits, 6, 3, c_in, c_out].
+// m[split, row, kx, ci, g, co] = sum over the bands of the split and the columns of left[row, column + kx, g, ci] times
+// right[row, column, g, co]: for each of the six transformed rows the gradient of a filter of one row.
+// left: [ceil(groups c_in / 32), 6, bands, width + 2, 32], right: [ceil(groups c_out / 32), 6, bands, width, 32], see
+// common/winograd_rows.wgsl; m: [splits, 6, 3, c_in, groups, c_out].
 // One invocation owns one element. Grid: ceil(elements / 64) workgroups, in rows.
 // include entry/each.wgsl
 // include common/winograd_rows.wgsl
@@ -11,11 +11,12 @@
 @group(0) @binding(3) var<storage, read_write> m: array<f32>;
 
 fn each(i: u32) {
-  let co = i % params.c_out;
-  let ci = i / params.c_out % params.c_in;
-  let kx = i / params.c_out / params.c_in % 3u;
-  let row = i / params.c_out / params.c_in / 3u % 6u;
-  let split = i / params.c_out / params.c_in / 18u;
+  let every = params.groups * params.c_out;
+  let co = i % every;
+  let ci = co / params.c_out * params.c_in + i / every % params.c_in;
+  let kx = i / every / params.c_in % 3u;
+  let row = i / every / params.c_in / 3u % 6u;
+  let split = i / every / params.c_in / 18u;
   if split >= params.splits {
     return;
   }

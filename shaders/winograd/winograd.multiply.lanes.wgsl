@@ -5,7 +5,7 @@
 // of them, a row, go through sums of four columns before the two rows of outputs get them: half the work, and half the
 // memory, of adding each to eight outputs. Nothing but y is written. Of 64 tiles the compilers of Mesa 25 and later keep
 // the sums in memory, at half the speed.
-// Grid: x = ceil(c_out / 32), y = ceil(tiles / 32).
+// Grid: x = ceil(groups c_out / 32), y = ceil(tiles / 32).
 // include common/texels.wgsl
 // include common/winograd.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
@@ -151,7 +151,7 @@ fn fold(y: ptr<function, Outputs>, factors: vec2<f32>, z: ptr<function, Columns>
 // others get them by shuffle.
 fn outputs_of(tile: u32) -> vec2<u32> {
   let p = place(params, tile);
-  let at = ((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.c_out;
+  let at = ((p.n * params.oh + p.y * 2u) * params.ow + p.x * 4u) * params.groups * params.c_out;
   let row = (1u << min(params.ow - p.x * 4u, 4u)) - 1u;
   let both = row | select(0u, row << 4u, p.y * 2u + 1u < params.oh);
   return vec2<u32>(at, select(0u, both, tile < tiles(params)));
@@ -173,17 +173,18 @@ fn write(at: u32, there: vec4<bool>, pixel: u32, value: vec4<f32>) {
 // The eight outputs of a tile, upper row first.
 fn write_tile(to: vec2<u32>, column: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,
        e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32>) {
-  let there = vec4<u32>(column, column + 8u, column + 16u, column + 24u) < vec4<u32>(params.c_out);
+  let every = params.groups * params.c_out;
+  let there = vec4<u32>(column, column + 8u, column + 16u, column + 24u) < vec4<u32>(every);
   let upper = to.x + column;
-  let lower = upper + params.ow * params.c_out;
+  let lower = upper + params.ow * every;
   write(upper, there, to.y & 1u, a);
-  write(upper + params.c_out, there, to.y & 2u, b);
-  write(upper + 2u * params.c_out, there, to.y & 4u, c);
-  write(upper + 3u * params.c_out, there, to.y & 8u, d);
+  write(upper + every, there, to.y & 2u, b);
+  write(upper + 2u * every, there, to.y & 4u, c);
+  write(upper + 3u * every, there, to.y & 8u, d);
   write(lower, there, to.y & 16u, e);
-  write(lower + params.c_out, there, to.y & 32u, f);
-  write(lower + 2u * params.c_out, there, to.y & 64u, g);
-  write(lower + 3u * params.c_out, there, to.y & 128u, h);
+  write(lower + every, there, to.y & 32u, f);
+  write(lower + 2u * every, there, to.y & 64u, g);
+  write(lower + 3u * every, there, to.y & 128u, h);
 }
 
 fn write_tiles(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
@@ -210,6 +211,7 @@ fn write_tiles(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   // wid.z is 0: lavapipe compiles a loop anew whose bound is a uniform alone.
   let quads = params.c_in / 4u + wid.z;
+  let first = wid.x * 32u / params.c_out * quads; // of the channels of the group
   var y0: Outputs;
   var y1: Outputs;
   var y2: Outputs;
@@ -221,7 +223,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
     var z3 = Columns();
     for (var column = 0u; column < 6u; column++) {
       let f = row * 6u + column;
-      let from_v = (wid.y * 24u + f) * quads * 32u + lane;
+      let from_v = ((wid.y * 24u + f) * params.groups * quads + first) * 32u + lane;
       let from_u = (wid.x * 24u + f) * quads * 32u + lane;
       var m0 = Rows();
       var m1 = Rows();

@@ -10,10 +10,12 @@
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 fn each(e: u32) {
-  let column = e % params.c_out;
-  let ox = e / params.c_out % params.ow;
-  let oy = e / (params.c_out * params.ow) % params.oh;
-  let n = e / (params.c_out * params.ow * params.oh);
+  let every = params.groups * params.c_out;
+  let column = e % every;
+  let ox = e / every % params.ow;
+  let oy = e / (every * params.ow) % params.oh;
+  let n = e / (every * params.ow * params.oh);
+  let first = column / params.c_out * params.c_in; // channel of the input
   if n >= params.n {
     return;
   }
@@ -22,7 +24,7 @@ fn each(e: u32) {
   for (var f = 0u; f < 24u; f++) {
     var m = 0.0;
     for (var k = 0u; k < params.c_in; k++) {
-      let from_v = (((tile / 32u * 24u + f) * (params.c_in / 4u) + k / 4u) * 32u + tile % 32u) * 4u + k % 4u;
+      let from_v = (((tile / 32u * 24u + f) * params.groups * (params.c_in / 4u) + (first + k) / 4u) * 32u + tile % 32u) * 4u + k % 4u;
       let from_u = (((column / 32u * 24u + f) * (params.c_in / 4u) + k / 4u) * 32u + column % 32u) * 4u + k % 4u;
       m = fma(v[from_v], u[from_u], m);
     }

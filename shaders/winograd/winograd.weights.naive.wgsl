@@ -31,7 +31,7 @@ fn filter_columns(j: u32) -> vec3<f32> {
 fn each(e: u32) {
   let quads = params.c_in / 4u;
   let block = e / (24u * params.c_in * 32u);
-  if block >= (params.c_out + 31u) / 32u {
+  if block >= (params.groups * params.c_out + 31u) / 32u {
     return;
   }
   let k = e / 128u % quads * 4u + e % 4u;
@@ -40,11 +40,13 @@ fn each(e: u32) {
   var sum = 0.0;
   let rows = filter_rows(f / 6u);
   let columns = filter_columns(f % 6u);
-  if column < params.c_out {
+  let every = params.groups * params.c_out;
+  if column < every {
     for (var ky = 0u; ky < 3u; ky++) {
       for (var kx = 0u; kx < 3u; kx++) {
-        let flipped = ((2u - ky) * 3u + 2u - kx) * params.c_out * params.c_in + column * params.c_in + k;
-        let straight = (ky * 3u + kx) * params.c_in * params.c_out + k * params.c_out + column;
+        let row = ((2u - ky) * 3u + 2u - kx) * params.c_out + column % params.c_out;
+        let flipped = (row * params.groups + column / params.c_out) * params.c_in + k;
+        let straight = ((ky * 3u + kx) * params.c_in + k) * every + column;
         sum = fma(rows[ky] * columns[kx], w[select(straight, flipped, params.flip != 0u)], sum);
       }
     }

@@ -11,13 +11,14 @@
 // The weights of a tap: column c of the matrix holds four channels of output column c.
 fn block(ky: u32, kx: u32, k: u32, column: u32) -> mat4x4<f32> {
   if params.flip != 0u {
-    let at = (((2u - ky) * 3u + 2u - kx) * params.c_out + column) * params.c_in + k;
-    let row = params.c_in / 4u;
+    let first = ((2u - ky) * 3u + 2u - kx) * params.c_out + column % params.c_out;
+    let at = (first * params.groups + column / params.c_out) * params.c_in + k;
+    let row = params.groups * (params.c_in / 4u);
     return mat4x4<f32>(textureLoad(w, texel(at / 4u)), textureLoad(w, texel(at / 4u + row)),
                        textureLoad(w, texel(at / 4u + 2u * row)), textureLoad(w, texel(at / 4u + 3u * row)));
   }
-  let at = ((ky * 3u + kx) * params.c_in + k) * params.c_out + column;
-  let row = params.c_out / 4u;
+  let at = ((ky * 3u + kx) * params.c_in + k) * params.groups * params.c_out + column;
+  let row = params.groups * (params.c_out / 4u);
   return transpose(mat4x4<f32>(textureLoad(w, texel(at / 4u)), textureLoad(w, texel(at / 4u + row)),
                                textureLoad(w, texel(at / 4u + 2u * row)), textureLoad(w, texel(at / 4u + 3u * row))));
 }
@@ -52,14 +53,15 @@ fn write_row(at: u32, row: u32, a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>) 
 fn each(i: u32) {
   let quads = params.c_in / 4u;
   let block_of = i / (quads * 8u);
-  if block_of >= (params.c_out + 31u) / 32u {
+  let every = params.groups * params.c_out;
+  if block_of >= (every + 31u) / 32u {
     return;
   }
   let k = i / 8u % quads * 4u;
   let column = block_of * 32u + i % 8u * 4u;
   // Columns beyond the last: zeros, made from the first.
-  let own = select(0u, column, column < params.c_out);
-  let keep = select(0.0, 1.0, column < params.c_out);
+  let own = select(0u, column, column < every);
+  let keep = select(0.0, 1.0, column < every);
   let left = expand(keep * block(0u, 0u, k, own), keep * block(1u, 0u, k, own), keep * block(2u, 0u, k, own));
   let middle = expand(keep * block(0u, 1u, k, own), keep * block(1u, 1u, k, own), keep * block(2u, 1u, k, own));
   let right = expand(keep * block(0u, 2u, k, own), keep * block(1u, 2u, k, own), keep * block(2u, 2u, k, own));

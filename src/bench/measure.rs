@@ -7,10 +7,10 @@ use super::Entry;
 use crate::error::{Error, Result};
 use crate::gpu::profile::{self as timing, Timer};
 use crate::gpu::{AHEAD, Device, Runner};
-use crate::kernels::case::Case;
+use crate::kernels::case::{Built, Case};
 use crate::kernels::{self, Kernel};
 use crate::model::Network;
-use crate::plan::{AdapterClass, Command, Plan, Target, memory};
+use crate::plan::{AdapterClass, Command, Dispatch, Plan, Target, memory};
 use crate::profile::measure::{Pass, Request, Stepper};
 use crate::profile::quartiles;
 
@@ -171,10 +171,33 @@ fn one_case(
     variant: &str,
     repeats: usize,
 ) -> Result<Option<Entry>> {
-    let built = match case.build(target) {
-        Err(Error::Unsupported { .. }) => return Ok(None),
-        other => other?,
-    };
+    match case.build(target) {
+        Err(Error::Unsupported { .. }) => Ok(None),
+        built => run_case(device, kernel, case, target, (variant, built?), repeats).map(Some),
+    }
+}
+
+/// One case, with the variants that the tuning table chooses.
+///
+/// # Errors
+/// As [`cases`].
+pub fn as_chosen(device: &Arc<Device>, kernel: &Kernel, case: &Case, repeats: usize) -> Result<Entry> {
+    let built = case.build(&device.target)?;
+    let own = built.plan.dispatches().find(|d| d.kernel == kernel.name);
+    // A chain: the kernels that it consists of are of one folder.
+    let chain = built.plan.dispatches().next().map_or("", |d| d.kernel.split('.').next().unwrap_or_default());
+    let variant = own.map_or_else(|| chain.into(), Dispatch::way);
+    run_case(device, kernel, case, &device.target, (&variant, built), repeats)
+}
+
+fn run_case(
+    device: &Arc<Device>,
+    kernel: &Kernel,
+    case: &Case,
+    target: &Target,
+    (variant, built): (&str, Built),
+    repeats: usize,
+) -> Result<Entry> {
     let direct = case.build(&target.forcing("*", "naive"))?;
     let mut runner = Runner::new(device.clone());
     let loaded = runner.load(&built.plan, false)?;
@@ -188,13 +211,13 @@ fn one_case(
         true => timing::cpu(&mut runner, &loaded, all)?.map_or(0.0, |t| t.iter().sum()),
         false => 0.0,
     };
-    Ok(Some(Entry {
+    Ok(Entry {
         bench: "case".into(),
         name: format!("{} \"{}\"", kernel.name, case.name),
         variant: variant.into(),
         runs: repeats,
         ..timed(device, quartiles((0..repeats).map(sum)), cpu, work(&direct.plan)?)
-    }))
+    })
 }
 
 /// What every entry of a device says.

@@ -4,6 +4,7 @@
 //! A measurement is an [`Entry`]; a file of results is one JSON object per line. Comparisons are ratios of medians.
 
 pub mod compare;
+pub mod convolution;
 pub mod measure;
 pub mod peers;
 pub mod tune;

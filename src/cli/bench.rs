@@ -12,7 +12,7 @@ use super::{Global, line, own_program, print};
 use crate::bench::compare::{self, Ratio};
 use crate::bench::measure::{self, Step};
 use crate::bench::peers::{Places, Workload, absolute};
-use crate::bench::{self, Entry};
+use crate::bench::{self, Entry, convolution};
 use crate::error::{Error, Result};
 use crate::kernels::{self, KERNELS};
 use crate::model::Network;
@@ -35,6 +35,11 @@ pub struct Bench {
     /// With --preset: every dispatch of the step instead, grouped by kernel and shape
     #[arg(long, requires = "preset")]
     kernels: bool,
+    /// A convolution of any shape, its forward pass and both gradients, e.g.
+    /// n=16,h=27,c_in=96,c_out=256,kernel=5,pad=2,groups=2; with groups, by turns with a plain one of the size of a group: the
+    /// time of a product there as a multiple of that in groups
+    #[arg(long, value_name = "SHAPE", conflicts_with_all = ["kernel", "preset", "vs"])]
+    convolution: Option<String>,
     /// Change a key of the preset, e.g. --set width=0.25 --set batch=100
     #[arg(long, value_name = "KEY=VALUE", requires = "preset")]
     set: Vec<String>,
@@ -75,6 +80,16 @@ impl Bench {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         if let Some(scripts) = &self.peers {
             return self.against_peers(scripts, global);
+        }
+        if let Some(shape) = &self.convolution {
+            let shape = convolution::parse(shape)?;
+            let repeats = self.steps.map_or(RUNS, |n| n as usize);
+            let (entries, ratios) = convolution::measure(&global.open()?, &shape, repeats, self.rounds as usize)?;
+            print(&if self.json { bench::lines(&entries) } else { bench::table(&entries) })?;
+            if !ratios.is_empty() {
+                self.tell(&ratios, "a product of the plain convolution of a group, for 1e9 products and sums,")?;
+            }
+            return Ok(ExitCode::SUCCESS);
         }
         let earlier = match &self.vs {
             None => None,

@@ -133,8 +133,8 @@ pub static FORWARD: Kernel = Kernel {
         Variant::new("naive", anywhere, |p, k| {
             let pixels = p.u("n") * p.u("oh") * p.u("ow");
             linear_grid(match k.get("moments") {
-                0 => (p.u("splits") * pixels * p.u("c_out")).div_ceil(64),
-                _ => pixels.div_ceil(fused::BLOCK) * p.u("c_out"),
+                0 => (p.u("splits") * pixels * p.u("groups") * p.u("c_out")).div_ceil(64),
+                _ => pixels.div_ceil(fused::BLOCK) * p.u("groups") * p.u("c_out"),
             })
         }),
         Variant::new("lanes", whole_fours, |p, _| output_tiles(p, WIDE)),
@@ -175,7 +175,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
     args: &[read("dy"), read("w"), write("dx")],
     variants: &[
         Variant::new("naive", anywhere, |p, _| {
-            linear_grid((p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).div_ceil(64))
+            linear_grid((p.u("n") * p.u("h") * p.u("w") * p.u("groups") * p.u("c_in")).div_ceil(64))
         }),
         Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
         Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
@@ -191,7 +191,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
         for_each_product(io.params, |xi, wi, yi| dx.add(xi, dy[yi] * w[wi]));
         io.put("dx", dx);
     },
-    budget: Budget::Sum(|p| p.u("kh") * p.u("kw") * p.u("c_out") / p.u("groups")),
+    budget: Budget::Sum(|p| p.u("kh") * p.u("kw") * p.u("c_out")),
     flop,
     cases: || {
         cases(|c, g| {
@@ -213,18 +213,19 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
         Variant::new(
             "pointwise",
             |_, p| pointwise(p),
-            |p, _| [p.u("c_in").div_ceil(8) as u32, p.u("c_out").div_ceil(8) as u32, p.u("splits") as u32],
+            |p, _| {
+                let across = p.u("groups") * p.u("c_out").div_ceil(8);
+                [p.u("c_in").div_ceil(8) as u32, across as u32, p.u("splits") as u32]
+            },
         ),
         Variant::new("tiled", tiled, grad_weight_tiles),
         Variant::new(
             "first",
-            |_, p| {
-                one_group(p)?;
-                multiple_of_4(p, "c_out")
-            },
+            |_, p| multiple_of_4(p, "c_out"),
             |p, _| {
                 let rows = p.u("kh") * p.u("kw") * p.u("c_in");
-                [p.u("c_out").div_ceil(128) as u32, rows.div_ceil(8) as u32, p.u("splits") as u32]
+                let across = p.u("groups") * p.u("c_out").div_ceil(128);
+                [across as u32, rows.div_ceil(8) as u32, p.u("splits") as u32]
             },
         ),
         Variant::new("coop", matrices_any, grad_weight_tiles).in_halves(),
@@ -247,7 +248,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
 
 /// Elements of one set of weights.
 fn weights(p: &Params) -> usize {
-    p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups") * p.u("c_out")
+    p.u("kh") * p.u("kw") * p.u("c_in") * p.u("groups") * p.u("c_out")
 }
 
 /// Two per product; products with padding count, as everywhere.
@@ -257,8 +258,8 @@ fn flop(p: &Params) -> f64 {
 
 /// Calls `f(index in x, index in w, index in y)` for every product of the convolution.
 fn for_each_product(p: &Params, mut f: impl FnMut(usize, usize, usize)) {
-    let (c_in, c_out) = (p.u("c_in"), p.u("c_out"));
-    let (depth, breadth) = (c_in / p.u("groups"), c_out / p.u("groups"));
+    let (groups, depth, breadth) = (p.u("groups"), p.u("c_in"), p.u("c_out"));
+    let (c_in, c_out) = (groups * depth, groups * breadth);
     for_each_pixel(p, |x, y, place| {
         for co in 0..c_out {
             for ci in 0..depth {

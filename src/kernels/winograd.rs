@@ -51,8 +51,10 @@ struct Shape {
     ow: usize,
     c_out: usize,
     pad: [usize; 2],
-    /// Whether the weights are `[3, 3, c_out, c_in]` and turned by 180 degrees.
+    /// Whether the weights are `[3, 3, c_out, groups, c_in]` and turned by 180 degrees.
     flip: bool,
+    /// Groups, each of so many channels.
+    groups: usize,
 }
 
 impl Shape {
@@ -72,6 +74,7 @@ impl Shape {
             c_out: p.u("c_out"),
             pad: [1, 1],
             flip: false,
+            groups: p.u("groups"),
         }
     }
 
@@ -93,7 +96,13 @@ impl Shape {
             ("pad_h", self.pad[0].into()),
             ("pad_w", self.pad[1].into()),
             ("flip", usize::from(self.flip).into()),
+            ("groups", self.groups.into()),
         ]
+    }
+
+    /// The same with the channels of all groups in one: how a transform of an image sees them.
+    fn in_one_group(&self) -> Self {
+        Shape { c_in: self.groups * self.c_in, c_out: self.groups * self.c_out, groups: 1, ..*self }
     }
 
     /// Tiles of one image in y and x.
@@ -107,11 +116,11 @@ impl Shape {
     }
 
     fn v_len(&self) -> usize {
-        self.blocks() * PLACES * self.c_in * TILES
+        self.blocks() * PLACES * self.groups * self.c_in * TILES
     }
 
     fn u_len(&self) -> usize {
-        self.c_out.div_ceil(COLUMNS) * PLACES * self.c_in * COLUMNS
+        (self.groups * self.c_out).div_ceil(COLUMNS) * PLACES * self.c_in * COLUMNS
     }
 
     /// Position in v or u (`width` rows to a block) of a place, a channel and a row.
@@ -124,7 +133,7 @@ impl Shape {
     fn images(&self, limits: &Limits) -> usize {
         let begins = |images: usize| {
             let starts = [self.h * self.w * self.c_in, self.oh * self.ow * self.c_out];
-            starts.iter().all(|row| (images * row * 4).is_multiple_of(limits.offset_alignment))
+            starts.iter().all(|row| (images * row * self.groups * 4).is_multiple_of(limits.offset_alignment))
         };
         // Of whole blocks of tiles.
         let enough = |images: &usize| Shape { n: *images, ..*self }.v_len() <= PART.min(limits.max_binding / 4);
@@ -167,7 +176,7 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
         return Err("it is for images padded by 1");
     }
     conv2d::whole_sums(p)?;
-    conv2d::one_group(p)?;
+    whole_panels(p)?;
     conv2d::multiple_of_4(p, "c_in")?;
     conv2d::multiple_of_4(p, "c_out")?;
     // With fewer the rounding of the transforms does not average out.
@@ -181,6 +190,12 @@ fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
         return Err("a transformed image or the transformed weights exceed the binding limit");
     }
     Ok(())
+}
+
+/// Transformed arrays are cut in panels of 32 channels: none may be part of two groups.
+pub(super) fn whole_panels(p: &Params) -> std::result::Result<(), &'static str> {
+    let whole = ["c_in", "c_out"].iter().all(|name| p.u(name).is_multiple_of(32));
+    if p.u("groups") == 1 || whole { Ok(()) } else { Err("the channels of a group are no multiple of 32") }
 }
 
 fn lanes(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
@@ -207,7 +222,7 @@ fn record(b: &mut Builder, scope: &str, shape: &Shape, x: View, w: View, y: View
         let shape_of = Shape { n: part.len(), ..*shape };
         let v = transient(b, &format!("{scope}.v"), shape_of.v_len());
         let (x, y) = (x.rows(&part, shape.n), y.rows(&part, shape.n));
-        INPUT_TRANSFORM.dispatch(b, scope, &shape_of.params(), &[("x", x), ("v", v)])?;
+        INPUT_TRANSFORM.dispatch(b, scope, &shape_of.in_one_group().params(), &[("x", x), ("v", v)])?;
         MULTIPLY.dispatch(b, scope, &shape_of.params(), &[("v", v), ("u", u), ("y", y)])?;
     }
     Ok(())
@@ -239,12 +254,12 @@ pub static WEIGHTS: Kernel = Kernel {
         let s = Shape::from(io.params);
         let w = io.f("w");
         let mut u = Scalars::zeros(io.len("u"));
-        for (column, k) in (0..s.c_out).flat_map(|c| (0..s.c_in).map(move |k| (c, k))) {
+        for (column, k) in (0..s.groups * s.c_out).flat_map(|c| (0..s.c_in).map(move |k| (c, k))) {
             for (place, tap) in (0..PLACES).flat_map(|f| (0..9).map(move |t| (f, t))) {
                 let factor = FILTER_Y[place / 6][tap / 3] * FILTER_X[place % 6][tap % 3];
                 let at = match s.flip {
-                    true => ((8 - tap) * s.c_out + column) * s.c_in + k,
-                    false => (tap * s.c_in + k) * s.c_out + column,
+                    true => (((8 - tap) * s.c_out + column % s.c_out) * s.groups + column / s.c_out) * s.c_in + k,
+                    false => (tap * s.c_in + k) * s.groups * s.c_out + column,
                 };
                 u.add(s.at(COLUMNS, place, k, column), factor * w[at]);
             }
@@ -255,7 +270,7 @@ pub static WEIGHTS: Kernel = Kernel {
     flop: |_| 0.0,
     cases: || {
         cases(|c, s| {
-            let (w, u) = (c.operand("w", &[9 * s.c_in * s.c_out]), c.output("u", &[s.u_len()]));
+            let (w, u) = (c.operand("w", &[9 * s.c_in * s.groups * s.c_out]), c.output("u", &[s.u_len()]));
             WEIGHTS.dispatch(&mut c.b, "winograd.weights", &s.params(), &[("w", w), ("u", u)])
         })
     },
@@ -293,8 +308,8 @@ pub static INPUT_TRANSFORM: Kernel = Kernel {
     flop: |_| 0.0,
     cases: || {
         cases(|c, s| {
-            let (x, v) = (c.operand("x", &[s.n * s.h * s.w * s.c_in]), c.output("v", &[s.v_len()]));
-            INPUT_TRANSFORM.dispatch(&mut c.b, "winograd.input", &s.params(), &[("x", x), ("v", v)])
+            let (x, v) = (c.operand("x", &[s.n * s.h * s.w * s.groups * s.c_in]), c.output("v", &[s.v_len()]));
+            INPUT_TRANSFORM.dispatch(&mut c.b, "winograd.input", &s.in_one_group().params(), &[("x", x), ("v", v)])
         })
     },
 };
@@ -305,7 +320,7 @@ pub static MULTIPLY: Kernel = Kernel {
     args: &[read("v"), read("u"), write("y")],
     variants: &[
         Variant::new("naive", anywhere, |p, _| {
-            linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")).div_ceil(64))
+            linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("groups") * p.u("c_out")).div_ceil(64))
         }),
         Variant::new(
             "lanes",
@@ -315,7 +330,7 @@ pub static MULTIPLY: Kernel = Kernel {
             },
             |p, _| {
                 let s = Shape::from(p);
-                [s.c_out.div_ceil(COLUMNS) as u32, s.blocks() as u32, 1]
+                [(s.groups * s.c_out).div_ceil(COLUMNS) as u32, s.blocks() as u32, 1]
             },
         ),
     ],
@@ -325,13 +340,14 @@ pub static MULTIPLY: Kernel = Kernel {
         let [rows, columns] = s.tiles();
         let mut y = Scalars::zeros(io.len("y"));
         for e in 0..y.value.len() {
-            let (pixel, column) = (e / s.c_out, e % s.c_out);
+            let (pixel, column) = (e / (s.groups * s.c_out), e % (s.groups * s.c_out));
+            let (first, of_all) = (column / s.c_out * s.c_in, s.in_one_group());
             let (ox, oy, n) = (pixel % s.ow, pixel / s.ow % s.oh, pixel / s.ow / s.oh);
             let tile = (n * rows + oy / 2) * columns + ox / 4;
             for place in 0..PLACES {
                 let factor = OUTPUT_Y[oy % 2][place / 6] * OUTPUT_X[ox % 4][place % 6];
                 for k in 0..if factor == 0.0 { 0 } else { s.c_in } {
-                    y.add(e, factor * v[s.at(TILES, place, k, tile)] * u[s.at(COLUMNS, place, k, column)]);
+                    y.add(e, factor * v[of_all.at(TILES, place, first + k, tile)] * u[s.at(COLUMNS, place, k, column)]);
                 }
             }
         }
@@ -341,12 +357,12 @@ pub static MULTIPLY: Kernel = Kernel {
     },
     budget: Budget::Sum(|p| PLACES * p.u("c_in")),
     // That of the direct form, for the whole chain.
-    flop: |p| 18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")) as f64 * p.u("c_in") as f64,
+    flop: |p| 18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("groups") * p.u("c_out")) as f64 * p.u("c_in") as f64,
     cases: || {
         cases(|c, s| {
             let v = c.operand("v", &[s.v_len()]);
             let u = fifteenfold(c, "u", s.u_len());
-            let y = c.output("y", &[s.n * s.oh * s.ow * s.c_out]);
+            let y = c.output("y", &[s.n * s.oh * s.ow * s.groups * s.c_out]);
             MULTIPLY.dispatch(&mut c.b, "winograd.multiply", &s.params(), &[("v", v), ("u", u), ("y", y)])
         })
     },
@@ -362,12 +378,14 @@ pub(super) fn fifteenfold(c: &mut CaseBuilder, name: &str, len: usize) -> View {
 }
 
 fn cases(build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> Vec<Case> {
-    let base = Shape { n: 2, h: 6, w: 5, c_in: 8, oh: 6, ow: 5, c_out: 12, pad: [1, 1], flip: false };
+    let base = Shape { n: 2, h: 6, w: 5, c_in: 8, oh: 6, ow: 5, c_out: 12, pad: [1, 1], flip: false, groups: 1 };
     let shapes = [
         ("8 to 12", base),
         ("8 to 12, flipped", Shape { flip: true, ..base }),
         ("blocks filled", Shape { n: 4, h: 8, w: 8, oh: 8, ow: 8, c_in: 16, c_out: 32, ..base }),
         ("a last column of blocks", Shape { n: 3, h: 4, w: 8, oh: 4, ow: 8, c_in: 4, c_out: 44, ..base }),
+        ("2 groups", Shape { c_in: 32, c_out: 64, groups: 2, ..base }),
+        ("3 groups, flipped", Shape { c_in: 64, c_out: 32, flip: true, groups: 3, ..base }),
         ("no pad", Shape { oh: 4, ow: 3, pad: [0, 0], ..base }),
         ("pad 2", Shape { h: 2, w: 1, oh: 4, ow: 3, pad: [2, 2], flip: true, ..base }),
     ];
@@ -404,7 +422,8 @@ mod tests {
 
     #[test]
     fn parts_of_a_batch_are_even_small_and_aligned() {
-        let s = Shape { n: 50, h: 32, w: 32, c_in: 128, oh: 32, ow: 32, c_out: 128, pad: [1, 1], flip: false };
+        let s =
+            Shape { n: 50, h: 32, w: 32, c_in: 128, oh: 32, ow: 32, c_out: 128, pad: [1, 1], flip: false, groups: 1 };
         let limits = Target::baseline().adapter.limits;
         assert_eq!(s.images(&limits), 10);
         let small = Shape { h: 8, w: 8, oh: 8, ow: 8, ..s };

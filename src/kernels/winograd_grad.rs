@@ -7,10 +7,10 @@
 
 use super::case::{Case, CaseBuilder};
 use super::conv2d::{self, Geometry};
-use super::winograd::{SIX_POINTS, fifteenfold};
+use super::winograd::{SIX_POINTS, fifteenfold, whole_panels};
 use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::Result;
-use crate::plan::{Builder, Elem, Params, Role, Target, View};
+use crate::plan::{Builder, Elem, Params, Role, Target, Value, View};
 
 /// `conv2d.grad_weight` by Winograd's F(3x3, 4x2).
 pub static WINOGRAD: Chain = Chain { kernel: "conv2d.grad_weight", name: "winograd", maps: &[], supports, record };
@@ -46,16 +46,16 @@ fn width(p: &Params) -> usize {
 }
 
 fn left_len(p: &Params) -> usize {
-    p.u("c_in").div_ceil(32) * ROWS * bands(p) * (width(p) + 2) * 32
+    (p.u("groups") * p.u("c_in")).div_ceil(32) * ROWS * bands(p) * (width(p) + 2) * 32
 }
 
 fn right_len(p: &Params) -> usize {
-    p.u("c_out").div_ceil(32) * ROWS * bands(p) * width(p) * 32
+    (p.u("groups") * p.u("c_out")).div_ceil(32) * ROWS * bands(p) * width(p) * 32
 }
 
 /// Elements of the sums for one transformed row.
 fn row_len(p: &Params) -> usize {
-    3 * p.u("c_in") * p.u("c_out")
+    3 * p.u("c_in") * p.u("groups") * p.u("c_out")
 }
 
 /// The band with which a split begins.
@@ -67,8 +67,9 @@ fn first_band(p: &Params, split: usize) -> usize {
 
 fn supports(t: &Target, p: &Params) -> std::result::Result<(), &'static str> {
     lanes(t, p)?;
-    if [p.u("kh"), p.u("kw"), p.u("stride_h"), p.u("stride_w"), p.u("groups")] != [3, 3, 1, 1, 1] {
-        return Err("it knows kernels of 3x3 with stride 1 and one group");
+    whole_panels(p)?;
+    if [p.u("kh"), p.u("kw"), p.u("stride_h"), p.u("stride_w")] != [3, 3, 1, 1] {
+        return Err("it knows kernels of 3x3 with stride 1");
     }
     // In tiny images some taps have few products, and the others' rounding errors, which cancel but for their rounding,
     // would count.
@@ -113,10 +114,24 @@ fn record(b: &mut Builder, scope: &str, p: &Params, args: &[(&'static str, View)
     let left = scratch("input_rows", left_len(p));
     let right = scratch("grad_rows", right_len(p));
     let m = scratch("sums", p.u("splits") * ROWS * row_len(p));
-    INPUT_ROWS.dispatch(b, scope, &p.0, &[("x", arg("x")), ("t", left)])?;
-    GRAD_ROWS.dispatch(b, scope, &p.0, &[("dy", arg("dy")), ("t", right)])?;
+    let of_all = in_one_group(p, true);
+    INPUT_ROWS.dispatch(b, scope, &of_all, &[("x", arg("x")), ("t", left)])?;
+    GRAD_ROWS.dispatch(b, scope, &of_all, &[("dy", arg("dy")), ("t", right)])?;
     ACCUMULATE.dispatch(b, scope, &p.0, &[("left", left), ("right", right), ("m", m)])?;
-    GRAD_WEIGHT.dispatch(b, scope, &p.0, &[("m", m), ("dw", arg("dw"))])
+    GRAD_WEIGHT.dispatch(b, scope, &in_one_group(p, false), &[("m", m), ("dw", arg("dw"))])
+}
+
+/// The constants with the channels of all groups in one, as they lie in the output and, if `inputs`, in the input: all that the
+/// transforms know.
+fn in_one_group(p: &Params, inputs: bool) -> Vec<(&'static str, Value)> {
+    let groups = p.u("groups");
+    let of_all = |(name, value): &(&'static str, Value)| match *name {
+        "c_out" => (*name, (groups * p.u("c_out")).into()),
+        "c_in" if inputs => (*name, (groups * p.u("c_in")).into()),
+        "groups" => (*name, 1usize.into()),
+        _ => (*name, *value),
+    };
+    p.0.iter().map(of_all).collect()
 }
 
 /// Grid of eight lanes per band and panel.
@@ -170,7 +185,7 @@ pub static INPUT_ROWS: Kernel = Kernel {
     cases: || {
         cases(|c, g, p| {
             let (x, t) = (c.operand("x", &[g.n, g.x_len()]), c.output("t", &[left_len(p)]));
-            INPUT_ROWS.dispatch(&mut c.b, "winograd.input_rows", &p.0, &[("x", x), ("t", t)])
+            INPUT_ROWS.dispatch(&mut c.b, "winograd.input_rows", &in_one_group(p, true), &[("x", x), ("t", t)])
         })
     },
 };
@@ -204,7 +219,7 @@ pub static GRAD_ROWS: Kernel = Kernel {
     cases: || {
         cases(|c, g, p| {
             let (dy, t) = (c.operand("dy", &[g.n, g.y_len()]), c.output("t", &[right_len(p)]));
-            GRAD_ROWS.dispatch(&mut c.b, "winograd.grad_rows", &p.0, &[("dy", dy), ("t", t)])
+            GRAD_ROWS.dispatch(&mut c.b, "winograd.grad_rows", &in_one_group(p, true), &[("dy", dy), ("t", t)])
         })
     },
 };
@@ -216,7 +231,8 @@ pub static ACCUMULATE: Kernel = Kernel {
     variants: &[
         Variant::new("naive", anywhere, |p, _| linear_grid((p.u("splits") * ROWS * row_len(p)).div_ceil(64))),
         Variant::new("lanes", lanes, |p, _| {
-            [p.u("c_in").div_ceil(32) as u32, (ROWS * p.u("c_out").div_ceil(32)) as u32, p.u("splits") as u32]
+            let right = (p.u("groups") * p.u("c_out")).div_ceil(32);
+            [p.u("c_in").div_ceil(32) as u32, (ROWS * right) as u32, p.u("splits") as u32]
         }),
     ],
     twin: |io: &mut Io| {
@@ -224,15 +240,18 @@ pub static ACCUMULATE: Kernel = Kernel {
         let (left, right) = (io.f("left"), io.f("right"));
         let mut m = Scalars::zeros(io.len("m"));
         let (columns, c_in, c_out) = (width(p), p.u("c_in"), p.u("c_out"));
+        let every = p.u("groups") * c_out;
         for (split, row) in (0..p.u("splits")).flat_map(|s| (0..ROWS).map(move |r| (s, r))) {
             for (band, k) in
                 (first_band(p, split)..first_band(p, split + 1)).flat_map(|b| (0..columns).map(move |k| (b, k)))
             {
                 for (kx, ci) in (0..3).flat_map(|k| (0..c_in).map(move |c| (k, c))) {
-                    let a = left[(((ci / 32 * ROWS + row) * bands(p) + band) * (columns + 2) + k + kx) * 32 + ci % 32];
-                    for co in 0..c_out {
+                    for co in 0..every {
+                        let from = co / c_out * c_in + ci;
+                        let at = ((from / 32 * ROWS + row) * bands(p) + band) * (columns + 2) + k + kx;
+                        let a = left[at * 32 + from % 32];
                         let b = right[(((co / 32 * ROWS + row) * bands(p) + band) * columns + k) * 32 + co % 32];
-                        m.add((((split * ROWS + row) * 3 + kx) * c_in + ci) * c_out + co, a * b);
+                        m.add((((split * ROWS + row) * 3 + kx) * c_in + ci) * every + co, a * b);
                     }
                 }
             }
@@ -241,7 +260,7 @@ pub static ACCUMULATE: Kernel = Kernel {
     },
     budget: Budget::Sum(|p| (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"))),
     // That of the direct form, for the whole chain.
-    flop: |p| 18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_in")) as f64 * p.u("c_out") as f64,
+    flop: |p| 6.0 * (p.u("n") * p.u("oh") * p.u("ow")) as f64 * row_len(p) as f64,
     cases: || {
         cases(|c, _, p| {
             let (left, right) = (c.operand("left", &[left_len(p)]), c.operand("right", &[right_len(p)]));
@@ -281,7 +300,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
         cases(|c, _, p| {
             let m = fifteenfold(c, "m", p.u("splits") * ROWS * row_len(p));
             let dw = c.output("dw", &[p.u("splits") * 3 * row_len(p)]);
-            GRAD_WEIGHT.dispatch(&mut c.b, "winograd.grad_weight", &p.0, &[("m", m), ("dw", dw)])
+            GRAD_WEIGHT.dispatch(&mut c.b, "winograd.grad_weight", &in_one_group(p, false), &[("m", m), ("dw", dw)])
         })
     },
 };
@@ -298,6 +317,7 @@ fn cases(build: fn(&mut CaseBuilder, &Geometry, &Params) -> Result<()>) -> Vec<C
         ("8 to 36", base, 2),
         ("36 to 8, one split", Geometry { c_in: 36, c_out: 8, ..base }, 1),
         ("odd height and width, no padding", Geometry { n: 4, h: 7, w: 9, c_in: 4, c_out: 4, pad: [0, 0], ..base }, 2),
+        ("2 groups of 32 to 64", Geometry { c_in: 64, c_out: 128, groups: 2, ..base }, 2),
         ("channels that are no multiple of 4", Geometry { c_in: 3, c_out: 5, ..base }, 4),
     ];
     let mut all = vec![];

@@ -27,6 +27,22 @@ fn the_cases_of_a_kernel_are_measured_with_every_variant() {
 }
 
 #[test]
+fn a_convolution_in_groups_is_measured_beside_a_plain_one_of_the_size_of_a_group() {
+    let place = Place::new();
+    let shape = "n=2,h=6,c_in=16,c_out=24,kernel=3,pad=1,groups=2";
+    let all = objects(&place.run(&format!("bench --convolution {shape} --steps 2 --rounds 2 --json")).ok());
+    let (ratios, entries): (Vec<_>, Vec<_>) = all.into_iter().partition(|o| o.get("ratio").is_some());
+    assert_eq!((entries.len(), ratios.len()), (6, 3));
+    let names: Vec<_> = ratios.iter().map(|r| r["name"].as_str().expect("a kernel")).collect();
+    assert_eq!(names, ["conv2d.forward", "conv2d.grad_input", "conv2d.grad_weight"]);
+    assert!(ratios.iter().all(|r| r["rounds"] == 2 && r["ratio"].as_f64().is_some_and(|v| v > 0.0)));
+    let plain = objects(&place.run("bench --convolution n=2,h=6,c_in=8,c_out=12 --steps 2 --json").ok());
+    assert_eq!(plain.len(), 3);
+    place.run("bench --convolution h=5,c_in=4,c_out=4,groups=3").refused(&["3 groups do not divide 4"]);
+    place.run("bench --convolution depth=5").refused(&["depth=5", "c_in"]);
+}
+
+#[test]
 fn a_preset_is_measured_as_a_whole_and_by_dispatch_and_compared_with_a_file_and_a_program() {
     let place = Place::new();
     let args = "bench --preset demo/digits --set width=0.25 --set batch=20 --steps 2";

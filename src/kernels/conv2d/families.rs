@@ -3,10 +3,9 @@
 use crate::kernels::{Knobs, matrices, texels};
 use crate::plan::{Params, Target};
 
-/// The `lanes` family needs one group, four-wide outputs and subgroups of eight lanes.
+/// The `lanes` family needs four-wide outputs and subgroups of eight lanes.
 pub(super) fn lanes(t: &Target, p: &Params) -> Result<(), &'static str> {
     subgroups_of_8(t)?;
-    one_group(p)?;
     multiple_of_4(p, "c_out")
 }
 
@@ -20,7 +19,7 @@ pub(super) fn exchange(t: &Target, p: &Params) -> Result<(), &'static str> {
     lanes(t, p)
 }
 
-/// The `tiled` family needs one group, four-wide channels and a bit per row and column of the kernel.
+/// The `tiled` family needs four-wide channels and a bit per row and column of the kernel.
 pub(super) fn tiled(t: &Target, p: &Params) -> Result<(), &'static str> {
     multiple_of_4(p, "c_in")?;
     tiled_any(t, p)
@@ -36,7 +35,6 @@ pub(super) fn tiled_any(_: &Target, p: &Params) -> Result<(), &'static str> {
     if p.u("kh") > 16 || p.u("kw") > 16 {
         return Err("the kernel is larger than 16 x 16");
     }
-    one_group(p)?;
     multiple_of_4(p, "c_out")
 }
 
@@ -63,7 +61,6 @@ pub(super) fn ternary(t: &Target, p: &Params) -> Result<(), &'static str> {
 /// As [`matrices`], for kernels of any size.
 pub(super) fn matrices_any(t: &Target, p: &Params) -> Result<(), &'static str> {
     matrices::offered(t)?;
-    one_group(p)?;
     multiple_of_4(p, "c_in")?;
     multiple_of_4(p, "c_out")
 }
@@ -78,10 +75,10 @@ pub(in crate::kernels) fn one_group(p: &Params) -> Result<(), &'static str> {
     if p.u("groups") == 1 { Ok(()) } else { Err("it knows one group only") }
 }
 
-/// Grid of 32 x 32 tiles of the weights, rows in x.
+/// Grid of 32 x 32 tiles of the weights of a group, rows in x.
 pub(super) fn weight_tiles(p: &Params, _: &Knobs) -> [u32; 3] {
     let rows = p.u("kh") * p.u("kw") * p.u("c_in");
-    [rows.div_ceil(32) as u32, p.u("c_out").div_ceil(32) as u32, p.u("splits") as u32]
+    [rows.div_ceil(32) as u32, (p.u("groups") * p.u("c_out").div_ceil(32)) as u32, p.u("splits") as u32]
 }
 
 pub(in crate::kernels) fn multiple_of_4(p: &Params, name: &str) -> Result<(), &'static str> {
@@ -100,9 +97,10 @@ pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str>
     multiple_of_4(p, "c_in")
 }
 
-/// As [`exchange`], for any number of input channels.
+/// As [`exchange`], for any number of input channels, in one group.
 pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
     whole_sums(p)?;
+    one_group(p)?;
     exchange(t, p)?;
     let whole = (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")).is_multiple_of(4);
     if whole { Ok(()) } else { Err("the input is no whole number of texels") }
@@ -110,7 +108,6 @@ pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
 
 /// The variants `pointwise` know linear layers, and convolutions that are as good as one.
 pub(super) fn pointwise(p: &Params) -> Result<(), &'static str> {
-    one_group(p)?;
     let one = ["kh", "kw", "stride_h", "stride_w"].iter().all(|name| p.u(name) == 1);
     if one && p.u("pad_h") == 0 && p.u("pad_w") == 0 { Ok(()) } else { Err("the kernel is no 1 x 1 of stride 1") }
 }
@@ -129,14 +126,14 @@ pub(super) fn knob_tile(k: &Knobs) -> [usize; 2] {
     [k.get("TILE_M") as usize, k.get("TILE_N") as usize]
 }
 
-/// Tiles of output pixels x output channels.
+/// Tiles of output pixels x output channels of each group.
 pub(super) fn output_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
-    tiles(p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), tile)
+    tiles(p, p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), tile)
 }
 
-/// Tiles of input pixels x input channels.
+/// Tiles of input pixels x input channels of each group.
 pub(super) fn input_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
-    tiles(p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), tile)
+    tiles(p, p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), tile)
 }
 
 /// As [`output_tiles`], of the size that the knobs say, for every split.
@@ -148,18 +145,19 @@ pub(super) fn forward_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
 /// Tiles of input pixels x input channels, for every class of pixels congruent modulo the strides; the first is largest.
 pub(super) fn grad_input_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
     let rows = p.u("n") * p.u("h").div_ceil(p.u("stride_h")) * p.u("w").div_ceil(p.u("stride_w"));
-    let [x, y, z] = tiles(rows, p.u("c_in"), knob_tile(k));
+    let [x, y, z] = tiles(p, rows, p.u("c_in"), knob_tile(k));
     [x * (p.u("stride_h") * p.u("stride_w")) as u32, y, z]
 }
 
-/// Tiles of rows of weights x output channels, for every split.
+/// Tiles of rows of weights x output channels of each group, for every split.
 pub(super) fn grad_weight_tiles(p: &Params, k: &Knobs) -> [u32; 3] {
     let rows = (p.u("kh") * p.u("kw") * p.u("c_in")) as u32;
-    [(p.u("c_out") as u32).div_ceil(k.get("TILE_N")), rows.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
+    let across = p.u("groups") as u32 * (p.u("c_out") as u32).div_ceil(k.get("TILE_N"));
+    [across, rows.div_ceil(k.get("TILE_M")), p.u("splits") as u32]
 }
 
-/// Grid of tiles: columns in x, rows in y and z.
-pub(super) fn tiles(rows: usize, columns: usize, tile: [usize; 2]) -> [u32; 3] {
+/// Grid of tiles: columns of each group in x, rows in y and z.
+fn tiles(p: &Params, rows: usize, columns: usize, tile: [usize; 2]) -> [u32; 3] {
     let y = rows.div_ceil(tile[0]);
-    [columns.div_ceil(tile[1]) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
+    [(p.u("groups") * columns.div_ceil(tile[1])) as u32, y.min(32_768) as u32, y.div_ceil(32_768) as u32]
 }

@@ -90,23 +90,28 @@ pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, around: &Aro
     Ok(())
 }
 
+/// Output channels of all groups.
+fn channels(p: &Params) -> usize {
+    p.u("groups") * p.u("c_out")
+}
+
 fn blocks(p: &Params) -> usize {
     (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(BLOCK)
 }
 
 /// Operations of batch norm and ReLU, each element once, though every tap does them again.
 pub(super) fn normalisation(p: &Params) -> f64 {
-    4.0 * (p.u("n") * p.u("h") * p.u("w") * p.u("c_in")) as f64
+    4.0 * (p.u("n") * p.u("h") * p.u("w") * p.u("groups") * p.u("c_in")) as f64
 }
 
 /// Operations of the moments.
 pub(super) fn of_moments(p: &Params) -> f64 {
-    5.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("c_out")) as f64
+    5.0 * (p.u("n") * p.u("oh") * p.u("ow") * channels(p)) as f64
 }
 
 /// x as the convolution sees it, and the magnitude that its rounding errors go by.
 fn inputs(io: &Io) -> (Vec<f64>, Vec<f64>) {
-    let (x, c) = (io.f("x"), io.params.u("c_in"));
+    let (x, c) = (io.f("x"), io.params.u("groups") * io.params.u("c_in"));
     if !io.has("table") {
         return (x.to_vec(), x.iter().map(|v| v.abs()).collect());
     }
@@ -121,7 +126,7 @@ pub(super) fn forward_twin(io: &mut Io) {
     let (x, magnitude) = inputs(io);
     let w = io.f("w");
     let mut y = Scalars::zeros(io.len("y"));
-    let (len, run) = (io.len("y") / io.params.u("splits"), io.params.u("c_out") * run(io.params));
+    let (len, run) = (io.len("y") / io.params.u("splits"), channels(io.params) * run(io.params));
     for_each_product(io.params, |xi, wi, yi| {
         let i = wi / run * len + yi;
         y.value[i] += x[xi] * w[wi];
@@ -139,7 +144,7 @@ pub(super) fn grad_weight_twin(io: &mut Io) {
     let mut dw = Scalars::zeros(io.len("dw"));
     let run = (p.u("n") * p.u("oh") * p.u("ow")).div_ceil(p.u("splits"));
     for_each_product(p, |xi, wi, yi| {
-        let i = yi / p.u("c_out") / run * weights(p) + wi;
+        let i = yi / channels(p) / run * weights(p) + wi;
         dw.value[i] += x[xi] * dy[yi];
         dw.scale[i] += magnitude[xi] * dy[yi].abs();
     });
@@ -149,7 +154,7 @@ pub(super) fn grad_weight_twin(io: &mut Io) {
 /// Mean and sum of squared distances of each block of rows of y. The errors of y count, and what a mean that is off by
 /// `slack` would add: the correction removes it up to its own rounding.
 fn moments(y: &Scalars, p: &Params) -> Scalars {
-    let (rows, c) = (p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"));
+    let (rows, c) = (p.u("n") * p.u("oh") * p.u("ow"), channels(p));
     let mut out = Scalars::zeros(2 * blocks(p) * c);
     for (b, ch) in (0..blocks(p)).flat_map(|b| (0..c).map(move |ch| (b, ch))) {
         let of_block: Range<usize> = b * BLOCK..rows.min((b + 1) * BLOCK);
@@ -182,8 +187,16 @@ pub(super) fn grad_weight_cases() -> Vec<Case> {
 
 /// A few of the shapes: the rest is what the variants do without these arguments.
 fn few_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
-    let few =
-        ["3x3 pad 1, 8 to 36", "odd channels", "5x5 stride 2", "pad beyond the image", "tiles and a bit", "windows"];
+    let few = [
+        "3x3 pad 1, 8 to 36",
+        "odd channels",
+        "5x5 stride 2",
+        "pad beyond the image",
+        "tiles and a bit",
+        "windows",
+        "2 groups of 8 to 36",
+        "2 groups of 5 to 7",
+    ];
     let taken = |c: &Case| few.iter().any(|name| c.name.starts_with(name));
     let mut all: Vec<Case> = cases(build).into_iter().filter(taken).collect();
     for c in &mut all {

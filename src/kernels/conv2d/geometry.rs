@@ -102,15 +102,16 @@ impl Geometry {
         Ok(())
     }
 
+    /// The constants of a kernel: c_in and c_out are those of one group.
     pub(in crate::kernels) fn params(&self, n: usize, splits: usize) -> Vec<(&'static str, Value)> {
         vec![
             ("n", n.into()),
             ("h", self.h.into()),
             ("w", self.w.into()),
-            ("c_in", self.c_in.into()),
+            ("c_in", (self.c_in / self.groups).into()),
             ("oh", self.oh().into()),
             ("ow", self.ow().into()),
-            ("c_out", self.c_out.into()),
+            ("c_out", (self.c_out / self.groups).into()),
             ("kh", self.kernel[0].into()),
             ("kw", self.kernel[1].into()),
             ("stride_h", self.stride[0].into()),

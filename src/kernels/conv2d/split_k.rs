@@ -55,7 +55,7 @@ fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, [x, w, 
 
 /// The terms of an output's sum.
 pub(super) fn terms(p: &Params) -> usize {
-    p.u("kh") * p.u("kw") * p.u("c_in") / p.u("groups")
+    p.u("kh") * p.u("kw") * p.u("c_in")
 }
 
 /// Those that one split takes: a multiple of 16.

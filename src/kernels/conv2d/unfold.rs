@@ -116,8 +116,7 @@ fn in_order(
 }
 
 fn params(g: &Geometry, first: usize, rows: usize) -> Vec<(&'static str, Value)> {
-    let of_group = |(name, value)| if name == "c_in" { (name, (g.c_in / g.groups).into()) } else { (name, value) };
-    let shared = g.params(g.n, 1).into_iter().map(of_group).filter(|(name, _)| !["c_out", "splits"].contains(name));
+    let shared = g.params(g.n, 1).into_iter().filter(|(name, _)| !["c_out", "splits"].contains(name));
     shared.chain([("first", first.into()), ("rows", rows.into())]).collect()
 }
 
