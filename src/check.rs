@@ -295,7 +295,21 @@ fn shapes(kernel: &'static Kernel, cases: &[Case], target: &Target) -> Result<Ve
 /// # Errors
 /// What the device reports; a case that cannot be planned.
 pub fn check(device: &Arc<Device>, kernel: &'static Kernel, share: Share, twins: &Twins) -> Result<Vec<Report>> {
-    let all = trials(&device.target, kernel, share)?;
+    check_cases(device, kernel, &(kernel.cases)(), share, twins)
+}
+
+/// As [`check`], of other cases than the kernel's own.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_cases(
+    device: &Arc<Device>,
+    kernel: &'static Kernel,
+    cases: &[Case],
+    share: Share,
+    twins: &Twins,
+) -> Result<Vec<Report>> {
+    let all = trials_of(&device.target, kernel, cases, share)?;
     let mut reports = vec![];
     for variant in ways(kernel) {
         let mut runner = Runner::new(device.clone());
@@ -351,8 +365,11 @@ pub struct Outcome {
 /// # Errors
 /// A case that cannot be planned.
 pub fn trials(target: &Target, kernel: &'static Kernel, share: Share) -> Result<Vec<Trial>> {
-    let cases = (kernel.cases)();
-    let shapes = shapes(kernel, &cases, target)?;
+    trials_of(target, kernel, &(kernel.cases)(), share)
+}
+
+fn trials_of(target: &Target, kernel: &'static Kernel, cases: &[Case], share: Share) -> Result<Vec<Trial>> {
+    let shapes = shapes(kernel, cases, target)?;
     let chains = kernel.chains().map(|c| (c.name, None, c.maps.to_vec()));
     // A variant can read any texture as 16-bit floats; maps are what the plainest one takes for such.
     let known: Vec<&str> = kernel.maps(&kernel.variants[0]).collect();

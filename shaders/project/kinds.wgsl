@@ -17,6 +17,7 @@
 // include project/prune.wgsl // kind 15
 // include project/bwn.wgsl // kind 16
 // include project/ternary.wgsl // kind 17
+// functions of users
 
 // Where the kinds that may come are constants, only their lines are there: software drivers execute every branch for
 // masked lanes, so that the rest would cost more than the projection itself.
@@ -39,5 +40,6 @@ fn project(kind: u32, w: vec4<f32>, c: Context) -> vec4<f32> {
   if kind == 15u { p = project_prune(w, c); } // kind 15
   if kind == 16u { p = project_bwn(w, c); } // kind 16
   if kind == 17u { p = project_ternary(w, c); } // kind 17
+  // calls of them
   return p;
 }

@@ -165,7 +165,7 @@ impl Analyze {
         let mut distortions = vec![];
         for &section in sections.iter().filter(|s| **s != Section::Budgets) {
             let list = Distortion::parse_list(self.distort.as_deref().unwrap_or(section.distortions()))?;
-            let list: Vec<Distortion> = list.iter().map(|d| trained.distortion(d)).collect();
+            let list: Vec<Distortion> = list.iter().map(|d| trained.distortion(d)).collect::<Result<_>>()?;
             list.iter().try_for_each(|d| project::tables(d, parameters).map(drop))?;
             distortions.push((section, list));
         }
@@ -177,7 +177,7 @@ impl Analyze {
                     family.range.tolerance = tolerance;
                     family.range.check()?;
                 }
-                project::tables(&family.at(family.range.harmful)?, parameters)?;
+                project::tables(&trained.distortion(&family.at(family.range.harmful)?)?, parameters)?;
             }
         }
         let names: Vec<&str> = weighted(&trained.network).map(|(name, _)| name).collect();

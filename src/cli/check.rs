@@ -7,12 +7,14 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::{Global, print, say};
-use crate::check::{Share, Sums, Twins, check, compare};
+use crate::check::{Share, Sums, Twins, check_cases, compare};
 use crate::error::Result;
-use crate::kernels::{self, KERNELS};
+use crate::kernels::case::Case;
+use crate::kernels::{self, KERNELS, Kernel, project};
 use crate::model::Source;
-use crate::model::preset::Preset;
+use crate::model::preset::{Preset, own};
 use crate::plan::Step;
+use crate::projection::distortion::Distortion;
 use crate::session::{self, Session, images};
 
 /// Arguments of `check`.
@@ -20,6 +22,10 @@ use crate::session::{self, Session, images};
 pub struct Check {
     /// A kernel, e.g. conv2d.forward (`show --shader` lists them); all if not given
     kernel: Option<String>,
+    /// Check a projection with its parameters alone, on every variant of the kernel that projects; also one of your own, a
+    /// file of WGSL: soft.wgsl:0.3
+    #[arg(long, value_name = "PROJECTION", conflicts_with_all = ["kernel", "bisect"])]
+    projection: Option<String>,
     /// Run one training step of PRESET, every command against its twin, and name the first that differs. Twins are slow:
     /// width 0.125 and batch 4 unless --set says otherwise
     #[arg(long, value_name = "PRESET", conflicts_with = "kernel")]
@@ -38,15 +44,31 @@ impl Check {
     }
 
     fn cases(&self, global: &Global) -> Result<ExitCode> {
-        let chosen = match &self.kernel {
-            Some(name) => vec![kernels::find(name)?],
-            None => KERNELS.to_vec(),
+        let mut chosen: Vec<(&Kernel, Vec<Case>)> = match &self.kernel {
+            Some(name) => vec![(kernels::find(name)?, vec![])],
+            None => KERNELS.iter().map(|kernel| (*kernel, vec![])).collect(),
         };
+        if let Some(text) = &self.projection {
+            let distortion = own::read(&Distortion::parse(text)?, &own::Texts::new())?;
+            chosen = vec![(&project::APPLY, project::cases_of(&distortion))];
+            for own in distortion.links.iter().filter_map(|link| link.own.as_ref()) {
+                let twin = own.source.as_ref().map(|source| source.program.as_ref());
+                print(&match twin {
+                    Some(Err(why)) => format!(
+                        "{own} has no twin ({why}): that two runs agree and all values are finite is checked, no more\n"
+                    ),
+                    _ => format!("{own} against its twin\n"),
+                })?;
+            }
+        }
         let device = global.open_with(true)?;
         print(&format!("{}\n{:<30} {:<10} cases  worst error / budget\n", device.info, "kernel", "variant"))?;
         let mut failed = 0;
-        for kernel in chosen {
-            for r in check(&device, kernel, Share::WHOLE, &Twins::of_cases())? {
+        for (kernel, mut cases) in chosen {
+            if cases.is_empty() {
+                cases = (kernel.cases)();
+            }
+            for r in check_cases(&device, kernel, &cases, Share::WHOLE, &Twins::of_cases())? {
                 let verdict = if r.cases == 0 { "cannot run here".into() } else { format!("{:.2}", r.worst.share) };
                 print(&format!("{:<30} {:<10} {:>5}  {verdict}\n", r.kernel, r.variant, r.cases))?;
                 for failure in &r.failures {

@@ -8,6 +8,7 @@ use clap::Args;
 use super::{Global, print_beside};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
+use crate::model::preset::own;
 use crate::projection::distortion::Distortion;
 use crate::weights::distort;
 
@@ -30,7 +31,7 @@ pub struct Distort {
 
 impl Distort {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let distortion = Distortion::parse(&self.with)?;
+        let distortion = own::read(&Distortion::parse(&self.with)?, &own::Texts::new())?;
         if distortion.draws > 1 {
             let one = distortion.single_draw();
             let message =

@@ -55,7 +55,7 @@ impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let distortions = Distortion::parse_list(&self.distort)?;
         let trained = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
-        let distortions: Vec<Distortion> = distortions.iter().map(|d| trained.distortion(d)).collect();
+        let distortions: Vec<Distortion> = distortions.iter().map(|d| trained.distortion(d)).collect::<Result<_>>()?;
         let TrainedNetwork { preset, network, step, .. } = &trained;
         let device = global.open_for(preset, network.input)?;
         // What can be refused is refused before anything is compiled.

@@ -17,7 +17,7 @@ use crate::gpu::{self, Described, compose};
 use crate::kernels::{self, KERNELS, Knobs, Work};
 use crate::model::preset::{self, Preset};
 use crate::plan::{Adapter, Target, listing};
-use crate::projection::PROJECTIONS;
+use crate::projection::{PROJECTIONS, own};
 use crate::session;
 
 /// How projections become distortions, for `show --projections`.
@@ -109,6 +109,7 @@ impl Show {
             for p in PROJECTIONS {
                 print(&format!("{:<30} {}\n", p.syntax, p.doc))?;
             }
+            print(&format!("{:<30} {}\n", own::SYNTAX, own::DOC))?;
             print(DISTORTIONS)?;
         }
         if let Some(name) = &what.preset {

@@ -68,7 +68,11 @@ impl Train {
             Some(saved) if by_folder => {
                 Preset::from_toml(saved.checkpoint.text(checkpoint::key::PRESET)?)?.with(&sets)?
             }
-            _ => Preset::load(&self.preset, &sets)?,
+            Some(saved) => {
+                let first = Preset::from_toml(saved.checkpoint.text(checkpoint::key::PRESET)?)?;
+                Preset::load_again(&self.preset, &sets, &first)?
+            }
+            None => Preset::load(&self.preset, &sets)?,
         };
         let device = global.open_for(&preset, session::input(&preset, self.data.as_deref())?)?;
         // After a second Ctrl-C the last checkpoint is intact.

@@ -77,7 +77,7 @@ impl Runner {
     /// Runs one command with the step block as it stands.
     pub fn run_command(&mut self, index: usize) {
         let command = self.plan.commands[index].clone();
-        for (arg, values) in command.args().iter().zip(apply(&command, &self.memory)) {
+        for (arg, values) in command.args().iter().zip(apply(&self.plan, &command, &self.memory)) {
             if !arg.access.writes() {
                 continue;
             }
@@ -95,7 +95,7 @@ impl Runner {
 }
 
 /// The arguments of `command` after its twin ran on `memory` (one entry per buffer of the plan).
-fn apply(command: &Command, memory: &[Values]) -> Vec<Values> {
+fn apply(plan: &Plan, command: &Command, memory: &[Values]) -> Vec<Values> {
     let args: Vec<_> = command
         .args()
         .iter()
@@ -119,7 +119,7 @@ fn apply(command: &Command, memory: &[Values]) -> Vec<Values> {
         return vec![from.clone(), from];
     };
     let kernel = kernels::find(d.kernel).expect("a plan names known kernels");
-    let mut io = Io::new(&d.params, args, d.halves());
+    let mut io = Io::new(&d.params, args, d.halves()).with_own(&plan.own);
     (kernel.twin)(&mut io);
     io.into_args().into_iter().map(|(_, v)| v).collect()
 }

@@ -1,7 +1,10 @@
 //! From the text of a shader file to the text that is compiled: includes and knobs, nothing else.
 
+use std::sync::Arc;
+
 use crate::kernels::{ArgSpec, BAKED, Kernel, Knobs, Variant, map_of, shaders};
 use crate::plan::{Params, Value};
+use crate::projection::own::Source;
 
 /// A composed shader and where each of its lines comes from.
 #[derive(Clone, Debug)]
@@ -24,6 +27,15 @@ impl Composed {
         spec.optional.is_none() || self.given.iter().any(|name| name == spec.name)
     }
 
+    /// Appends a text as it is, without looking for includes in it.
+    pub(super) fn append(&mut self, file: &str, text: &str) {
+        for (i, line) in text.lines().enumerate() {
+            self.text.push_str(line);
+            self.text.push('\n');
+            self.origin.push((file.into(), i + 1));
+        }
+    }
+
     /// `file:line` of the 1-based line `line` of the composed text.
     pub fn place(&self, line: usize) -> String {
         match self.origin.get(line.saturating_sub(1)) {
@@ -42,10 +54,15 @@ pub struct Settings<'a> {
     pub halves: &'a [&'a str],
     /// Constants, where they are to be baked in.
     pub params: Option<&'a Params>,
+    /// Users' own projections, for the kernel that projects.
+    pub own: &'a [(u32, Arc<Source>)],
 }
 
 /// How a line ends that is there for one kind of projection: then comes the number.
 const KIND: &str = " // kind ";
+
+/// The lines in the place of which stand the functions of users' own projections, and their calls.
+const OWN: [&str; 2] = ["// functions of users", "  // calls of them"];
 
 /// A line that takes in a piece.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,14 +130,14 @@ pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Resul
 /// Replaces `// include PATH` lines by the named pieces (each once; the other forms: [`Include`]), the values of knobs by those given, and in
 /// `alias X = f32; // map x` and in the declarations of textures the type where x holds 16-bit floats. A directive (`enable f16;`) that an earlier
 /// line gave is left out. Given constants, a `params` block that is marked `// baked`
-/// becomes one of their values, and where `kinds` is among them, lines that end in `// kind N` are left empty unless bit N
+/// becomes one of their values; users' own projections stand where a piece says so; and where `kinds` is among them, lines that end in `// kind N` are left empty unless bit N
 /// is set.
 ///
 /// # Errors
 /// An unknown include, a knob or map that the file does not declare, a value that it does not allow, a constant without a
 /// value, a condition of a name that is none; with file and line.
 pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed, String> {
-    let Settings { knobs, halves, params } = *settings;
+    let Settings { knobs, halves, params, own } = *settings;
     let declared = Knobs::all(source);
     for (name, value) in knobs {
         match declared.iter().find(|(n, ..)| n == name) {
@@ -148,7 +165,7 @@ pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed
     let constants = declared.into_iter().map(|(name, default, allowed)| (set(&name).unwrap_or(default), name, allowed));
     let constants = constants.collect();
     let kinds = params.and_then(|p| p.0.iter().find(|(name, _)| *name == "kinds")).map(|(_, v)| v.bits());
-    Composer { constants, kinds, seen: vec![], out: &mut out }.append(file, source, knobs)?;
+    Composer { constants, kinds, own, seen: vec![], out: &mut out }.append(file, source, knobs)?;
     if let Some(params) = params {
         bake(file, params, &mut out)?;
     }
@@ -182,6 +199,7 @@ struct Composer<'a> {
     /// Every constant of the file that is composed: its value, its name, what it may be.
     constants: Vec<(u32, String, Vec<u32>)>,
     kinds: Option<u32>,
+    own: &'a [(u32, Arc<Source>)],
     /// What is taken in already, or must not be.
     seen: Vec<String>,
     out: &'a mut Composed,
@@ -194,6 +212,10 @@ impl Composer<'_> {
             if let Some((rest, kind)) = line.split_once(KIND) {
                 let kind: u32 = kind.parse().map_err(|_| at(format!("kind `{kind}` is no number")))?;
                 line = if self.kinds.is_none_or(|kinds| kinds >> kind & 1 == 1) { rest } else { "" };
+            }
+            if OWN.contains(&line) && !self.own.is_empty() {
+                self.append_own(line)?;
+                continue;
             }
             if let Some(include) = Include::of(line).map_err(at)? {
                 if let Some((path, piece)) = self.chosen(include).map_err(at)? {
@@ -213,6 +235,22 @@ impl Composer<'_> {
             self.out.text.push_str(&text);
             self.out.text.push('\n');
             self.out.origin.push((file.into(), i + 1));
+        }
+        Ok(())
+    }
+
+    /// Puts users' own projections in the place of one of the lines [`OWN`].
+    fn append_own(&mut self, line: &str) -> Result<(), String> {
+        if line == OWN[0] {
+            // It is theirs to use.
+            self.append("a user's own projection", "// include common/normal.wgsl\n", &[])?;
+        }
+        for (kind, source) in self.own {
+            let text = match line == OWN[0] {
+                true => source.renamed(&format!("own_{kind}")),
+                false => format!("  if kind == {kind}u {{ p = own_{kind}(w, c); }}"),
+            };
+            self.out.append("a user's own projection", &text);
         }
         Ok(())
     }

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::compose::{self, Composed, Settings};
 use super::reflect;
 use crate::error::{Error, Result};
-use crate::kernels::{self, Kernel, Variant};
+use crate::kernels::{self, Kernel, Variant, project};
 use crate::plan::{self, Access, BufferId, Elem, Plan, Role, memory};
+use crate::projection::own::Source as Own;
 
 /// Elements of an array that a file may claim: more than any adapter holds.
 const MOST_ELEMENTS: usize = 1 << 40;
@@ -219,14 +220,14 @@ pub struct Shaders(Mutex<HashMap<String, Arc<Shader>>>);
 
 impl Shaders {
     /// The shaders of dispatches by their keys; the missing ones are composed, on all cores.
-    fn of(&self, wanted: &[(&String, &plan::Dispatch)]) -> Result<()> {
+    fn of(&self, wanted: &[(&String, &plan::Dispatch)], own: &[(u32, Arc<Own>)]) -> Result<()> {
         // Not held while they are composed: of two threads that miss the same one, both compose it.
         let known = || self.0.lock().unwrap_or_else(|e| e.into_inner());
         let missing: Vec<_> = {
             let known = known();
             wanted.iter().filter(|(key, _)| !known.contains_key(*key)).collect()
         };
-        let composed: Vec<_> = missing.par_iter().map(|(_, d)| composed(d)).collect();
+        let composed: Vec<_> = missing.par_iter().map(|(_, d)| composed(d, own)).collect();
         let mut broken = vec![];
         for ((key, _), made) in missing.into_iter().zip(composed) {
             match made {
@@ -244,12 +245,14 @@ impl Shaders {
 }
 
 /// What tells the shader of a dispatch from others: kernel, variant, knobs, which arguments are 16-bit floats, and the
-/// constants if they are baked in.
-fn key(d: &plan::Dispatch) -> Result<String> {
+/// constants if they are baked in; and users' own projections where they can be called.
+fn key(d: &plan::Dispatch, own: &[(u32, Arc<Own>)]) -> Result<String> {
     let plan::Dispatch { kernel, variant, knobs, params, .. } = d;
     let base = format!("{kernel}/{variant} {knobs:?} {:?}", d.halves());
     let (k, v) = find(d)?;
-    Ok(if k.baked(v) { format!("{base} {params:?}") } else { base })
+    let base = if k.baked(v) { format!("{base} {params:?}") } else { base };
+    let own = if k.name == project::APPLY.name { own } else { &[] };
+    Ok(own.iter().fold(base, |key, (kind, source)| format!("{key} {kind}:{}", source.function)))
 }
 
 fn find(d: &plan::Dispatch) -> Result<(&'static Kernel, &'static Variant)> {
@@ -258,9 +261,9 @@ fn find(d: &plan::Dispatch) -> Result<(&'static Kernel, &'static Variant)> {
     Ok((k, v.ok_or_else(|| Error::Invalid(format!("kernel {} has no variant {}", d.kernel, d.variant)))?))
 }
 
-fn composed(d: &plan::Dispatch) -> std::result::Result<Shader, String> {
+fn composed(d: &plan::Dispatch, own: &[(u32, Arc<Own>)]) -> std::result::Result<Shader, String> {
     let (k, v) = find(d).map_err(|e| e.to_string())?;
-    Shader::of(k, v, &Settings { knobs: &d.knobs, halves: &d.halves(), params: Some(&d.params) })
+    Shader::of(k, v, &Settings { knobs: &d.knobs, halves: &d.halves(), params: Some(&d.params), own })
 }
 
 /// Lowers a plan. `separate` gives every transient its own memory, so that all can be read after a run; otherwise
@@ -269,10 +272,10 @@ fn composed(d: &plan::Dispatch) -> std::result::Result<Shader, String> {
 /// # Errors
 /// All shaders that fail, not just the first.
 pub fn lower(plan: &Plan, shaders: &Shaders, separate: bool) -> Result<Lowered> {
-    let keys = plan.dispatches().map(key).collect::<Result<Vec<_>>>()?;
+    let keys = plan.dispatches().map(|d| key(d, &plan.own)).collect::<Result<Vec<_>>>()?;
     let mut seen = HashSet::new();
     let distinct: Vec<_> = keys.iter().zip(plan.dispatches()).filter(|(key, _)| seen.insert(*key)).collect();
-    shaders.of(&distinct)?;
+    shaders.of(&distinct, &plan.own)?;
     let at: HashMap<&String, usize> = distinct.iter().enumerate().map(|(i, (key, _))| (*key, i)).collect();
     let used: Vec<Arc<Shader>> = distinct.iter().map(|(key, _)| shaders.get(key)).collect();
     let part = |a: &plan::Arg| Bound {

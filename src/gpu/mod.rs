@@ -9,6 +9,7 @@ pub mod inventory;
 mod lavapipe;
 pub mod lower;
 mod memory;
+pub mod own;
 mod pipelines;
 pub mod profile;
 mod quiet;

@@ -9,6 +9,7 @@ use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, read, read_u32
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Elem, Role};
 use crate::projection::distortion::{self, Distortion, Link};
+use crate::projection::own::Owns;
 use crate::projection::{Context, DRAWS, PROJECTIONS, Projection, ProjectionKind, twin};
 
 /// projected = f(weight).
@@ -52,9 +53,12 @@ pub static APPLY: Kernel = Kernel {
                 first_draw: row[1],
                 element: 0,
             };
-            for (i, element) in o.elements.clone().enumerate() {
-                let alpha = alphas[places.of(element)] as f32;
-                let (p, scale) = twin(row[0], weight[o.at + i] as f32, &Context { alpha, element, ..c });
+            let own = io.own.iter().find(|(kind, _)| *kind == row[0]).map(|(_, source)| &**source);
+            let part: Vec<f32> = weight[o.at..o.at + o.elements.len()].iter().map(|w| *w as f32).collect();
+            let start = o.elements.start;
+            let c = Context { element: start, ..c };
+            for i in 0..part.len() {
+                let (p, scale) = twin(row[0], own, &part, i, &c, |i| alphas[places.of(start + i)] as f32);
                 out.set(o.at + i, f64::from(p), scale);
             }
         }
@@ -195,6 +199,11 @@ impl Kinds {
         }
     }
 
+    /// With users' own.
+    pub fn with(self, own: &Owns) -> Self {
+        Kinds { bits: own.iter().fold(self.bits, |all, (kind, _)| all | 1 << kind), ..self }
+    }
+
     /// A bit for each, from the lowest.
     pub fn bits(self) -> u32 {
         self.bits
@@ -233,9 +242,11 @@ pub fn apply(b: &mut Builder, scope: &str, p: &Parameters, a: &Arrays, kinds: Ki
             ("projected", a.projected.slice(w.flat.clone())),
         ];
         let mut params = w.params();
+        let own = b.own().iter().filter(|(kind, _)| kinds.bits() >> kind & 1 == 1);
+        let draws = own.fold(kinds.draws(), |all, (_, source)| all | source.draws);
         params.extend([
             ("kinds", kinds.bits().into()),
-            ("draws", kinds.draws().into()),
+            ("draws", draws.into()),
             ("statistics", u32::from(kinds.statistics()).into()),
         ]);
         APPLY.dispatch(b, scope, &params, &args)?;
@@ -259,6 +270,31 @@ fn apply_case(c: &mut CaseBuilder, p: &Parameters, weight: &Fill, words: Vec<u32
     apply(&mut c.b, "project.apply", p, &a, kinds)
 }
 
+/// Cases of `project.apply` for the links of a distortion, each alone, as those of the kernel for every example of the table.
+pub fn cases_of(distortion: &Distortion) -> Vec<Case> {
+    let mut all = vec![];
+    for link in &distortion.links {
+        let case = |name: &str, lens: &'static [usize], fill: Fill| {
+            let (own, projection) = (distortion.own(), link.projection);
+            let run = move |c: &mut CaseBuilder| {
+                c.b.set_own(own.clone());
+                let p = layout(lens, 1);
+                let words = table_by(&p, |_| projection);
+                apply_case(c, &p, &fill, words)
+            };
+            // Means are sums of |w|.
+            Case::new(format!("{link}, {name}"), run).one_sign()
+        };
+        all.push(case("awkward lengths", AWKWARD, Fill::Uniform(0.75)));
+        all.push(case("zeros", AWKWARD, Fill::Range(0.0, 0.0)));
+        all.push(case("edges", &[8], Fill::Values(EDGES.to_vec())));
+    }
+    all
+}
+
+/// alpha, exactly half of it, both zeros, a tiny weight.
+const EDGES: [f32; 8] = [0.5, -0.5, 0.25, -0.25, 0.0, -0.0, 1e-30, -0.125];
+
 fn apply_cases() -> Vec<Case> {
     let mut all = vec![];
     for kind in PROJECTIONS {
@@ -274,11 +310,9 @@ fn apply_cases() -> Vec<Case> {
                 // Means are sums of |w|.
                 if kind.exact { Case::exact(name, run) } else { Case::new(name, run).one_sign() }
             };
-            // alpha, exactly half of it, both zeros, a tiny weight.
-            let edges = vec![0.5, -0.5, 0.25, -0.25, 0.0, -0.0, 1e-30, -0.125];
             all.push(case("awkward lengths", AWKWARD, Fill::Uniform(0.75)));
             all.push(case("zeros", AWKWARD, Fill::Range(0.0, 0.0)));
-            all.push(case("edges", &[8], Fill::Values(edges)));
+            all.push(case("edges", &[8], Fill::Values(EDGES.to_vec())));
             if Projection::parse(text).expect("a test parses the examples").alpha().is_mean() {
                 // Powers of two: means of whole numbers are exact.
                 let run = move |c: &mut CaseBuilder| {

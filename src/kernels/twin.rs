@@ -1,8 +1,11 @@
 //! What a twin sees: the arguments of one dispatch as f64 (or u32) arrays.
 
+use std::sync::Arc;
+
 use half::f16;
 
 use crate::plan::{Params, Step};
+use crate::projection::own::Source;
 
 /// An f64 array with, per element, the scale of its rounding error: S, the sum of the magnitudes of the terms that
 /// were added up (|a_1 b_1| + |a_2 b_2| + ...).
@@ -65,6 +68,8 @@ pub enum Values {
 pub struct Io<'a> {
     /// The constants.
     pub params: &'a Params,
+    /// Users' own projections.
+    pub own: &'a [(u32, Arc<Source>)],
     args: Vec<(&'static str, Values)>,
     halves: Vec<&'static str>,
 }
@@ -72,7 +77,12 @@ pub struct Io<'a> {
 impl<'a> Io<'a> {
     /// Arguments in the order of the signature, and which of them hold 16-bit floats.
     pub fn new(params: &'a Params, args: Vec<(&'static str, Values)>, halves: Vec<&'static str>) -> Self {
-        Io { params, args, halves }
+        Io { params, own: &[], args, halves }
+    }
+
+    /// The same with users' own projections.
+    pub fn with_own(self, own: &'a [(u32, Arc<Source>)]) -> Self {
+        Io { own, ..self }
     }
 
     /// What a kernel that writes `values` to an f32 argument finds when it reads them back: themselves, or where the argument

@@ -1,6 +1,7 @@
 //! From a preset to plans: the training step, the projection of stored weights, the re-computation of batch-norm
 //! moments, the test pass.
 
+use super::preset::own::{self, Texts};
 use super::preset::{Augment, Loss, MomentsAverage, Preset};
 use crate::error::{Error, Result};
 use crate::kernels::optimizer::{self, Optimizer};
@@ -53,6 +54,8 @@ pub struct Network {
     pub parameters: Parameters,
     /// The projections of training, at most one for each layer.
     pub projection: Distortion,
+    /// Texts of users' own projections.
+    texts: Texts,
     /// How convolutions and linear layers compute.
     pub precision: Precision,
     /// Height, width, channels of an image.
@@ -106,7 +109,8 @@ impl Network {
         let mut network = Network {
             layers,
             parameters: Parameters::default(),
-            projection: Distortion::parse(&preset.projection)?,
+            projection: own::read(&Distortion::parse(&preset.projection)?, &preset.wgsl)?,
+            texts: preset.wgsl.clone(),
             precision: preset.precision,
             input,
             byte_values: None,
@@ -160,6 +164,14 @@ impl Network {
     pub fn without_data(preset: &Preset, input: [usize; 3]) -> Result<Network> {
         let classes = preset.shapes(input)?.last().map_or(0, |l| l.output[2]);
         Network::new(preset, input, classes)
+    }
+
+    /// A distortion with users' own projections: by the texts of the preset, else by files.
+    ///
+    /// # Errors
+    /// As [`own::read`].
+    pub fn read(&self, distortion: &Distortion) -> Result<Distortion> {
+        own::read(distortion, &self.texts)
     }
 
     /// Sets its projection to what that is when the part `done` of training is over; returns what it was.
@@ -264,6 +276,7 @@ impl Network {
     fn backward(&self, name: &str, target: &Target, source: &Source) -> Result<(Builder, View)> {
         let target = Target { ternary: self.is_ternary(), ..self.target(target)? };
         let mut b = Builder::new(name, target);
+        b.set_own(self.projection.own());
         let arrays = self.parameters.arrays(&mut b);
         if self.projection.needs_quantile() {
             quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;

@@ -13,6 +13,7 @@ mod check;
 mod de;
 mod describe;
 pub mod embedded;
+pub mod own;
 mod source;
 mod text;
 mod value;
@@ -28,6 +29,7 @@ use crate::layers::Spec;
 use crate::plan::Precision;
 use crate::ranges::{Failure, number_or_false};
 use de::De;
+use own::Texts;
 use source::Sources;
 use value::{bool_or_auto, number_or_none, one_or_more};
 
@@ -96,6 +98,9 @@ pub struct Preset {
     /// Names of tensors or modules in files of weights from elsewhere, and what they are called here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
+    /// Texts of users' own projections, of the files that `projection` and `eval.distort` name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wgsl: Texts,
 }
 
 /// `loss`
@@ -339,7 +344,15 @@ impl Preset {
     /// No such preset (with the nearest names); a base that is missing or extends itself; no TOML; a key that is unknown
     /// (with the nearest keys), missing, of the wrong type or out of range. Each names the file or flag it comes from.
     pub fn load(path: impl AsRef<Path>, sets: &[String]) -> Result<Preset> {
-        Preset::read(Sources::open(path.as_ref())?, sets)
+        Preset::read(Sources::open(path.as_ref())?, sets, &Texts::new())
+    }
+
+    /// As [`Preset::load`], for a run that was begun with `saved`: where both name a file, the text is that of `saved`.
+    ///
+    /// # Errors
+    /// As [`Preset::load`].
+    pub fn load_again(path: impl AsRef<Path>, sets: &[String], saved: &Preset) -> Result<Preset> {
+        Preset::read(Sources::open(path.as_ref())?, sets, &saved.wgsl)
     }
 
     /// Reads a preset from text, as [`Preset::to_toml`] writes it.
@@ -347,7 +360,7 @@ impl Preset {
     /// # Errors
     /// As [`Preset::load`]; `extends` is refused, because a text lies nowhere.
     pub fn from_toml(text: &str) -> Result<Preset> {
-        Preset::read(Sources::text(text)?, &[])
+        Preset::read(Sources::text(text)?, &[], &Texts::new())
     }
 
     /// This preset with each `key=value` of `sets` applied: what a resumed run may change.
@@ -355,17 +368,19 @@ impl Preset {
     /// # Errors
     /// As [`Preset::load`].
     pub fn with(&self, sets: &[String]) -> Result<Preset> {
-        Preset::read(Sources::text(&self.to_toml())?, sets)
+        Preset::read(Sources::text(&self.to_toml())?, sets, &Texts::new())
     }
 
-    fn read(mut sources: Sources, sets: &[String]) -> Result<Preset> {
+    fn read(mut sources: Sources, sets: &[String], known: &Texts) -> Result<Preset> {
         for set in sets {
             sources.set(set)?;
         }
         let merged: Table = sources.merged();
-        Preset::deserialize(De(Value::Table(merged)))
+        let mut preset = Preset::deserialize(De(Value::Table(merged)))
             .and_then(|preset| check::check(&preset).map(|()| preset))
-            .map_err(|failure: Failure| Error::Invalid(format!("{}: {failure}", sources.origin(&failure.path))))
+            .map_err(|failure: Failure| Error::Invalid(format!("{}: {failure}", sources.origin(&failure.path))))?;
+        own::gather(&mut preset, &sources, known)?;
+        Ok(preset)
     }
 
     /// The part of training, from 0 to 1, that is done when `epoch` (from 0) begins: what schedules over epochs go by.

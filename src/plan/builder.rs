@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{Buffer, BufferId, Command, Dispatch, Elem, Plan, Role, TEXELS_PER_ROW, Target, View};
 use crate::error::{Error, Result};
+use crate::projection::own::Owns;
 
 /// Builds a [`Plan`]. Layers and kernels append to it.
 pub struct Builder {
@@ -18,6 +19,16 @@ impl Builder {
     /// An empty plan called `name`.
     pub fn new(name: &str, target: Target) -> Self {
         Builder { target, plan: Plan { name: name.into(), ..Plan::default() }, copies: vec![] }
+    }
+
+    /// Sets the users' own projections.
+    pub fn set_own(&mut self, own: Owns) {
+        self.plan.own = own;
+    }
+
+    /// The users' own projections.
+    pub fn own(&self) -> &Owns {
+        &self.plan.own
     }
 
     /// Adds a buffer and returns the view of the whole.

@@ -20,6 +20,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::projection::own::Owns;
+
 /// Type of the elements of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -357,6 +359,8 @@ pub struct Plan {
     pub commands: Vec<Command>,
     /// Names of parts of buffers, for listings: `weight[conv1.weight]`.
     pub labels: Vec<(View, String)>,
+    /// Users' own projections, whose functions its shaders take in.
+    pub own: Owns,
 }
 
 impl Plan {

@@ -13,10 +13,14 @@
 //! `sign+addnorm:0.2` the noise is measured by the largest stored weight. Random numbers of different links are
 //! independent: the number of the link is part of the counter (`first_draw` of `shaders/common/parameters.wgsl`).
 //!
-//! In training, where each layer has one link at most, parameters may move ([`super::schedule`]).
+//! In training, where each layer has one link at most, parameters may move ([`super::schedule`]). In the place of a
+//! projection may stand a file with a user's own, `soft.wgsl:0.3`, quoted where its name holds `: + ,` or blanks.
 
 use std::fmt;
 
+use std::sync::Arc;
+
+use super::own::{self, Own, Owns, Source};
 use super::schedule::{self, Schedule};
 use super::{HostDraw, MOST_LINKS, PROJECTIONS, Projection};
 use crate::error::{Error, Result, suggest};
@@ -31,6 +35,8 @@ pub struct Link {
     pub projection: Projection,
     /// How it moves over training.
     pub schedule: Option<Schedule>,
+    /// The file, of a user's own.
+    pub own: Option<Own>,
     /// Which layers: a pattern with `*` for any text and `?` for any character; none: all.
     pub layers: Option<String>,
 }
@@ -56,7 +62,7 @@ impl From<Projection> for Distortion {
 impl From<Projection> for Link {
     /// The projection of every layer.
     fn from(projection: Projection) -> Self {
-        Link { projection, schedule: None, layers: None }
+        Link { projection, schedule: None, own: None, layers: None }
     }
 }
 
@@ -66,6 +72,12 @@ impl Distortion {
     /// # Errors
     /// An unknown projection or word, with the nearest valid ones; a parameter out of range, with what is allowed.
     pub fn parse(text: &str) -> Result<Self> {
+        let (masked, names) = mask(text)?;
+        Self::parse_masked(&masked, &names).map_err(|e| Error::Invalid(unmask(&e.to_string(), &names)))
+    }
+
+    /// As [`Distortion::parse`], of a text in which single characters stand for quoted names.
+    fn parse_masked(text: &str, names: &[String]) -> Result<Self> {
         let bad = |message: String| Error::Invalid(format!("distortion \"{}\": {message}", text.trim()));
         let mut words: Vec<&str> = text.split_whitespace().collect();
         let number = |w: &&str| w.strip_prefix('x').and_then(|n| n.parse::<u32>().ok());
@@ -92,7 +104,8 @@ impl Distortion {
             let may = "behind the projections may stand \"except PATTERN ...\" and a number of draws, \"x8\"";
             return Err(bad(format!("\"{word}\" is not understood; {may}.{near}")));
         }
-        let links = chain.into_iter().map(Link::parse).collect::<Result<Vec<_>>>()?;
+        let mut links = chain.into_iter().map(Link::parse).collect::<Result<Vec<_>>>()?;
+        number_own(&mut links, names).map_err(bad)?;
         if links.len() > MOST_LINKS {
             return Err(bad(format!("{} links; a chain has at most {MOST_LINKS}", links.len())));
         }
@@ -105,8 +118,9 @@ impl Distortion {
     /// # Errors
     /// As [`Distortion::parse`].
     pub fn parse_list(text: &str) -> Result<Vec<Self>> {
+        let (masked, names) = mask(text)?;
         let mut items: Vec<String> = vec![];
-        for part in text.split(',') {
+        for part in masked.split(',') {
             let first = part.trim().split([' ', '+']).next().unwrap_or_default();
             let first = first.split("->").next().unwrap_or(first);
             match items.last_mut() {
@@ -118,7 +132,8 @@ impl Distortion {
                 _ => items.push(part.to_owned()),
             }
         }
-        items.iter().map(|item| Self::parse(item)).collect()
+        let parse = |item: &String| Self::parse_masked(item, &names);
+        items.iter().map(parse).collect::<Result<_>>().map_err(|e| Error::Invalid(unmask(&e.to_string(), &names)))
     }
 
     /// The same with one draw: what a point of a sweep is called.
@@ -129,7 +144,9 @@ impl Distortion {
     /// Whether two draws of it differ, at any time.
     pub fn is_random(&self) -> bool {
         // Parameters that make no noise at both ends of a way may do so between them: bitflip:0->1.
-        self.links.iter().any(|l| [0.0, 0.5, 1.0].iter().any(|&done| l.at(done).is_random()))
+        let any = |l: &Link| [0.0, 0.5, 1.0].iter().any(|&done| l.at(done).is_random());
+        let source = |l: &Link| l.own.as_ref().and_then(|own| own.source.clone());
+        self.links.iter().any(|l| source(l).map_or_else(|| any(l), |source| source.draws != 0))
     }
 
     /// Whether a parameter moves over training.
@@ -149,6 +166,47 @@ impl Distortion {
         if self.single_draw() == *training { self.at(done) } else { self.clone() }
     }
 
+    /// Files of users' own projections that were not read yet.
+    pub fn unread(&self) -> impl Iterator<Item = &str> {
+        let own = self.links.iter().filter_map(|l| l.own.as_ref());
+        own.filter(|own| own.source.is_none()).map(|own| own.name.as_str())
+    }
+
+    /// The same with what `read` makes of each file that was not read yet, tried with the parameters.
+    ///
+    /// # Errors
+    /// Those of `read`, and as [`Source::probe`].
+    pub fn with_own(&self, read: impl Fn(&str) -> Result<Arc<Source>>) -> Result<Self> {
+        let mut all = self.clone();
+        for link in &mut all.links {
+            let ends = [0.0, 0.5, 1.0].map(|done| link.at(done).words(1));
+            let Some(own) = link.own.as_mut().filter(|own| own.source.is_none()) else { continue };
+            let source = read(&own.name)?;
+            ends.iter().try_for_each(|p| source.probe(&own.name, *p))?;
+            link.projection.statistic = Some(source.statistic);
+            if let Some(schedule) = &mut link.schedule {
+                schedule.end.statistic = Some(source.statistic);
+            }
+            own.source = Some(source);
+        }
+        Ok(all)
+    }
+
+    /// The users' own projections by their kinds.
+    ///
+    /// # Panics
+    /// If one was not read: a bug of the caller.
+    pub fn own(&self) -> Owns {
+        let mut all: Owns = vec![];
+        for (link, own) in self.links.iter().filter_map(|l| Some((l, l.own.as_ref()?))) {
+            if all.iter().all(|(kind, _)| *kind != link.projection.kind) {
+                let source = own.source.clone().unwrap_or_else(|| panic!("{} was not read", own.name));
+                all.push((link.projection.kind, source));
+            }
+        }
+        all
+    }
+
     /// Whether a link reads `quantiles`, so that they must be computed before it.
     pub fn needs_quantile(&self) -> bool {
         self.links.iter().any(|l| l.projection.needs_quantile())
@@ -164,7 +222,8 @@ impl Distortion {
         for (link, l) in self.links.iter().enumerate().filter(|(_, l)| self.applies(l, name)) {
             let beta_u = super::beta_draw_of_link(draw.seed, draw.step, link);
             let draw = HostDraw { link, beta_u, ..*draw };
-            out = super::apply_link_host(&l.projection, shape, weights, &out, &draw);
+            let own = l.own.as_ref().and_then(|own| own.source.as_deref());
+            out = super::apply_link_host(&l.projection, own, shape, weights, &out, &draw);
         }
         out
     }
@@ -192,7 +251,7 @@ impl Link {
     fn parse(text: &str) -> Result<Self> {
         let known = |text: &str| {
             let name = text.split(':').next().unwrap_or(text);
-            PROJECTIONS.iter().any(|k| k.name == name)
+            is_file(name) || PROJECTIONS.iter().any(|k| k.name == name)
         };
         let Some((first, rest)) = text.split_once(':').filter(|_| !known(text)) else {
             return Link::of(text, None);
@@ -209,9 +268,19 @@ impl Link {
         Link::of(rest, Some(first.into()))
     }
 
-    fn of(projection: &str, layers: Option<String>) -> Result<Self> {
-        let (projection, schedule) = schedule::parse(projection)?;
-        Ok(Link { projection, schedule, layers })
+    fn of(text: &str, layers: Option<String>) -> Result<Self> {
+        let name = text.split([':', ' ']).next().unwrap_or(text);
+        if !is_file(name) {
+            let (projection, schedule) = schedule::parse(text, Projection::parse)?;
+            return Ok(Link { projection, schedule, own: None, layers });
+        }
+        let value = |text: &str| {
+            let bad =
+                || Error::Invalid(format!("projection \"{text}\": it takes up to three numbers, {name}:P0,P1,P2"));
+            Projection::own(text.split_once(':').map(|(_, parameters)| parameters)).ok_or_else(bad)
+        };
+        let (projection, schedule) = schedule::parse(text, value)?;
+        Ok(Link { projection, schedule, own: Some(Own { name: name.into(), source: None }), layers })
     }
 
     /// The projection when the part `done` of training is over.
@@ -231,11 +300,78 @@ impl fmt::Display for Link {
         if let Some(pattern) = &self.layers {
             write!(f, "{pattern}:")?;
         }
-        match &self.schedule {
-            Some(schedule) => write!(f, "{}", schedule::show(&self.projection, schedule)),
-            None => write!(f, "{}", self.projection),
+        match &self.own {
+            Some(own) => write!(f, "{own}")?,
+            None => write!(f, "{}", self.projection.row().name)?,
+        }
+        let parameters = match &self.schedule {
+            Some(schedule) => schedule::show(&self.projection, schedule),
+            None => self.projection.parameters(0),
+        };
+        if parameters.is_empty() { Ok(()) } else { write!(f, ":{parameters}") }
+    }
+}
+
+/// The characters that stand for quoted names while a text is parsed: for private use, so that no name has one.
+const MASKS: std::ops::RangeInclusive<char> = '\u{E000}'..='\u{F8FF}';
+
+/// Whether the name of a projection is that of a file.
+fn is_file(name: &str) -> bool {
+    name.ends_with(".wgsl") || name.contains(|c| MASKS.contains(&c))
+}
+
+/// The text with one character in the place of each quoted name, and the names.
+fn mask(text: &str) -> Result<(String, Vec<String>)> {
+    let bad = |message: &str| Err(Error::Invalid(format!("distortion \"{}\": {message}", text.trim())));
+    if text.contains(|c| MASKS.contains(&c)) {
+        return bad("it holds a character that no name can have");
+    }
+    let (mut out, mut names, mut rest) = (String::new(), vec![], text);
+    while let Some(start) = rest.find(['\'', '"']) {
+        let quote = &rest[start..=start];
+        let Some((name, behind)) = rest[start + 1..].split_once(quote) else {
+            return bad(&format!("the quote {quote} has no end"));
+        };
+        let Some(mask) = MASKS.clone().nth(names.len()) else { return bad("too many quoted names") };
+        out.push_str(&rest[..start]);
+        out.push(mask);
+        names.push(name.to_owned());
+        rest = behind;
+    }
+    out.push_str(rest);
+    Ok((out, names))
+}
+
+/// The text with the quoted names again.
+fn unmask(text: &str, names: &[String]) -> String {
+    let position = |c: char| MASKS.contains(&c).then(|| c as usize - *MASKS.start() as usize);
+    text.chars().map(|c| position(c).and_then(|i| names.get(i)).map_or(c.to_string(), |n| format!("'{n}'"))).collect()
+}
+
+/// Gives users' own projections their names and kinds, one for each file.
+fn number_own(links: &mut [Link], names: &[String]) -> std::result::Result<(), String> {
+    let mut files: Vec<String> = vec![];
+    for link in links {
+        let Some(own) = &mut link.own else { continue };
+        let quoted = own.name.chars().next().filter(|c| MASKS.contains(c));
+        if let Some(c) = quoted {
+            own.name = names[c as usize - *MASKS.start() as usize].clone();
+        }
+        let at = files.iter().position(|file| *file == own.name).unwrap_or_else(|| {
+            files.push(own.name.clone());
+            files.len() - 1
+        });
+        let kind = own::FIRST + at as u32;
+        link.projection.kind = kind;
+        if let Some(schedule) = &mut link.schedule {
+            schedule.end.kind = kind;
         }
     }
+    let most = own::MOST as usize;
+    if files.len() > most {
+        return Err(format!("{} files; an expression has at most {most} different ones", files.len()));
+    }
+    Ok(())
 }
 
 /// The links of a chain: split at every plus but that of an exponent, `1e+3`.

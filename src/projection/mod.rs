@@ -5,8 +5,11 @@ use std::fmt;
 
 pub mod distortion;
 pub mod normal;
+pub mod own;
+pub mod program;
 mod rows;
 pub mod schedule;
+pub mod value;
 
 pub use rows::PROJECTIONS;
 
@@ -136,11 +139,15 @@ pub struct Projection {
     pub p0: f32,
     /// Second parameter: HI; 1 for the quantile reading of StochM3, and where every filter has an alpha of its own.
     pub p1: f32,
+    /// Third parameter, of a user's own projection alone.
+    pub p2: f32,
+    /// The statistic that a user's own projection asks for, once it is read.
+    pub statistic: Option<Statistic>,
 }
 
 impl Projection {
     /// w itself.
-    pub const NONE: Projection = Projection { kind: 0, p0: 0.0, p1: 0.0 };
+    pub const NONE: Projection = Projection { kind: 0, p0: 0.0, p1: 0.0, p2: 0.0, statistic: None };
 
     /// Parses `none`, `sign`, `round`, `power:0.5`, `power:0..2`, `stochm3:0.5,quantile`, ...
     ///
@@ -160,12 +167,20 @@ impl Projection {
             let beyond = beyond_f32(parameter);
             Error::Invalid(format!("projection \"{text}\": {m}{beyond}; written {}", row.syntax))
         })?;
-        Ok(Projection { kind: kind as u32, p0, p1 })
+        Ok(Projection { kind: kind as u32, p0, p1, p2: 0.0, statistic: None })
+    }
+
+    /// A user's own projection from the text behind the colon: up to three numbers, 0 where none is given. Its kind is the
+    /// first of such.
+    fn own(parameters: Option<&str>) -> Option<Self> {
+        let given: Vec<f32> = parameters.map_or(Some(vec![]), |p| p.split(',').map(number).collect())?;
+        let p = |i: usize| given.get(i).copied().unwrap_or(0.0);
+        (given.len() <= 3).then(|| Projection { kind: own::FIRST, p0: p(0), p1: p(1), p2: p(2), statistic: None })
     }
 
     /// Its row.
     pub fn row(&self) -> &'static ProjectionKind {
-        &PROJECTIONS[self.kind as usize]
+        PROJECTIONS.get(self.kind as usize).unwrap_or(&rows::OWN)
     }
 
     /// Whether it reads `quantiles`, so that the plan must compute them.
@@ -180,7 +195,7 @@ impl Projection {
 
     /// What it takes for alpha.
     pub fn alpha(&self) -> Statistic {
-        (self.row().alpha)([self.p0, self.p1])
+        self.statistic.unwrap_or_else(|| (self.row().alpha)([self.p0, self.p1]))
     }
 
     /// Whether two draws of it differ.
@@ -195,17 +210,29 @@ impl Projection {
 
     /// p0, p1, p2 of the shader for a tensor each of whose outputs sums over `fan_in` inputs.
     pub fn words(&self, fan_in: usize) -> [f32; 3] {
-        (self.row().words)([self.p0, self.p1], fan_in)
+        match self.kind {
+            own::FIRST.. => [self.p0, self.p1, self.p2],
+            _ => (self.row().words)([self.p0, self.p1], fan_in),
+        }
+    }
+}
+
+impl Projection {
+    /// The text behind the colon, empty if there is none; of a user's own `at_least` so many numbers.
+    fn parameters(&self, at_least: usize) -> String {
+        if self.kind < own::FIRST {
+            return (self.row().show)([self.p0, self.p1]).unwrap_or_default();
+        }
+        let all = [self.p0, self.p1, self.p2];
+        let count = all.iter().rposition(|p| *p != 0.0).map_or(0, |last| last + 1).max(at_least);
+        all[..count].iter().map(f32::to_string).collect::<Vec<_>>().join(",")
     }
 }
 
 impl fmt::Display for Projection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = self.row();
-        match (row.show)([self.p0, self.p1]) {
-            Some(parameter) => write!(f, "{}:{parameter}", row.name),
-            None => write!(f, "{}", row.name),
-        }
+        let (name, parameters) = (self.row().name, self.parameters(0));
+        if parameters.is_empty() { write!(f, "{name}") } else { write!(f, "{name}:{parameters}") }
     }
 }
 
@@ -234,9 +261,25 @@ pub const DRAWS: usize = 4;
 /// Links of a chain, at most: the number of a draw has 16 bits.
 pub const MOST_LINKS: usize = (1 << 16) / DRAWS;
 
-/// The projected weight and the scale of its rounding error. An unknown kind is None.
-pub(crate) fn twin(kind: u32, w: f32, c: &Context) -> (f32, f64) {
-    PROJECTIONS.get(kind as usize).map_or((w, 0.0), |k| (k.twin)(w, c))
+/// Element `element` of `w` projected, whose first is `c.element` of its tensor, and the scale of its rounding error; `own` is
+/// what was read of a user's own projection, `alpha` gives that of an element of `w`. An unknown kind is None.
+pub(crate) fn twin(
+    kind: u32,
+    own: Option<&own::Source>,
+    w: &[f32],
+    element: usize,
+    c: &Context,
+    alpha: impl Fn(usize) -> f32,
+) -> (f32, f64) {
+    let Some(own) = own else {
+        let c = Context { alpha: alpha(element), element: c.element + element, ..*c };
+        return PROJECTIONS.get(kind as usize).map_or((w[element], 0.0), |k| (k.twin)(w[element], &c));
+    };
+    // It is given four at a time; behind the last weight of a tensor are zeros.
+    let first = element / 4 * 4;
+    let four = std::array::from_fn(|lane| w.get(first + lane).copied().unwrap_or(0.0));
+    let alphas = std::array::from_fn(|lane| alpha(first + lane));
+    own.twin(four, alphas, &Context { element: c.element + first, ..*c })[element % 4]
 }
 
 /// Draws of one projection of one tensor on the host.
@@ -260,15 +303,17 @@ pub struct HostDraw {
 /// # Panics
 /// If `shape` is not that of `weights`: a bug of the caller.
 pub fn apply_host(projection: &Projection, shape: &[usize], weights: &[f32], draw: &HostDraw) -> Vec<f32> {
-    apply_link_host(projection, shape, weights, weights, draw)
+    apply_link_host(projection, None, shape, weights, weights, draw)
 }
 
-/// As [`apply_host`] for a link of a chain: projects `input`, what the links before it made of `weights`.
+/// As [`apply_host`] for a link of a chain: projects `input`, what the links before it made of `weights`. `own` is what was
+/// read of a user's own projection.
 ///
 /// # Panics
 /// As [`apply_host`].
 pub fn apply_link_host(
     projection: &Projection,
+    own: Option<&own::Source>,
     shape: &[usize],
     weights: &[f32],
     input: &[f32],
@@ -288,11 +333,8 @@ pub fn apply_link_host(
         first_draw: (draw.link * DRAWS) as u32,
         element: 0,
     };
-    let one = |(element, &w)| {
-        let alpha = alphas[element % alphas.len()];
-        twin(projection.kind, w, &Context { alpha, element, ..c }).0
-    };
-    input.iter().enumerate().map(one).collect()
+    let one = |element| twin(projection.kind, own, input, element, &c, |e| alphas[e % alphas.len()]).0;
+    (0..len).map(one).collect()
 }
 
 /// The |w| of a rank counted from 0: as many elements lie below it, ties aside.

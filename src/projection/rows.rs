@@ -344,6 +344,24 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
     },
 ];
 
+/// What stands for every user's own projection, whose text says the rest ([`super::own`]).
+pub(super) static OWN: ProjectionKind = ProjectionKind {
+    name: "FILE.wgsl",
+    syntax: super::own::SYNTAX,
+    doc: super::own::DOC,
+    examples: &[],
+    exact: false,
+    draws: 0b1111,
+    alpha: |_| Statistic::Max,
+    ternary: |_| false,
+    random: always,
+    parse: |_| Err("it is read with its file".into()),
+    show: |_| None,
+    words: |_, _| [0.0; 3],
+    rank: |_, _| None,
+    twin: |_, _| unreachable!("its source has its twin"),
+};
+
 fn sign(w: f32, size: f32) -> f32 {
     if w >= 0.0 { size } else { -size }
 }

@@ -31,46 +31,51 @@ impl Schedule {
             // A device may hold no smaller ones.
             if value.is_normal() { value } else { 0.0 }
         };
-        Projection { p0: between(start.p0, self.end.p0), p1: between(start.p1, self.end.p1), ..*start }
+        Projection {
+            p0: between(start.p0, self.end.p0),
+            p1: between(start.p1, self.end.p1),
+            p2: between(start.p2, self.end.p2),
+            ..*start
+        }
     }
 }
 
-/// Parses `NAME:PARAMETERS`, where a parameter may be `A->B`, and ` cosine` may follow.
+/// Parses `NAME:PARAMETERS`, where a parameter may be `A->B`, and ` cosine` may follow; `value` parses what does not move.
 ///
 /// # Errors
-/// As [`Projection::parse`], for both ends.
-pub(super) fn parse(text: &str) -> Result<(Projection, Option<Schedule>)> {
+/// As `value`, for both ends.
+pub(super) fn parse(text: &str, value: impl Fn(&str) -> Result<Projection>) -> Result<(Projection, Option<Schedule>)> {
     let bad = |message: &str| Err(Error::Invalid(format!("projection \"{text}\": {message}")));
     let (moving, cosine) = text.strip_suffix(" cosine").map_or((text, false), |moving| (moving, true));
     if !moving.contains(ARROW) {
         return match cosine {
             true => bad("\"cosine\" is the way from one value to another; write them, e.g. addnorm:0.3->0 cosine"),
-            false => Ok((Projection::parse(text)?, None)),
+            false => Ok((value(text)?, None)),
         };
     }
     let Some((name, parameters)) = moving.split_once(':') else {
         return bad("a parameter may move over training, e.g. addnorm:0.3->0, but not the projection itself");
     };
     let end = |last: bool| {
-        let value = |parameter: &str| match parameter.split_once(ARROW) {
+        let one = |parameter: &str| match parameter.split_once(ARROW) {
             Some((from, to)) => if last { to } else { from }.to_owned(),
             None => parameter.to_owned(),
         };
-        Projection::parse(&format!("{name}:{}", parameters.split(',').map(value).collect::<Vec<_>>().join(",")))
+        value(&format!("{name}:{}", parameters.split(',').map(one).collect::<Vec<_>>().join(",")))
     };
     Ok((end(false)?, Some(Schedule { end: end(true)?, cosine })))
 }
 
-/// As it is parsed.
+/// The text behind the colon, as it is parsed.
 pub(super) fn show(start: &Projection, schedule: &Schedule) -> String {
-    let [from, to] = [start, &schedule.end].map(Projection::to_string);
-    // The name is the same at both ends, and none has a comma.
-    let ends = from.split(',').zip(to.split(',')).enumerate();
+    let ends = [start, &schedule.end];
+    let count = ends.map(|end| end.parameters(1).split(',').count()).into_iter().max().unwrap_or(1);
+    let [from, to] = ends.map(|end| end.parameters(count));
     let parameter = |(i, (from, to)): (usize, (&str, &str))| match from == to && (i > 0 || *start != schedule.end) {
         true => from.to_owned(),
-        false => format!("{from}{ARROW}{}", to.rsplit_once(':').map_or(to, |(_, value)| value)),
+        false => format!("{from}{ARROW}{to}"),
     };
-    let parameters: Vec<String> = ends.map(parameter).collect();
+    let parameters: Vec<String> = from.split(',').zip(to.split(',')).enumerate().map(parameter).collect();
     format!("{}{}", parameters.join(","), if schedule.cosine { " cosine" } else { "" })
 }
 

@@ -126,9 +126,10 @@ impl Session {
     /// Leaves the distorted weights in `projected`: draw `number` of `seed`.
     ///
     /// # Errors
-    /// A pattern that matches no layer; what the device reports.
+    /// A pattern that matches no layer; a file of a user's own projection; what the device reports.
     pub fn distort(&mut self, distortion: &Distortion, seed: u64, number: u64) -> Result<()> {
-        self.projector.apply(&mut self.runner, distortion, seed, number)
+        let distortion = self.network.read(distortion)?;
+        self.projector.apply(&mut self.runner, &distortion, seed, number)
     }
 
     /// The step block of step `number` (0-based) without a schedule: learning rate 0, corrections 1.

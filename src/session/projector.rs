@@ -8,11 +8,15 @@ use crate::kernels::{project, quantile, statistics};
 use crate::plan::{Builder, Plan, Step, Target};
 use crate::projection;
 use crate::projection::distortion::Distortion;
+use crate::projection::own::Owns;
 
 /// Where a link reads and writes. Links go to and fro between two arrays; the last one writes `projected`.
 const STORED: &str = "weight";
 const RESULT: &str = "projected";
 const BETWEEN: &str = "projected.between";
+
+/// The arrays that a link reads and writes.
+type Ends = (&'static str, &'static str);
 
 /// The plans that distort, for any number of distortions of a table of parameters; each is loaded when it is first asked
 /// for. Reads the array `weight` of the runner, writes `projected`.
@@ -20,8 +24,8 @@ pub struct Projector {
     parameters: Parameters,
     maxima: Option<Loaded>,
     quantile: Option<Loaded>,
-    /// By what they read and write. They share their pipelines.
-    links: Vec<((&'static str, &'static str), Loaded)>,
+    /// By what they read and write, and the users' own projections that they know. They share their pipelines.
+    links: Vec<(Ends, Owns, Loaded)>,
 }
 
 impl Projector {
@@ -66,6 +70,7 @@ impl Projector {
     /// A pattern that matches no layer; what the device reports.
     pub fn apply(&mut self, runner: &mut Runner, distortion: &Distortion, seed: u64, number: u64) -> Result<()> {
         let tables = project::tables(distortion, &self.parameters)?;
+        let own = distortion.own();
         // Of the stored weights, which may be others than before.
         self.maxima(runner, &Step::at(seed, number))?;
         let mut from = STORED;
@@ -78,8 +83,8 @@ impl Projector {
                 let quantile = self.quantile(runner)?;
                 runner.run(quantile, &step)?;
             }
-            let at = self.link(runner, from, to)?;
-            runner.run(&self.links[at].1, &step)?;
+            let at = self.link(runner, (from, to), &own)?;
+            runner.run(&self.links[at].2, &step)?;
             from = to;
         }
         Ok(())
@@ -94,12 +99,12 @@ impl Projector {
     }
 
     /// The place in `links` of the plan between two arrays.
-    fn link(&mut self, runner: &mut Runner, from: &'static str, to: &'static str) -> Result<usize> {
-        if let Some(at) = self.links.iter().position(|(ends, _)| *ends == (from, to)) {
+    fn link(&mut self, runner: &mut Runner, ends: Ends, own: &Owns) -> Result<usize> {
+        if let Some(at) = self.links.iter().position(|(known, owns, _)| *known == ends && owns == own) {
             return Ok(at);
         }
-        let plan = link_plan(&self.parameters, &runner.device.target, from, to)?;
-        self.links.push(((from, to), runner.load(&plan, false)?));
+        let plan = link_plan(&self.parameters, &runner.device.target, ends.0, ends.1, own)?;
+        self.links.push((ends, own.clone(), runner.load(&plan, false)?));
         Ok(self.links.len() - 1)
     }
 }
@@ -123,13 +128,15 @@ pub fn quantile_plan(p: &Parameters, target: &Target) -> Result<Plan> {
     b.finish()
 }
 
-/// Projects the array `from` to `to` by the statistics of `weight`, as `projections` says. Errors as [`maxima_plan`].
-pub fn link_plan(p: &Parameters, target: &Target, from: &str, to: &str) -> Result<Plan> {
+/// Projects the array `from` to `to` by the statistics of `weight`, as `projections` says, by any projection of the table or one
+/// of `own`. Errors as [`maxima_plan`].
+pub fn link_plan(p: &Parameters, target: &Target, from: &str, to: &str, own: &Owns) -> Result<Plan> {
     let mut b = Builder::new("project", target.clone());
+    b.set_own(own.clone());
     let stored = p.arrays(&mut b);
     statistics::record(&mut b, "project", p, &stored, true)?;
     let (weight, projected) = (p.flat(&mut b, from), p.flat(&mut b, to));
     let arrays = Arrays { weight, projected, ..stored };
-    project::apply(&mut b, "project", p, &arrays, Kinds::ALL)?;
+    project::apply(&mut b, "project", p, &arrays, Kinds::ALL.with(own))?;
     b.finish()
 }

@@ -139,8 +139,8 @@ impl Sweep<'_> {
 
     fn job<'a>(&self, trained: &'a TrainedNetwork, data: Arc<Prepared>) -> Result<Job<'a>> {
         let TrainedNetwork { preset, network, .. } = trained;
-        let distortions: Vec<(Distortion, u32)> =
-            self.distortions.iter().map(|(d, draws)| (trained.distortion(d), *draws)).collect();
+        let read = |(d, draws): &(Distortion, u32)| Ok((trained.distortion(d)?, *draws));
+        let distortions = self.distortions.iter().map(read).collect::<Result<Vec<(Distortion, u32)>>>()?;
         // A pattern that names no layer is refused before anything is measured.
         for (distortion, _) in &distortions {
             project::tables(distortion, &network.parameters)?;

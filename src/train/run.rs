@@ -102,6 +102,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     network.check_batch_moments()?;
     let taken = options.init.as_ref().map(|init| init.read(preset, &network)).transpose()?;
     let (initial, init) = taken.map(|taken| (taken.weights, taken.record)).unzip();
+    let distort = distort.iter().map(|d| network.read(d)).collect::<Result<Vec<_>>>()?;
     let testable = |d: &Distortion| project::tables(&d.in_test(&network.projection, 0.0), &network.parameters);
     distort.iter().try_for_each(|d| testable(d).map(drop))?;
     let mut session = Session::new(device, network.clone(), preset.seed);

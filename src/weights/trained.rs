@@ -41,9 +41,12 @@ pub struct TrainedNetwork {
 
 impl TrainedNetwork {
     /// What a distortion means for these weights: the projection of training, where a parameter of it moves, means its value
-    /// at their step.
-    pub fn distortion(&self, distortion: &Distortion) -> Distortion {
-        distortion.in_test(&self.training, self.done)
+    /// at their step; a user's own is read, from the texts of the preset if they have it.
+    ///
+    /// # Errors
+    /// As [`Network::read`].
+    pub fn distortion(&self, distortion: &Distortion) -> Result<Distortion> {
+        Ok(self.network.read(distortion)?.in_test(&self.training, self.done))
     }
 
     /// The data set of the preset, prepared, from `dir`; absent: from the default folder.

@@ -16,6 +16,7 @@ mod fine_tuning;
 mod interrupt;
 #[cfg(unix)]
 mod outputs;
+mod own;
 mod profile;
 mod report;
 mod reproduce;

@@ -7,7 +7,10 @@ fn show_prints_what_it_is_asked_for() {
     let place = Place::new();
     for (args, words) in [
         ("show --devices", vec!["0: "]),
-        ("show --projections", vec!["none", "sign", "addnorm:S", "stuck:P0,P1", "drift:NU,T", "except", "x8"]),
+        (
+            "show --projections",
+            vec!["none", "sign", "addnorm:S", "stuck:P0,P1", "drift:NU,T", "except", "x8", "FILE.wgsl:P0,P1,P2"],
+        ),
         ("show --preset", vec!["demo/digits", "merolla2016/cifar10/tr-stochm-c"]),
         ("show --preset demo/digits", vec!["projection = \"stochm:0.5\"", "conv2", "8x8"]),
         ("show --plan demo/digits", vec!["plan train", "conv1.forward", "conv1.grad_weight", "optimizer.adam"]),

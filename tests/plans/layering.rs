@@ -19,14 +19,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ranges", &[]),
     // Files replaced whole or not at all.
     ("files", &["error"]),
-    // What a step is, as data. It knows no kernel: the names in its commands are text.
-    ("plan", &["error"]),
     // What is done to weights, as data.
     ("projection", &["philox", "error"]),
+    // What a step is, as data. It knows no kernel: the names in its commands are text.
+    ("plan", &["projection", "error"]),
     // What each kernel computes. No device: the twins are plain loops.
     ("kernels", &["projection", "plan", "ranges", "philox", "error"]),
     // The two runners. They see plans and kernels, never the net that a plan came from, and not each other.
-    ("gpu", &["kernels", "plan", "files", "philox", "error"]),
+    ("gpu", &["kernels", "projection", "plan", "files", "philox", "error"]),
     ("cpu", &["kernels", "plan", "philox", "error"]),
     // The comparison of the two runners.
     ("check", &["gpu", "cpu", "kernels", "plan", "error"]),
@@ -34,8 +34,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("data", &["files", "philox", "error"]),
     // How a layer uses kernels. It appends to plans, and runs none.
     ("layers", &["kernels", "plan", "ranges", "philox", "error"]),
-    // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere.
-    ("model", &["layers", "kernels", "projection", "plan", "ranges", "philox", "error"]),
+    // Presets and the plans made of them. Still no device: a plan can be built and printed anywhere. Of gpu it has the
+    // reader of users' own projections, which needs naga.
+    ("model", &["layers", "gpu", "kernels", "projection", "plan", "ranges", "philox", "error"]),
     // A network on a device, ready to step.
     ("session", &["model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // Files of weights, and the networks that they are.

@@ -511,7 +511,7 @@ fn every_plan_is_sound_on_every_target() {
                 Ok(update),
                 projector::maxima_plan(&network.parameters, &target),
                 projector::quantile_plan(&network.parameters, &target),
-                projector::link_plan(&network.parameters, &target, "weight", "projected"),
+                projector::link_plan(&network.parameters, &target, "weight", "projected", &vec![]),
                 network.moments_plan(&target, 3),
                 network.test_plan(&target, 7),
             ] {

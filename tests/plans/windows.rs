@@ -58,7 +58,7 @@ fn the_first_linear_layer_of_alexnet_is_planned_for_bindings_of_128_mib() {
             network.test_plan(&target, 128),
             projector::maxima_plan(&network.parameters, &target),
             projector::quantile_plan(&network.parameters, &target),
-            projector::link_plan(&network.parameters, &target, "weight", "projected"),
+            projector::link_plan(&network.parameters, &target, "weight", "projected", &vec![]),
         ] {
             fits(&plan.unwrap_or_else(|e| panic!("{e}")), &target);
         }

@@ -82,7 +82,7 @@ fn every_variant_is_written_for_metal_and_dx12_with_every_combination_of_knobs()
         let knobs = declared.iter().flat_map(|d| facts.iter().map(move |f| [&d[..], f].concat())).map(|k| (k, vec![]));
         let mut bad = vec![];
         for (knobs, halves) in knobs.chain(halves(kernel, variant).into_iter().map(|h| (vec![], h))) {
-            let settings = Settings { knobs: &knobs, halves: &halves, params: None };
+            let settings = Settings { knobs: &knobs, halves: &halves, params: None, own: &[] };
             let composed = compose::variant(kernel, variant, &settings).unwrap_or_else(|e| panic!("{e}"));
             for language in [Language::Msl(2, 3), Language::Hlsl(6, 2)] {
                 for checked in [false, true] {
@@ -163,7 +163,7 @@ fn supports_excludes_on_metal_and_dx12_what_their_writers_refuse_and_nothing_els
                 // Types do not depend on constants: with one set of these, each set of 16-bit floats.
                 for halves in &sets[..if i == 0 { sets.len() } else { 1 }] {
                     let params = kernel.baked(variant).then_some(&c.params);
-                    let written = write(&Settings { knobs: &c.knobs, halves, params });
+                    let written = write(&Settings { knobs: &c.knobs, halves, params, own: &[] });
                     bad.extend(written.err().map(|e| format!("{at}, {:?} f16 {halves:?}: {e}", c.params)));
                 }
             }

@@ -17,7 +17,7 @@ use weightproof::kernels::{KERNELS, Kernel, Knobs, Variant, matrices, shaders, t
 use weightproof::plan::{AdapterClass, Matrices, Target};
 
 fn load(kernel: &Kernel, variant: &Variant, knobs: &[(String, u32)], halves: &[&str]) -> Result<Reflected, String> {
-    let composed = compose::variant(kernel, variant, &Settings { knobs, halves, params: None })?;
+    let composed = compose::variant(kernel, variant, &Settings { knobs, halves, params: None, own: &[] })?;
     reflect(kernel, variant, &composed)
         .map_err(|e| format!("{} {}, knobs {knobs:?}, f16 {halves:?}: {e}", kernel.name, variant.name))
 }
@@ -79,7 +79,7 @@ fn every_variant_becomes_spirv_with_every_combination_of_knobs_and_facts() {
         let mixed = halves(kernel, variant).into_iter().skip(1).map(|halves| (Knobs::default(), halves));
         for (knobs, halves) in knobs.into_iter().map(|k| (k, vec![])).chain(mixed) {
             let at = format!("{} {} {knobs:?} f16 {halves:?}", kernel.name, variant.name);
-            let settings = Settings { knobs: &knobs.0, halves: &halves, params: None };
+            let settings = Settings { knobs: &knobs.0, halves: &halves, params: None, own: &[] };
             let composed = compose::variant(kernel, variant, &settings).unwrap_or_else(|e| panic!("{at}: {e}"));
             let module = naga::front::wgsl::parse_str(&composed.text).unwrap_or_else(|e| panic!("{at}: {e}"));
             let (flags, all) = (naga::valid::ValidationFlags::all(), naga::valid::Capabilities::all());
@@ -198,7 +198,7 @@ fn wrong_constants(kernel: &Kernel, variant: &Variant) -> BTreeSet<String> {
                 .entry((c.kernel, c.variant))
                 .or_insert_with(|| load(k, v, &[], &[]).unwrap_or_else(|e| panic!("{e}")));
             if k.baked(v) {
-                let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params) };
+                let settings = Settings { knobs: &c.knobs, halves: &c.halves(), params: Some(&c.params), own: &[] };
                 let baked = compose::variant(k, v, &settings);
                 let reflected = baked.and_then(|composed| match texts.insert(composed.text.clone()) {
                     true => reflect(k, v, &composed).map(|_| ()),

@@ -4,5 +4,6 @@ mod augment;
 mod distortion;
 mod dropout;
 mod optimizer;
+mod own;
 mod pool;
 mod project;

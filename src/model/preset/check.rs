@@ -97,6 +97,7 @@ pub(super) fn check(p: &Preset) -> Check {
         let ok = !theirs.is_empty() && !ours.is_empty();
         require(ok, "names", format!("\"{theirs}\" = \"{ours}\""), "name a tensor or a module on both sides")?;
     }
+    super::own::check(&p.wgsl)?;
     require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;
     check_layers("layers", &p.layers)
 }

@@ -60,6 +60,14 @@ impl Place {
         }
     }
 
+    /// The folder that it lies in; of the binary that of the process.
+    fn folder(&self) -> PathBuf {
+        match self {
+            Place::File(file) => file.parent().map(Path::to_owned).unwrap_or_default(),
+            Place::Embedded(_) => PathBuf::new(),
+        }
+    }
+
     fn label(&self) -> String {
         match self {
             Place::File(file) => file.display().to_string(),
@@ -101,6 +109,8 @@ fn parse(text: &str, label: &str) -> Result<Table> {
 pub(super) struct Sources {
     /// The first is the outermost base, the last wins.
     tables: Vec<(String, Table)>,
+    /// The folder of each, to which paths in it are relative.
+    folders: Vec<PathBuf>,
     /// How many of them are files; the rest are flags.
     files: usize,
 }
@@ -110,7 +120,7 @@ impl Sources {
     pub fn open(path: &Path) -> Result<Sources> {
         let mut place = Place::find(path)?;
         let stem = path.file_stem().map(name);
-        let (mut seen, mut tables) = (vec![], vec![]);
+        let (mut seen, mut tables, mut folders) = (vec![], vec![], vec![]);
         loop {
             if seen.contains(&place.identity()) {
                 let chain: Vec<&str> = tables.iter().map(|(label, _): &(String, Table)| label.as_str()).collect();
@@ -129,6 +139,7 @@ impl Sources {
             let mut table = parse(&text, &place.label())?;
             let extends = table.remove("extends");
             tables.push((place.label(), table));
+            folders.push(place.folder());
             place = match extends {
                 None => break,
                 Some(Value::String(base)) => place.base(&base),
@@ -139,13 +150,14 @@ impl Sources {
             };
         }
         tables.reverse();
+        folders.reverse();
         // A file that does not say otherwise is called what it is called.
         if let (Some((_, last)), Some(stem)) = (tables.last_mut(), stem)
             && !last.contains_key("name")
         {
             last.insert("name".into(), Value::String(stem));
         }
-        Ok(Sources { files: tables.len(), tables })
+        Ok(Sources { files: tables.len(), tables, folders })
     }
 
     /// A text that lies nowhere.
@@ -155,7 +167,7 @@ impl Sources {
         if table.contains_key("extends") {
             return Err(Error::format(label, "extends: only a preset in a file can extend another"));
         }
-        Ok(Sources { files: 1, tables: vec![(label.into(), table)] })
+        Ok(Sources { files: 1, tables: vec![(label.into(), table)], folders: vec![PathBuf::new()] })
     }
 
     /// Adds one `key=value`.
@@ -177,6 +189,7 @@ impl Sources {
         }
         let Value::Table(table) = value else { return fail("a key is empty") };
         self.tables.push((format!("--set {set}"), table));
+        self.folders.push(PathBuf::new());
         Ok(())
     }
 
@@ -197,11 +210,19 @@ impl Sources {
 
     /// The label of the last source that says something about the key `path` (or else about what it lies in).
     pub fn origin(&self, path: &[String]) -> &str {
+        self.tables.get(self.place(path)).map_or("preset", |(label, _)| label.as_str())
+    }
+
+    /// The folder of that source; that of the process, `""`, for a flag.
+    pub fn folder(&self, path: &[String]) -> &Path {
+        self.folders.get(self.place(path)).map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    fn place(&self, path: &[String]) -> usize {
         (1..=path.len())
             .rev()
-            .find_map(|n| self.tables.iter().rev().find(|(_, table)| mentions(table, &path[..n])))
-            .or(self.tables.get(self.files - 1))
-            .map_or("preset", |(label, _)| label.as_str())
+            .find_map(|n| self.tables.iter().rposition(|(_, table)| mentions(table, &path[..n])))
+            .unwrap_or(self.files - 1)
     }
 }
 

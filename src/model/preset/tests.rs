@@ -425,8 +425,12 @@ fn extends_is_relative_to_the_file_merges_tables_and_refuses_cycles() {
 
 #[test]
 fn built_in_presets_are_found_by_name_and_near_misses_are_named() {
-    let p =
-        Preset::read(Sources::open(Path::new("models/merolla2016/cifar10/tr-stochm-c.toml")).unwrap(), &[]).unwrap();
+    let p = Preset::read(
+        Sources::open(Path::new("models/merolla2016/cifar10/tr-stochm-c.toml")).unwrap(),
+        &[],
+        &Default::default(),
+    )
+    .unwrap();
     assert_eq!(p.projection, "stochm:0.5");
     says(&Preset::load("demo/digit", &[]).unwrap_err().to_string(), &["demo/digit", "\"demo/digits\""]);
 }
