@@ -66,7 +66,7 @@ impl Export {
         let trained = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
         let TrainedNetwork { preset, network, .. } = &trained;
         let with = match &self.with {
-            Some(text) => Distortion::parse(text)?,
+            Some(text) => trained.distortion(&Distortion::parse(text)?),
             None => network.projection.clone(),
         };
         project::tables(&with, &network.parameters)?;
@@ -122,6 +122,7 @@ impl Export {
         let meta = [
             (key::PRESET, preset.to_toml()),
             (key::STEP, trained.step.to_string()),
+            (key::EPOCH, trained.epoch.to_string()),
             (key::SEED, seed.to_string()),
             (key::INPUT, network.input.map(|n| n.to_string()).join("x")),
             (key::PROJECTION, with.to_string()),

@@ -29,6 +29,8 @@ pub struct TrainedNetwork {
     pub weights: Vec<f32>,
     /// Training steps that the weights have seen; 0 for weights from elsewhere.
     pub step: u64,
+    /// Epochs that were done; for weights from elsewhere all of the preset.
+    pub epoch: u64,
     /// Batch-norm moments that came with the weights.
     pub moments: Option<NamedMoments>,
     /// The file of the weights.
@@ -131,11 +133,12 @@ fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Optio
     let changed = changed(&own, &preset)?;
     let mut network = network_for(&preset, input_of(&saved, &preset, data_dir)?)?;
     let weights = export::weights(&network, &saved.tensors)?;
-    let (step, done) = (saved.number(key::STEP)?, own.done(saved.number(key::EPOCH)?));
+    let (step, epoch) = (saved.number(key::STEP)?, saved.number(key::EPOCH)?);
+    let done = own.done(epoch);
     let training = network.trained(done);
     let network = Arc::new(network);
     let moments = moments(&network, &saved).map_err(|e| Error::format(&source, e.to_string()))?;
-    Ok(TrainedNetwork { preset, network, training, done, weights, step, moments, source, changed, name })
+    Ok(TrainedNetwork { preset, network, training, done, weights, step, epoch, moments, source, changed, name })
 }
 
 /// The moments in a checkpoint: all of the network's, or none.
@@ -163,13 +166,14 @@ fn of_weights(
 ) -> Result<TrainedNetwork> {
     let changed = changed(own, &preset)?;
     let mut network = network_for(&preset, input(&preset, data_dir)?)?;
-    let done = 1.0;
+    let epoch = preset.epochs;
+    let done = preset.done(epoch);
     let training = network.trained(done);
     let network = Arc::new(network);
     let zeros = vec![0.0; network.parameters.len()];
     let request = import::Request { names: &preset.names, except: None, weights: zeros };
     let import::Imported { weights, moments, .. } = import::load(&source, &network, request)?;
-    Ok(TrainedNetwork { preset, network, training, done, weights, step: 0, moments, source, changed, name })
+    Ok(TrainedNetwork { preset, network, training, done, weights, step: 0, epoch, moments, source, changed, name })
 }
 
 /// Keys, or their beginnings, that change no test error, or that a point has in a field of its own.
