@@ -26,7 +26,7 @@ fn preset() -> Preset {
 
 /// The network of the demo with weights that no training has changed.
 fn network() -> (Arc<Network>, Vec<f32>) {
-    let network = Network::new(&preset(), [8, 8, 1], 10).unwrap();
+    let network = session::network_for(&preset(), [8, 8, 1]).unwrap();
     let weights = network.initial_weights(SEED);
     (Arc::new(network), weights)
 }
