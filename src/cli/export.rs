@@ -66,7 +66,7 @@ impl Export {
         let trained = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
         let TrainedNetwork { preset, network, .. } = &trained;
         let with = match &self.with {
-            Some(text) => trained.distortion(&Distortion::parse(text)?),
+            Some(text) => trained.distortion(&Distortion::parse(text)?)?,
             None => network.projection.clone(),
         };
         project::tables(&with, &network.parameters)?;
