@@ -141,6 +141,9 @@ pub static FORWARD: Kernel = Kernel {
         Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
+        Variant::new("depthwise", depthwise, |p, _| {
+            linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("groups")).div_ceil(256))
+        }),
         Variant::new("tiled", tiled, forward_tiles),
         Variant::new(
             "first",

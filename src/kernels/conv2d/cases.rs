@@ -38,6 +38,10 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         ("32 groups of 4 to 4", Geometry { n: 1, c_in: 128, c_out: 128, groups: 32, ..base }),
         ("3x3 pad 1, 2 groups of 32 to 64", Geometry { n: 8, h: 8, w: 8, c_in: 64, c_out: 128, groups: 2, ..base }),
         ("depthwise", Geometry { c_in: 4, c_out: 4, groups: 4, ..base }),
+        (
+            "depthwise, stride 2",
+            Geometry { c_in: 36, c_out: 36, groups: 36, kernel: [3, 5], stride: [2, 2], pad: [1, 2], ..base },
+        ),
         ("depthwise, 2 for each", Geometry { c_in: 20, c_out: 40, groups: 20, kernel: [5, 3], pad: [2, 1], ..base }),
         ("linear 64 to 40", Geometry::linear(17, 64, 40)),
         ("linear 20 to 10", Geometry::linear(5, 20, 10)),

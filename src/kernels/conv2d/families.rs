@@ -97,6 +97,16 @@ pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str>
     multiple_of_4(p, "c_in")
 }
 
+/// Groups of one input and one output channel, in fours.
+pub(super) fn depthwise(t: &Target, p: &Params) -> Result<(), &'static str> {
+    whole_sums(p)?;
+    texels::readable(t)?;
+    if p.u("c_in") != 1 || p.u("c_out") != 1 {
+        return Err("a group is more than one channel");
+    }
+    multiple_of_4(p, "groups")
+}
+
 /// As [`exchange`], for any number of input channels, in one group.
 pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
     whole_sums(p)?;
