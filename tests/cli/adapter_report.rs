@@ -67,7 +67,7 @@ fn a_report_tells_what_the_adapter_is_how_fast_and_whether_it_learns() {
 #[test]
 fn cases_and_tuning_go_as_far_as_their_time_and_say_what_they_left_out() {
     let place = Place::new();
-    place.run("adapter-report --minutes 0.2 --width 0.0625 --out report --skip roofs,speeds,profile,training").ok();
+    place.run("adapter-report --minutes 0.5 --width 0.0625 --out report --skip roofs,speeds,profile,training").ok();
     let text = fs::read_to_string(place.path("report/summary.md")).unwrap();
     let cases = from(&text, "Cases");
     assert!(cases.contains(" ran, and 0 failed; ") && !text.contains("Failures"), "{text}");

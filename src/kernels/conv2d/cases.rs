@@ -36,7 +36,7 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         ("3 groups of 40 to 4, 1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 120, c_out: 12, groups: 3, ..base }),
         ("2 groups of 3 to 5, 1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 6, c_out: 10, groups: 2, ..base }),
         ("32 groups of 4 to 4", Geometry { n: 1, c_in: 128, c_out: 128, groups: 32, ..base }),
-        ("3x3 pad 1, 2 groups of 32 to 64", Geometry { n: 8, h: 8, w: 8, c_in: 64, c_out: 128, groups: 2, ..base }),
+        ("3x3 pad 1, 2 groups of 32 to 64", Geometry { n: 16, h: 8, w: 8, c_in: 64, c_out: 128, groups: 2, ..base }),
         ("depthwise", Geometry { c_in: 4, c_out: 4, groups: 4, ..base }),
         (
             "depthwise, stride 2",
