@@ -17,7 +17,7 @@ pub struct Cost {
     pub projection: String,
     /// Nanoseconds of the commands that project.
     pub project_ns: f64,
-    /// The same without those of `none`.
+    /// The same without those of `none` in the same round: median.
     pub over_ns: f64,
     /// Milliseconds of a step.
     pub step_ms: f64,
@@ -31,7 +31,8 @@ pub fn all() -> Result<Vec<Projection>> {
     for text in PROJECTIONS.iter().flat_map(|k| k.examples) {
         let p = Projection::parse(text)?;
         let name = |p: &Projection| p.to_string().split(':').next().unwrap_or_default().to_owned();
-        if all.iter().all(|q| name(q) != name(&p) || q.needs_quantile() != p.needs_quantile()) {
+        let needs = |p: &Projection| (p.needs_quantile(), p.alpha());
+        if all.iter().all(|q| name(q) != name(&p) || needs(q) != needs(&p)) {
             all.push(p);
         }
     }
@@ -39,8 +40,38 @@ pub fn all() -> Result<Vec<Projection>> {
     Ok(all)
 }
 
-/// Measures the training step under every projection, in rounds: each projection once per round, so that a change of the
-/// machine's pace meets all of them. `network` builds the network with another projection.
+/// A training step under one projection.
+struct Measured {
+    stepper: Stepper,
+    /// Commands that project: the first.
+    project: usize,
+    /// Milliseconds of a step of the first rounds.
+    once: f64,
+}
+
+impl Measured {
+    fn start(device: &Arc<Device>, seed: u64, weights: &[f32], network: Arc<Network>) -> Result<Measured> {
+        let eval_batch = network.batch;
+        let request = Request { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
+        let plan = Pass::Step.plan(&request.network, &device.target, eval_batch)?;
+        let project = plan.commands.iter().take_while(|c| is_projection(c.scope())).count();
+        let mut stepper = Stepper::start(device.clone(), request, plan)?;
+        stepper.prepare()?;
+        stepper.run_and_wait()?;
+        let once = stepper.run_and_wait()?;
+        Ok(Measured { stepper, project, once })
+    }
+
+    /// Nanoseconds of the commands that project, and milliseconds of a step.
+    fn round(&mut self, timer: &mut Timer) -> Result<(f64, f64)> {
+        let step = self.stepper.run_and_wait()?;
+        let each = timer.each(&mut self.stepper.session.runner, &self.stepper.program.loaded, 0..self.project)?;
+        Ok((each.iter().sum(), step))
+    }
+}
+
+/// Measures the training step under every projection, each by turns with one under `none`, so that a change of the machine's
+/// pace meets both. `network` builds the network with another projection; every step is compiled for its own.
 ///
 /// # Errors
 /// What the device reports.
@@ -52,54 +83,40 @@ pub fn costs(
     network: impl Fn(&Projection) -> Result<Arc<Network>>,
 ) -> Result<Vec<Cost>> {
     let all = all()?;
-    // One plan for all, and one for those that need another.
-    let mut steppers = vec![];
-    for quantile in [false, true] {
-        let Some(first) = all.iter().find(|p| p.needs_quantile() == quantile) else { continue };
-        let network = network(first)?;
-        let eval_batch = network.batch;
-        let request = Request { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
-        let plan = Pass::Step.plan(&request.network, &device.target, eval_batch)?;
-        let project = plan.commands.iter().take_while(|c| is_projection(c.scope())).count();
-        let mut stepper = Stepper::start(device.clone(), request, plan)?;
-        stepper.prepare()?;
-        stepper.run_and_wait()?;
-        let once = stepper.run_and_wait()?;
-        steppers.push((quantile, stepper, project, once));
-    }
-    let once: f64 = steppers.iter().map(|s| s.3).fold(0.0, f64::max);
-    let rounds = rounds.unwrap_or_else(|| ((1e4 / once / all.len() as f64).ceil() as usize).clamp(4, 40));
+    let start = |p: &Projection| Measured::start(device, seed, weights, network(p)?);
+    let mut none = start(&Projection::NONE)?;
+    let rounds = rounds.unwrap_or_else(|| ((1e4 / none.once / all.len() as f64 / 2.0).ceil() as usize).clamp(4, 40));
     let mut timer = Timer::new(device.clone());
-    let mut times: Vec<(Vec<f64>, Vec<f64>)> = vec![(vec![], vec![]); all.len()];
-    for round in 0..rounds {
-        // To and fro, so that each has each for a neighbour.
-        let order: Vec<usize> = if round % 2 == 0 { (0..all.len()).collect() } else { (0..all.len()).rev().collect() };
-        for i in order {
-            let (p, (projecting, steps)) = (&all[i], &mut times[i]);
-            let Some((_, stepper, project, _)) = steppers.iter_mut().find(|s| s.0 == p.needs_quantile()) else {
-                continue;
-            };
-            stepper.session.set_projection(&(*p).into())?;
-            steps.push(stepper.run_and_wait()?);
-            let each = timer.each(&mut stepper.session.runner, &stepper.program.loaded, 0..*project)?;
-            projecting.push(each.iter().sum::<f64>());
+    let mut costs = vec![];
+    for p in &all {
+        let mut own = (*p != Projection::NONE).then(|| start(p)).transpose()?;
+        let mut times = vec![];
+        for round in 0..rounds {
+            // To and fro.
+            times.push(match &mut own {
+                None => [none.round(&mut timer)?; 2],
+                Some(own) if round % 2 == 0 => [own.round(&mut timer)?, none.round(&mut timer)?],
+                Some(own) => {
+                    let before = none.round(&mut timer)?;
+                    [own.round(&mut timer)?, before]
+                }
+            });
         }
+        costs.push(cost(p, &times));
     }
-    Ok(compared(&all, &times))
+    Ok(costs)
 }
 
-/// Medians of the times `(project, step)` of each projection, and what they are beside those of the first, `none`.
-fn compared(all: &[Projection], times: &[(Vec<f64>, Vec<f64>)]) -> Vec<Cost> {
-    let Some(none) = times.first() else { return vec![] };
-    let median = |v: &[f64]| quartiles(v.iter().copied())[1];
-    let cost = |(p, (projecting, steps)): (&Projection, &(Vec<f64>, Vec<f64>))| Cost {
+/// Medians of the times `(project, step)` of a projection and of `none` in the same rounds.
+fn cost(p: &Projection, times: &[[(f64, f64); 2]]) -> Cost {
+    let median = |of: fn(&[(f64, f64); 2]) -> f64| quartiles(times.iter().map(of))[1];
+    Cost {
         projection: p.to_string(),
-        project_ns: median(projecting),
-        over_ns: median(projecting) - median(&none.0),
-        step_ms: median(steps),
-        ratio: quartiles(steps.iter().zip(&none.1).map(|(a, b)| a / b))[1],
-    };
-    all.iter().zip(times).map(cost).collect()
+        project_ns: median(|[own, _]| own.0),
+        over_ns: median(|[own, none]| own.0 - none.0),
+        step_ms: median(|[own, _]| own.1),
+        ratio: median(|[own, none]| own.1 / none.1),
+    }
 }
 
 /// Whether a scope projects the weights: `project`, `project.quantile`.

@@ -5,6 +5,24 @@ use super::normal::normal;
 use super::{Context, ProjectionKind, number};
 use crate::philox;
 
+/// What most rows say: no parameter, no draws, no rank, the largest |w| of the layer for alpha.
+const PLAIN: ProjectionKind = ProjectionKind {
+    name: "",
+    syntax: "",
+    doc: "",
+    examples: &[],
+    exact: false,
+    draws: 0b0000,
+    alpha: |_| Max,
+    ternary: |_| false,
+    random: |_| false,
+    parse: no_parameter,
+    show: |_| None,
+    words: |_, _| [0.0; 3],
+    rank: |_, _| None,
+    twin: |w, _| (w, 0.0),
+};
+
 /// Every projection; the position is the kind.
 pub static PROJECTIONS: &[ProjectionKind] = &[
     ProjectionKind {
@@ -13,15 +31,8 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "w itself",
         examples: &["none"],
         exact: true,
-        draws: 0b0000,
-        alpha: |_| Max,
-        ternary: |_| false,
-        random: never,
-        parse: no_parameter,
-        show: |_| None,
-        words: |_, _| [0.0; 3],
-        rank: |_, _| None,
         twin: |w, _| (w, 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "sign",
@@ -29,15 +40,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "alpha sign(w), sign(0) = +1",
         examples: &["sign", "sign:filter"],
         exact: true,
-        draws: 0b0000,
         alpha: max_over,
         ternary: |_| true,
-        random: never,
         parse: filter,
         show: |[_, filter]| (filter == 1.0).then(|| "filter".into()),
-        words: |_, _| [0.0; 3],
-        rank: |_, _| None,
         twin: |w, c| (sign(w, c.alpha), 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "round",
@@ -45,15 +53,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "alpha round(w/alpha): 0 where |w| < alpha/2, else +-alpha",
         examples: &["round", "round:filter"],
         exact: true,
-        draws: 0b0000,
         alpha: max_over,
         ternary: |_| true,
-        random: never,
         parse: filter,
         show: |[_, filter]| (filter == 1.0).then(|| "filter".into()),
-        words: |_, _| [0.0; 3],
-        rank: |_, _| None,
         twin: |w, c| (if 2.0 * w.abs() < c.alpha { 0.0 } else { sign(w, c.alpha) }, 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "power",
@@ -61,8 +66,6 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "alpha |w/alpha|^B sign(w); LO..HI draws B uniformly for each minibatch",
         examples: &["power:0", "power:1", "power:0.5", "power:2", "power:0..2"],
         exact: false,
-        draws: 0b0000,
-        alpha: |_| Max,
         ternary: |p| p == [0.0, 0.0],
         random: |[lo, hi]| lo != hi,
         parse: |text| {
@@ -74,8 +77,8 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         },
         show: |[lo, hi]| Some(if lo == hi { format!("{lo}") } else { format!("{lo}..{hi}") }),
         words: |[lo, hi], _| [lo, hi - lo, 0.0],
-        rank: |_, _| None,
         twin: power,
+        ..PLAIN
     },
     ProjectionKind {
         name: "stoch",
@@ -84,14 +87,10 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stoch"],
         exact: true,
         draws: 0b0001,
-        alpha: |_| Max,
         ternary: |_| true,
         random: always,
-        parse: no_parameter,
-        show: |_| None,
-        words: |_, _| [0.0; 3],
-        rank: |_, _| None,
         twin: |w, c| (if c.positive(w) { c.alpha } else { -c.alpha }, 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "stochm",
@@ -100,14 +99,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm:0.5", "stochm:1"],
         exact: false,
         draws: 0b0011,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: always,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
-        rank: |_, _| None,
         twin: |w, c| stochm(w.abs(), w, c),
+        ..PLAIN
     },
     ProjectionKind {
         name: "stochm-literal",
@@ -116,14 +113,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm-literal:0.5"],
         exact: false,
         draws: 0b0011,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: always,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
-        rank: |_, _| None,
         twin: |w, c| stochm(w, w, c),
+        ..PLAIN
     },
     ProjectionKind {
         name: "stochm3",
@@ -132,8 +127,6 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stochm3:0.5", "stochm3:0.5,quantile"],
         exact: false,
         draws: 0b0111,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: always,
         parse: |text| match text.and_then(|t| t.split_once(',')) {
             None => gamma(text),
@@ -147,6 +140,7 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
             let middle = w.abs() < if c.p[2] == 1.0 { c.quantile } else { 0.5 * c.alpha };
             if middle && philox::uniform01(c.draw(2)) < 0.5 { (0.0, 0.0) } else { stochm(w.abs(), w, c) }
         },
+        ..PLAIN
     },
     ProjectionKind {
         name: "addnorm",
@@ -155,8 +149,6 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["addnorm:0.55", "addnorm:0"],
         exact: false,
         draws: 0b1000,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: |[s, _]| s > 0.0,
         parse: |text| {
             let s = text.and_then(number).filter(|&s| s >= 0.0);
@@ -164,12 +156,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         },
         show: |[s, _]| Some(format!("{s}")),
         words: |[s, _], _| [s, 0.0, 0.0],
-        rank: |_, _| None,
         twin: |w, c| {
             let (z, deviation) = (normal(c.draw(3)), c.p[0] * c.alpha);
             // The polynomial of an adapter that fuses differs by a few units in the last place of 4.
             (w + z * deviation, f64::from(w.abs()) + f64::from(deviation) * (f64::from(z.abs()) + 8.0))
         },
+        ..PLAIN
     },
     ProjectionKind {
         name: "multunif",
@@ -178,14 +170,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["multunif:0.5"],
         exact: false,
         draws: 0b0010,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: |[g, _]| g < 1.0,
         parse: gamma,
         show: |[g, _]| Some(format!("{g}")),
         words: gamma_words,
-        rank: |_, _| None,
         twin: |w, c| scaled(w * c.magnitude()),
+        ..PLAIN
     },
     ProjectionKind {
         name: "he-sign",
@@ -193,15 +183,10 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "sqrt(2/fan_in) sign(w), sign(0) = +1 (McDonnell 2018)",
         examples: &["he-sign"],
         exact: true,
-        draws: 0b0000,
-        alpha: |_| Max,
         ternary: |_| true,
-        random: never,
-        parse: no_parameter,
-        show: |_| None,
         words: |_, fan_in| [(2.0 / fan_in as f64).sqrt() as f32, 0.0, 0.0],
-        rank: |_, _| None,
         twin: |w, c| (sign(w, c.p[0]), 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "bitflip",
@@ -210,14 +195,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["bitflip:0.1", "bitflip:0"],
         exact: true,
         draws: 0b0100,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: |[p, _]| 0.0 < p && p < 1.0,
         parse: |text| Ok([text.and_then(probability).ok_or("P must be a number from 0 to 1")?, 0.0]),
         show: |[p, _]| Some(format!("{p}")),
         words: |[p, _], _| [p, 0.0, 0.0],
-        rank: |_, _| None,
         twin: |w, c| (if philox::uniform01(c.draw(2)) < c.p[0] { -w } else { w }, 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "stuck",
@@ -226,8 +209,6 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["stuck:0.1,0.05", "stuck:0,0"],
         exact: true,
         draws: 0b0101,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: |[p0, p1]| p0 < 1.0 && p0 + p1 > 0.0,
         parse: |text| {
             let both = text.and_then(|t| t.split_once(',')).and_then(|(a, b)| Some([probability(a)?, probability(b)?]));
@@ -236,12 +217,12 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         },
         show: |[p0, p1]| Some(format!("{p0},{p1}")),
         words: |[p0, p1], _| [p0, (f64::from(p0) + f64::from(p1)) as f32, 0.0],
-        rank: |_, _| None,
         twin: |w, c| {
             let u = philox::uniform01(c.draw(2));
             let full = if philox::uniform01(c.draw(0)) < 0.5 { c.alpha } else { -c.alpha };
             (if u < c.p[0] { 0.0 } else { [w, full][usize::from(u < c.p[1])] }, 0.0)
         },
+        ..PLAIN
     },
     ProjectionKind {
         name: "quant",
@@ -249,10 +230,8 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "the nearest of k alpha/L, k = -L..L, L = 2^(B-1) - 1, halves away from 0; B = 1 is sign, B = 2 round",
         examples: &["quant:1", "quant:2", "quant:4", "quant:16", "quant:4,filter"],
         exact: false,
-        draws: 0b0000,
         alpha: max_over,
         ternary: |[b, _]| b.round() <= 2.0,
-        random: never,
         parse: |text| {
             let text = text.unwrap_or_default();
             let (bits, over) = text.split_once(',').map_or((text, None), |(bits, over)| (bits, Some(over)));
@@ -265,8 +244,8 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
             let levels = 2f32.powi(b.round() as i32 - 1) - 1.0;
             [2.0 * levels, if levels > 0.0 { 1.0 / levels } else { 0.0 }, 0.0]
         },
-        rank: |_, _| None,
         twin: quant,
+        ..PLAIN
     },
     ProjectionKind {
         name: "drift",
@@ -275,8 +254,6 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["drift:0.06,3600", "drift:0,10", "drift:0.1,1"],
         exact: false,
         draws: 0b1000,
-        alpha: |_| Max,
-        ternary: |_| false,
         random: |[nu, t]| nu > 0.0 && t > 1.0,
         parse: |text| {
             let both = text.and_then(|t| t.split_once(',')).and_then(|(a, b)| Some([number(a)?, number(b)?]));
@@ -287,8 +264,8 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         },
         show: |[nu, t]| Some(format!("{nu},{t}")),
         words: |[nu, t], _| [nu, f64::from(t).log2() as f32, 0.0],
-        rank: |_, _| None,
         twin: drift,
+        ..PLAIN
     },
     ProjectionKind {
         name: "prune",
@@ -296,18 +273,14 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "0 for the fraction P of the smallest |w| of the layer, ties aside; the largest stays",
         examples: &["prune:0.5", "prune:0.9", "prune:0"],
         exact: true,
-        draws: 0b0000,
-        alpha: |_| Max,
-        ternary: |_| false,
-        random: never,
         parse: |text| {
             let p = text.and_then(number).filter(|p| (0.0..1.0).contains(p));
             Ok([p.ok_or("P must be a number from 0 to below 1")?, 0.0])
         },
         show: |[p, _]| Some(format!("{p}")),
-        words: |_, _| [0.0; 3],
         rank: |[p, _], len| Some(((f64::from(p) * len as f64).round() as usize).min(len - 1)),
         twin: |w, c| (if w.abs() < c.quantile { 0.0 } else { w }, 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "bwn",
@@ -316,15 +289,10 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         examples: &["bwn"],
         // Its signs are, the mean is a sum.
         exact: false,
-        draws: 0b0000,
         alpha: |_| FilterMean,
         ternary: |_| true,
-        random: never,
-        parse: no_parameter,
-        show: |_| None,
-        words: |_, _| [0.0; 3],
-        rank: |_, _| None,
         twin: |w, c| (sign(w, c.alpha), 0.0),
+        ..PLAIN
     },
     ProjectionKind {
         name: "ternary",
@@ -332,15 +300,10 @@ pub static PROJECTIONS: &[ProjectionKind] = &[
         doc: "s clip(round(w/s), -1, 1), s = mean |w|: 0 where |w| <= s/2, else +-s (BitNet b1.58)",
         examples: &["ternary"],
         exact: false,
-        draws: 0b0000,
         alpha: |_| Mean,
         ternary: |_| true,
-        random: never,
-        parse: no_parameter,
-        show: |_| None,
-        words: |_, _| [0.0; 3],
-        rank: |_, _| None,
         twin: |w, c| (if 2.0 * w.abs() <= c.alpha { 0.0 } else { sign(w, c.alpha) }, 0.0),
+        ..PLAIN
     },
 ];
 
@@ -425,10 +388,6 @@ fn drift(w: f32, c: &Context) -> (f32, f64) {
 
 fn probability(text: &str) -> Option<f32> {
     number(text).filter(|p| (0.0..=1.0).contains(p))
-}
-
-fn never(_: [f32; 2]) -> bool {
-    false
 }
 
 fn always(_: [f32; 2]) -> bool {
