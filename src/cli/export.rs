@@ -80,16 +80,13 @@ impl Export {
         session.set_weights(&trained.weights)?;
         let moments = Moments::of(self.moments, &trained);
         let mut classes = None;
-        let moments = match &trained.moments {
-            Some(brought) if moments == Moments::Trained => {
+        let brought = trained.moments.clone().filter(|_| moments == Moments::Trained);
+        let moments = match brought.or_else(|| (!network.has_moments()).then(Vec::new)) {
+            Some(moments) => {
                 session.distort(&with, seed, EVALUATION + self.draw)?;
-                brought.clone()
+                moments
             }
-            _ if !network.has_moments() => {
-                session.distort(&with, seed, EVALUATION + self.draw)?;
-                vec![]
-            }
-            _ => {
+            None => {
                 let data = trained.data(self.data.as_deref()).map_err(|e| {
                     let message =
                         "the moments of batch normalisation are computed on training images, which --data names";
@@ -112,7 +109,7 @@ impl Export {
             }
         };
         let classes =
-            classes.or_else(|| data::load(&preset.data.set, self.data.as_deref()).ok().map(|set| set.classes));
+            classes.or_else(|| data::open(&preset.data.set, self.data.as_deref()).ok().map(|set| set.classes));
         if classes.is_none() {
             log::warn!("the names of the classes are not at hand, since the files of {} are not", preset.data.set);
         }
