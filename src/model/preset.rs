@@ -10,6 +10,7 @@
 
 mod changes;
 mod check;
+mod classes;
 mod de;
 mod describe;
 pub mod embedded;
@@ -375,8 +376,9 @@ impl Preset {
         for set in sets {
             sources.set(set)?;
         }
-        let merged: Table = sources.merged();
-        let mut preset = Preset::deserialize(De(Value::Table(merged)))
+        let mut merged: Table = sources.merged();
+        let mut preset = classes::resolve(&mut merged)
+            .and_then(|()| Preset::deserialize(De(Value::Table(merged))))
             .and_then(|preset| check::check(&preset).map(|()| preset))
             .map_err(|failure: Failure| Error::Invalid(format!("{}: {failure}", sources.origin(&failure.path))))?;
         own::gather(&mut preset, &sources, known)?;

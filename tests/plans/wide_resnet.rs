@@ -5,74 +5,46 @@ use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::plan::{Target, listing};
 
-/// WRN-20-4 for 32 x 32 pixels.
-const PRESET: &str = r#"
-name = "wrn-20"
-width = 4
-batch = 125
-epochs = 126
-projection = "he-sign"
-loss = "softmax_ce"
-init.kind = "he_normal"
-optimizer = { kind = "sgd", momentum = 0.9, weight_decay = 5e-4 }
-lr = { kind = "cosine_restarts", initial = 0.1, final = 1e-4 }
-batch_norm = { epsilon = 1e-5, learned = false }
-data = { set = "cifar10", scale = "raw" }
-layers = [
-  { batchnorm = true, learned = true },
-  { conv2d = 16, kernel = 3, pad = 1 },
-  { repeat = 3, layers = [
-    { residual = [
-      { batchnorm = true }, { relu = true }, { conv2d = 16, kernel = 3, pad = 1 },
-      { batchnorm = true }, { relu = true }, { conv2d = 16, kernel = 3, pad = 1 },
-    ] },
-  ] },
-  { residual = [
-    { batchnorm = true }, { relu = true }, { conv2d = 32, kernel = 3, stride = 2, pad = 1 },
-    { batchnorm = true }, { relu = true }, { conv2d = 32, kernel = 3, pad = 1 },
-  ], shortcut = [ { avgpool = 3, stride = 2, pad = 1 }, { pad_channels = 32 } ] },
-  { repeat = 2, layers = [
-    { residual = [
-      { batchnorm = true }, { relu = true }, { conv2d = 32, kernel = 3, pad = 1 },
-      { batchnorm = true }, { relu = true }, { conv2d = 32, kernel = 3, pad = 1 },
-    ] },
-  ] },
-  { residual = [
-    { batchnorm = true }, { relu = true }, { conv2d = 64, kernel = 3, stride = 2, pad = 1 },
-    { batchnorm = true }, { relu = true }, { conv2d = 64, kernel = 3, pad = 1 },
-  ], shortcut = [ { avgpool = 3, stride = 2, pad = 1 }, { pad_channels = 64 } ] },
-  { repeat = 2, layers = [
-    { residual = [
-      { batchnorm = true }, { relu = true }, { conv2d = 64, kernel = 3, pad = 1 },
-      { batchnorm = true }, { relu = true }, { conv2d = 64, kernel = 3, pad = 1 },
-    ] },
-  ] },
-  { batchnorm = true }, { relu = true },
-  { conv2d = 10, kernel = 1, output = true }, { batchnorm = true }, { avgpool = "global" },
-]
-"#;
+/// WRN-20-4 for 32 x 32 pixels, as one text.
+fn wide_20_4() -> String {
+    let network =
+        include_str!("../../models/mcdonnell2018/wrn-20-4-base.toml").replace("extends = \"base.toml\"\n", "");
+    let training = include_str!("../../models/mcdonnell2018/base.toml").replace("[data]", "[data]\nset = \"cifar10\"");
+    format!("name = \"wrn-20\"\nepochs = 126\nclasses = 10\n{network}\n{training}")
+}
 
 const IMAGE: [usize; 3] = [32, 32, 3];
 
 /// Weights, and millions of multiply-adds per image.
-fn size(text: &str) -> (u64, u64) {
-    let shapes = Preset::from_toml(text).unwrap().shapes(IMAGE).unwrap();
+fn size(preset: &Preset, image: [usize; 3]) -> (u64, u64) {
+    let shapes = preset.shapes(image).unwrap();
     let sum = |f: fn(&weightproof::layers::LayerShape) -> u64| shapes.iter().map(f).sum::<u64>();
     (sum(|l| l.weights), (sum(|l| l.multiply_adds) as f64 / 1e6).round() as u64)
 }
 
 #[test]
 fn wide_residual_networks_have_the_weights_of_the_paper() {
-    let ten = PRESET.replace("width = 4", "width = 10");
-    let hundred = |text: &str| text.replace("conv2d = 10", "conv2d = 100");
-    assert_eq!(size(PRESET), (4_280_512, 644));
-    assert_eq!(size(&hundred(PRESET)).0, 4_303_552);
-    assert_eq!(size(&ten), (26_737_120, 4_016));
-    assert_eq!(size(&hundred(&ten)).0, 26_794_720);
-    // Four blocks per scale.
-    let deeper = ten.replace("repeat = 3", "repeat = 4").replace("repeat = 2", "repeat = 3");
-    let (weights, multiply_adds) = size(&deeper);
+    let of = |name: &str, image| size(&Preset::load(format!("mcdonnell2018/{name}"), &[]).unwrap(), image);
+    assert_eq!(of("cifar10/wrn-20-4-1bit", IMAGE), (4_280_512, 644));
+    assert_eq!(of("cifar10/wrn-20-4-32bit", IMAGE), (4_280_512, 644));
+    assert_eq!(of("svhn/wrn-20-4-1bit", IMAGE), (4_280_512, 644));
+    assert_eq!(of("cifar100/wrn-20-4-1bit", IMAGE).0, 4_303_552);
+    assert_eq!(of("cifar10/wrn-20-10-1bit", IMAGE), (26_737_120, 4_016));
+    assert_eq!(of("cifar100/wrn-20-10-32bit-cutout", IMAGE).0, 26_794_720);
+    let (weights, multiply_adds) = of("cifar10/wrn-26-10-1bit", IMAGE);
     assert_eq!(((weights as f64 / 1e4).round() as u64, multiply_adds), (3641, 5_431));
+    assert_eq!((of("cifar100/wrn-20-20-1bit", IMAGE).0 as f64 / 1e4).round() as u64, 10_704);
+    // A grey image has a third of the weights of the first layer.
+    assert_eq!(of("mnist/wrn-20-4-1bit", [28, 28, 1]).0, 4_280_512 - 2 * 9 * 64);
+    assert_eq!(of("imagenet32/wrn-20-10-1bit", IMAGE).0, 26_737_120 + 990 * 640);
+}
+
+#[test]
+fn resnet_20_has_the_weights_of_its_paper() {
+    let of = |name: &str| size(&Preset::load(format!("resnet/cifar10/resnet-20-{name}"), &[]).unwrap(), IMAGE);
+    // 0.27 million, as the paper counts; 41 million multiply-adds.
+    assert_eq!(of("1bit"), (268_336, 41));
+    assert_eq!(of("1bit-all"), of("32bit"));
 }
 
 #[test]
@@ -81,9 +53,9 @@ fn a_preset_with_blocks_that_repeat_is_that_with_the_blocks_written_out() {
         let half = format!("{{ batchnorm = true }}, {{ relu = true }}, {{ conv2d = {c}, kernel = 3, pad = 1 }}, ");
         format!("{{ residual = [ {half}{half} ] }}, ")
     };
-    let mut text = PRESET.replace("batch = 125", "batch = 2");
+    let mut text = wide_20_4().replace("batch = 125", "batch = 2");
     let repeated = Preset::from_toml(&text).unwrap();
-    for (c, times) in [(16, 3), (32, 2), (64, 2)] {
+    for (c, times) in [(64, 3), (128, 2), (256, 2)] {
         let start = text.find(&format!("  {{ repeat = {times}, layers")).unwrap();
         let end = start + text[start..].find("\n  ] },\n").unwrap() + 8;
         text.replace_range(start..end, &block(c).repeat(times));
@@ -101,7 +73,7 @@ fn a_preset_with_blocks_that_repeat_is_that_with_the_blocks_written_out() {
 
 #[test]
 fn a_preset_with_blocks_that_repeat_is_written_and_extended_as_it_was() {
-    let preset = Preset::from_toml(PRESET).unwrap();
+    let preset = Preset::from_toml(&wide_20_4()).unwrap();
     let text = preset.to_toml();
     assert_eq!(Preset::from_toml(&text).unwrap(), preset);
     let layers = |text: &str| -> Vec<String> {
@@ -109,28 +81,29 @@ fn a_preset_with_blocks_that_repeat_is_written_and_extended_as_it_was() {
         let blanks = |line: &str| line.trim().replace("[ {", "[{").replace("} ]", "}]").to_owned();
         from[..from.find("\n]").unwrap()].lines().map(blanks).collect()
     };
-    for line in ["{ repeat = 3, layers = [", "{ residual = [", "], shortcut = [", "{ pad_channels = 64 },", "] },"] {
+    for line in ["{ repeat = 3, layers = [", "{ residual = [", "], shortcut = [", "{ pad_channels = 256 },", "] },"] {
         assert!(layers(&text).iter().any(|l| l == line), "{line} is no line of\n{text}");
     }
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join("base.toml"), PRESET).unwrap();
+    std::fs::write(dir.path().join("base.toml"), wide_20_4()).unwrap();
     let top = dir.path().join("top.toml");
-    std::fs::write(&top, "extends = \"base.toml\"\nwidth = 10\n").unwrap();
-    assert_eq!(size(&Preset::load(&top, &[]).unwrap().to_toml()), (26_737_120, 4_016));
+    std::fs::write(&top, "extends = \"base.toml\"\nwidth = 0.25\n").unwrap();
+    assert_eq!(size(&Preset::load(&top, &[]).unwrap(), IMAGE).0, 268_336);
 }
 
 #[test]
 fn what_is_wrong_in_a_block_that_repeats_is_named_by_its_place() {
+    let text = wide_20_4();
     let wrong = |from: &str, to: &str| {
-        assert!(PRESET.contains(from), "{from}");
-        let read = Preset::from_toml(&PRESET.replacen(from, to, 1)).and_then(|p| p.shapes(IMAGE));
+        assert!(text.contains(from), "{from}");
+        let read = Preset::from_toml(&text.replacen(from, to, 1)).and_then(|p| p.shapes(IMAGE));
         read.expect_err(to).to_string()
     };
     let says = |message: String, words: &str| assert!(message.contains(words), "\"{words}\" is not in: {message}");
     says(wrong("repeat = 3", "repeat = 0"), "layers[2].repeat: 0 is out of range: give a whole number from 1 to 1024");
     says(wrong("repeat = 3", "repeat = 3, name = \"a\""), "layers[2].name: unknown key");
     says(
-        wrong("conv2d = 16, kernel = 3, pad = 1 },\n      { b", "conv2d = 16, kernel = 3, pad = 3 },\n      { b"),
+        wrong("conv2d = 64, kernel = 3, pad = 1 },\n      { b", "conv2d = 64, kernel = 3, pad = 3 },\n      { b"),
         "layers[2].layers[0].residual[2].pad: 3x3 is out of range",
     );
     says(wrong("    ] },\n  ] },", "    ], name = \"block\" },\n  ] },"), "block: two layers have this name");

@@ -1,17 +1,70 @@
 //! The presets of `models/`, part of the binary so that an installed one needs no files.
 
-/// A line per file: its name, which is its path under `models/` without `.toml`, and its text.
+/// The files of these names, which are their paths under `models/` without `.toml`, and their texts.
+macro_rules! presets {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../models/", $name, ".toml")))),*]
+    };
+}
+
+/// A line per file.
 #[rustfmt::skip]
-static PRESETS: &[(&str, &str)] = &[
-    ("demo/digits", include_str!("../../../models/demo/digits.toml")),
-    ("merolla2016/cifar10/base", include_str!("../../../models/merolla2016/cifar10/base.toml")),
-    ("merolla2016/cifar10/tr-none-nc", include_str!("../../../models/merolla2016/cifar10/tr-none-nc.toml")),
-    ("merolla2016/cifar10/tr-none-c", include_str!("../../../models/merolla2016/cifar10/tr-none-c.toml")),
-    ("merolla2016/cifar10/tr-sign-c", include_str!("../../../models/merolla2016/cifar10/tr-sign-c.toml")),
-    ("merolla2016/cifar10/tr-stoch-c", include_str!("../../../models/merolla2016/cifar10/tr-stoch-c.toml")),
-    ("merolla2016/cifar10/tr-power-c", include_str!("../../../models/merolla2016/cifar10/tr-power-c.toml")),
-    ("merolla2016/cifar10/tr-stochm-c", include_str!("../../../models/merolla2016/cifar10/tr-stochm-c.toml")),
-    ("nin/cifar10/nin-ctrl", include_str!("../../../models/nin/cifar10/nin-ctrl.toml")),
+static PRESETS: &[(&str, &str)] = presets![
+    "demo/digits"
+    "merolla2016/cifar10/base"
+    "merolla2016/cifar10/tr-none-nc"
+    "merolla2016/cifar10/tr-none-c"
+    "merolla2016/cifar10/tr-sign-c"
+    "merolla2016/cifar10/tr-stoch-c"
+    "merolla2016/cifar10/tr-power-c"
+    "merolla2016/cifar10/tr-stochm-c"
+    "nin/cifar10/nin-ctrl"
+    "mcdonnell2018/base"
+    "mcdonnell2018/cifar10/wrn-20-10-1bit"
+    "mcdonnell2018/cifar10/wrn-20-10-1bit-cutout"
+    "mcdonnell2018/cifar10/wrn-20-10-32bit"
+    "mcdonnell2018/cifar10/wrn-20-10-32bit-cutout"
+    "mcdonnell2018/cifar10/wrn-20-4-1bit"
+    "mcdonnell2018/cifar10/wrn-20-4-1bit-cutout"
+    "mcdonnell2018/cifar10/wrn-20-4-1bit-plain"
+    "mcdonnell2018/cifar10/wrn-20-4-32bit"
+    "mcdonnell2018/cifar10/wrn-20-4-32bit-cutout"
+    "mcdonnell2018/cifar10/wrn-20-4-32bit-plain"
+    "mcdonnell2018/cifar10/wrn-26-10-1bit"
+    "mcdonnell2018/cifar10/wrn-26-10-1bit-cutout"
+    "mcdonnell2018/cifar10/wrn-26-10-32bit"
+    "mcdonnell2018/cifar10/wrn-26-10-32bit-cutout"
+    "mcdonnell2018/cifar100/wrn-20-10-1bit"
+    "mcdonnell2018/cifar100/wrn-20-10-1bit-cutout"
+    "mcdonnell2018/cifar100/wrn-20-10-32bit"
+    "mcdonnell2018/cifar100/wrn-20-10-32bit-cutout"
+    "mcdonnell2018/cifar100/wrn-20-20-1bit"
+    "mcdonnell2018/cifar100/wrn-20-20-32bit"
+    "mcdonnell2018/cifar100/wrn-20-4-1bit"
+    "mcdonnell2018/cifar100/wrn-20-4-1bit-cutout"
+    "mcdonnell2018/cifar100/wrn-20-4-1bit-plain"
+    "mcdonnell2018/cifar100/wrn-20-4-32bit"
+    "mcdonnell2018/cifar100/wrn-20-4-32bit-cutout"
+    "mcdonnell2018/cifar100/wrn-20-4-32bit-plain"
+    "mcdonnell2018/cifar100/wrn-26-10-1bit"
+    "mcdonnell2018/cifar100/wrn-26-10-1bit-cutout"
+    "mcdonnell2018/cifar100/wrn-26-10-32bit"
+    "mcdonnell2018/cifar100/wrn-26-10-32bit-cutout"
+    "mcdonnell2018/imagenet32/wrn-20-10-1bit"
+    "mcdonnell2018/imagenet32/wrn-20-10-32bit"
+    "mcdonnell2018/imagenet32/wrn-26-10-1bit"
+    "mcdonnell2018/mnist/wrn-20-4-1bit"
+    "mcdonnell2018/mnist/wrn-20-4-32bit"
+    "mcdonnell2018/svhn/wrn-20-4-1bit"
+    "mcdonnell2018/svhn/wrn-20-4-32bit"
+    "mcdonnell2018/wrn-20-10-base"
+    "mcdonnell2018/wrn-20-20-base"
+    "mcdonnell2018/wrn-20-4-base"
+    "mcdonnell2018/wrn-26-10-base"
+    "resnet/cifar10/base"
+    "resnet/cifar10/resnet-20-1bit"
+    "resnet/cifar10/resnet-20-1bit-all"
+    "resnet/cifar10/resnet-20-32bit"
 ];
 
 /// Text of the built-in preset called `name`.
