@@ -21,7 +21,7 @@ const BESIDE: [&str; 10] = [
     "data.stream",
 ];
 
-/// Test images of CIFAR-10.
+/// Test images of CIFAR-10, CIFAR-100 and MNIST, at the least of every other set.
 const IMAGES: u64 = 10_000;
 
 /// Something that is not as in the paper.
@@ -37,7 +37,9 @@ pub struct Difference {
 
 /// What is not as in the paper, for a run of one of its networks.
 pub fn differences(run: &Run) -> Vec<Difference> {
-    let Some(theirs) = paper::find(&run.preset).and_then(|n| n.preset).and_then(|p| Preset::load(p, &[]).ok()) else {
+    let merolla = paper::find(&run.preset).and_then(|n| n.preset).map(String::from);
+    let preset = merolla.or_else(|| run.wide().map(|n| n.preset()));
+    let Some(theirs) = preset.and_then(|p| Preset::load(p, &[]).ok()) else {
         return vec![];
     };
     let (ours, total) = (run.keys(), theirs.epochs);

@@ -1,5 +1,7 @@
 //! What Merolla et al. 2016 report for CIFAR-10, as data: the values that ours are shown beside.
 
+pub mod wide;
+
 /// Where the numbers come from.
 pub const SOURCE: &str = "P. Merolla, R. Appuswamy, J. Arthur, S. K. Esser, D. Modha: Deep neural networks are robust to \
                           weight binarization and other non-linear distortions, arXiv:1606.01981, 2016, Table 2 (CIFAR-10)";

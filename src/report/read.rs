@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::paper::wide;
 use super::shell;
 use crate::error::{Error, Result};
 use crate::eval::analysis::Analysis;
@@ -102,6 +103,11 @@ impl Run {
     /// A key of `run.json` that is a text.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.info[key].as_str()
+    }
+
+    /// The wide residual network of McDonnell 2018 that it is.
+    pub fn wide(&self) -> Option<&'static wide::Net> {
+        wide::find(self.keys().get("data.set")?, &self.preset)
     }
 
     /// Steps done, as far as the files tell.

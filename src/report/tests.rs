@@ -106,6 +106,50 @@ fn every_figure_is_in_the_page_and_beside_it_and_nothing_comes_from_a_network() 
 }
 
 #[test]
+fn learning_curves_of_wide_residual_networks_stand_beside_the_papers() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |folder_name: &str, preset: &str, distortion: &str, errors: &[(u64, f64)]| {
+        let sets = ["width=0.25", "epochs=6"].map(String::from);
+        let preset = Preset::load(format!("mcdonnell2018/{preset}"), &sets).unwrap();
+        let info = serde_json::json!({"preset": preset.name, "command": "weightproof train P", "preset_toml": preset.to_toml()});
+        let line = |(epoch, error): &(u64, f64)| {
+            format!(
+                "{{\"step\":{},\"epoch\":{epoch},\"eval\":\"{distortion}\",\"error\":{error},\"loss\":1}}\n",
+                400 * epoch
+            )
+        };
+        let log: String = errors.iter().map(line).collect();
+        folder(dir.path(), folder_name, &[("run.json", &info.to_string()), ("log.jsonl", &log)])
+    };
+    let runs = [
+        run("a", "cifar10/wrn-20-4-1bit", "he-sign", &[(2, 44.5), (6, 31.25)]),
+        run("b", "cifar10/wrn-20-4-32bit", "none", &[(2, 40.0)]),
+        run("c", "cifar100/wrn-20-4-1bit-cutout", "he-sign", &[(6, 60.0)]),
+    ];
+    let out = dir.path().join("out");
+    let written = write(&runs, &out, false).unwrap();
+    let page = fs::read_to_string(&written.page).unwrap();
+    // Ours, the paper's after as many epochs, the difference, the paper's in the end.
+    for row in [
+        "<td class=n>31.25</td><td class=n>15.08</td><td class=n>16.17</td><td class=n>6.13</td>",
+        "<td class=n>40.00</td><td class=n>24.16</td><td class=n>15.84</td><td class=n>5.02</td>",
+        "<td class=n>60.00</td><td class=n>–</td><td class=n>–</td><td class=n>23.74</td>",
+    ] {
+        assert!(page.contains(row), "{row}");
+    }
+    assert!(page.contains("<td>width</td><td>0.25</td><td>1.0</td>"), "what differs is said");
+    assert!(!page.contains("Table 2"));
+    let curves = fs::read_to_string(out.join("data/learning-curves.csv")).unwrap();
+    assert!(
+        curves.contains("wrn-20-4-1bit,cifar10,1,6,31.25,15.08\n")
+            && curves.contains("wrn-20-4-32bit,cifar10,32,126,,5.25\n"),
+        "{curves}"
+    );
+    // Its cut-out is not in the paper's curves.
+    assert!(!curves.contains("cifar100"));
+}
+
+#[test]
 fn a_single_page_names_no_file_and_has_none_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");

@@ -105,6 +105,32 @@ fn what_is_there_is_not_done_again_and_other_settings_are_refused() {
     tiny(&place, "merolla2016-figure1", "--set lr.initial=0.01").refused(&["lr.initial = 0.01 (was 0.003)", "--out"]);
 }
 
+#[test]
+fn the_learning_curves_of_wide_networks_are_tested_at_every_cycle_and_reported() {
+    let place = Place::new();
+    let more = "--set lr.first=1 --set lr.growth=1 --set epochs=2 --set batch_norm.learned=true";
+    let out = tiny(&place, "mcdonnell2018-curves", more).ok();
+    for words in [
+        "scale mini",
+        "268,336 weights in WRN-20-4",
+        "--out all/cifar10-wrn-20-4-32bit",
+        "train mcdonnell2018/cifar100/wrn-20-4-1bit",
+    ] {
+        assert!(out.contains(words), "\"{words}\" is not in {out}");
+    }
+    for (net, distortion) in [("cifar10-wrn-20-4-1bit", "he-sign"), ("cifar100-wrn-20-4-32bit", "none")] {
+        let log = fs::read_to_string(place.path("all").join(net).join("log.jsonl")).unwrap();
+        let tests: Vec<&str> = log.lines().filter(|l| l.contains("\"eval\"")).collect();
+        assert_eq!(tests.len(), 2, "one for each cycle: {log}");
+        assert!(tests.iter().all(|l| l.contains(&format!("\"eval\":\"{distortion}\""))), "{log}");
+    }
+    assert!(place.path("all/report-mcdonnell2018-curves/index.html").exists());
+    // The table has four networks more, and takes these over.
+    let out = tiny(&place, "mcdonnell2018-table", &format!("{more} --dry-run")).ok();
+    assert_eq!(out.matches(": finished").count(), 4, "{out}");
+    assert_eq!(out.matches("    weightproof train").count(), 8, "{out}");
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_at_any_point_loses_nothing() {

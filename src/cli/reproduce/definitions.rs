@@ -6,66 +6,103 @@ use clap::ValueEnum;
 /// How large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scale {
-    /// Width 0.125, 10,000 training images, 20 epochs: an hour or two on two CPU cores
+    /// Narrow networks and short trainings: for CPU cores. `--dry-run` says how long
     Mini,
     /// As the paper: for a GPU
     Full,
 }
 
+impl Scale {
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scale::Mini => "mini",
+            Scale::Full => "full",
+        }
+    }
+}
+
 /// What a scale sets.
 pub struct Setting {
-    /// The word on the command line.
-    pub name: &'static str,
     /// Keys of every preset that it changes.
     pub sets: &'static [&'static str],
     /// What differs from the paper, a line each.
     pub differs: &'static [&'static str],
 }
 
-impl Scale {
-    /// What it sets. Both test under None and Sign every two epochs (figure 1B), with moments from fewer batches than a
-    /// final test takes.
-    pub fn setting(self) -> Setting {
-        match self {
-            Scale::Mini => Setting {
-                name: "mini",
-                sets: &[
-                    "width=0.125",
-                    "data.train=10000",
-                    "epochs=20",
-                    "eval.distort=[\"none\",\"sign\"]",
-                    "eval.every=2",
-                    "eval.moments_batches=40",
-                ],
-                differs: &[
-                    "an eighth of the channels: 204,208 weights in layers of 16 to 128 channels, not 12,973,440",
-                    "the first 10,000 training images of 50,000 (whitening is fitted to all)",
-                    "20 epochs of 500; the learning rate falls over these 20",
-                    "sweeps test the first 5,000 images of 10,000, with moments from 50 batches, two draws and wider steps",
-                    "errors are some 20 to 30 points higher than the paper's, most for Tr-Stoch-C, which learns slowest; what can \
-                     be compared is what a distortion does to each network",
-                ],
-            },
-            Scale::Full => Setting {
-                name: "full",
-                sets: &[
-                    "eval.distort=[\"none\",\"sign\"]",
-                    "eval.every=2",
-                    "eval.moments_batches=200",
-                    "eval.batch=250",
-                ],
-                differs: &[],
-            },
-        }
+/// What all reproductions of a paper have in common. Those of one scale share their runs, if they share `--out`.
+pub struct Paper {
+    /// What the folder of its runs is called.
+    pub name: &'static str,
+    /// Whether its networks are all for one data set, which the names of their folders leave out.
+    one_set: bool,
+    /// At the scales mini and full.
+    pub settings: [Setting; 2],
+    /// What differs from the paper, or is not said in it, at every scale.
+    pub differs: &'static [&'static str],
+}
+
+impl Paper {
+    /// The folder of the run of a preset, `<paper>/<set>/<network>`.
+    pub fn folder(&self, preset: &str) -> String {
+        let mut parts = preset.splitn(3, '/').skip(1);
+        let (set, network) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        if self.one_set { network.into() } else { format!("{set}-{network}") }
     }
 }
 
-/// What differs from the paper, or is not said in it, at every scale.
-pub const DIFFERS: &[&str] = &[
-    "one seed per network; the paper does not say how many it averages",
-    "the decay of the learning rate, the epsilon of batch norm, the images held out (none here), and the training batches \
-     that moments are averaged over are not in the paper: [U] in models/README.md",
-];
+/// Both scales test under None and Sign every two epochs (figure 1B), with moments from fewer batches than a final test takes.
+const MEROLLA: Paper = Paper {
+    name: "merolla2016",
+    one_set: true,
+    settings: [
+        Setting {
+            sets: &[
+                "width=0.125",
+                "data.train=10000",
+                "epochs=20",
+                "eval.distort=[\"none\",\"sign\"]",
+                "eval.every=2",
+                "eval.moments_batches=40",
+            ],
+            differs: &[
+                "an eighth of the channels: 204,208 weights in layers of 16 to 128 channels, not 12,973,440",
+                "the first 10,000 training images of 50,000 (whitening is fitted to all)",
+                "20 epochs of 500; the learning rate falls over these 20",
+                "sweeps test the first 5,000 images of 10,000, with moments from 50 batches, two draws and wider steps",
+                "errors are some 20 to 30 points higher than the paper's, most for Tr-Stoch-C, which learns slowest; what can be \
+                 compared is what a distortion does to each network",
+            ],
+        },
+        Setting {
+            sets: &["eval.distort=[\"none\",\"sign\"]", "eval.every=2", "eval.moments_batches=200", "eval.batch=250"],
+            differs: &[],
+        },
+    ],
+    differs: &[
+        "one seed per network; the paper does not say how many it averages",
+        "the decay of the learning rate, the epsilon of batch norm, the images held out (none here), and the training batches \
+         that moments are averaged over are not in the paper: [U] in models/README.md",
+    ],
+};
+
+/// The networks are tested at the end of every cycle of the learning rate.
+const MCDONNELL: Paper = Paper {
+    name: "mcdonnell2018",
+    one_set: false,
+    settings: [
+        Setting {
+            sets: &["width=0.25", "epochs=6"],
+            differs: &[
+                "a quarter of the channels: 268,336 weights in WRN-20-4, not 4,280,512",
+                "6 epochs, the first two cycles of the learning rate: the paper's curves are compared at 2 and 6",
+                "of the table the rows of WRN-20-4 only",
+            ],
+        },
+        Setting { sets: &[], differs: &[] },
+    ],
+    differs: &["one seed per network", "the learning rate ends each cycle at 1e-4, as in the paper; its code has 1e-5"],
+};
 
 /// Points that are wanted of every network.
 pub struct Measure {
@@ -81,8 +118,10 @@ pub struct Reproduction {
     pub name: &'static str,
     /// What it is.
     pub what: &'static str,
-    /// Presets of the networks.
-    pub networks: &'static [&'static str],
+    /// Of which paper.
+    pub paper: &'static Paper,
+    /// Presets of the networks at the scales mini and full.
+    pub networks: [&'static [&'static str]; 2],
     /// What is tested.
     pub measures: &'static [Measure],
     /// What else is asked of each network: options of `analyze`.
@@ -127,13 +166,72 @@ const SIX: &[&str] = &[
     "merolla2016/cifar10/tr-stochm-c",
 ];
 
+/// WRN-20-4 with flip and crop.
+const WIDE_4: &[&str] = &[
+    "mcdonnell2018/cifar10/wrn-20-4-32bit",
+    "mcdonnell2018/cifar10/wrn-20-4-1bit",
+    "mcdonnell2018/cifar100/wrn-20-4-32bit",
+    "mcdonnell2018/cifar100/wrn-20-4-1bit",
+];
+
+/// The rows of the table that WRN-20-4 is.
+const WIDE_4_ALL: &[&str] = &[
+    "mcdonnell2018/cifar10/wrn-20-4-32bit",
+    "mcdonnell2018/cifar10/wrn-20-4-1bit",
+    "mcdonnell2018/cifar10/wrn-20-4-32bit-cutout",
+    "mcdonnell2018/cifar10/wrn-20-4-1bit-cutout",
+    "mcdonnell2018/cifar100/wrn-20-4-32bit",
+    "mcdonnell2018/cifar100/wrn-20-4-1bit",
+    "mcdonnell2018/cifar100/wrn-20-4-32bit-cutout",
+    "mcdonnell2018/cifar100/wrn-20-4-1bit-cutout",
+];
+
+/// Networks whose learning curves are known.
+const WIDE_CURVES: &[&str] = &[
+    "mcdonnell2018/cifar10/wrn-20-4-32bit",
+    "mcdonnell2018/cifar10/wrn-20-4-1bit",
+    "mcdonnell2018/cifar100/wrn-20-4-32bit",
+    "mcdonnell2018/cifar100/wrn-20-4-1bit",
+    "mcdonnell2018/cifar10/wrn-20-10-32bit",
+    "mcdonnell2018/cifar10/wrn-20-10-1bit",
+];
+
+/// The rows of the table.
+const WIDE_ALL: &[&str] = &[
+    "mcdonnell2018/cifar10/wrn-20-4-32bit",
+    "mcdonnell2018/cifar10/wrn-20-4-1bit",
+    "mcdonnell2018/cifar10/wrn-20-4-32bit-cutout",
+    "mcdonnell2018/cifar10/wrn-20-4-1bit-cutout",
+    "mcdonnell2018/cifar100/wrn-20-4-32bit",
+    "mcdonnell2018/cifar100/wrn-20-4-1bit",
+    "mcdonnell2018/cifar100/wrn-20-4-32bit-cutout",
+    "mcdonnell2018/cifar100/wrn-20-4-1bit-cutout",
+    "mcdonnell2018/cifar10/wrn-20-10-32bit",
+    "mcdonnell2018/cifar10/wrn-20-10-1bit",
+    "mcdonnell2018/cifar10/wrn-20-10-32bit-cutout",
+    "mcdonnell2018/cifar10/wrn-20-10-1bit-cutout",
+    "mcdonnell2018/cifar100/wrn-20-10-32bit",
+    "mcdonnell2018/cifar100/wrn-20-10-1bit",
+    "mcdonnell2018/cifar100/wrn-20-10-32bit-cutout",
+    "mcdonnell2018/cifar100/wrn-20-10-1bit-cutout",
+    "mcdonnell2018/cifar10/wrn-26-10-32bit",
+    "mcdonnell2018/cifar10/wrn-26-10-1bit",
+    "mcdonnell2018/cifar10/wrn-26-10-32bit-cutout",
+    "mcdonnell2018/cifar10/wrn-26-10-1bit-cutout",
+    "mcdonnell2018/cifar100/wrn-26-10-32bit",
+    "mcdonnell2018/cifar100/wrn-26-10-1bit",
+    "mcdonnell2018/cifar100/wrn-26-10-32bit-cutout",
+    "mcdonnell2018/cifar100/wrn-26-10-1bit-cutout",
+];
+
 /// Every reproduction. Those of one scale share their runs, if they share `--out`.
 pub const REPRODUCTIONS: &[Reproduction] = &[
     Reproduction {
         name: "merolla2016-table2",
         what: "Table 2 of Merolla et al. 2016: CIFAR-10 test error of six networks under None, Sign and Round; and the sweep \
                over additive noise",
-        networks: SIX,
+        paper: &MEROLLA,
+        networks: [SIX; 2],
         measures: &[TESTS, SIGMA],
         analyses: &[BITS],
     },
@@ -141,11 +239,12 @@ pub const REPRODUCTIONS: &[Reproduction] = &[
         name: "merolla2016-figure1",
         what: "Figure 1 of Merolla et al. 2016: test error under None and Sign during training, distance and correlation of \
                weights and signs by layer; of the network without clipping, of the one with, and of one that projects too",
-        networks: &[
+        paper: &MEROLLA,
+        networks: [&[
             "merolla2016/cifar10/tr-none-nc",
             "merolla2016/cifar10/tr-none-c",
             "merolla2016/cifar10/tr-stochm-c",
-        ],
+        ]; 2],
         measures: &[TESTS],
         analyses: &[
             HISTOGRAMS,
@@ -158,8 +257,26 @@ pub const REPRODUCTIONS: &[Reproduction] = &[
         name: "merolla2016-figure2",
         what: "Figure 2 of Merolla et al. 2016: error of six networks over the strength of additive noise, multiplicative \
                noise, and Power",
-        networks: SIX,
+        paper: &MEROLLA,
+        networks: [SIX; 2],
         measures: &[TESTS, SIGMA, GAMMA_AND_BETA],
         analyses: &[HISTOGRAMS, BITS],
+    },
+    Reproduction {
+        name: "mcdonnell2018-curves",
+        what: "the learning curves of McDonnell 2018: test error at the end of every cycle, with 32 bits and one bit per weight",
+        paper: &MCDONNELL,
+        networks: [WIDE_4, WIDE_CURVES],
+        measures: &[],
+        analyses: &[],
+    },
+    Reproduction {
+        name: "mcdonnell2018-table",
+        what: "the table of McDonnell 2018: CIFAR-10 and CIFAR-100 test errors of wide residual networks with 32 bits and one \
+               bit per weight, with flip and crop and with cut-out besides",
+        paper: &MCDONNELL,
+        networks: [WIDE_4_ALL, WIDE_ALL],
+        measures: &[],
+        analyses: &[],
     },
 ];

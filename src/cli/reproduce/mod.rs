@@ -23,13 +23,14 @@ use crate::session;
 use crate::sweep::range;
 use crate::train::{self, record, schedule};
 use crate::weights::checkpoint;
-use definitions::{DIFFERS, REPRODUCTIONS, Reproduction, Scale};
+use definitions::{REPRODUCTIONS, Reproduction, Scale};
 use estimate::{Work, duration};
 
 /// Arguments of `reproduce`.
 #[derive(Args)]
 pub struct Reproduce {
-    /// merolla2016-table2, merolla2016-figure1 or merolla2016-figure2. Those of one scale share their runs
+    /// merolla2016-table2, merolla2016-figure1, merolla2016-figure2, mcdonnell2018-table or mcdonnell2018-curves. Those of one
+    /// paper and scale share their runs
     what: String,
     /// How large
     #[arg(long, value_enum, default_value = "mini")]
@@ -37,7 +38,7 @@ pub struct Reproduce {
     /// Folder of the data sets (`data list` says where they are sought if it is not given)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The folder of the runs and the report (runs/merolla2016-<scale> if not given)
+    /// The folder of the runs and the report (runs/<paper>-<scale> if not given)
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Change a key of every preset
@@ -72,6 +73,10 @@ struct Net {
     done: Option<u64>,
     total: u64,
     finished: bool,
+    /// Of a forward pass of an image.
+    multiply_adds: f64,
+    /// The same as a multiple of the first network's, whose speed is measured.
+    cost: f64,
 }
 
 #[derive(Clone, Copy)]
@@ -86,8 +91,9 @@ impl Reproduce {
             let near = suggest(&self.what, REPRODUCTIONS.iter().map(|r| r.name));
             return Err(Error::Invalid(format!("nothing to reproduce is called \"{}\".{near}", self.what)));
         };
-        let setting = self.scale.setting();
-        let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("merolla2016-{}", setting.name)));
+        let (paper, scale) = (reproduction.paper, self.scale.name());
+        let setting = &paper.settings[self.scale as usize];
+        let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-{scale}", paper.name)));
         let mut sets: Vec<String> = setting.sets.iter().map(|s| (*s).to_owned()).collect();
         sets.extend(self.set.iter().cloned());
         let nets = self.nets(global, reproduction, &sets, &out)?;
@@ -100,11 +106,10 @@ impl Reproduce {
             let input = session::input(preset, self.data.as_deref())?;
             Some(estimate::rates(&global.open_for(preset, input)?, preset, input)?)
         };
-        let mut text =
-            format!("{}: {}\nscale {}, in {}\n", reproduction.name, reproduction.what, setting.name, out.display());
+        let mut text = format!("{}: {}\nscale {scale}, in {}\n", reproduction.name, reproduction.what, out.display());
         text += "What differs from the paper:\n";
         let own = self.set.iter().map(|s| format!("set here: {s}"));
-        let differs = setting.differs.iter().chain(DIFFERS).map(|d| (*d).to_owned());
+        let differs = setting.differs.iter().chain(paper.differs).map(|d| (*d).to_owned());
         differs.chain(own).for_each(|line| text += &format!("* {line}\n"));
         text += "\n";
         for (i, step) in steps.iter().enumerate() {
@@ -144,8 +149,9 @@ impl Reproduce {
 
     fn nets(&self, global: &Global, what: &Reproduction, sets: &[String], out: &Path) -> Result<Vec<Net>> {
         let mut sizes: Option<(String, Images)> = None;
-        let mut nets = vec![];
-        for name in what.networks {
+        let mut nets: Vec<Net> = vec![];
+        let names = what.networks[self.scale as usize];
+        for name in names {
             let sets = sets.to_vec();
             let seeded: Vec<String> = sets.iter().cloned().chain(global.seed.map(|s| format!("seed={s}"))).collect();
             let preset = Preset::load(name, &seeded)?;
@@ -162,7 +168,7 @@ impl Reproduce {
             let train = limit(whole.train, preset.data.train) - preset.data.validation.unwrap_or(0) as u64;
             let images = Images { train, test: limit(whole.test, preset.data.test) };
             let total = schedule::total_steps(&preset, train / preset.batch as u64);
-            let dir = out.join(&preset.name);
+            let dir = out.join(what.paper.folder(name));
             let file = checkpoint::path(&dir);
             let mut done = None;
             if file.exists() {
@@ -175,7 +181,10 @@ impl Reproduce {
                 done = Some(saved.number(checkpoint::key::STEP)?);
             }
             let finished = done.is_some_and(|step| step >= total) && tested(&dir, total, &preset.eval.distort)?;
-            nets.push(Net { name, sets, preset, dir, images, done, total, finished });
+            let input = session::input(&preset, self.data.as_deref())?;
+            let multiply_adds = preset.shapes(input)?.iter().map(|l| l.multiply_adds).sum::<u64>() as f64;
+            let cost = nets.first().map_or(1.0, |first| multiply_adds / first.multiply_adds);
+            nets.push(Net { name, sets, preset, dir, images, done, total, finished, multiply_adds, cost });
         }
         Ok(nets)
     }
@@ -251,15 +260,13 @@ impl Net {
         }
         let Net { preset, images, total, .. } = self;
         let left = total.saturating_sub(self.done.unwrap_or(0));
-        let epochs = left * preset.batch as u64 / images.train.max(1);
-        let tests = match preset.eval.every {
-            0 => 1,
-            every => epochs.div_ceil(every).max(1),
-        };
+        let per_epoch = (images.train / preset.batch as u64).max(1);
+        let ends = (1..=total / per_epoch).map(|epoch| epoch * per_epoch).filter(|step| step + left > *total);
+        let tests = ends.filter(|step| schedule::evaluates_at(preset, *step, per_epoch)).count().max(1) as u64;
         let trained = left * preset.batch as u64;
         let tested =
             tests * preset.eval.distort.len() as u64 * self.per_point(preset.eval.moments_batches, images.test);
-        Work { trained: trained as f64, tested: tested as f64 }
+        Work { trained: trained as f64 * self.cost, tested: tested as f64 * self.cost }
     }
 
     /// Images that go through the network for one point.
@@ -292,7 +299,7 @@ fn missing_points(net: &Net, words: &[OsString]) -> Result<(u64, u64, Work)> {
     };
     let all = wanted.iter().flat_map(|(d, n)| (0..*n).map(move |draw| (d, draw)));
     let missing = all.clone().filter(|(d, draw)| !is_there(d, *draw)).count();
-    let tested = net.per_point(moments, test) as f64;
+    let tested = net.per_point(moments, test) as f64 * net.cost;
     Ok((missing as u64, all.count() as u64, Work { trained: 0.0, tested }))
 }
 

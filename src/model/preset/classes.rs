@@ -8,44 +8,41 @@ use crate::ranges::Failure;
 /// The key, and the word that stands for its value.
 const CLASSES: &str = "classes";
 
-/// Puts the value of `classes`, which it takes out, in its places in `layers`.
+/// Puts the value of `classes`, which it takes out, in its places in `layers`. There may be none: layers can be replaced.
 ///
 /// # Errors
-/// A key without a place; a place without the key.
+/// A place without the key.
 pub(super) fn resolve(preset: &mut Table) -> Result<(), Failure> {
     let classes = preset.remove(CLASSES);
-    let mut places = 0;
-    if let Some(layers) = preset.get_mut("layers") {
-        put(layers, classes.as_ref(), &mut places);
-    }
-    let word = "{ conv2d = \"classes\", ... } or { linear = \"classes\", ... }";
-    match (classes, places) {
-        (Some(_), 0) => {
-            Err(Failure::new([CLASSES], format!("no layer is {word}; leave the key out, or change the layer")))
-        }
-        (None, 1..) => {
-            Err(Failure::new(["layers"], format!("a layer is {word}; say how many there are: classes = 10")))
+    match preset.get_mut("layers").map_or(0, |layers| put(layers, classes.as_ref())) {
+        1.. if classes.is_none() => {
+            let message = "a layer is { conv2d = \"classes\", ... } or { linear = \"classes\", ... }; say how many there are: \
+                           classes = 10";
+            Err(Failure::new(["layers"], message))
         }
         _ => Ok(()),
     }
 }
 
-fn put(value: &mut Value, classes: Option<&Value>, places: &mut usize) {
+/// Puts it in its places in a value, and counts them.
+fn put(value: &mut Value, classes: Option<&Value>) -> usize {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| put(item, classes, places)),
+        Value::Array(items) => items.iter_mut().map(|item| put(item, classes)).sum(),
         Value::Table(layer) => {
+            let mut places = 0;
             for (key, value) in layer.iter_mut() {
                 if ["conv2d", "linear"].contains(&key.as_str()) && value.as_str() == Some(CLASSES) {
-                    *places += 1;
+                    places += 1;
                     if let Some(number) = classes {
                         *value = number.clone();
                     }
                 } else {
-                    put(value, classes, places);
+                    places += put(value, classes);
                 }
             }
+            places
         }
-        _ => {}
+        _ => 0,
     }
 }
 
@@ -68,8 +65,8 @@ mod tests {
     fn the_number_of_classes_is_said_once() {
         assert_eq!(read("classes = 7", "\"classes\"").unwrap(), 14);
         assert_eq!(read("", "3").unwrap(), 6);
+        assert_eq!(read("classes = 7", "3").unwrap(), 6);
         for (classes, out, words) in [
-            ("classes = 7", "3", "classes: no layer is { conv2d = \"classes\""),
             ("", "\"classes\"", "layers: a layer is { conv2d = \"classes\", ... }"),
             ("classes = 0", "\"classes\"", "conv2d: 0 is out of range"),
             ("classes = \"ten\"", "\"classes\"", "conv2d: "),

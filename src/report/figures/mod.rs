@@ -7,6 +7,7 @@ mod sweeps;
 mod table2;
 mod training;
 mod weights;
+mod wide;
 
 pub use plot::TITLE;
 
@@ -52,6 +53,7 @@ pub struct Section {
 /// All sections, in the order of the page.
 pub fn sections(runs: &[Run], commands: &Commands) -> Vec<Section> {
     vec![
+        wide::section(runs),
         table2::section(runs, commands),
         sweeps::section(runs, commands),
         training::section(runs, commands),

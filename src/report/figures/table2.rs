@@ -62,7 +62,7 @@ fn rows(runs: &[Run]) -> Vec<Row<'_>> {
             }
         }
     }
-    let others = runs.iter().filter(|r| paper::find(&r.preset).is_none());
+    let others = runs.iter().filter(|r| paper::find(&r.preset).is_none() && r.wide().is_none());
     rows.extend(others.map(|run| Row { run: Some(run), net: None }));
     rows
 }
@@ -83,6 +83,9 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
         _ => String::new(),
     };
     let command = commands.sweep(&format!("--distort 'none,sign,round,addnorm:0.3 x4'{with}"));
+    if rows.is_empty() {
+        return section;
+    }
     if !rows.iter().any(|r| COLUMNS.iter().any(|(d, _)| r.ours(d).is_some())) {
         section.missing.push((section.heading.into(), command));
         return section;
@@ -97,7 +100,8 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
     if moments {
         section.about += " The batch-norm moments are computed anew on training images for each projection.";
     }
-    section.tables = table(&rows, papers, &measures) + &deviations(runs);
+    let own: Vec<&Run> = runs.iter().filter(|r| paper::find(&r.preset).is_some()).collect();
+    section.tables = table(&rows, papers, &measures) + &deviations(&own);
     section.figures.push(figure(&rows, papers, &measures, command));
     section
 }
@@ -214,10 +218,9 @@ fn measured(measures: &[Measure]) -> String {
     out
 }
 
-/// Where our runs are not what the paper ran.
-fn deviations(runs: &[Run]) -> String {
-    let own: Vec<(&Run, Vec<Difference>)> =
-        runs.iter().filter(|r| paper::find(&r.preset).is_some()).map(|r| (r, differences(r))).collect();
+/// Where runs of a paper's networks are not what the paper ran.
+pub fn deviations(runs: &[&Run]) -> String {
+    let own: Vec<(&Run, Vec<Difference>)> = runs.iter().map(|r| (*r, differences(r))).collect();
     if own.is_empty() {
         return String::new();
     }
