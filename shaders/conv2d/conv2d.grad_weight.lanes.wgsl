@@ -1,13 +1,16 @@
 // As naive, for c_in and c_out multiples of 4, on software Vulkan: eight lanes of a subgroup own 32 rows (of the kh kw c_in
 // rows of the weights) x 32 output channels of one group and split. Per output pixel a lane loads four channels of one tap and four
 // gradients, both in texels, so that a load is a vector gather; two pixels at a time.
-// Grid: x = ceil(kh kw c_in / 32), y = groups ceil(c_out / 32), z = splits.
+// As variant `narrow`, for few output channels, 64 rows x 16 channels.
+// Grid: x = ceil(kh kw c_in / 32), y = groups ceil(c_out / 32), z = splits; narrow alike.
 // include common/conv2d.wgsl
-// include conv2d/rotated_product.wgsl
+// include conv2d/rotated_product_64x16.wgsl if NARROW else conv2d/rotated_product.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
+
+const NARROW: bool = false; // variant
 
 // Four rows of the weights: their tap, and the offset in texels of their inputs from the first input of the pixel.
 struct Rows { ky: u32, kx: u32, at: u32 }

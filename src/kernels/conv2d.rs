@@ -183,6 +183,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
         Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
         Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
         Variant::new("pointwise", |_, p| pointwise(p), |p, _| input_tiles(p, POINTWISE)),
+        Variant::new("first", first, |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w")).div_ceil(64))),
         Variant::new("tiled", tiled, grad_input_tiles),
         Variant::new("coop", matrices, grad_input_tiles).in_halves(),
         Variant::new("coop_split", split, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
@@ -211,8 +212,9 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
     args: &[read("x"), optional(read("table"), fused::normalisation), read("dy"), write("dw")],
     variants: &[
         Variant::new("naive", anywhere, |p, _| linear_grid((p.u("splits") * weights(p)).div_ceil(64))),
-        Variant::new("lanes", exchange_fours, weight_tiles),
-        Variant::new("lanes_any", exchange, weight_tiles),
+        Variant::new("lanes", exchange_fours, |p, _| weight_tiles(p, WIDE)),
+        Variant::new("narrow", exchange_fours, |p, _| weight_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
+        Variant::new("lanes_any", exchange, |p, _| weight_tiles(p, WIDE)),
         Variant::new(
             "pointwise",
             |_, p| pointwise(p),

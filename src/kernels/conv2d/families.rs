@@ -75,10 +75,10 @@ pub(in crate::kernels) fn one_group(p: &Params) -> Result<(), &'static str> {
     if p.u("groups") == 1 { Ok(()) } else { Err("it knows one group only") }
 }
 
-/// Grid of 32 x 32 tiles of the weights of a group, rows in x.
-pub(super) fn weight_tiles(p: &Params, _: &Knobs) -> [u32; 3] {
+/// Grid of tiles of the weights of a group, rows in x.
+pub(super) fn weight_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
     let rows = p.u("kh") * p.u("kw") * p.u("c_in");
-    [rows.div_ceil(32) as u32, (p.u("groups") * p.u("c_out").div_ceil(32)) as u32, p.u("splits") as u32]
+    [rows.div_ceil(tile[0]) as u32, (p.u("groups") * p.u("c_out").div_ceil(tile[1])) as u32, p.u("splits") as u32]
 }
 
 pub(in crate::kernels) fn multiple_of_4(p: &Params, name: &str) -> Result<(), &'static str> {
@@ -105,6 +105,14 @@ pub(super) fn depthwise(t: &Target, p: &Params) -> Result<(), &'static str> {
         return Err("a group is more than one channel");
     }
     multiple_of_4(p, "groups")
+}
+
+/// At most four input channels and output channels in fours, in one group.
+pub(super) fn first(t: &Target, p: &Params) -> Result<(), &'static str> {
+    one_group(p)?;
+    texels::readable(t)?;
+    multiple_of_4(p, "c_out")?;
+    if p.u("c_in") <= 4 { Ok(()) } else { Err("there are more than four input channels") }
 }
 
 /// As [`exchange`], for any number of input channels, in one group.
