@@ -6,6 +6,20 @@
 // instead of registers.
 alias Rows = array<vec4<f32>, 8>;
 
+struct Place { group: u32, row: u32, column: u32 }
+
+// Which tile a workgroup makes, of `across` in a row of a group, in a grid of groups across x rows: all of a group before those of the next,
+// so that its right operand stays in the cache.
+fn place_of(wid: vec3<u32>, count: vec3<u32>, across: u32, groups: u32) -> Place {
+  let row = wid.z * count.y + wid.y;
+  if groups == 1u {
+    return Place(0u, row, wid.x);
+  }
+  let all = across * count.y * count.z;
+  let linear = row * count.x + wid.x;
+  return Place(linear / all, linear % all / across, linear % across);
+}
+
 // Four channels of eight rows times the columns of each lane, whose channels are those of w. Element d: row lane ^ d.
 fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w: mat4x4<f32>, lane: u32) {
   (*acc)[0] = products(x, w, (*acc)[0]);

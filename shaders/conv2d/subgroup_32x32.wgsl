@@ -20,10 +20,11 @@ fn write_rows(row: u32, group: u32, column: u32, lane: u32, acc: ptr<function, R
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(subgroup_invocation_id) lane: u32) {
-  let tile = (wid.z * count.y + wid.y) * 32u;
   let across = (columns() + 7u) / 8u;
-  let group = select(wid.x / across, 0u, params.groups == 1u); // a constant for one
-  let column = (wid.x - group * across) * 8u + lane;
+  let place = place_of(wid, count, across, params.groups);
+  let group = place.group;
+  let tile = place.row * 32u;
+  let column = place.column * 8u + lane;
   let own = min(column, columns() - 1u);
   let p0 = row_of(tile + lane);
   let p1 = row_of(tile + 8u + lane);
