@@ -70,7 +70,7 @@ impl Export {
             None => network.projection.clone(),
         };
         project::tables(&with, &network.parameters)?;
-        let packs = network.parameters.tensors.iter().any(|t| t.projected && !export::leaves(&with, &t.name));
+        let packs = network.parameters.tensors.iter().any(|t| t.projected && !with.leaves(&t.name));
         if !packs || with.draws > 1 {
             let message = if packs { "a file holds one draw" } else { "it leaves every weight as it is" };
             return Err(Error::Invalid(format!("{with}: {message}; pack under another, e.g. --with sign")));

@@ -228,7 +228,12 @@ impl Distortion {
         out
     }
 
-    /// Whether a link changes the tensor of this name.
+    /// Whether it leaves the tensor of this name as it is: no link but `none` is for it.
+    pub fn leaves(&self, tensor: &str) -> bool {
+        !self.links.iter().any(|link| link.projection != Projection::NONE && self.applies(link, tensor))
+    }
+
+    /// Whether a link is for the tensor of this name.
     pub fn applies(&self, link: &Link, tensor: &str) -> bool {
         link.layers.as_ref().is_none_or(|p| selects(p, tensor)) && !self.except.iter().any(|p| selects(p, tensor))
     }

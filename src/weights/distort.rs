@@ -100,11 +100,11 @@ pub fn file(
                 let p = &parameters.tensors[*i];
                 let (before, after) = (&flat[p.offset..][..p.len()], &projected[p.offset..][..p.len()]);
                 lines.push(line(name, t, before, after));
-                // What no link is for keeps every bit, in f64 too.
-                if distortion.links.iter().any(|link| distortion.applies(link, name)) {
-                    Cow::Owned(encode(after, t.dtype()).map_err(|at| beyond(from, name, t, at, after[at]))?)
-                } else {
+                // What is left as it is keeps every bit, in f64 too.
+                if distortion.leaves(name) {
                     Cow::Borrowed(t.data())
+                } else {
+                    Cow::Owned(encode(after, t.dtype()).map_err(|at| beyond(from, name, t, at, after[at]))?)
                 }
             }
             Treatment::Copied | Treatment::Unread => Cow::Borrowed(t.data()),

@@ -58,12 +58,6 @@ pub fn tensors(network: &Network, arrays: &[(&str, Vec<u32>)]) -> Result<BTreeMa
 /// Tensors by name.
 type Tensors = BTreeMap<String, Stored>;
 
-/// Whether a projection leaves a tensor as it is.
-pub fn leaves(with: &Distortion, tensor: &str) -> bool {
-    let others = |l: &crate::projection::distortion::Link| l.projection != crate::projection::Projection::NONE;
-    !with.links.iter().any(|link| others(link) && with.applies(link, tensor))
-}
-
 /// Divides the tensors of a network, projected under `with`, into those that are packed and those that stay f32: vectors, and
 /// what the projection is not for.
 ///
@@ -71,7 +65,7 @@ pub fn leaves(with: &Distortion, tensor: &str) -> bool {
 /// A tensor that the projection leaves more values than a packed one holds.
 pub fn pack(with: &Distortion, mut all: Tensors, network: &Network) -> Result<(BTreeMap<String, Packed>, Tensors)> {
     let mut bits = BTreeMap::new();
-    for t in network.parameters.tensors.iter().filter(|t| t.projected && !leaves(with, &t.name)) {
+    for t in network.parameters.tensors.iter().filter(|t| t.projected && !with.leaves(&t.name)) {
         let Some(Stored { shape, data }) = all.remove(&t.name) else { continue };
         let packed = packed::pack(&shape, &data).map_err(|[a, b]| {
             let message = format!(
