@@ -2,16 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 
 use super::{Global, print_beside};
-use crate::data::{self, Part};
 use crate::error::{Error, Result};
-use crate::eval::{Evaluator, Moments, Progress, Test};
+use crate::eval::{Moments, Test, deploy};
 use crate::kernels::project;
-use crate::projection::EVALUATION;
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
 use crate::train;
@@ -77,42 +74,11 @@ impl Export {
         }
         let seed = global.seed.unwrap_or(preset.seed);
         let mut session = Session::new(global.open_for(preset, network.input)?, network.clone(), preset.seed);
-        session.set_weights(&trained.weights)?;
-        let moments = Moments::of(self.moments, &trained);
-        let mut classes = None;
-        let brought = trained.moments.clone().filter(|_| moments == Moments::Trained);
-        let moments = match brought.or_else(|| (!network.has_moments()).then(Vec::new)) {
-            Some(moments) => {
-                session.distort(&with, seed, EVALUATION + self.draw)?;
-                moments
-            }
-            None => {
-                let data = trained.data(self.data.as_deref()).map_err(|e| {
-                    let message =
-                        "the moments of batch normalisation are computed on training images, which --data names";
-                    Error::Invalid(format!("{message}: {e}"))
-                })?;
-                classes = Some(data.classes.clone());
-                let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
-                let mut evaluator = Evaluator::new(&mut session, data, Part::Test, preset.eval_batch(), batches)?;
-                let bar = train::evaluation_bar(global.quiet, evaluator.moments_batches() as u64);
-                let test = Test { distortion: &with, seed, draw: self.draw, moments: Moments::Recomputed };
-                // Ctrl-C ends the program: nothing is written yet.
-                let progress = Progress { bar: &bar, stop: &AtomicBool::new(false) };
-                evaluator.prepare(&mut session, &test, progress)?;
-                bar.finish_and_clear();
-                let read = |(name, channels): (String, usize)| {
-                    let words = session.runner.read(&name, channels)?;
-                    Ok((name, bytemuck::cast_slice(&words).to_vec()))
-                };
-                network.moments().into_iter().map(read).collect::<Result<_>>()?
-            }
-        };
-        let classes =
-            classes.or_else(|| data::open(&preset.data.set, self.data.as_deref()).ok().map(|set| set.classes));
-        if classes.is_none() {
-            log::warn!("the names of the classes are not at hand, since the files of {} are not", preset.data.set);
-        }
+        let test = Test { distortion: &with, seed, draw: self.draw, moments: Moments::of(self.moments, &trained) };
+        let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
+        let bar = train::evaluation_bar(global.quiet, 0);
+        let moments = deploy(&mut session, &trained, &test, batches, || trained.data(self.data.as_deref()), &bar)?;
+        bar.finish_and_clear();
         let projected = session.runner.read("projected", network.parameters.len())?;
         let tensors = export::tensors(network, &[("weight", projected)])?;
         let (packed, real) = export::pack(&with, tensors, network)?;
@@ -123,7 +89,7 @@ impl Export {
             (key::SEED, seed.to_string()),
             (key::INPUT, network.input.map(|n| n.to_string()).join("x")),
             (key::PROJECTION, with.to_string()),
-            (key::CLASSES, serde_json::json!(classes.unwrap_or_default()).to_string()),
+            (key::CLASSES, serde_json::json!(trained.classes).to_string()),
         ];
         let mut checkpoint = Checkpoint { tensors: real, packed, meta: meta.map(|(k, v)| (k.to_owned(), v)).into() };
         checkpoint.tensors.extend(

@@ -8,6 +8,7 @@ mod data;
 mod distort;
 mod eval;
 mod export;
+mod predict;
 mod profile;
 mod protocol;
 mod report;
@@ -185,6 +186,8 @@ enum Command {
     Distort(distort::Distort),
     /// Write a trained network for deployment: weights of two or three values as bits
     Export(export::Export),
+    /// What a trained network sees in images: PNG and JPEG files, and folders of them
+    Predict(predict::Predict),
     /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
     Report(report::Report),
     /// Look inside: plans, shaders, adapters, presets, projections
@@ -209,6 +212,7 @@ impl Command {
             Command::AdapterReport(c) => c.run(global, begun),
             Command::Distort(c) => c.run(global),
             Command::Export(c) => c.run(global),
+            Command::Predict(c) => c.run(global),
             Command::Show(c) => c.run(global),
             Command::Data(c) => c.run(global),
         }

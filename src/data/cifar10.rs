@@ -19,6 +19,7 @@ pub(super) const INFO: Info = Info {
     name: SET.name,
     description: "50,000 + 10,000 photographs, 32x32 colour, 10 classes",
     files: "cifar-10-batches-bin/{data_batch_1..5,test_batch}.bin, or the same in cifar-10-batches-py",
+    classes: SET.classes,
     licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     maximum: 255,
     open: |dir| SET.open(dir),

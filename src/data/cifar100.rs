@@ -120,6 +120,7 @@ pub(super) const INFO: Info = Info {
     name: SET.name,
     description: "50,000 + 10,000 photographs, 32x32 colour, 100 classes",
     files: "cifar-100-binary/{train,test}.bin, or the same in cifar-100-python",
+    classes: SET.classes,
     licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     maximum: 255,
     open: |dir| SET.open(dir),

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::files::gunzip;
-use super::{DataSet, Info, Shape, Source, Split, batches};
+use super::{DIGITS, DataSet, Info, Shape, Source, Split, batches};
 use crate::error::Result;
 
 /// The row of the table of data sets.
@@ -15,6 +15,7 @@ pub(super) const INFO: Info = Info {
     name: "digits",
     description: "1,437 + 360 handwritten digits, 8x8 grey, 10 classes (UCI optical recognition, test part)",
     files: "none: it is part of the program",
+    classes: DIGITS,
     licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
     maximum: 16,
     open: |_| load(),
@@ -56,12 +57,5 @@ pub(super) fn load() -> Result<DataSet> {
     }
     let [train, test] =
         splits.map(|(images, labels)| Split { images: Source::memory(SHAPE.features(), images), labels });
-    Ok(DataSet {
-        name: "digits".into(),
-        shape: SHAPE,
-        classes: (0..10).map(|digit| digit.to_string()).collect(),
-        maximum: INFO.maximum,
-        train,
-        test,
-    })
+    Ok(DataSet { name: "digits".into(), shape: SHAPE, classes: INFO.class_names(), maximum: INFO.maximum, train, test })
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::fetch::{Download, Spec};
 use super::files::{self, Member, remedy};
 use super::source::Records;
-use super::{DataSet, Info, Shape, Source, Split, verify};
+use super::{DIGITS, DataSet, Info, Shape, Source, Split, verify};
 use crate::error::{Error, Result};
 
 /// The row of the table of data sets.
@@ -19,6 +19,7 @@ pub(super) const INFO: Info = Info {
     name: "mnist",
     description: "60,000 + 10,000 handwritten digits, 28x28 grey, 10 classes",
     files: "{mnist,MNIST/raw}/{train,t10k}-{images-idx3,labels-idx1}-ubyte, each also as .gz",
+    classes: DIGITS,
     licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
     maximum: 255,
     open,
@@ -131,14 +132,7 @@ fn open(dir: &Path) -> Result<DataSet> {
             format!("the training images are {shape}, the test images {test_shape}: not one data set"),
         ));
     }
-    Ok(DataSet {
-        name: "mnist".into(),
-        shape,
-        classes: (0..10).map(|digit| digit.to_string()).collect(),
-        maximum: INFO.maximum,
-        train,
-        test,
-    })
+    Ok(DataSet { name: "mnist".into(), shape, classes: INFO.class_names(), maximum: INFO.maximum, train, test })
 }
 
 /// Opens the two files of one split.

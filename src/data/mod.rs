@@ -20,10 +20,13 @@ pub mod gcn;
 mod mat;
 pub mod mnist;
 mod pickle;
+pub mod picture;
+pub mod preparation;
 pub mod prepare;
 pub mod source;
 mod svhn;
 pub mod verify;
+mod whitening;
 pub mod zca;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +36,8 @@ use crate::error::{Error, Result, suggest};
 pub use batches::{Batch, Batches, Position};
 pub use fetch::{fetch, get};
 pub(crate) use files::sha256;
-pub use prepare::{Examples, Prepared, Preprocessing, Scale, prepare};
+pub use preparation::{Preparation, Preprocessing, Scale};
+pub use prepare::{Examples, Prepared, preparation, prepare};
 pub use source::Source;
 pub use verify::verify;
 
@@ -107,6 +111,8 @@ pub struct Info {
     pub description: &'static str,
     /// Where its files are, relative to the data folder.
     pub files: &'static str,
+    /// What the labels 0, 1, ... mean.
+    pub classes: &'static [&'static str],
     /// Under which terms it comes.
     pub licence: &'static str,
     /// See [`DataSet::maximum`].
@@ -121,6 +127,16 @@ pub struct Info {
     /// How to get it from its publisher; none for a set that is part of the program.
     fetch: Option<fn() -> fetch::Spec>,
 }
+
+impl Info {
+    /// What the labels 0, 1, ... mean.
+    pub fn class_names(&self) -> Vec<String> {
+        self.classes.iter().map(|name| (*name).to_owned()).collect()
+    }
+}
+
+/// Classes that are digits.
+const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// All data sets this program knows.
 pub fn list() -> &'static [Info] {

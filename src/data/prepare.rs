@@ -6,48 +6,14 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::time::Instant;
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
-use super::gcn::gcn;
-use super::zca::{BLOCK, Zca};
-use super::{DataSet, Part, Shape, Source, Split, cache};
+use super::preparation::{Alone, Preparation, Preprocessing, Scratch};
+use super::whitening::Whitening;
+use super::{DataSet, Part, Shape, Source};
 use crate::error::{Error, Result};
 use crate::files;
-
-/// Raised whenever the arithmetic changes, so that no cached result of the old one is taken for the new.
-const VERSION: u32 = 1;
-
-/// What numbers the bytes become before anything else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scale {
-    /// The bytes themselves, 0 to [`DataSet::maximum`].
-    Raw,
-    /// -1 to 1: 2 x / maximum - 1.
-    Unit,
-}
-
-/// What happens to the images, in this order: scale, contrast normalisation, whitening.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Preprocessing {
-    /// What the bytes become.
-    pub scale: Scale,
-    /// Global contrast normalisation to this Euclidean norm per image (see [`super::gcn`]).
-    pub gcn: Option<f64>,
-    /// ZCA whitening with this epsilon, added to the variances (see [`super::zca`]).
-    pub zca: Option<f64>,
-}
-
-impl Preprocessing {
-    /// The bytes themselves.
-    pub const RAW: Self = Self { scale: Scale::Raw, gcn: None, zca: None };
-    /// -1 to 1.
-    pub const UNIT: Self = Self { scale: Scale::Unit, gcn: None, zca: None };
-    /// What Merolla et al. 2016 did to CIFAR-10: contrast to norm 55, whitening with epsilon 0.1.
-    pub const GCN_ZCA: Self = Self { scale: Scale::Raw, gcn: Some(55.0), zca: Some(0.1) };
-}
 
 /// Images and labels of one split, ready for a network.
 #[derive(Clone, Debug)]
@@ -113,15 +79,7 @@ pub struct Prepared {
     pub test: Examples,
     /// Threads that read and prepare the images of batches.
     pub workers: usize,
-    alone: Alone,
-}
-
-/// Memory in which an image becomes its values.
-#[derive(Default)]
-struct Scratch {
-    bytes: Vec<u8>,
-    turned: Vec<u8>,
-    values: Vec<f64>,
+    preparation: Preparation,
 }
 
 impl Prepared {
@@ -144,14 +102,12 @@ impl Prepared {
 
     /// What a byte can be, at most, where images are bytes.
     pub fn maximum(&self) -> u8 {
-        self.alone.maximum
+        self.preparation.alone.maximum
     }
 
-    /// Words of an image, as a device reads it: with [`Prepared::levels`] the bytes of the file, `[row][column][channel]`,
-    /// four to a word, lowest first, each image from a new word on; else the bits of f32.
+    /// Words of an image, as a device reads it: with [`Prepared::levels`] those of [`Preparation::words`], else the bits of f32.
     pub fn words(&self) -> usize {
-        let features = self.shape.features();
-        if self.levels.is_some() { features.div_ceil(4) } else { features }
+        if self.levels.is_some() { self.preparation.words() } else { self.shape.features() }
     }
 
     /// Appends the images `chosen` of `part` to `out`, [`Prepared::words`] each.
@@ -159,7 +115,7 @@ impl Prepared {
     /// # Errors
     /// A file that cannot be read.
     pub fn gather(&self, part: Part, chosen: &[u32], out: &mut Vec<u32>) -> Result<()> {
-        let (mut scratch, first, words) = (Scratch::default(), out.len(), self.words());
+        let (mut scratch, first, words) = (Default::default(), out.len(), self.words());
         out.resize(first + chosen.len() * words, 0);
         let mut images = chosen.iter().zip(out[first..].chunks_exact_mut(words));
         images.try_for_each(|(i, out)| self.image(part, *i as usize, &mut scratch, out))
@@ -173,7 +129,7 @@ impl Prepared {
         let words = self.words();
         let mut out = vec![0; self.split(part).labels.len() * words];
         let images = out.par_chunks_mut(words).enumerate();
-        images.try_for_each_init(Scratch::default, |scratch, (i, out)| self.image(part, i, scratch, out))?;
+        images.try_for_each_init(Default::default, |scratch, (i, out)| self.image(part, i, scratch, out))?;
         Ok(out)
     }
 
@@ -194,26 +150,16 @@ impl Prepared {
     }
 
     /// Writes image `i` of `part` to `out`, [`Prepared::words`] long.
-    fn image(&self, part: Part, i: usize, scratch: &mut Scratch, out: &mut [u32]) -> Result<()> {
-        let source = match &self.split(part).images {
-            Images::Whitened(source) => return source.read(i, bytemuck::cast_slice_mut(out)),
-            Images::Bytes(source) => source,
-        };
-        let Scratch { bytes, turned, values } = scratch;
-        bytes.resize(self.shape.features(), 0);
-        source.read(i, bytes)?;
-        if self.levels.is_some() {
-            turned.resize(bytes.len(), 0);
-            channels_last(self.shape, |at| bytes[at], turned);
-            for (word, four) in out.iter_mut().zip(turned.chunks(4)) {
-                *word = four.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
+    fn image(&self, part: Part, i: usize, (bytes, scratch): &mut (Vec<u8>, Scratch), out: &mut [u32]) -> Result<()> {
+        match &self.split(part).images {
+            Images::Whitened(source) => source.read(i, bytemuck::cast_slice_mut(out)),
+            Images::Bytes(source) => {
+                bytes.resize(self.shape.features(), 0);
+                source.read(i, bytes)?;
+                self.preparation.image(bytes, scratch, out);
+                Ok(())
             }
-        } else {
-            values.resize(bytes.len(), 0.0);
-            self.alone.apply(bytes, values);
-            channels_last(self.shape, |at| (values[at] as f32).to_bits(), out);
         }
-        Ok(())
     }
 
     /// Moves the last `count` training images to the validation images. What whitening was fitted to stays.
@@ -268,177 +214,45 @@ pub fn prepare_in(
         return Err(Error::Invalid("a limit of 0 training images leaves nothing to learn from".into()));
     }
     let alone = Alone { scale, maximum: data.maximum, gcn };
+    let preparation = Preparation { shape: data.shape, alone, whitening: None };
     let [train, test] = match zca {
         None => [&data.train, &data.test].map(|split| Images::Bytes(split.images.clone())),
-        Some(epsilon) => Whitening { data, alone, epsilon }.images(cache)?.map(Images::Whitened),
+        Some(epsilon) => Whitening { data, alone, epsilon, cache }.images()?.map(Images::Whitened),
     };
     let none = test.slice(0..0);
     let mut prepared = Prepared {
         name: data.name.clone(),
         shape: data.shape,
         classes: data.classes.clone(),
-        levels: (gcn.is_none() && zca.is_none()).then(|| alone.levels()),
+        levels: preparation.levels().filter(|_| zca.is_none()),
         train: Examples { images: train, labels: data.train.labels.clone() },
         validation: Examples { images: none, labels: vec![] },
         test: Examples { images: test, labels: data.test.labels.clone() },
         workers: 1,
-        alone,
+        preparation,
     };
     prepared.train.truncate(train_limit.unwrap_or(usize::MAX));
     Ok(prepared)
 }
 
-/// What is done to an image by itself.
-#[derive(Clone, Copy, Debug)]
-struct Alone {
-    scale: Scale,
+/// What is done to images of a data set, for images from elsewhere: of `shape`, of bytes up to `maximum`. Whitening is fitted to the
+/// training images of the set, which `open` opens then, or taken from the user's cache folder.
+///
+/// # Errors
+/// Those of `open`; as [`prepare`].
+pub fn preparation(
+    shape: Shape,
     maximum: u8,
-    gcn: Option<f64>,
-}
-
-impl Alone {
-    fn scaled(&self, byte: u8) -> f64 {
-        let (factor, offset) = match self.scale {
-            Scale::Raw => (1.0, 0.0),
-            Scale::Unit => (2.0 / f64::from(self.maximum), -1.0),
-        };
-        f64::from(byte) * factor + offset
-    }
-
-    /// What each byte becomes where there is neither contrast normalisation nor whitening.
-    fn levels(&self) -> Vec<f32> {
-        (0..=255).map(|byte| self.scaled(byte) as f32).collect()
-    }
-
-    /// An image scaled and contrast-normalised, in the order of the file.
-    fn apply(&self, image: &[u8], out: &mut [f64]) {
-        for (x, byte) in out.iter_mut().zip(image) {
-            *x = self.scaled(*byte);
-        }
-        if let Some(norm) = self.gcn {
-            gcn(out, norm);
-        }
-    }
-}
-
-/// A data set that is to be whitened.
-struct Whitening<'a> {
-    data: &'a DataSet,
-    alone: Alone,
-    epsilon: f64,
-}
-
-impl Whitening<'_> {
-    /// Both splits whitened, from the cache if they are in it; streamed from there if the set is streamed.
-    fn images(&self, cache: Option<&Path>) -> Result<[Source<f32>; 2]> {
-        let start = Instant::now();
-        let streamed = self.data.train.images.is_streamed() || self.data.test.images.is_streamed();
-        let key = self.key()?;
-        let path = cache.map(|dir| cache::path(dir, &self.data.name, &key));
-        let (features, many) =
-            (self.data.shape.features(), [self.data.train.labels.len(), self.data.test.labels.len()]);
-        if let Some(path) = &path {
-            match cache::read(path, &key, features, many, streamed) {
-                Ok(Some(images)) => {
-                    let seconds = start.elapsed().as_secs_f64();
-                    log::info!("whitened images read from {} in {seconds:.1} s", path.display());
-                    return Ok(images);
-                }
-                Ok(None) => log::info!("whitening {}: needed once, then cached", self.data.name),
-                Err(e) => log::warn!("{}: {e}; the images are whitened again", path.display()),
-            }
-        }
-        if streamed {
-            let path = path.ok_or_else(|| {
-                let message = "whitened images are streamed from the cache folder, and there is none: set \
-                               WEIGHTPROOF_CACHE, or hold them in memory (--set data.stream=false)";
-                Error::Invalid(message.into())
-            })?;
-            cache::write(&path, &key, |sink| self.whiten(|_, images| sink(images)))?;
-            let images = cache::read(&path, &key, features, many, true).map_err(|e| Error::io(&path, e))?;
-            return images.ok_or_else(|| Error::format(&path, "the file was removed as soon as it was written"));
-        }
-        let mut images = many.map(|count| Vec::with_capacity(count * features));
-        self.whiten(|split, block| {
-            images[split].extend_from_slice(block);
-            Ok(())
-        })?;
-        match &path {
-            None => log::warn!("no home folder and no WEIGHTPROOF_CACHE: the whitened images are not cached"),
-            Some(path) => match cache::write(path, &key, |sink| images.iter().try_for_each(|images| sink(images))) {
-                Ok(()) => log::info!("whitened images cached in {}", path.display()),
-                Err(e) => log::warn!("{e}; the whitened images are not cached"),
-            },
-        }
-        Ok(images.map(|images| Source::memory(features, images)))
-    }
-
-    /// A digest of all that determines the whitened images.
-    fn key(&self) -> Result<cache::Key> {
-        let Alone { scale, maximum, gcn } = self.alone;
-        let DataSet { shape, train, test, .. } = self.data;
-        let mut digest = Sha256::new();
-        // f64 prints as the shortest text that reads back as the same number, hence without loss.
-        digest.update(format!(
-            "version {VERSION} little-endian {} scale {scale:?} {maximum} gcn {gcn:?} zca {:?} {shape} {} {}\n",
-            cfg!(target_endian = "little"),
-            Some(self.epsilon),
-            train.labels.len(),
-            test.labels.len()
-        ));
-        let mut image = vec![0; shape.features()];
-        for source in [&train.images, &test.images] {
-            for i in 0..source.len() {
-                source.read(i, &mut image)?;
-                digest.update(&image);
-            }
-        }
-        Ok(digest.finalize().into())
-    }
-
-    /// Hands `sink` both splits, 0 and 1, whitened by what is fitted to the training images, NHWC, a block at a time.
-    fn whiten(&self, mut sink: impl FnMut(usize, &[f32]) -> Result<()>) -> Result<()> {
-        let (shape, features) = (self.data.shape, self.data.shape.features());
-        let train = &self.data.train;
-        let image = |split: &Split, i: usize, out: &mut [f64]| -> Result<()> {
-            let mut bytes = vec![0; features];
-            split.images.read(i, &mut bytes)?;
-            self.alone.apply(&bytes, out);
-            Ok(())
-        };
-        let zca = Zca::fit(train.labels.len(), features, self.epsilon, |i, x| image(train, i, x))?;
-        let start = Instant::now();
-        let (mut block, mut white, mut out) = (vec![], vec![], vec![]);
-        for (number, split) in [train, &self.data.test].into_iter().enumerate() {
-            let count = split.labels.len();
-            for first in (0..count).step_by(BLOCK) {
-                let values = BLOCK.min(count - first) * features;
-                block.resize(values, 0.0);
-                white.resize(values, 0.0);
-                out.resize(values, 0f32);
-                block.par_chunks_mut(features).enumerate().try_for_each(|(i, x)| image(split, first + i, x))?;
-                zca.whiten(&mut block, &mut white);
-                out.par_chunks_mut(features)
-                    .zip(white.par_chunks(features))
-                    .for_each(|(out, image)| channels_last(shape, |at| image[at] as f32, out));
-                sink(number, &out)?;
-            }
-        }
-        log::info!(
-            "ZCA: {} images whitened in {:.1} s",
-            train.labels.len() + self.data.test.labels.len(),
-            start.elapsed().as_secs_f64()
-        );
-        Ok(())
-    }
-}
-
-/// `[channel][row][column]`, of which `value` tells one, to `[row][column][channel]`.
-fn channels_last<T>(shape: Shape, value: impl Fn(usize) -> T, out: &mut [T]) {
-    let plane = shape.height * shape.width;
-    for (pixel, values) in out.chunks_exact_mut(shape.channels).enumerate() {
-        for (channel, out) in values.iter_mut().enumerate() {
-            *out = value(channel * plane + pixel);
-        }
-    }
+    preprocessing: &Preprocessing,
+    open: impl FnOnce() -> Result<DataSet>,
+) -> Result<Preparation> {
+    let Preprocessing { scale, gcn, zca } = *preprocessing;
+    let alone = Alone { scale, maximum, gcn };
+    let cache = files::cache_dir();
+    let fit = |epsilon| {
+        let data = open()?;
+        data.check()?;
+        Whitening { data: &data, alone, epsilon, cache: cache.as_deref() }.fitted()
+    };
+    Ok(Preparation { shape, alone, whitening: zca.map(fit).transpose()? })
 }

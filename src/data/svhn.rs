@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::fetch::{Download, Spec};
 use super::files::{Member, read, remedy};
-use super::{DataSet, Info, Shape, Source, Split, mat, verify};
+use super::{DIGITS, DataSet, Info, Shape, Source, Split, mat, verify};
 use crate::error::{Error, Result};
 
 const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
@@ -24,6 +24,7 @@ pub(super) const INFO: Info = Info {
     name: "svhn",
     description: "73,257 + 26,032 digits of house numbers, 32x32 colour, 10 classes",
     files: "{svhn,.}/{train,test}_32x32.mat",
+    classes: DIGITS,
     licence: "non-commercial use only; cite Y. Netzer et al. 2011, Reading Digits in Natural Images",
     maximum: 255,
     open,
@@ -71,7 +72,7 @@ fn open(dir: &Path) -> Result<DataSet> {
     Ok(DataSet {
         name: INFO.name.into(),
         shape: SHAPE,
-        classes: (0..10).map(|digit| digit.to_string()).collect(),
+        classes: INFO.class_names(),
         maximum: INFO.maximum,
         train: train?,
         test: test?,

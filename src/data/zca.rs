@@ -62,6 +62,16 @@ impl Zca {
         Ok(Self { mean, matrix })
     }
 
+    /// A whitening fitted before: `mean` `[features]`, and the rows of `matrix`, one after the other.
+    ///
+    /// # Panics
+    /// If the matrix is not square.
+    pub(super) fn of(mean: Vec<f64>, matrix: &[f64]) -> Self {
+        // Symmetric: its rows are its columns.
+        let matrix = MatRef::from_column_major_slice(matrix, mean.len(), mean.len()).to_owned();
+        Self { mean, matrix }
+    }
+
     /// The mean training image, `[features]`.
     pub fn mean(&self) -> &[f64] {
         &self.mean

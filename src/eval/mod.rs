@@ -3,11 +3,15 @@
 
 mod accuracy;
 pub mod analysis;
+mod deploy;
 mod draws;
+pub mod logits;
 pub mod point;
 mod table;
 
 pub use accuracy::{Evaluator, Images, Moments, Progress, Score, Test, unsound};
+pub use deploy::deploy;
 pub use draws::{Draws, Spread};
+pub use logits::Logits;
 pub use point::{Point, Points};
 pub use table::table;

@@ -10,7 +10,7 @@ use crate::kernels::project::Kinds;
 use crate::kernels::{augment, batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
 use crate::layers::init::Init;
 use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net};
-use crate::plan::{Builder, Elem, Options, Plan, Precision, Role, Target, View};
+use crate::plan::{BufferId, Builder, Elem, Options, Plan, Precision, Role, Target, View};
 use crate::projection::distortion::Distortion;
 
 /// Rows of the metrics buffer: the steps between two reads by the host.
@@ -27,8 +27,8 @@ pub const INDEX: &str = "index";
 pub const GRADIENT: &str = "gradient";
 /// Buffer of augmented images.
 const AUGMENTED: &str = "augmented";
-/// Buffer of the images that [`Network::activity_plan`] reads.
-pub const ACTIVITY: &str = "activity.input";
+/// Buffer of the images that [`Network::forward_plan`] reads.
+pub const FORWARD: &str = "forward.input";
 /// Buffer of the places of the images of a test batch among the resident ones.
 pub const TEST_INDEX: &str = "test.index";
 
@@ -386,32 +386,32 @@ impl Network {
     /// As [`Network::train_plan`].
     pub fn test_plan_from(&self, target: &Target, batch: usize, source: &Source) -> Result<Plan> {
         let mut b = Builder::new("test", self.target(target)?);
-        let projected = self.parameters.arrays(&mut b).projected;
-        let x = self.images(&mut b, source, ["test.input", TEST_INDEX], batch)?;
-        let mode = Mode::Test;
-        let mut net =
-            Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
-        let all = layers::forward(&self.layers, &mut net, x)?;
+        let logits = self.tested(&mut b, source, ["test.input", TEST_INDEX], batch)?;
         // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
         let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
-        self.loss(&mut b, "test.label", batch, all[all.len() - 1].view, halt)?;
+        self.loss(&mut b, "test.label", batch, logits, halt)?;
         b.finish()
     }
 
-    /// A forward pass over images uploaded for [`ACTIVITY`] with the averaged moments, and nothing behind it: for a look at what
-    /// each layer leaves.
+    /// A forward pass over images uploaded for [`FORWARD`] with the averaged moments, and nothing behind it; with the buffer of the
+    /// logits, `[batch, classes]`, which nothing overwrites.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn activity_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
-        let mut b = Builder::new("activity", self.target(target)?);
-        let projected = self.parameters.arrays(&mut b).projected;
-        let x = self.images(&mut b, &Source::Uploaded, [ACTIVITY, INDEX], batch)?;
+    pub fn forward_plan(&self, target: &Target, batch: usize) -> Result<(Plan, BufferId)> {
+        let mut b = Builder::new("forward", self.target(target)?);
+        let logits = self.tested(&mut b, &Source::Uploaded, [FORWARD, INDEX], batch)?;
+        Ok((b.finish()?, logits.buffer))
+    }
+
+    /// Appends a forward pass with the averaged moments over the images of `source`; returns its logits.
+    fn tested(&self, b: &mut Builder, source: &Source, images: [&str; 2], batch: usize) -> Result<View> {
+        let projected = self.parameters.arrays(b).projected;
+        let x = self.images(b, source, images, batch)?;
         let mode = Mode::Test;
-        let mut net =
-            Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
-        layers::forward(&self.layers, &mut net, x)?;
-        b.finish()
+        let mut net = Net { b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
+        let all = layers::forward(&self.layers, &mut net, x)?;
+        Ok(all[all.len() - 1].view)
     }
 
     /// The buffer to which the host writes uploaded images, where the network reads `input`.

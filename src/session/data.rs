@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::data::{self, Prepared, Preprocessing};
-use crate::error::Result;
+use crate::data::{self, Preparation, Prepared, Preprocessing, Shape};
+use crate::error::{Error, Result};
 use crate::model::Network;
 use crate::model::preset::{Data, Preset, Scale};
 
@@ -34,15 +34,7 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         if streamed { "to be streamed, opened" } else { "read" },
         start.elapsed().as_secs_f64()
     );
-    let preprocessing = Preprocessing {
-        scale: match preset.data.scale {
-            Scale::Unit => data::Scale::Unit,
-            Scale::Raw => data::Scale::Raw,
-        },
-        gcn: preset.data.gcn,
-        zca: preset.data.zca,
-    };
-    let mut prepared = data::prepare(&set, &preprocessing, preset.data.train)?;
+    let mut prepared = data::prepare(&set, &preprocessing(&preset.data), preset.data.train)?;
     if streamed {
         // Each waits for the disk most of the time.
         prepared.workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
@@ -54,6 +46,34 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         prepared.test.truncate(test);
     }
     Ok(Arc::new(prepared))
+}
+
+/// What a preset does to images.
+fn preprocessing(data: &Data) -> Preprocessing {
+    let scale = match data.scale {
+        Scale::Unit => data::Scale::Unit,
+        Scale::Raw => data::Scale::Raw,
+    };
+    Preprocessing { scale, gcn: data.gcn, zca: data.zca }
+}
+
+/// What is done to images of `input` rows, columns and channels from elsewhere before the network of a preset reads them: what
+/// [`load_data`] does to those of its set, whose bytes are of the same range.
+///
+/// # Errors
+/// A data set that this program does not know; where images are whitened, missing or damaged files of it in `dir` (absent:
+/// the default folder).
+pub fn preparation(preset: &Preset, input: [usize; 3], dir: Option<&Path>) -> Result<Preparation> {
+    let [height, width, channels] = input;
+    let set = &preset.data.set;
+    let open = || {
+        data::open(set, dir).map_err(|e| {
+            let message = "whitening is fitted to all training images, whose folder --data names";
+            Error::Invalid(format!("{message}: {e}"))
+        })
+    };
+    let shape = Shape { channels, height, width };
+    data::preparation(shape, data::info(set)?.maximum, &preprocessing(&preset.data), open)
 }
 
 /// Whether images that would take so many bytes of so much memory are streamed, if their files allow it.

@@ -7,7 +7,7 @@ pub mod projector;
 
 use std::sync::Arc;
 
-pub use data::{input, load_data, network, network_for};
+pub use data::{input, load_data, network, network_for, preparation};
 pub use projector::Projector;
 
 use crate::data::Batch;

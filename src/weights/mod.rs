@@ -11,4 +11,4 @@ pub mod packed;
 mod trained;
 
 pub use initial::{Initial, Taken};
-pub use trained::{TrainedNetwork, input_of, open};
+pub use trained::{NamedMoments, TrainedNetwork, input_of, open};

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint, key};
 use super::{export, import};
-use crate::data::Prepared;
+use crate::data::{self, Prepared};
 use crate::error::{Error, Result};
 use crate::model::Network;
 use crate::model::preset::Preset;
+use crate::projection::Projection;
 use crate::projection::distortion::Distortion;
 use crate::session::{input, load_data, network_for};
 
@@ -33,6 +34,10 @@ pub struct TrainedNetwork {
     pub epoch: u64,
     /// Batch-norm moments that came with the weights.
     pub moments: Option<NamedMoments>,
+    /// What the classes mean: as the file says, else as their data set does.
+    pub classes: Vec<String>,
+    /// Whether the file holds weights as bits.
+    packed: bool,
     /// The file of the weights.
     pub source: PathBuf,
     /// Keys of the preset that were changed and that a test depends on, with their values.
@@ -49,6 +54,12 @@ impl TrainedNetwork {
     /// As [`Network::read`].
     pub fn distortion(&self, distortion: &Distortion) -> Result<Distortion> {
         Ok(self.network.read(distortion)?.in_test(&self.training, self.done))
+    }
+
+    /// What is done to the weights where the network is used: the projection of training; nothing to those of a packed file,
+    /// to which it was done when that was written.
+    pub fn deployed(&self) -> Distortion {
+        if self.packed { Projection::NONE.into() } else { self.network.projection.clone() }
     }
 
     /// The data set of the preset, prepared, from `dir`; absent: from the default folder.
@@ -138,7 +149,35 @@ fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Optio
     let training = network.trained(done);
     let network = Arc::new(network);
     let moments = moments(&network, &saved).map_err(|e| Error::format(&source, e.to_string()))?;
-    Ok(TrainedNetwork { preset, network, training, done, weights, step, epoch, moments, source, changed, name })
+    let classes = match saved.meta.get(key::CLASSES).filter(|_| own.data.set == preset.data.set) {
+        Some(json) => serde_json::from_str(json)
+            .map_err(|e| Error::format(&source, format!("`{}` is no list of names: {e}", key::CLASSES)))?,
+        None => vec![],
+    };
+    let (classes, packed) = (named(classes, &network, &preset), !saved.packed.is_empty());
+    Ok(TrainedNetwork {
+        preset,
+        network,
+        training,
+        done,
+        weights,
+        step,
+        epoch,
+        moments,
+        classes,
+        packed,
+        source,
+        changed,
+        name,
+    })
+}
+
+/// The names of the classes of a network: these if there is one for each, else those of the data set, else numbers.
+fn named(names: Vec<String>, network: &Network, preset: &Preset) -> Vec<String> {
+    let of_set = data::info(&preset.data.set).map(data::Info::class_names).unwrap_or_default();
+    let one_each = |names: &Vec<String>| names.len() == network.classes;
+    let numbers = || (0..network.classes).map(|i| i.to_string()).collect();
+    [names, of_set].into_iter().find(one_each).unwrap_or_else(numbers)
 }
 
 /// The moments in a checkpoint: all of the network's, or none.
@@ -173,7 +212,22 @@ fn of_weights(
     let zeros = vec![0.0; network.parameters.len()];
     let request = import::Request { names: &preset.names, except: None, weights: zeros };
     let import::Imported { weights, moments, .. } = import::load(&source, &network, request)?;
-    Ok(TrainedNetwork { preset, network, training, done, weights, step: 0, epoch, moments, source, changed, name })
+    let classes = named(vec![], &network, &preset);
+    Ok(TrainedNetwork {
+        preset,
+        network,
+        training,
+        done,
+        weights,
+        step: 0,
+        epoch,
+        moments,
+        classes,
+        packed: false,
+        source,
+        changed,
+        name,
+    })
 }
 
 /// Keys, or their beginnings, that change no test error, or that a point has in a field of its own.

@@ -17,6 +17,7 @@ mod interrupt;
 #[cfg(unix)]
 mod outputs;
 mod own;
+mod predict;
 mod profile;
 mod report;
 mod reproduce;

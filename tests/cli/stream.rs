@@ -8,7 +8,7 @@ use weightproof::weights::checkpoint;
 use crate::Place;
 
 /// Unpacked idx files of images like those of the default set, with which its preset can be trained.
-fn write_images(dir: &Path) {
+pub fn write_images(dir: &Path) {
     let digits = weightproof::data::load("digits", None).expect("part of the program");
     for (prefix, split) in [("train", &digits.train), ("t10k", &digits.test)] {
         let count = (split.labels.len() as u32).to_be_bytes();

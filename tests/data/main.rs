@@ -3,6 +3,7 @@
 mod batches;
 mod fetch;
 mod pickles;
+mod pictures;
 mod prepare;
 mod sets;
 mod stream;

@@ -6,7 +6,7 @@ use crate::data::{Batches, Part};
 use crate::error::{Error, Result};
 use crate::eval::Test;
 use crate::kernels::relu;
-use crate::model::ACTIVITY as INPUT;
+use crate::model::FORWARD;
 use crate::plan::{Plan, Step};
 use crate::projection::distortion::Distortion;
 
@@ -61,7 +61,7 @@ pub fn correlation(
     let images = images.ok_or_else(|| Error::Invalid("the data set has no test images".into()))??;
     // Every layer leaves its output in memory of its own.
     let target = specimen.session.target.unfused();
-    let program = specimen.session.load(specimen.network.activity_plan(&target, batch)?, true)?;
+    let program = specimen.session.load(specimen.network.forward_plan(&target, batch)?.0, true)?;
     let points = points(&program.plan, &weighted(&specimen.network).map(|(name, _)| name).collect::<Vec<_>>());
     let mut activity = |specimen: &mut Specimen, d: &Distortion| -> Result<Option<Vec<[Vec<f32>; 2]>>> {
         let one = d.single_draw();
@@ -71,7 +71,7 @@ pub fn correlation(
             return Ok(None);
         }
         let (runner, plan) = (&mut specimen.session.runner, &program.loaded);
-        runner.write(&specimen.network.uploads(INPUT), &images.images)?;
+        runner.write(&specimen.network.uploads(FORWARD), &images.images)?;
         runner.run(plan, &Step::default())?;
         let read = |b: usize| -> Result<Vec<f32>> { Ok(bytemuck::cast_slice(&runner.read_buffer(plan, b)?).to_vec()) };
         points.iter().map(|p| Ok([read(p.sums)?, read(p.activity)?])).collect::<Result<Vec<_>>>().map(Some)
@@ -108,7 +108,7 @@ mod tests {
         );
         let network = Network::new(&Preset::from_toml(&text).unwrap(), [8, 8, 1], 10).unwrap();
         let target = crate::plan::Target::baseline().unfused();
-        let plan = network.activity_plan(&target, 2).unwrap();
+        let (plan, _) = network.forward_plan(&target, 2).unwrap();
         let layers: Vec<&str> = weighted(&network).map(|(name, _)| name).collect();
         let name = |b: usize| plan.buffers[b].name.clone();
         points(&plan, &layers).iter().map(|p| format!("{}: {}, {}", p.layer, name(p.sums), name(p.activity))).collect()
