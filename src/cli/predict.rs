@@ -67,54 +67,36 @@ type Ranking = Vec<(usize, f64)>;
 impl Predict {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let trained = weights::open(&self.net, self.preset.as_deref(), &self.set, self.data.as_deref())?;
-        let TrainedNetwork { preset, network, classes, .. } = &trained;
-        let (files, mut failed) = picture::find(&self.images);
-        failed.iter().for_each(|(_, e)| say(&format!("error: {e}")));
-        let report = Report::new(classes, preset.loss, &files);
+        let (files, failed) = picture::find(&self.images);
+        let mut failures = Failures::default();
+        failed.into_iter().for_each(|(path, e)| failures.add(path, e));
+        let report = Report::new(&trained.classes, trained.preset.loss, &files);
         let mut predicted: Vec<(&PathBuf, Ranking)> = vec![];
         if !files.is_empty() {
-            let preparation = session::preparation(preset, network.input, self.data.as_deref())?;
-            let mut session = Session::new(global.open_for(preset, network.input)?, network.clone(), preset.seed);
-            let distortion = trained.deployed();
-            let seed = global.seed.unwrap_or(preset.seed);
-            let test = Test { distortion: &distortion, seed, draw: 0, moments: Moments::of(None, &trained) };
-            let bar = train::evaluation_bar(global.quiet, 0);
-            let data = || trained.data(self.data.as_deref());
-            let batches = preset.eval.moments_batches as usize;
-            let moments = deploy(&mut session, &trained, &test, batches, data, &bar)?;
-            bar.finish_and_clear();
+            let preparation = session::preparation(&trained.preset, trained.network.input, self.data.as_deref())?;
+            let most = self.batch.map_or(trained.preset.eval_batch(), |b| b as usize);
             // Batches of one size, so that the last is not nearly empty.
-            let most = self.batch.map_or(preset.eval_batch(), |b| b as usize);
             let batch = files.len().div_ceil(files.len().div_ceil(most));
-            let logits = Logits::new(&mut session, batch, preparation.levels().as_deref())?;
-            logits.set_moments(&mut session, &moments)?;
+            let (mut session, logits) = self.load(global, &trained, batch, &preparation)?;
             if !self.json {
                 print(&report.head(self.top))?;
             }
             for_each_batch(&files, batch, &preparation, |names, images| {
-                let mut sound = vec![];
-                let mut words = vec![];
+                let (mut sound, mut words) = (vec![], vec![]);
                 for (name, image) in names.iter().zip(images) {
                     match image {
                         Ok(mut image) => {
                             sound.push(name);
                             words.append(&mut image);
                         }
-                        Err(e) => {
-                            say(&format!("error: {e}"));
-                            failed.push((name.clone(), e));
-                        }
+                        Err(e) => failures.add(name.clone(), e),
                     }
                 }
-                if sound.is_empty() {
-                    return Ok(());
-                }
                 let all = logits.of(&mut session, &words, sound.len())?;
-                for (name, logits) in sound.into_iter().zip(all.chunks_exact(network.classes)) {
+                for (name, logits) in sound.into_iter().zip(all.chunks_exact(trained.network.classes)) {
                     if logits.iter().any(|o| !o.is_finite()) {
-                        let e = Error::format(name, "the network makes numbers beyond f32 of this image");
-                        say(&format!("error: {e}"));
-                        failed.push((name.clone(), e));
+                        let message = "numbers of the network are beyond f32 for this image";
+                        failures.add(name.clone(), Error::format(name, message));
                         continue;
                     }
                     let ranking = report.ranking(logits, self.top);
@@ -128,9 +110,41 @@ impl Predict {
             })?;
         }
         if self.json {
-            print(&format!("{:#}\n", report.document(&self.net, &predicted, &failed)))?;
+            print(&format!("{:#}\n", report.document(&self.net, &predicted, &failures)))?;
         }
-        Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if failures.0.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// The network on the device, ready for batches of images.
+    fn load(
+        &self,
+        global: &Global,
+        trained: &TrainedNetwork,
+        batch: usize,
+        preparation: &Preparation,
+    ) -> Result<(Session, Logits)> {
+        let TrainedNetwork { preset, network, .. } = trained;
+        let mut session = Session::new(global.open_for(preset, network.input)?, network.clone(), preset.seed);
+        let (distortion, seed) = (trained.deployed(), global.seed.unwrap_or(preset.seed));
+        let test = Test { distortion: &distortion, seed, draw: 0, moments: Moments::of(None, trained) };
+        let bar = train::evaluation_bar(global.quiet, 0);
+        let data = || trained.data(self.data.as_deref());
+        let moments = deploy(&mut session, trained, &test, preset.eval.moments_batches as usize, data, &bar)?;
+        bar.finish_and_clear();
+        let logits = Logits::new(&mut session, batch, preparation.levels().as_deref())?;
+        logits.set_moments(&mut session, &moments)?;
+        Ok((session, logits))
+    }
+}
+
+/// The images that could not be predicted.
+#[derive(Default)]
+struct Failures(Vec<(PathBuf, Error)>);
+
+impl Failures {
+    fn add(&mut self, path: PathBuf, e: Error) {
+        say(&format!("error: {e}"));
+        self.0.push((path, e));
     }
 }
 
@@ -203,7 +217,7 @@ impl<'a> Report<'a> {
         line + "\n"
     }
 
-    fn document(&self, net: &Path, predicted: &[(&PathBuf, Ranking)], failed: &[(PathBuf, Error)]) -> Value {
+    fn document(&self, net: &Path, predicted: &[(&PathBuf, Ranking)], failures: &Failures) -> Value {
         let key = if self.hinge { "score" } else { "probability" };
         let class = |(index, value): &(usize, f64)| json!({"class": self.classes[*index], "index": index, key: value});
         let image = |(path, ranking): &(&PathBuf, Ranking)| {
@@ -214,7 +228,7 @@ impl<'a> Report<'a> {
         json!({
             "network": net.to_string_lossy(),
             "images": predicted.iter().map(image).collect::<Vec<_>>(),
-            "errors": failed.iter().map(error).collect::<Vec<_>>(),
+            "errors": failures.0.iter().map(error).collect::<Vec<_>>(),
         })
     }
 }

@@ -133,14 +133,17 @@ fn decode(path: &Path) -> Result<DynamicImage> {
         Err(_) => return Err(bad("the content is no PNG and no JPEG, whatever the name says".into())),
     };
     let name = if format == ImageFormat::Png { "PNG" } else { "JPEG" };
-    let damaged = |e: ImageError| {
+    let refused = |e: ImageError| {
         let why = match &e {
+            ImageError::Limits(_) => {
+                return bad(format!("the {name} claims more pixels than are decoded; make it smaller"));
+            }
             ImageError::Decoding(e) => e.source().map_or_else(|| e.to_string(), ToString::to_string),
             other => other.to_string(),
         };
-        bad(format!("the {name} cannot be decoded ({why}); is the file whole?"))
+        bad(format!("the {name} cannot be decoded ({}); is the file whole?", why.trim()))
     };
-    let mut decoder = ImageReader::with_format(Cursor::new(&bytes), format).into_decoder().map_err(damaged)?;
+    let mut decoder = ImageReader::with_format(Cursor::new(&bytes), format).into_decoder().map_err(refused)?;
     let ((w, h), needs) = (decoder.dimensions(), decoder.total_bytes());
     if needs > MOST_PIXELS || needs > length.saturating_mul(MOST_PER_BYTE) {
         let most = if needs > MOST_PIXELS {
@@ -150,8 +153,8 @@ fn decode(path: &Path) -> Result<DynamicImage> {
         };
         return Err(bad(format!("the {name} claims {w} x {h} pixels, {most}")));
     }
-    let orientation = decoder.orientation().map_err(damaged)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    let orientation = decoder.orientation().map_err(refused)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
     // What is missing of a JPEG would be grey.
     if format == ImageFormat::Jpeg && !ends(&bytes) {
         return Err(bad("the JPEG ends in the middle; get the whole file".into()));

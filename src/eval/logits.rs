@@ -50,6 +50,9 @@ impl Logits {
     /// If they are more than a batch.
     pub fn of(&self, session: &mut Session, images: &[u32], count: usize) -> Result<Vec<f32>> {
         assert!(count <= self.batch, "{count} images in a batch of {}", self.batch);
+        if count == 0 {
+            return Ok(vec![]);
+        }
         session.runner.write(&session.network.uploads(FORWARD), images)?;
         session.runner.run(&self.loaded, &Step::default())?;
         let words = session.runner.read_buffer(&self.loaded, self.buffer)?;

@@ -1,6 +1,7 @@
 //! Scaling, contrast normalisation, whitening and the cache.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use weightproof::data::gcn::gcn;
 use weightproof::data::prepare::prepare_in;
@@ -107,22 +108,33 @@ fn channels_come_last_and_bytes_become_minus_one_to_one() {
     assert_eq!(unit[..4], [-1., 0.25, 1., 0.375]);
 }
 
+/// The files of a cache with this ending.
+fn cached(cache: &Path, ending: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(cache).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|e| e == ending)).collect()
+}
+
 #[test]
 fn a_damaged_cache_is_noticed_and_replaced() {
     let (data, cache) = (small_set(40, 7), tempfile::tempdir().unwrap());
     let prepared = || prepare_in(&data, &Preprocessing::GCN_ZCA, None, Some(cache.path())).unwrap();
     let first = prepared();
-    let file = fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
-    let stored = fs::read(&file).unwrap();
-    let mut flipped = stored.clone();
-    flipped[100] ^= 1;
-    for damaged in [&flipped[..], &stored[..50], &[]] {
-        fs::write(&file, damaged).unwrap();
-        let again = prepared();
-        assert_eq!(values(&again), values(&first));
-        assert_eq!(fs::read(&file).unwrap(), stored);
+    let [images, whitening] = ["images", "whitening"].map(|ending| cached(cache.path(), ending).remove(0));
+    for file in [&images, &whitening] {
+        let stored = fs::read(file).unwrap();
+        let mut flipped = stored.clone();
+        flipped[100] ^= 1;
+        for damaged in [&flipped[..], &stored[..50], &[]] {
+            fs::write(file, damaged).unwrap();
+            if file == &whitening {
+                // It is read where images are to be whitened.
+                fs::remove_file(&images).unwrap();
+            }
+            assert_eq!(values(&prepared()), values(&first));
+            assert_eq!(fs::read(file).unwrap(), stored);
+        }
     }
-    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 1, "no temporary file is left");
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 2, "no temporary file is left");
 }
 
 #[test]
@@ -130,7 +142,7 @@ fn the_cache_is_read_and_not_computed_again() {
     let (data, cache) = (small_set(40, 7), tempfile::tempdir().unwrap());
     let prepared = || prepare_in(&data, &Preprocessing::GCN_ZCA, None, Some(cache.path())).unwrap();
     let first = prepared();
-    let file = fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
+    let file = cached(cache.path(), "images").remove(0);
     let written = fs::metadata(&file).unwrap().modified().unwrap();
     assert_eq!(values(&prepared()), values(&first));
     assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written);
@@ -162,7 +174,9 @@ fn whatever_changes_the_images_changes_the_cache_key() {
     for (data, preprocessing) in &cases {
         prepare_in(data, preprocessing, None, Some(cache.path())).unwrap();
     }
-    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), cases.len());
+    for ending in ["images", "whitening"] {
+        assert_eq!(cached(cache.path(), ending).len(), cases.len());
+    }
 }
 
 #[test]
