@@ -141,7 +141,7 @@ fn decode(path: &Path) -> Result<DynamicImage> {
             ImageError::Decoding(e) => e.source().map_or_else(|| e.to_string(), ToString::to_string),
             other => other.to_string(),
         };
-        bad(format!("the {name} cannot be decoded ({}); is the file whole?", why.trim()))
+        bad(format!("the {name} cannot be decoded ({}); is the file whole?", why.trim().trim_matches('"')))
     };
     let mut decoder = ImageReader::with_format(Cursor::new(&bytes), format).into_decoder().map_err(refused)?;
     let ((w, h), needs) = (decoder.dimensions(), decoder.total_bytes());
