@@ -34,13 +34,17 @@ def pair(n):
 
 def windows(x, size, stride, pad, fill, ceil=False):
     """The windows of a map, [n, channels, rows, columns, kh, kw]."""
-    (kh, kw), (sh, sw), (ph, pw) = pair(size), pair(stride), pair(pad)
-    more = []
-    for n, k, s, p in ((x.shape[2], kh, sh, ph), (x.shape[3], kw, sw, pw)):
+    (kh, kw), (sh, sw) = pair(size), pair(stride)
+    around = []
+    for n, k, s, p in zip(x.shape[2:], (kh, kw), (sh, sw), (pad, pad) if pad == "same" else pair(pad)):
+        if p == "same":
+            total = max(0, (-(-n // s) - 1) * s + k - n)
+            around.append((total // 2, total - total // 2))
+            continue
         out = (n + 2 * p - k) // s + 1
         out += ceil and (n + 2 * p - k) % s != 0 and out * s < n + p
-        more.append(max(0, (out - 1) * s + k - n - 2 * p))
-    x = np.pad(x, ((0, 0), (0, 0), (ph, ph + more[0]), (pw, pw + more[1])), constant_values=fill)
+        around.append((p, p + max(0, (out - 1) * s + k - n - 2 * p)))
+    x = np.pad(x, ((0, 0), (0, 0), *around), constant_values=fill)
     return np.lib.stride_tricks.sliding_window_view(x, (kh, kw), axis=(2, 3))[:, :, ::sh, ::sw]
 
 

@@ -311,8 +311,7 @@ fn by_split(p: &Params, invocations: usize) -> [u32; 3] {
 }
 
 fn cases(build: fn(&mut CaseBuilder, &Geometry, &Params) -> Result<()>) -> Vec<Case> {
-    let base =
-        Geometry { n: 2, h: 8, w: 8, c_in: 8, c_out: 36, kernel: [3, 3], stride: [1, 1], pad: [1, 1], groups: 1 };
+    let base = Geometry { h: 8, w: 8, kernel: [3, 3], pad: [1, 1], ..Geometry::linear(2, 8, 36) };
     let shapes = [
         ("8 to 36", base, 2),
         ("36 to 8, one split", Geometry { c_in: 36, c_out: 8, ..base }, 1),

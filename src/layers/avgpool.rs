@@ -1,14 +1,13 @@
 //! Average pooling.
 
-use std::fmt;
-
-use serde::de::{self, Deserializer, SeqAccess, Unexpected, Visitor};
+use serde::de::Deserializer;
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, Windows, default};
-use super::pair::{Pair, PairVisitor};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, default};
+use super::pair::{Pair, PairOr};
+use super::windows::{Padding, Windows};
 use super::{Activation, Layer, Net};
 use crate::error::Result;
 use crate::kernels::avgpool;
@@ -59,34 +58,9 @@ impl Serialize for Window {
     }
 }
 
-struct WindowVisitor;
-
-impl<'de> Visitor<'de> for WindowVisitor {
-    type Value = Window;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, [rows, columns] or \"global\"")
-    }
-
-    fn visit_i64<E: de::Error>(self, n: i64) -> std::result::Result<Window, E> {
-        match usize::try_from(n) {
-            Ok(n) => Ok(Window::Size(Pair([n, n]))),
-            Err(_) => Err(E::invalid_value(Unexpected::Signed(n), &self)),
-        }
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Window, E> {
-        if text == "global" { Ok(Window::Global) } else { Err(E::invalid_value(Unexpected::Str(text), &self)) }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> std::result::Result<Window, A::Error> {
-        PairVisitor.visit_seq(seq).map(Window::Size)
-    }
-}
-
 impl<'de> Deserialize<'de> for Window {
     fn deserialize<D: Deserializer<'de>>(d: D) -> std::result::Result<Self, D::Error> {
-        d.deserialize_any(WindowVisitor)
+        d.deserialize_any(PairOr { pair: Window::Size, word: Some(("global", Window::Global)) })
     }
 }
 
@@ -96,7 +70,8 @@ impl Spec {
         match self.window {
             Window::Global => None,
             Window::Size(kernel) => {
-                Some(Windows { kernel, stride: self.stride.unwrap_or(kernel), pad: self.pad, ceil: self.ceil })
+                let pad = Padding::Sides(self.pad);
+                Some(Windows { kernel, stride: self.stride.unwrap_or(kernel), pad, ceil: self.ceil })
             }
         }
     }
@@ -129,9 +104,9 @@ impl Kind for Spec {
     fn build(&self, shape: &LayerShape, _: &mut Build) -> Box<dyn Layer> {
         let [h, w, c] = shape.input;
         let whole = Pair([h, w]);
-        let all = Windows { kernel: whole, stride: whole, pad: Pair::ZERO, ceil: false };
-        let Windows { kernel, stride, pad, ceil } = self.windows().unwrap_or(all);
-        let geometry = Geometry { n: 1, h, w, c, kernel: kernel.0, stride: stride.0, pad: pad.0, ceil };
+        let all = Windows { kernel: whole, stride: whole, pad: Padding::none(), ceil: false };
+        let Windows { kernel, stride, ceil, .. } = self.windows().unwrap_or(all);
+        let geometry = Geometry { n: 1, h, w, c, kernel: kernel.0, stride: stride.0, pad: self.pad.0, ceil };
         Box::new(AvgPool { name: shape.name.clone(), geometry, include_pad: self.include_pad })
     }
 }

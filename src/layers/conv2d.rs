@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{
-    Build, Called, Kind, LayerShape, Made, Shaping, Windows, check_channels, check_rates, default, product,
-};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, check_channels, check_rates, default, product};
 use super::pair::Pair;
+use super::windows::{Padding, Windows};
 use super::{Activation, Layer, Mode, Net};
 use crate::error::{Error, Result};
 use crate::kernels::bias;
@@ -27,9 +26,9 @@ pub struct Spec {
     /// Step.
     #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
     pub stride: Pair,
-    /// Rows of zeros above and below, columns left and right.
-    #[serde(default = "Pair::zero", skip_serializing_if = "Pair::is_zero")]
-    pub pad: Pair,
+    /// Zeros around the input.
+    #[serde(default = "Padding::none", skip_serializing_if = "Padding::is_none")]
+    pub pad: Padding,
     /// Groups of channels.
     #[serde(default = "default::one", skip_serializing_if = "default::is_one")]
     pub groups: usize,
@@ -58,10 +57,10 @@ impl Spec {
     /// The layer.
     pub(super) fn layer(&self, shape: &LayerShape) -> Conv2d {
         let ([h, w, c_in], c_out) = (shape.input, shape.output[2]);
-        let (kernel, stride, pad) = (self.kernel.0, self.stride.0, self.pad.0);
+        let (kernel, stride, [pad, extra]) = (self.kernel.0, self.stride.0, self.windows().padding([h, w]));
         Conv2d {
             name: shape.name.clone(),
-            geometry: Geometry { n: 1, h, w, c_in, c_out, kernel, stride, pad, groups: self.groups },
+            geometry: Geometry { n: 1, h, w, c_in, c_out, kernel, stride, pad, extra, groups: self.groups },
             flattens: None,
             rate: self.rate as f32,
             bias: self.bias.then(|| self.bias_rate.unwrap_or(self.rate) as f32),

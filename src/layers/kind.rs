@@ -9,7 +9,6 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Layer;
-use super::pair::Pair;
 use crate::error::{Error, Result};
 use crate::ranges::{Check, Failure, HELD, Number, is_held, require};
 
@@ -274,61 +273,6 @@ impl Shaping {
     /// The width of the network, for errors.
     pub fn width(&self) -> f64 {
         self.width
-    }
-}
-
-/// Windows that move over a map.
-#[derive(Clone, Copy)]
-pub(super) struct Windows {
-    pub kernel: Pair,
-    pub stride: Pair,
-    pub pad: Pair,
-    /// Whether a last one may reach over the edge, if it starts before it.
-    pub ceil: bool,
-}
-
-impl Windows {
-    /// How many fit in rows and columns.
-    ///
-    /// # Errors
-    /// A window that does not fit the padded map; more windows than a map may have pixels.
-    pub fn count(&self, name: &str, input: [usize; 3]) -> Result<[usize; 2]> {
-        let Windows { kernel, stride, pad, ceil } = *self;
-        let one = |i: usize| {
-            let (n, k, s, p) = (input[i], kernel.0[i], stride.0[i], pad.0[i]);
-            let room = (n + 2 * p).checked_sub(k)?;
-            let mut count = if ceil { room.div_ceil(s) } else { room / s } + 1;
-            if ceil && (count - 1) * s >= n + p {
-                count -= 1;
-            }
-            Some(count)
-        };
-        match (one(0), one(1)) {
-            (Some(h), Some(w)) if h.max(w) <= MOST_PIXELS => Ok([h, w]),
-            _ => Err(Error::layer(
-                name,
-                format!(
-                    "a {kernel} window does not fit a {}x{} map padded by {pad}; use a smaller kernel or fewer poolings",
-                    input[0], input[1]
-                ),
-            )),
-        }
-    }
-
-    /// `3x3 / 2x2`.
-    pub fn size(&self) -> String {
-        if self.stride == Pair::ONE { self.kernel.to_string() } else { format!("{} / {}", self.kernel, self.stride) }
-    }
-
-    /// Checks size, step and padding; `key` names the size.
-    pub fn check(&self, key: &str) -> Check {
-        for (key, pair) in [(key, self.kernel), ("stride", self.stride)] {
-            let ok = pair.0.iter().all(|n| (1..=MOST_PIXELS).contains(n));
-            require(ok, key, pair, &format!("give 1 to {MOST_PIXELS} rows and columns"))?;
-        }
-        let (pad, kernel) = (self.pad, self.kernel);
-        let ok = pad.0[0] < kernel.0[0] && pad.0[1] < kernel.0[1];
-        require(ok, "pad", pad, &format!("it must be less than the {kernel} kernel, else outputs see only padding"))
     }
 }
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::init::Init;
-use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, Windows, default};
+use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, default};
 use super::pair::Pair;
+use super::windows::{Padding, Windows};
 use super::{Activation, Layer, Net};
 use crate::error::Result;
 use crate::kernels::maxpool;
@@ -37,13 +38,13 @@ pub struct Spec {
 impl Spec {
     fn windows(&self) -> Windows {
         let stride = self.stride.unwrap_or(self.kernel);
-        Windows { kernel: self.kernel, stride, pad: self.pad, ceil: self.ceil }
+        Windows { kernel: self.kernel, stride, pad: Padding::Sides(self.pad), ceil: self.ceil }
     }
 
     /// The layer.
     pub(super) fn layer(&self, shape: &LayerShape) -> MaxPool {
-        let (Windows { kernel, stride, pad, ceil }, [h, w, c]) = (self.windows(), shape.input);
-        let geometry = Geometry { n: 1, h, w, c, kernel: kernel.0, stride: stride.0, pad: pad.0, ceil };
+        let (Windows { kernel, stride, ceil, .. }, [h, w, c]) = (self.windows(), shape.input);
+        let geometry = Geometry { n: 1, h, w, c, kernel: kernel.0, stride: stride.0, pad: self.pad.0, ceil };
         MaxPool { name: shape.name.clone(), geometry }
     }
 }

@@ -21,6 +21,7 @@ pub mod relu;
 mod repeat;
 pub mod residual;
 mod spec;
+pub mod windows;
 
 pub use avgpool::AvgPool;
 pub use batchnorm::BatchNorm;

@@ -1,4 +1,4 @@
-//! A pair of numbers of a preset, written as one where both are the same.
+//! A pair of numbers of a preset, written as one where both are the same; or a word in its place.
 
 use std::fmt;
 
@@ -48,30 +48,44 @@ impl Serialize for Pair {
     }
 }
 
-pub(super) struct PairVisitor;
+/// Reads what is either a pair or one word.
+pub(super) struct PairOr<T> {
+    pub pair: fn(Pair) -> T,
+    pub word: Option<(&'static str, T)>,
+}
 
-impl<'de> Visitor<'de> for PairVisitor {
-    type Value = Pair;
+impl<'de, T> Visitor<'de> for PairOr<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number or [rows, columns]")
+        match &self.word {
+            Some((word, _)) => write!(f, "a whole number, [rows, columns] or \"{word}\""),
+            None => f.write_str("a whole number or [rows, columns]"),
+        }
     }
 
-    fn visit_i64<E: de::Error>(self, n: i64) -> Result<Pair, E> {
+    fn visit_i64<E: de::Error>(self, n: i64) -> Result<T, E> {
         match usize::try_from(n) {
-            Ok(n) => Ok(Pair([n, n])),
+            Ok(n) => Ok((self.pair)(Pair([n, n]))),
             Err(_) => Err(E::invalid_value(Unexpected::Signed(n), &self)),
         }
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Pair, A::Error> {
-        let mut next = |i| seq.next_element()?.ok_or_else(|| de::Error::invalid_length(i, &PairVisitor));
-        Ok(Pair([next(0)?, next(1)?]))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        match self.word {
+            Some((word, value)) if word == text => Ok(value),
+            _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
+        let mut next = |i| seq.next_element()?.ok_or_else(|| de::Error::invalid_length(i, &self));
+        Ok((self.pair)(Pair([next(0)?, next(1)?])))
     }
 }
 
 impl<'de> Deserialize<'de> for Pair {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(PairVisitor)
+        d.deserialize_any(PairOr { pair: |pair| pair, word: None })
     }
 }

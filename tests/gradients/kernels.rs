@@ -131,20 +131,11 @@ fn convolution_within(g: conv2d::Geometry, limit: usize, splits: usize) {
 
 #[test]
 fn a_convolution_passes_gradients_to_input_and_weights() {
-    let base = conv2d::Geometry {
-        n: 2,
-        h: 5,
-        w: 4,
-        c_in: 2,
-        c_out: 4,
-        kernel: [3, 3],
-        stride: [1, 1],
-        pad: [1, 1],
-        groups: 1,
-    };
+    let base = conv2d::Geometry { h: 5, w: 4, kernel: [3, 3], pad: [1, 1], ..conv2d::Geometry::linear(2, 2, 4) };
     convolution(base);
     convolution(conv2d::Geometry { stride: [2, 1], pad: [0, 1], kernel: [2, 3], ..base });
     convolution(conv2d::Geometry { groups: 2, ..base });
+    convolution(conv2d::Geometry { stride: [2, 2], pad: [1, 0], extra: [0, 1], ..base });
 }
 
 #[test]
@@ -158,6 +149,7 @@ fn weights_in_windows_of_their_rows_pass_gradients_to_input_and_weights() {
     convolution_within(conv2d::Geometry::linear(3, 20, 16), 1024, 1);
     convolution_within(base, 1280, 1);
     convolution_within(conv2d::Geometry { groups: 2, stride: [2, 1], ..base }, 1024, 1);
+    convolution_within(conv2d::Geometry { h: 5, stride: [2, 2], pad: [0, 0], extra: [1, 1], ..base }, 1280, 1);
 }
 
 /// y = x + bias, through a ReLU if `relu`; the sums keep away from its kink.
@@ -193,17 +185,7 @@ fn a_bias_gets_the_sum_of_the_gradients_of_its_channel() {
 #[test]
 fn convolutions_around_a_batch_norm_that_is_never_stored_pass_its_gradients() {
     // Two blocks of rows, the last one short.
-    let before = conv2d::Geometry {
-        n: 2,
-        h: 7,
-        w: 6,
-        c_in: 1,
-        c_out: 2,
-        kernel: [2, 2],
-        stride: [1, 1],
-        pad: [0, 1],
-        groups: 1,
-    };
+    let before = conv2d::Geometry { h: 7, w: 6, kernel: [2, 2], pad: [0, 1], ..conv2d::Geometry::linear(2, 1, 2) };
     let (h, w, c) = (before.oh(), before.ow(), before.c_out);
     let after = conv2d::Geometry { h, w, c_in: c, c_out: 3, kernel: [3, 3], stride: [2, 2], pad: [1, 1], ..before };
     let (n, rows) = (before.n, before.n * h * w);

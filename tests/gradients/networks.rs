@@ -314,6 +314,15 @@ const BIASED: Case = Case::new(
      { linear = 4, bias = true, output = true }",
 );
 
+/// Padded by an even and by an odd number of rows, with kernels of even sizes and with strides beyond them, as a body of a block too.
+const SAME: Case = Case::new(
+    [7, 6, 3],
+    "{ conv2d = 4, kernel = 3, stride = 2, pad = \"same\", bias = true }, { relu = true },
+     { residual = [ { batchnorm = true }, { relu = true }, { conv2d = 4, kernel = [4, 2], pad = \"same\", groups = 2 } ] },
+     { conv2d = 6, kernel = [1, 3], stride = [2, 2], pad = \"same\" }, { batchnorm = true }, { relu = true },
+     { linear = 4, output = true }",
+);
+
 const GROUPED: Case = Case::new(
     [5, 7, 4],
     "{ conv2d = 6, kernel = [3, 2], stride = [1, 2], pad = [0, 1], groups = 2 }, { relu = true },
@@ -420,12 +429,17 @@ const WIDE: Case = Case::new(
     "{ conv2d = 4, kernel = 1, bias = true }, { relu = true }, { linear = 8 }, { relu = true }, { linear = 4, output = true }",
 );
 
-const ALL: [Case; 11] =
-    [BIASED, GROUPED, NORMALISED, NORMS_ALONE, POOLED, AVERAGED, RESIDUAL, SHORTCUTS, DROPPED, BY_WINOGRAD, LONG];
+const ALL: [Case; 12] =
+    [BIASED, SAME, GROUPED, NORMALISED, NORMS_ALONE, POOLED, AVERAGED, RESIDUAL, SHORTCUTS, DROPPED, BY_WINOGRAD, LONG];
 
 #[test]
 fn convolutions_and_linear_layers_with_biases_have_the_gradients_of_the_loss() {
     check(BIASED);
+}
+
+#[test]
+fn a_network_padded_as_tensorflow_does_passes_its_gradients() {
+    check(SAME);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use crate::kernels::case::{Case, CaseBuilder};
 
 /// The cases of one kernel: `build` records it for a shape.
 pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
-    let base = Geometry { n: 2, h: 6, w: 5, c_in: 3, c_out: 4, kernel: [3, 3], stride: [1, 1], pad: [1, 1], groups: 1 };
+    let base = Geometry { h: 6, w: 5, kernel: [3, 3], pad: [1, 1], ..Geometry::linear(2, 3, 4) };
+    // As TensorFlow pads: nothing or less above and to the left.
+    let below = Geometry { h: 8, w: 8, stride: [2, 2], pad: [0, 0], extra: [1, 1], ..base };
     let shapes = [
         ("3x3 pad 1, first layer", Geometry { c_out: 16, ..base }),
         ("3x3 pad 1, 16 to 32", Geometry { n: 16, h: 8, w: 8, c_in: 16, c_out: 32, ..base }),
@@ -25,6 +27,15 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         ("2x3 stride 2x1 pad 0x2", Geometry { kernel: [2, 3], stride: [2, 1], pad: [0, 2], c_in: 4, ..base }),
         ("stride beyond the kernel", Geometry { kernel: [1, 1], stride: [3, 2], pad: [0, 0], c_in: 4, ..base }),
         ("pad beyond the image", Geometry { h: 2, w: 1, pad: [2, 2], c_in: 4, ..base }),
+        ("pad below and to the right, stride 2, first layer", Geometry { c_out: 16, ..below }),
+        ("pad below and to the right, stride 2, 8 to 36", Geometry { n: 3, c_in: 8, c_out: 36, ..below }),
+        ("pad below, stride 2, odd width", Geometry { w: 7, pad: [0, 1], extra: [1, 0], c_in: 12, c_out: 20, ..below }),
+        (
+            "2x4 pad 0x1 and one more, stride 1x3",
+            Geometry { kernel: [2, 4], stride: [1, 3], pad: [0, 1], c_in: 4, c_out: 8, ..below },
+        ),
+        ("pad below and to the right, stride 2, 2 groups", Geometry { c_in: 8, c_out: 16, groups: 2, ..below }),
+        ("pad below and to the right, stride 2, depthwise", Geometry { c_in: 8, c_out: 8, groups: 8, ..below }),
         ("2 groups", Geometry { c_in: 4, c_out: 6, groups: 2, ..base }),
         ("2 groups of 5 to 7", Geometry { c_in: 10, c_out: 14, groups: 2, ..base }),
         (

@@ -127,7 +127,8 @@ pub(super) fn whole_input(t: &Target, p: &Params) -> Result<(), &'static str> {
 /// The variants `pointwise` know linear layers, and convolutions that are as good as one.
 pub(super) fn pointwise(p: &Params) -> Result<(), &'static str> {
     let one = ["kh", "kw", "stride_h", "stride_w"].iter().all(|name| p.u(name) == 1);
-    if one && p.u("pad_h") == 0 && p.u("pad_w") == 0 { Ok(()) } else { Err("the kernel is no 1 x 1 of stride 1") }
+    let same = (p.u("oh"), p.u("ow")) == (p.u("h"), p.u("w"));
+    if one && same { Ok(()) } else { Err("the kernel is no 1 x 1 of stride 1 without padding") }
 }
 
 /// Rows and columns of the outputs of a workgroup of the variants `pointwise`.

@@ -192,6 +192,7 @@ fn few_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -
         "odd channels",
         "5x5 stride 2",
         "pad beyond the image",
+        "pad below and to the right, stride 2, 8 to 36",
         "tiles and a bit",
         "windows",
         "2 groups of 8 to 36",
@@ -209,8 +210,7 @@ fn few_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -
 /// Integers whose moments are exact: whole blocks of rows, and outputs so small that their squared distances from a mean
 /// in 64ths have 24 bits. Other shapes by budget, but for windows, which would cut blocks.
 fn moments_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec<Case> {
-    let base =
-        Geometry { n: 2, h: 8, w: 8, c_in: 8, c_out: 12, kernel: [1, 1], stride: [1, 1], pad: [0, 0], groups: 1 };
+    let base = Geometry { h: 8, w: 8, ..Geometry::linear(2, 8, 12) };
     let wide = Geometry { n: 1, h: 16, w: 20, c_in: 4, c_out: 132, ..base };
     let exact = |name: &str, g: Geometry| Case::exact(format!("{name}, {what}, integers"), move |c| build(c, &g));
     let mut all = vec![
@@ -225,7 +225,7 @@ fn moments_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()
 
 /// Outputs near 400 with a deviation near 1: squares and sums alone would not tell their variance.
 fn far_from_zero() -> Case {
-    let g = Geometry { n: 3, h: 9, w: 7, c_in: 4, c_out: 8, kernel: [1, 1], stride: [1, 1], pad: [0, 0], groups: 1 };
+    let g = Geometry { h: 9, w: 7, ..Geometry::linear(3, 4, 8) };
     let build = move |c: &mut CaseBuilder| {
         let x = c.input("x", &[g.n, g.x_len()], &Fill::Range(99.0, 101.0));
         let w = c.input("w", &[g.w_len()], &Fill::Values(vec![1.0; g.w_len()]));

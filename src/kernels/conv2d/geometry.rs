@@ -22,6 +22,8 @@ pub struct Geometry {
     pub stride: [usize; 2],
     /// Rows of zeros above and columns to the left, and as many below and to the right.
     pub pad: [usize; 2],
+    /// Further rows below, columns to the right: TensorFlow pads by an odd number where its `same` takes one.
+    pub extra: [usize; 2],
     /// Groups of channels; output group g sees only input group g.
     pub groups: usize,
 }
@@ -29,17 +31,22 @@ pub struct Geometry {
 impl Geometry {
     /// A linear layer: `n` samples of `c_in` features to `c_out`, weights `[c_in, c_out]`.
     pub fn linear(n: usize, c_in: usize, c_out: usize) -> Self {
-        Geometry { n, h: 1, w: 1, c_in, c_out, kernel: [1, 1], stride: [1, 1], pad: [0, 0], groups: 1 }
+        Geometry { n, h: 1, w: 1, c_in, c_out, kernel: [1, 1], stride: [1, 1], pad: [0, 0], extra: [0, 0], groups: 1 }
+    }
+
+    /// Rows and columns of the padded input.
+    fn padded(&self) -> [usize; 2] {
+        [0, 1].map(|i| [self.h, self.w][i] + 2 * self.pad[i] + self.extra[i])
     }
 
     /// Output height.
     pub fn oh(&self) -> usize {
-        (self.h + 2 * self.pad[0] - self.kernel[0]) / self.stride[0] + 1
+        (self.padded()[0] - self.kernel[0]) / self.stride[0] + 1
     }
 
     /// Output width.
     pub fn ow(&self) -> usize {
-        (self.w + 2 * self.pad[1] - self.kernel[1]) / self.stride[1] + 1
+        (self.padded()[1] - self.kernel[1]) / self.stride[1] + 1
     }
 
     /// Elements of one input image.
@@ -87,11 +94,9 @@ impl Geometry {
         {
             return fail(format!("a size is zero in {self:?}"));
         }
-        if kh > self.h + 2 * self.pad[0] || kw > self.w + 2 * self.pad[1] {
-            return fail(format!(
-                "a {kh}x{kw} kernel does not fit a {}x{} input padded by {:?}",
-                self.h, self.w, self.pad
-            ));
+        let [h, w] = self.padded();
+        if kh > h || kw > w {
+            return fail(format!("a {kh}x{kw} kernel does not fit a {}x{} input padded to {h}x{w}", self.h, self.w));
         }
         if !self.c_in.is_multiple_of(self.groups) || !self.c_out.is_multiple_of(self.groups) {
             return fail(format!(

@@ -184,13 +184,14 @@ pub static FOLD: Kernel = Kernel {
 
 /// `build` records a kernel for a shape, the first of some rows, and their number.
 fn cases(build: fn(&mut CaseBuilder, &Geometry, usize, usize) -> Result<()>) -> Vec<Case> {
-    let base = Geometry { n: 2, h: 6, w: 5, c_in: 6, c_out: 4, kernel: [3, 3], stride: [1, 1], pad: [1, 1], groups: 1 };
+    let base = Geometry { h: 6, w: 5, kernel: [3, 3], pad: [1, 1], ..Geometry::linear(2, 6, 4) };
     let shapes = [
         ("linear, columns 3 to 13", Geometry::linear(5, 20, 3), 3, 11),
         ("all rows", base, 0, 54),
         ("within a tap", base, 20, 3),
         ("from one tap to another, 2 groups", Geometry { groups: 2, ..base }, 4, 13),
         ("the last, stride 2x1, pad 0x2", Geometry { stride: [2, 1], pad: [0, 2], ..base }, 50, 4),
+        ("pad below, stride 2", Geometry { stride: [2, 2], pad: [0, 1], extra: [1, 0], ..base }, 0, 54),
     ];
     let both = |(name, g, first, rows)| {
         let case = move |c: &mut CaseBuilder| build(c, &g, first, rows);

@@ -183,7 +183,11 @@ fn a_shortcut_is_listed_and_counted_behind_the_body_and_follows_the_width() {
     p.width = 1.5;
     let block = &p.shapes([8, 8, 1]).unwrap()[3];
     assert_eq!((block.output, block.shortcut[1].output), ([4, 4, 12], [4, 4, 12]));
-    let p = with_block(&format!("{halved}[{{ conv2d = 8, kernel = 1, stride = 2 }}] }}"));
+    let p = with_block(&format!(
+        "{}[{{ conv2d = 8, kernel = 1, stride = 2 }}] }}",
+        halved.replace("pad = 1", "pad = \"same\"")
+    ));
+    assert_eq!(Preset::from_toml(&p.to_toml()).unwrap(), p);
     let block = &p.shapes([8, 8, 1]).unwrap()[3];
     assert_eq!((block.weights, block.multiply_adds), (9 * 32 + 32, (9 * 32 + 32) * 16));
 }
@@ -318,6 +322,8 @@ fn a_value_out_of_range_says_what_to_do() {
         ("initial = 0.1", "initial = inf", "lr.initial: inf"),
         ("name = \"small\"", "name = \"../x\"", "name: \"../x\" is out of range"),
         ("pad = [1, 0]", "pad = [3, 0]", "layers[0].pad: 3x0 is out of range"),
+        ("pad = [1, 0]", "pad = \"valid\"", "layers[0].pad: expected a whole number, [rows, columns] or \"same\""),
+        ("ceil = true", "pad = \"same\"", "layers[4].pad: expected a whole number or [rows, columns]"),
         ("conv2d = 4, kernel = 3", "conv2d = 4, kernel = 0", "layers[3].residual[0].kernel: 0x0"),
         ("conv2d = 4", "conv2d = 9000000000000000000", "layers[0].conv2d"),
         ("{ relu = true }", "{ relu = false }", "layers[2].relu: false is out of range: leave the layer out"),
