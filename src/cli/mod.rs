@@ -8,6 +8,7 @@ mod data;
 mod distort;
 mod eval;
 mod export;
+mod import;
 mod predict;
 mod profile;
 mod protocol;
@@ -186,6 +187,8 @@ enum Command {
     Distort(distort::Distort),
     /// Write a trained network for deployment: weights of two or three values as bits
     Export(export::Export),
+    /// Make a run folder of a network that others published, to test it, distort it, export it or train it further
+    Import(import::Import),
     /// What a trained network sees in images: PNG and JPEG files, and folders of them
     Predict(predict::Predict),
     /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
@@ -212,6 +215,7 @@ impl Command {
             Command::AdapterReport(c) => c.run(global, begun),
             Command::Distort(c) => c.run(global),
             Command::Export(c) => c.run(global),
+            Command::Import(c) => c.run(),
             Command::Predict(c) => c.run(global),
             Command::Show(c) => c.run(global),
             Command::Data(c) => c.run(global),

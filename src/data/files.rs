@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 
 /// No file of a known data set that is read whole comes near this size; a larger one, or one that unpacks to more, is not.
-const LARGEST: u64 = 1 << 28;
+pub(super) const LARGEST: u64 = 1 << 28;
 
 /// What to do about a missing or damaged file of the data set `set`.
 pub(super) fn remedy(set: &str) -> String {

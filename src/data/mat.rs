@@ -4,21 +4,26 @@
 //! compressed one. Up to four bytes may stand in the tag itself. A matrix is an element that holds four: flags, dimensions,
 //! name, numbers.
 
-use std::io::Read;
+use std::fs::File;
 use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
-use super::files::read_bounded;
+use super::files::{LARGEST, read_bounded};
 use crate::error::{Error, Result};
 
 const HEADER: usize = 128;
 /// Types of elements.
 const MATRIX: u32 = 14;
 const COMPRESSED: u32 = 15;
+/// The classes of numbers, from 6 on.
+const CLASSES: [&str; 10] =
+    ["double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"];
 
 /// A numeric array. Its numbers need not be of the type that it had in MATLAB: whole ones are stored as small as they fit.
-pub(super) struct Array {
+pub(crate) struct Array {
+    /// The type that it had in MATLAB: `uint8`, `single`, ...
+    pub class: &'static str,
     /// Rows, columns, ... The first is innermost.
     pub dims: Vec<usize>,
     /// Type of the stored numbers.
@@ -27,14 +32,11 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// The numbers as bytes.
-    ///
-    /// # Errors
-    /// The first number that is no whole one from 0 to 255.
-    pub fn into_bytes(self) -> std::result::Result<Vec<u8>, String> {
+    /// The numbers, the first dimension innermost.
+    pub fn numbers(&self) -> impl Iterator<Item = f64> {
         let number: fn(&[u8]) -> f64 = match self.kind {
-            2 => return Ok(self.bytes),
             1 => |b| f64::from(b[0] as i8),
+            2 => |b| f64::from(b[0]),
             3 => |b| f64::from(i16::from_le_bytes([b[0], b[1]])),
             4 => |b| f64::from(u16::from_le_bytes([b[0], b[1]])),
             5 => |b| f64::from(i32::from_le_bytes([b[0], b[1], b[2], b[3]])),
@@ -42,12 +44,22 @@ impl Array {
             7 => |b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
             _ => |b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]),
         };
-        let byte = |(at, b): (usize, &[u8])| {
-            let v = number(b);
+        self.bytes.chunks_exact(size(self.kind).unwrap_or(1)).map(number)
+    }
+
+    /// The numbers as bytes.
+    ///
+    /// # Errors
+    /// The first number that is no whole one from 0 to 255.
+    pub fn into_bytes(self) -> std::result::Result<Vec<u8>, String> {
+        if self.kind == 2 {
+            return Ok(self.bytes);
+        }
+        let byte = |(at, v): (usize, f64)| {
             let whole = (0.0..=255.0).contains(&v) && v.fract() == 0.0;
             if whole { Ok(v as u8) } else { Err(format!("element {at} is {v}, not a whole number from 0 to 255")) }
         };
-        self.bytes.chunks_exact(size(self.kind).unwrap_or(1)).enumerate().map(byte).collect()
+        self.numbers().enumerate().map(byte).collect()
     }
 }
 
@@ -67,6 +79,45 @@ fn size(kind: u32) -> Option<usize> {
 /// # Errors
 /// A file of another kind or version; one that is cut or damaged; an array that is missing, or not real and numeric.
 pub(super) fn read<const N: usize>(bytes: &[u8], names: [&str; N], path: &Path) -> Result<[Array; N]> {
+    let mut found = [const { None }; N];
+    each(bytes, path, |name, array| {
+        if let Some(at) = names.iter().position(|n| n.as_bytes() == name) {
+            found[at] = Some(array.ok_or_else(|| unreal(name, path))?);
+        }
+        Ok(())
+    })?;
+    if let Some(missing) = names.iter().zip(&found).find(|(_, array)| array.is_none()) {
+        return Err(Error::format(path, format!("there is no array `{}` in it", missing.0)));
+    }
+    Ok(found.map(|array| array.expect("all were found")))
+}
+
+/// All arrays of the file `path` with their names, in its order.
+///
+/// # Errors
+/// As [`read`]; anything else in the file than numeric arrays; more than 256 MiB of them.
+pub(crate) fn load(path: &Path) -> Result<Vec<(String, Array)>> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let (mut all, mut held) = (vec![], 0);
+    each(&read_bounded(file, path, 0)?, path, |name, array| {
+        let array = array.ok_or_else(|| unreal(name, path))?;
+        held += array.bytes.len() as u64;
+        if held > LARGEST {
+            return Err(Error::format(path, format!("its arrays take more than {LARGEST} bytes")));
+        }
+        all.push((String::from_utf8_lossy(name).into_owned(), array));
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+fn unreal(name: &[u8], path: &Path) -> Error {
+    let name = String::from_utf8_lossy(name);
+    Error::format(path, format!("`{name}` is no array of real numbers that its dimensions say"))
+}
+
+/// Hands on name and content of each array in `bytes`, the content of `path`; none of one that is not real and numeric.
+fn each(bytes: &[u8], path: &Path, mut take: impl FnMut(&[u8], Option<Array>) -> Result<()>) -> Result<()> {
     let bad = |message: &str| Error::format(path, message);
     let head = bytes.get(..HEADER).ok_or_else(|| bad("shorter than the header of a MATLAB file: it is truncated"))?;
     match (&head[124..126], &head[126..]) {
@@ -75,31 +126,21 @@ pub(super) fn read<const N: usize>(bytes: &[u8], names: [&str; N], path: &Path) 
         (_, b"MI") => return Err(bad("a MATLAB file of a big-endian machine: save it again on this one")),
         _ => return Err(bad("this is no MATLAB file")),
     }
-    let mut found = [const { None }; N];
     let mut rest = &bytes[HEADER..];
     while !rest.is_empty() {
         let cut = || bad("the file is truncated or damaged");
         let (kind, content, after) = element(rest).ok_or_else(cut)?;
         let unpacked = match kind {
-            COMPRESSED => read_bounded(ZlibDecoder::new(content).take(u64::from(u32::MAX)), path, 4 * content.len())?,
+            COMPRESSED => read_bounded(ZlibDecoder::new(content), path, 4 * content.len())?,
             MATRIX => rest[..8 + content.len()].to_vec(),
-            _ => vec![],
+            _ => return Err(cut()),
         };
-        if let Some((MATRIX, content, _)) = element(&unpacked) {
-            let (name, array) = matrix(content).ok_or_else(cut)?;
-            if let Some(at) = names.iter().position(|n| n.as_bytes() == name) {
-                let wrong = || bad(&format!("`{}` is no array of real numbers that its dimensions say", names[at]));
-                found[at] = Some(array.ok_or_else(wrong)?);
-            }
-        } else if kind == COMPRESSED {
-            return Err(cut());
-        }
+        let Some((MATRIX, content, _)) = element(&unpacked) else { return Err(cut()) };
+        let (name, array) = matrix(content).ok_or_else(cut)?;
+        take(name, array)?;
         rest = after;
     }
-    if let Some(missing) = names.iter().zip(&found).find(|(_, array)| array.is_none()) {
-        return Err(bad(&format!("there is no array `{}` in it", missing.0)));
-    }
-    Ok(found.map(|array| array.expect("all were found")))
+    Ok(())
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -129,14 +170,15 @@ fn matrix(bytes: &[u8]) -> Option<(&[u8], Option<Array>)> {
     let dims: Option<Vec<usize>> =
         dims.chunks_exact(4).map(|d| usize::try_from(i32::from_le_bytes(d.try_into().ok()?)).ok()).collect();
     let dims = dims?;
-    // Classes of numbers are 6 (double) to 15 (u64); a bit says that imaginary parts follow.
-    if !(6..=15).contains(&(flags & 0xff)) || flags >> 11 & 1 == 1 {
+    let class = (flags as usize & 0xff).checked_sub(6).and_then(|class| CLASSES.get(class));
+    // A bit says that imaginary parts follow.
+    let Some(class) = class.filter(|_| flags >> 11 & 1 == 0) else {
         return Some((name, None));
-    }
+    };
     let (kind, content, _) = element(rest)?;
     let count = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
     let fits = size(kind).is_some_and(|size| count.and_then(|n| n.checked_mul(size)) == Some(content.len()));
-    Some((name, fits.then(|| Array { dims, kind, bytes: content.to_vec() })))
+    Some((name, fits.then(|| Array { class, dims, kind, bytes: content.to_vec() })))
 }
 
 #[cfg(test)]

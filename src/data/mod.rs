@@ -17,7 +17,7 @@ mod download;
 pub mod fetch;
 mod files;
 pub mod gcn;
-mod mat;
+pub(crate) mod mat;
 pub mod mnist;
 mod pickle;
 pub mod picture;

@@ -23,13 +23,18 @@ impl Resume {
     /// Takes the folder of a run and reads its checkpoint.
     ///
     /// # Errors
-    /// No run there; another process trains there; a checkpoint that is damaged.
+    /// No run there, or one that was imported; another process trains there; a checkpoint that is damaged.
     pub fn open(dir: &Path) -> Result<Resume> {
         let path = checkpoint::path(dir);
         // Where there is no checkpoint nothing is made, not even a lock.
         checkpoint::is_one(&path)?;
         let lock = record::lock(dir)?;
-        Ok(Resume { checkpoint: checkpoint::load(&path)?, lock })
+        let checkpoint = checkpoint::load(&path)?;
+        if !checkpoint.meta.contains_key(key::POSITION) {
+            let message = "it has weights, but no state of training to resume: begin with them by train PRESET --init";
+            return Err(Error::format(path, message));
+        }
+        Ok(Resume { checkpoint, lock })
     }
 }
 

@@ -83,8 +83,8 @@ pub struct Stored {
 /// The content of a checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
-    /// Weights, gamma and beta of batch norm, optimiser state. Moments are among them in a packed file only: else each
-    /// evaluation computes its own.
+    /// Weights, gamma and beta of batch norm, optimiser state. Moments are among them in a packed file and of an imported
+    /// network only: else each evaluation computes its own.
     pub tensors: BTreeMap<String, Stored>,
     /// Those of `tensors` that the file holds as bits, by name.
     pub packed: BTreeMap<String, Packed>,

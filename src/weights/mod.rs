@@ -7,6 +7,7 @@ pub mod export;
 mod import;
 mod initial;
 pub mod layout;
+pub mod mcdonnell;
 pub mod packed;
 mod trained;
 

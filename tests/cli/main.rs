@@ -12,6 +12,7 @@ mod evaluate;
 mod export;
 mod files;
 mod fine_tuning;
+mod import;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(unix)]

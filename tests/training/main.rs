@@ -12,6 +12,7 @@ mod distortion;
 mod files;
 mod halves;
 mod lowered;
+mod published;
 mod pytorch;
 mod residual;
 mod steps;
