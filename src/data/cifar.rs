@@ -10,7 +10,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::files::{self, Member, read, remedy};
-use super::source::Records;
+use super::source::{OfFile, Records};
 use super::{DataSet, Shape, Source, Split, pickle};
 use crate::error::{Error, Result};
 
@@ -49,17 +49,9 @@ struct Opened {
     path: PathBuf,
     /// Of each image, its class.
     labels: Vec<u16>,
-    images: Images,
+    images: OfFile<u8>,
     /// Bytes after the last whole image.
     rest: u64,
-}
-
-/// The images of a file.
-enum Images {
-    /// They are where they were.
-    Left(Records),
-    /// A pickle was read whole.
-    Read(Vec<u8>),
 }
 
 impl Set {
@@ -116,8 +108,8 @@ impl Set {
             shape: SHAPE,
             classes: self.classes.iter().map(|class| (*class).to_owned()).collect(),
             maximum: 255,
-            train: split(train, layout),
-            test: split(test, layout),
+            train: split(train)?,
+            test: split(test)?,
         })
     }
 
@@ -139,7 +131,7 @@ impl Set {
             return Ok(bytes);
         }
         let batch = self.python(&bytes, path)?;
-        let labels = |i: usize| batch.labels.iter().map(move |list| list[i]);
+        let labels = |i: usize| batch.labels.iter().map(move |list| list[i] as u8);
         let images = batch.data.chunks_exact(SHAPE.features()).enumerate();
         Ok(images.flat_map(|(i, image)| labels(i).chain(image.iter().copied())).collect())
     }
@@ -157,16 +149,17 @@ impl Set {
             labels.push(u16::from(bytes[before - 1]));
         }
         self.check_labels(&labels, &path)?;
-        let images = Images::Left(Records::new(&path, file, [before, record], count));
+        let images = OfFile::Left(Records::new(&path, file, [before, record], count));
         Ok(Opened { path, labels, images, rest: size % record as u64 })
     }
 
     /// Reads a file of the python layout.
     fn pickle(&self, path: PathBuf) -> Result<Opened> {
-        let batch = self.python(&read(&path, self.name)?, &path)?;
-        let labels: Vec<u16> = batch.labels.last().into_iter().flatten().map(|label| u16::from(*label)).collect();
+        let bytes = read(&path, self.name)?;
+        let mut batch = self.python(&bytes, &path)?;
+        let labels: Vec<u16> = batch.labels.pop().into_iter().flatten().map(|label| label as u16).collect();
         self.check_labels(&labels, &path)?;
-        Ok(Opened { path, labels, images: Images::Read(batch.data), rest: 0 })
+        Ok(Opened { path, labels, images: OfFile::Read(batch.data.into_owned()), rest: 0 })
     }
 
     fn check_labels(&self, labels: &[u16], path: &Path) -> Result<()> {
@@ -177,9 +170,12 @@ impl Set {
     }
 
     /// A pickled dictionary.
-    fn python(&self, bytes: &[u8], path: &Path) -> Result<pickle::Batch> {
-        let batch = pickle::read_batch(bytes, self.labels)
-            .map_err(|reason| Error::format(path, format!("{reason}. {}", remedy(self.name))))?;
+    fn python<'a>(&self, bytes: &'a [u8], path: &Path) -> Result<pickle::Batch<'a>> {
+        let bad = |reason: String| Error::format(path, format!("{reason}. {}", remedy(self.name)));
+        let batch = pickle::read_batch(bytes, self.labels).map_err(bad)?;
+        if let Some(label) = batch.labels.iter().flatten().find(|label| u8::try_from(**label).is_err()) {
+            return Err(bad(format!("label {label} is out of range")));
+        }
         let counts = batch.labels.iter().all(|list| list.len() == batch.count);
         if batch.width != SHAPE.features() || batch.count == 0 || !counts {
             let labels = batch.labels.last().map_or(0, Vec::len);
@@ -195,20 +191,9 @@ impl Set {
 }
 
 /// The images and labels of all of `files`.
-fn split(files: Vec<Opened>, layout: Layout) -> Split {
-    let (mut left, mut read, mut labels) = (vec![], vec![], vec![]);
-    for mut file in files {
-        labels.append(&mut file.labels);
-        match file.images {
-            Images::Left(records) => left.push(records),
-            Images::Read(mut images) => read.append(&mut images),
-        }
-    }
-    let images = match layout {
-        Layout::Binary => Source::files(SHAPE.features(), left),
-        Layout::Python => Source::memory(SHAPE.features(), read),
-    };
-    Split { images, labels }
+fn split(files: Vec<Opened>) -> Result<Split> {
+    let (images, labels): (Vec<_>, Vec<_>) = files.into_iter().map(|file| (file.images, file.labels)).unzip();
+    Ok(Split { images: Source::of_files(SHAPE.features(), images)?, labels: labels.concat() })
 }
 
 /// The number that most of `counts` are; of several, the greatest.

@@ -2,7 +2,7 @@
 
 use super::cifar::{SHAPE, Set};
 use super::fetch::{Download, Spec};
-use super::{Info, cifar, verify};
+use super::{Info, Origin, cifar, verify};
 
 /// See [`super::cifar`].
 const SET: Set = Set {
@@ -127,7 +127,7 @@ pub(super) const INFO: Info = Info {
     streams: Some(cifar::STREAMS),
     shape: |_| Ok(SHAPE),
     members: Some(|dir| const { &SET }.members(dir)),
-    fetch: Some(|| Spec {
+    origin: Origin::Open(|| Spec {
         folder: SET.folders[0].into(),
         downloads: vec![Download {
             url: "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz".into(),

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::files::gunzip;
-use super::{DIGITS, DataSet, Info, Shape, Source, Split, batches};
+use super::{DIGITS, DataSet, Info, Origin, Shape, Source, Split, batches};
 use crate::error::Result;
 
 /// The row of the table of data sets.
@@ -22,7 +22,7 @@ pub(super) const INFO: Info = Info {
     streams: None,
     shape: |_| Ok(SHAPE),
     members: None,
-    fetch: None,
+    origin: Origin::Program,
 };
 
 /// The packed set.

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::download::download;
 use super::files::sha256;
-use super::{info, verify};
+use super::{Origin, info, verify};
 use crate::error::{Error, Result};
 use crate::files::{self, Lock};
 
@@ -31,11 +31,15 @@ pub struct Spec {
 /// How to get the data set `name` from its publisher.
 ///
 /// # Errors
-/// An unknown name, or a set that is part of the program.
+/// An unknown name, a set that is part of the program, or one that takes a login, with what to do.
 pub fn spec(name: &str) -> Result<Spec> {
     let set = info(name)?;
-    let inside = || Error::Invalid(format!("{} is part of the program: there is nothing to fetch", set.name));
-    set.fetch.map(|spec| spec()).ok_or_else(inside)
+    let name = set.name;
+    match set.origin {
+        Origin::Open(spec) => Ok(spec()),
+        Origin::Program => Err(Error::Invalid(format!("{name} is part of the program: there is nothing to fetch"))),
+        Origin::Login(how) => Err(Error::Invalid(format!("{name} cannot be fetched by a program: {how}"))),
+    }
 }
 
 /// Sees to it that the data set `name` is in the folder `dest`, and returns the folder of its files. If it is there, under

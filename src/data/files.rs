@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::{GzDecoder, MultiGzDecoder};
 use sha2::{Digest, Sha256};
 
+use super::{Info, Origin, info};
 use crate::error::{Error, Result};
 
 /// No file of a known data set that is read whole comes near this size; a larger one, or one that unpacks to more, is not.
@@ -15,6 +16,9 @@ pub(super) const LARGEST: u64 = 1 << 28;
 
 /// What to do about a missing or damaged file of the data set `set`.
 pub(super) fn remedy(set: &str) -> String {
+    if let Ok(Info { origin: Origin::Login(how), .. }) = info(set) {
+        return format!("To get the set, {how}; or name the folder that holds it with --data DIR");
+    }
     format!("Get the set with `weightproof data fetch {set}`, or name the folder that holds it with --data DIR")
 }
 
@@ -36,22 +40,27 @@ pub(super) fn read(path: &Path, set: &str) -> Result<Vec<u8>> {
 
 /// All that `source` (the content of `path`) has to give, with room for `expected` bytes from the start.
 pub(super) fn read_bounded(source: impl Read, path: &Path, expected: usize) -> Result<Vec<u8>> {
+    read_at_most(source, path, expected, LARGEST)
+}
+
+/// As [`read_bounded`], for a file of up to `most` bytes.
+pub(super) fn read_at_most(source: impl Read, path: &Path, expected: usize, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(expected);
-    source.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| match e.kind() {
+    source.take(most + 1).read_to_end(&mut bytes).map_err(|e| match e.kind() {
         // What flate2 says about a damaged or cut stream.
         ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
             Error::format(path, format!("the compressed file is damaged or truncated ({e})"))
         }
         _ => Error::io(path, e),
     })?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(too_large(path));
+    if bytes.len() as u64 > most {
+        return Err(too_large(path, most));
     }
     Ok(bytes)
 }
 
-fn too_large(path: &Path) -> Error {
-    Error::format(path, format!("more than {LARGEST} bytes: this is no file of a known data set"))
+fn too_large(path: &Path, most: u64) -> Error {
+    Error::format(path, format!("more than {most} bytes: this is no file of a known data set"))
 }
 
 /// What the gzip file `bytes`, the content of `path`, unpacks to: all of its members, one after the other, as gzip itself
@@ -63,7 +72,7 @@ pub(super) fn gunzip(bytes: &[u8], path: &Path) -> Result<Vec<u8>> {
         let mut member = GzDecoder::new(rest);
         out.append(&mut read_bounded((&mut member).take(room + 1), path, rest.len())?);
         if out.len() as u64 > LARGEST {
-            return Err(too_large(path));
+            return Err(too_large(path, LARGEST));
         }
         rest = member.into_inner();
         if rest.iter().all(|byte| *byte == 0) {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::fetch::{Download, Spec};
 use super::files::{self, Member, remedy};
 use super::source::Records;
-use super::{DIGITS, DataSet, Info, Shape, Source, Split, verify};
+use super::{DIGITS, DataSet, Info, Origin, Shape, Source, Split, verify};
 use crate::error::{Error, Result};
 
 /// The row of the table of data sets.
@@ -26,7 +26,7 @@ pub(super) const INFO: Info = Info {
     streams: Some("unpacked idx files (gunzip those in .gz)"),
     shape,
     members: Some(members),
-    fetch: Some(download),
+    origin: Origin::Open(download),
 };
 
 /// How to get it.

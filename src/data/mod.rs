@@ -17,8 +17,10 @@ mod download;
 pub mod fetch;
 mod files;
 pub mod gcn;
+mod imagenet32;
 pub(crate) mod mat;
 pub mod mnist;
+mod npz;
 mod pickle;
 pub mod picture;
 pub mod preparation;
@@ -111,7 +113,7 @@ pub struct Info {
     pub description: &'static str,
     /// Where its files are, relative to the data folder.
     pub files: &'static str,
-    /// What the labels 0, 1, ... mean.
+    /// What the labels 0, 1, ... mean; none of a set whose files do not say.
     pub classes: &'static [&'static str],
     /// Under which terms it comes.
     pub licence: &'static str,
@@ -122,10 +124,20 @@ pub struct Info {
     /// Which of its files do, for who wants them streamed; none if none do.
     streams: Option<&'static str>,
     shape: fn(&Path) -> Result<Shape>,
-    /// The files that `load` reads from a folder; none for a set that is part of the program.
+    /// The files that `load` reads from a folder, with published checksums; none for a set that has none.
     members: Option<fn(&Path) -> Vec<files::Member>>,
-    /// How to get it from its publisher; none for a set that is part of the program.
-    fetch: Option<fn() -> fetch::Spec>,
+    origin: Origin,
+}
+
+/// How to get a set.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    /// It is part of the program.
+    Program,
+    /// Its publisher lets everyone have it.
+    Open(fn() -> fetch::Spec),
+    /// What a person has to do, since its publisher asks for a login.
+    Login(&'static str),
 }
 
 impl Info {
@@ -140,7 +152,7 @@ const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// All data sets this program knows.
 pub fn list() -> &'static [Info] {
-    const SETS: [Info; 5] = [digits::INFO, mnist::INFO, cifar10::INFO, cifar100::INFO, svhn::INFO];
+    const SETS: [Info; 6] = [digits::INFO, mnist::INFO, cifar10::INFO, cifar100::INFO, svhn::INFO, imagenet32::INFO];
     &SETS
 }
 

@@ -6,25 +6,29 @@
 mod machine;
 mod numpy;
 
+use std::borrow::Cow;
+
 use machine::{Machine, Object, Parsed};
 
 /// What a batch file says.
-pub(super) struct Batch {
+pub(super) struct Batch<'a> {
     /// Rows of `data`.
     pub count: usize,
     /// Bytes per row.
     pub width: usize,
     /// `[count][width]`
-    pub data: Vec<u8>,
+    pub data: Cow<'a, [u8]>,
+    /// The byte of the file at which `data` begins, where it is there as it is.
+    pub at: Option<usize>,
     /// The lists or arrays of labels that were asked for.
-    pub labels: Vec<Vec<u8>>,
+    pub labels: Vec<Vec<i64>>,
 }
 
 /// Reads the dictionary of a batch file and takes `data` and the entries `labels` from it.
 ///
 /// # Errors
 /// In words, without the path, which the caller knows.
-pub(super) fn read_batch(file: &[u8], labels: &[&str]) -> Parsed<Batch> {
+pub(super) fn read_batch<'a>(file: &'a [u8], labels: &[&str]) -> Parsed<Batch<'a>> {
     let mut machine = Machine::new(file);
     let root = machine.run()?;
     let Object::Dict(items) = &machine.objects[root] else {
@@ -35,8 +39,10 @@ pub(super) fn read_batch(file: &[u8], labels: &[&str]) -> Parsed<Batch> {
         found.map(|(_, value)| *value).ok_or(format!("the pickled dictionary has no entry '{wanted}'"))
     };
     let (count, width, data) = machine.table(value("data")?)?;
-    let label = |i: i64| u8::try_from(i).map_err(|_| format!("label {i} is out of range"));
-    let list =
-        |name: &&str| -> Parsed<Vec<u8>> { machine.integers(name, value(name)?)?.into_iter().map(label).collect() };
-    Ok(Batch { count, width, data, labels: labels.iter().map(list).collect::<Parsed<_>>()? })
+    let at = match data {
+        Cow::Borrowed(part) => Some(part.as_ptr().addr() - file.as_ptr().addr()),
+        Cow::Owned(_) => None,
+    };
+    let list = |name: &&str| machine.integers(name, value(name)?);
+    Ok(Batch { count, width, data, at, labels: labels.iter().map(list).collect::<Parsed<_>>()? })
 }

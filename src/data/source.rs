@@ -42,7 +42,38 @@ pub(super) struct Records {
     count: usize,
 }
 
+/// Images of one file.
+pub(super) enum OfFile<T> {
+    /// They are where they were.
+    Left(Records),
+    /// The file was read whole.
+    Read(Vec<T>),
+}
+
 impl<T: Pod + Send + Sync> Source<T> {
+    /// The images of several files, one after the other: in memory, if one of the files was read whole.
+    ///
+    /// # Errors
+    /// As [`Source::read`]; more than there is memory for.
+    pub(super) fn of_files(features: usize, files: Vec<OfFile<T>>) -> Result<Self> {
+        if files.iter().all(|file| matches!(file, OfFile::Left(_))) {
+            let left = |file| if let OfFile::Left(records) = file { Some(records) } else { None };
+            return Ok(Self::files(features, files.into_iter().filter_map(left).collect()));
+        }
+        let count = |file: &OfFile<T>| match file {
+            OfFile::Left(records) => records.count * features,
+            OfFile::Read(values) => values.len(),
+        };
+        let mut images = room(files.iter().map(count).sum())?;
+        for file in files {
+            match file {
+                OfFile::Left(records) => images.append(&mut Self::files(features, vec![records]).values()?),
+                OfFile::Read(mut values) => images.append(&mut values),
+            }
+        }
+        Ok(Self::memory(features, images))
+    }
+
     /// Images in memory, `[count][features]`.
     ///
     /// # Panics
@@ -122,11 +153,8 @@ impl<T: Pod + Send + Sync> Source<T> {
     /// # Errors
     /// As [`Source::read`]; more than there is memory for.
     pub fn values(&self) -> Result<Vec<T>> {
-        let (mut out, count) = (vec![], self.len() * self.features);
-        out.try_reserve_exact(count).map_err(|_| {
-            let bytes = count * size_of::<T>();
-            Error::Invalid(format!("{bytes} bytes of images do not fit in memory: use --set data.stream=true"))
-        })?;
+        let count = self.len() * self.features;
+        let mut out = room(count)?;
         out.resize(count, T::zeroed());
         out.par_chunks_mut(self.features).enumerate().try_for_each(|(i, image)| self.read(i, image))?;
         Ok(out)
@@ -139,6 +167,16 @@ impl<T: Pod + Send + Sync> Source<T> {
     pub fn held(self) -> Result<Self> {
         if self.is_streamed() { Ok(Self::memory(self.features, self.values()?)) } else { Ok(self) }
     }
+}
+
+/// Room for so many values.
+fn room<T>(count: usize) -> Result<Vec<T>> {
+    let mut out = vec![];
+    out.try_reserve_exact(count).map_err(|_| {
+        let bytes = count * size_of::<T>();
+        Error::Invalid(format!("{bytes} bytes of images do not fit in memory: use --set data.stream=true"))
+    })?;
+    Ok(out)
 }
 
 impl Records {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::fetch::{Download, Spec};
 use super::files::{Member, read, remedy};
-use super::{DIGITS, DataSet, Info, Shape, Source, Split, mat, verify};
+use super::{DIGITS, DataSet, Info, Origin, Shape, Source, Split, mat, verify};
 use crate::error::{Error, Result};
 
 const SHAPE: Shape = Shape { channels: 3, height: 32, width: 32 };
@@ -31,7 +31,7 @@ pub(super) const INFO: Info = Info {
     streams: None,
     shape: |_| Ok(SHAPE),
     members: Some(members),
-    fetch: Some(download),
+    origin: Origin::Open(download),
 };
 
 fn download() -> Spec {

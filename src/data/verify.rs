@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::files::{Member, hex, remedy};
-use super::{default_dir, digits, info};
+use super::{Origin, default_dir, digits, info};
 use crate::error::{Error, Result};
 
 /// Checksums in the form of `sha256sum`; paths are relative to the data folder.
@@ -30,9 +30,14 @@ pub(super) fn files_of(folder: &str) -> Vec<(String, String)> {
 /// the python layout of a CIFAR set.
 ///
 /// # Errors
-/// An unknown set; or one error that names every file that is missing or differs.
+/// An unknown set, or one without published checksums; or one error that names every file that is missing or differs.
 pub fn verify(name: &str, dir: Option<&Path>) -> Result<Vec<PathBuf>> {
-    let Some(members) = info(name)?.members else { return verify_digits() };
+    let set = info(name)?;
+    let members = match (set.members, set.origin) {
+        (Some(members), _) => members,
+        (None, Origin::Program) => return verify_digits(),
+        (None, _) => return Err(Error::Invalid(format!("{name}: its publisher gives no checksums to compare with"))),
+    };
     let dir = dir.map_or_else(default_dir, Path::to_path_buf);
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for Member { path, published, content } in members(&dir) {

@@ -257,5 +257,6 @@ fn the_published_sets_are_described_in_full() {
     assert_eq!((mnist.downloads.len(), mnist.files.len()), (4, 4));
     assert!(mnist.files.iter().zip(&mnist.downloads).all(|(file, d)| d.url.ends_with(&file.0) && d.sha256 == file.1));
     assert!(spec("digits").unwrap_err().to_string().contains("nothing to fetch"));
+    assert!(spec("imagenet32").unwrap_err().to_string().contains("log in at"));
     assert!(spec("minst").unwrap_err().to_string().contains("\"mnist\""));
 }

@@ -2,6 +2,7 @@
 
 mod batches;
 mod fetch;
+mod imagenet32;
 mod pickles;
 mod pictures;
 mod prepare;

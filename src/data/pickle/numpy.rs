@@ -16,7 +16,7 @@ struct Array<'a> {
 
 impl<'a> Machine<'a> {
     /// Rows, columns and content, row-major, of the two-dimensional array of bytes `data`.
-    pub fn table(&self, id: Id) -> Parsed<(usize, usize, Vec<u8>)> {
+    pub fn table(&self, id: Id) -> Parsed<(usize, usize, Cow<'a, [u8]>)> {
         let no = || "'data' is not a two-dimensional numpy array of unsigned bytes".to_string();
         let array = self.array(id).ok_or_else(no)?;
         let ([rows, columns], true) = (&array.shape[..], ["u1", "|u1"].iter().any(|t| self.says(array.dtype.0, t)))
@@ -28,7 +28,7 @@ impl<'a> Machine<'a> {
             return Err(format!("'data' claims {rows} x {columns} bytes, but has {}", content.len()));
         }
         let data = match array.column_major && !content.is_empty() {
-            false => content.into_owned(),
+            false => content,
             true => (0..rows).flat_map(|r| content[r..].iter().step_by(rows).copied()).collect(),
         };
         Ok((rows, columns, data))
