@@ -13,12 +13,14 @@ enable wgpu_cooperative_matrix;
 // include common/conv2d.wgsl
 // include conv2d/inputs_normalised.wgsl if table else conv2d/inputs_plain.wgsl
 // include conv2d/matrix_outputs_moments.wgsl if moments else conv2d/matrix_outputs.wgsl
+// include conv2d/stored_bits.wgsl if bits else conv2d/stored_fours.wgsl
+// include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 // include conv2d/forward_fours.wgsl
 // include conv2d/matrix_product.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
-@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>; // unless bits
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 @group(0) @binding(3) var<uniform> params: Params; // baked
 

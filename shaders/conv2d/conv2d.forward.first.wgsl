@@ -4,12 +4,14 @@
 // Grid: as tiled.
 // include common/conv2d.wgsl
 // include conv2d/tile_outputs_moments.wgsl if moments else conv2d/tile_outputs.wgsl
+// include conv2d/stored_bits.wgsl if bits else conv2d/stored_fours.wgsl
+// include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 // include conv2d/forward_operands.wgsl
 // include conv2d/tile_product.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<storage, read> x: array<X>;
-@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> w: array<vec4<f32>>; // unless bits
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<Y>>;
 @group(0) @binding(3) var<uniform> params: Params; // baked
 
@@ -39,7 +41,9 @@ fn fetch_right(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
   let columns = params.c_out / 4u;
   let row = vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
   let inside = (row < vec4<u32>(t.end)) & vec4<bool>(column < columns);
-  let at = select(vec4<u32>(0u), (row * params.groups + t.group) * columns + column, inside);
-  return mat4x4<f32>(select(vec4<f32>(0.0), w[at.x], inside.x), select(vec4<f32>(0.0), w[at.y], inside.y),
-                     select(vec4<f32>(0.0), w[at.z], inside.z), select(vec4<f32>(0.0), w[at.w], inside.w));
+  let at = select(vec4<u32>(0u), row, inside);
+  let own = weights_of(select(0u, t.group * columns + column, column < columns));
+  let zero = vec4<f32>(0.0);
+  return mat4x4<f32>(select(zero, weights_row(own, at.x), inside.x), select(zero, weights_row(own, at.y), inside.y),
+                     select(zero, weights_row(own, at.z), inside.z), select(zero, weights_row(own, at.w), inside.w));
 }

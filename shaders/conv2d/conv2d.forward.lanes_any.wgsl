@@ -3,11 +3,13 @@
 // they begin.
 // Grid: as lanes.
 // include conv2d/output_rows.wgsl
+// include conv2d/stored_bits.wgsl if bits else conv2d/stored_texels.wgsl
+// include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 // include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>; // unless bits
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 const NARROW: bool = false; // variant
@@ -51,11 +53,11 @@ fn left_of(p: Pixel, group: u32, k: Term) -> vec4<f32> {
 }
 
 // The lane's four columns for each of these values, or for the last.
-fn right_of(group: u32, k: Term, own: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(weight(k, 0u, own), weight(k, 1u, own), weight(k, 2u, own), weight(k, 3u, own));
+fn right_of(own: Stored, k: Term) -> mat4x4<f32> {
+  return mat4x4<f32>(row(own, k, 0u), row(own, k, 1u), row(own, k, 2u), row(own, k, 3u));
 }
 
-fn weight(k: Term, i: u32, own: u32) -> vec4<f32> {
+fn row(own: Stored, k: Term, i: u32) -> vec4<f32> {
   let run = params.kw * params.c_in;
-  return textureLoad(w, texel((k.ky * run + min(4u * k.t + i, run - 1u)) * (params.c_out / 4u) + own));
+  return weights_row(own, k.ky * run + min(4u * k.t + i, run - 1u));
 }

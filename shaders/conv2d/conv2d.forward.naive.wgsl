@@ -1,6 +1,7 @@
 // y[n, oy, ox, g, co] = sum over ky, kx, ci of v[n, oy s + ky - p, ox s + kx - p, g, ci] w[ky, kx, ci, g, co]. v is x, or, given
 // `table`, x behind batch norm and ReLU, which nobody has to store: max((x - mean) scale + beta, 0) with padding of zeros behind
 // the ReLU. Given `moments`, the moments of y as well.
+// Given `bits`, w are bits (conv2d/stored_bits.wgsl).
 // Given splits > 1, y[split, n, oy, ox, g, co] is the sum over a run of the (ky, kx, ci) (common/split_k.wgsl): for outputs so few that
 // they alone would leave most of a GPU idle.
 // One invocation owns one output. Grid: ceil(splits n oh ow groups c_out / 64) workgroups, in rows (common/grid.wgsl); given `moments`,
@@ -9,12 +10,14 @@
 // include common/conv2d.wgsl
 // include common/split_k.wgsl
 // include conv2d/input_normalised.wgsl if table else conv2d/input_plain.wgsl
+// include conv2d/stored_bits.wgsl if bits else conv2d/stored_scalars.wgsl
+// include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 // include conv2d/each_block.wgsl if moments else conv2d/each_output.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<X>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<f32>; // unless bits
 @group(0) @binding(3) var<storage, read_write> y: array<Y>;
 
 // Channel: number `channel` of all groups'.
@@ -34,10 +37,9 @@ fn output(pixel: u32, channel: u32, split: u32) -> f32 {
       if ix >= params.w { continue; }
       let pixel_in = (n * params.h + iy) * params.w + ix;
       let term = (ky * params.kw + kx) * depth; // the first of the tap
-      let from_w = term * params.groups * params.c_out + channel;
       let last = clamp(split * run + run, term, term + depth) - term;
       for (var ci = clamp(split * run, term, term + depth) - term; ci < last; ci++) {
-        sum = fma(input(pixel_in, first + ci), w[from_w + ci * params.groups * params.c_out], sum);
+        sum = fma(input(pixel_in, first + ci), weight(channel, term + ci), sum);
       }
     }
   }

@@ -39,10 +39,16 @@ fn left_of(p: Pixel, group: u32, t: Term) -> vec4<f32> {
   return select(vec4<f32>(0.0), textureLoad(dy, texel(select(0u, at / 4u, inside))), inside);
 }
 
+struct Column { group: u32, own: u32 }
+
+fn column_of(group: u32, own: u32) -> Column {
+  return Column(group, own);
+}
+
 // Input channels 4 own .. 4 own + 3 for each of these channels: in memory it is the transpose.
-fn right_of(group: u32, t: Term, own: u32) -> mat4x4<f32> {
+fn right_of(c: Column, t: Term) -> mat4x4<f32> {
   let depth = params.groups * (params.c_out / 4u);
-  let at = ((t.ky * params.kw + t.kx) * params.c_in + own * 4u) * depth + group * (params.c_out / 4u) + t.c / 4u;
+  let at = ((t.ky * params.kw + t.kx) * params.c_in + c.own * 4u) * depth + c.group * (params.c_out / 4u) + t.c / 4u;
   return transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
                                textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
 }

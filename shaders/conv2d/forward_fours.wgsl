@@ -1,4 +1,5 @@
-// Operands of a forward pass in fours of channels (conv2d/forward_operands.wgsl): x as words of four, four terms of one tap at a time.
+// Operands of a forward pass in fours of channels (conv2d/forward_operands.wgsl): x as words of four, four terms of one tap at a time. The file around it
+// says how weights are stored (conv2d/stored_*.wgsl).
 // include conv2d/forward_operands.wgsl
 const WORD: u32 = 4u; // channels in a word of x
 
@@ -18,9 +19,7 @@ fn fetch_x(t: Tile, p: Pixels, k: u32) -> mat4x4<Input> {
 fn fetch_w(t: Tile, column: u32, k: u32) -> mat4x4<f32> {
   let columns = params.c_out / 4u;
   let inside = column < columns && k < t.end;
-  let at = select(0u, (k * params.groups + t.group) * columns + column, inside);
-  let step = select(0u, params.groups * columns, inside);
+  let v = weights_block(weights_of(select(0u, t.group * columns + column, inside)), select(0u, k, inside));
   let zero = vec4<f32>(0.0);
-  return mat4x4<f32>(select(zero, w[at], inside), select(zero, w[at + step], inside),
-                     select(zero, w[at + 2u * step], inside), select(zero, w[at + 3u * step], inside));
+  return mat4x4<f32>(select(zero, v[0], inside), select(zero, v[1], inside), select(zero, v[2], inside), select(zero, v[3], inside));
 }

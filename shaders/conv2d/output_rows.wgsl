@@ -5,6 +5,12 @@ fn row_of(pixel: u32) -> Pixel {
   return origin(params, pixel);
 }
 
+alias Column = Stored;
+
+fn column_of(group: u32, own: u32) -> Column {
+  return weights_of(group * (params.c_out / 4u) + own);
+}
+
 fn columns() -> u32 {
   return params.c_out / 4u;
 }

@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let group = place.group;
   let tile = place.row * 64u;
   let column = place.column * 4u + lane % 4u;
-  let own = min(column, columns() - 1u);
+  let own = column_of(group, min(column, columns() - 1u));
   let p0 = row_of(tile + lane);
   let p1 = row_of(tile + 8u + lane);
   let p2 = row_of(tile + 16u + lane);
@@ -38,7 +38,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   // One loop for all of them: entering and leaving a loop costs as much as a turn of it.
   var t: Term;
   for (var i = 0u; i < turns(); i++) {
-    let w = right_of(group, t, own);
+    let w = right_of(own, t);
     accumulate_pair(&acc0, left_of(p0, group, t), left_of(p1, group, t), w, lane);
     accumulate_pair(&acc1, left_of(p2, group, t), left_of(p3, group, t), w, lane);
     accumulate_pair(&acc2, left_of(p4, group, t), left_of(p5, group, t), w, lane);

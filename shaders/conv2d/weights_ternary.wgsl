@@ -4,12 +4,12 @@
 var<private> most: u32;
 var<workgroup> largest: atomic<u32>;
 
-fn bits(v: vec4<f32>) -> vec4<u32> {
+fn magnitudes(v: vec4<f32>) -> vec4<u32> {
   return bitcast<vec4<u32>>(v) & vec4<u32>(0x7fffffffu);
 }
 
 fn note(block: mat4x4<f32>) {
-  let m = max(max(bits(block[0]), bits(block[1])), max(bits(block[2]), bits(block[3])));
+  let m = max(max(magnitudes(block[0]), magnitudes(block[1])), max(magnitudes(block[2]), magnitudes(block[3])));
   most = max(most, max(max(m.x, m.y), max(m.z, m.w)));
 }
 

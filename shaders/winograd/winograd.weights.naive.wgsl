@@ -3,8 +3,10 @@
 // Grid: ceil(elements of u / 64), rows of equal length beyond 65,535.
 // include entry/each.wgsl
 // include common/winograd.wgsl
+// include winograd/filter_bits.wgsl if bits else winograd/filter_scalars.wgsl
+// include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<f32>; // unless bits
 @group(0) @binding(2) var<storage, read_write> u: array<f32>;
 
 // Row i of G and of H.
@@ -44,10 +46,7 @@ fn each(e: u32) {
   if column < every {
     for (var ky = 0u; ky < 3u; ky++) {
       for (var kx = 0u; kx < 3u; kx++) {
-        let row = ((2u - ky) * 3u + 2u - kx) * params.c_out + column % params.c_out;
-        let flipped = (row * params.groups + column / params.c_out) * params.c_in + k;
-        let straight = ((ky * 3u + kx) * params.c_in + k) * every + column;
-        sum = fma(rows[ky] * columns[kx], w[select(straight, flipped, params.flip != 0u)], sum);
+        sum = fma(rows[ky] * columns[kx], filter_of(ky, kx, k, column), sum);
       }
     }
   }

@@ -4,24 +4,11 @@
 // include entry/each.wgsl
 // include common/texels.wgsl
 // include common/winograd.wgsl
+// include winograd/filter_bits.wgsl if bits else winograd/filter_texels.wgsl
+// include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var w: texture_storage_2d<rgba32float, read>; // unless bits
 @group(0) @binding(2) var<storage, read_write> u: array<vec4<f32>>;
-
-// The weights of a tap: column c of the matrix holds four channels of output column c.
-fn block(ky: u32, kx: u32, k: u32, column: u32) -> mat4x4<f32> {
-  if params.flip != 0u {
-    let first = ((2u - ky) * 3u + 2u - kx) * params.c_out + column % params.c_out;
-    let at = (first * params.groups + column / params.c_out) * params.c_in + k;
-    let row = params.groups * (params.c_in / 4u);
-    return mat4x4<f32>(textureLoad(w, texel(at / 4u)), textureLoad(w, texel(at / 4u + row)),
-                       textureLoad(w, texel(at / 4u + 2u * row)), textureLoad(w, texel(at / 4u + 3u * row)));
-  }
-  let at = ((ky * 3u + kx) * params.c_in + k) * params.groups * params.c_out + column;
-  let row = params.groups * (params.c_out / 4u);
-  return transpose(mat4x4<f32>(textureLoad(w, texel(at / 4u)), textureLoad(w, texel(at / 4u + row)),
-                               textureLoad(w, texel(at / 4u + 2u * row)), textureLoad(w, texel(at / 4u + 3u * row))));
-}
 
 // G times three rows.
 struct Four { a: mat4x4<f32>, b: mat4x4<f32>, c: mat4x4<f32>, d: mat4x4<f32> }

@@ -240,12 +240,12 @@ fn timed(device: &Device, ns: [f64; 3], cpu: f64, (flop, bytes): (f64, f64)) -> 
     }
 }
 
-fn on_cpu(device: &Device) -> bool {
+pub(super) fn on_cpu(device: &Device) -> bool {
     device.target.adapter.class == AdapterClass::Software
 }
 
 /// Operations and bytes of a plan.
-fn work(plan: &Plan) -> Result<(f64, f64)> {
+pub(super) fn work(plan: &Plan) -> Result<(f64, f64)> {
     let mut sum = (0.0, 0.0);
     for c in &plan.commands {
         let one = kernels::work(c)?;

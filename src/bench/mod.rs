@@ -5,6 +5,7 @@
 
 pub mod compare;
 pub mod convolution;
+pub mod inference;
 pub mod measure;
 pub mod peers;
 pub mod tune;

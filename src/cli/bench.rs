@@ -12,12 +12,13 @@ use super::{Global, line, own_program, print};
 use crate::bench::compare::{self, Ratio};
 use crate::bench::measure::{self, Step};
 use crate::bench::peers::{Places, Workload, absolute};
-use crate::bench::{self, Entry, convolution};
+use crate::bench::{self, Entry, convolution, inference};
 use crate::error::{Error, Result};
 use crate::kernels::{self, KERNELS};
 use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::session;
+use crate::weights;
 
 /// Runs of a test case, if --steps is not given.
 const RUNS: usize = 10;
@@ -40,6 +41,12 @@ pub struct Bench {
     /// time of a product there as a multiple of that in groups
     #[arg(long, value_name = "SHAPE", conflicts_with_all = ["kernel", "preset", "vs"])]
     convolution: Option<String>,
+    /// The network of a packed file: images per second, bytes and memory of a test pass from its bits and from f32, by turns
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kernel", "preset", "vs", "convolution"])]
+    inference: Option<PathBuf>,
+    /// With --inference: images of a batch
+    #[arg(long, value_name = "N", requires = "inference", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    batch: u32,
     /// Change a key of the preset, e.g. --set width=0.25 --set batch=100
     #[arg(long, value_name = "KEY=VALUE", requires = "preset")]
     set: Vec<String>,
@@ -91,6 +98,9 @@ impl Bench {
             }
             return Ok(ExitCode::SUCCESS);
         }
+        if let Some(path) = &self.inference {
+            return self.inference(path, global);
+        }
         let earlier = match &self.vs {
             None => None,
             Some(path) => match other(path)? {
@@ -113,6 +123,22 @@ impl Bench {
                 self.tell(&ratios, "the file")?;
             }
         }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn inference(&self, path: &Path, global: &Global) -> Result<ExitCode> {
+        let trained = weights::open(path, None, &[], None)?;
+        let device = global.open_for(&trained.preset, trained.network.input)?;
+        let (batch, batches) = (self.batch as usize, self.steps.map(|n| n as usize));
+        let (sides, ratio) = inference::measure(&device, &trained, batch, batches, self.rounds as usize)?;
+        if !self.json {
+            print(&inference::table(&sides, &ratio))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        for side in &sides {
+            print(&format!("{}\n", serde_json::to_string(side).expect("a side is JSON")))?;
+        }
+        self.tell(&[ratio], "f32")?;
         Ok(ExitCode::SUCCESS)
     }
 

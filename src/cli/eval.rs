@@ -29,7 +29,8 @@ pub struct Eval {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Distortions, separated by commas: none,sign,addnorm:0.3 (`show --projections` lists them). Chains from left to
-    /// right: sign+addnorm:0.2; of some layers: conv*:sign, or "sign except fc2"; several draws: "addnorm:0.3 x8"
+    /// right: sign+addnorm:0.2; of some layers: conv*:sign, or "sign except fc2"; several draws: "addnorm:0.3 x8". Under
+    /// none a packed file runs from its bits
     #[arg(long, value_name = "LIST", default_value = "none,sign,round")]
     distort: String,
     /// Folder of the data sets (`data list` says where they are sought if it is not given)
@@ -98,6 +99,11 @@ impl Eval {
         });
         if all.iter().all(|d| d.top5_error().is_some()) {
             object["top5_errors"] = by(|d| d.top5_error().map_or(0.0, |e| e.mean)).into();
+        }
+        let from_bits: Vec<&str> =
+            all.iter().filter(|d| !d.from_bits().is_empty()).map(|d| d.distortion.as_str()).collect();
+        if !from_bits.is_empty() {
+            object["from_bits"] = from_bits.into();
         }
         let several: Map<String, Value> =
             all.iter().filter(|d| d.scores.len() > 1).map(|d| (d.distortion.clone(), spread(d))).collect();

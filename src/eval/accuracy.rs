@@ -13,13 +13,14 @@ use super::Draws;
 use crate::data::{Part, Prepared};
 use crate::error::{Error, Result};
 use crate::gpu::{Loaded, Readback};
+use crate::kernels::conv2d::stored::Bits;
 use crate::kernels::metric;
 use crate::model::Source;
 use crate::plan::Step;
 use crate::projection::EVALUATION;
 use crate::projection::distortion::Distortion;
 use crate::session::{Session, images};
-use crate::weights::TrainedNetwork;
+use crate::weights::{TrainedNetwork, export, packed};
 
 /// The draws for the moments of training are numbered from here.
 const TRAINED: u64 = EVALUATION | 1 << 62;
@@ -105,6 +106,8 @@ pub struct Score {
     pub error: f64,
     /// Share of test images whose class is not among the first five guesses, per cent; where there are more than ten.
     pub top5_error: Option<f64>,
+    /// Whether the network read its weights as bits.
+    pub from_bits: bool,
 }
 
 /// What a test loss that is not finite means, in words.
@@ -115,15 +118,29 @@ pub fn unsound(loss: f64) -> String {
 /// The averaged moments on the host: the content of each buffer by its name.
 type Kept = Vec<(String, Vec<u32>)>;
 
-/// The plans of an evaluation, loaded once for any number of distortions of the weights of a session; whoever writes
-/// those calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`].
-pub struct Evaluator {
+/// The plans that measure weights which are stored in one way.
+struct Programs {
     moments: Option<Loaded>,
     test: Loaded,
+}
+
+/// The plans of an evaluation, each loaded once for any number of distortions of the weights of a session; whoever writes
+/// those calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`]. Weights that came as bits
+/// ([`Evaluator::take`]) are tested from their bits where nothing distorts them, and then are nowhere in f32 on the device.
+pub struct Evaluator {
+    real: Option<Programs>,
+    from_bits: Option<(Bits, Programs)>,
+    /// Whether the weights at hand came as bits.
+    packed: bool,
+    /// What these are in f32, until a distortion asks for it.
+    unpacked: Option<Arc<[f32]>>,
+    /// 0 for a network without batch norm.
     moments_batches: usize,
     images: Images,
     test_source: Source,
     test_batch: usize,
+    /// Which images the first plan is to bring to the device.
+    uploads: Vec<(Part, Source)>,
     /// What was measured for the weights at hand.
     known: HashMap<Key, Score>,
     /// The moments of training for the weights at hand, and the seed of the draws under which they were averaged; none
@@ -148,15 +165,15 @@ impl Evaluator {
         moments_batches: usize,
     ) -> Result<Self> {
         let train = images::source(None, &session.target, &data, Part::Train);
-        let all = Images { data: data.clone(), part, train };
-        let evaluator = Self::with_images(session, all, test_batch, moments_batches)?;
-        if evaluator.moments.is_some() {
-            images::upload(&mut session.runner, &data, Part::Train, &train)?;
+        let mut evaluator = Self::of(session, Images { data, part, train }, test_batch, moments_batches)?;
+        if evaluator.moments_batches > 0 {
+            evaluator.uploads.push((Part::Train, train));
         }
         Ok(evaluator)
     }
 
-    /// As [`Evaluator::new`] for training images that are on the device already, if `images` says so.
+    /// As [`Evaluator::new`] for weights in f32 and training images that are on the device already, if `images` says so; the
+    /// plans are loaded at once.
     ///
     /// # Errors
     /// As [`Evaluator::new`].
@@ -166,37 +183,107 @@ impl Evaluator {
         test_batch: usize,
         moments_batches: usize,
     ) -> Result<Self> {
-        let (target, network) = (session.target.clone(), session.network.clone());
+        let mut evaluator = Self::of(session, images, test_batch, moments_batches)?;
+        evaluator.real = Some(evaluator.load(session, None)?);
+        Ok(evaluator)
+    }
+
+    fn of(session: &Session, images: Images, test_batch: usize, moments_batches: usize) -> Result<Self> {
+        let network = &session.network;
         // An incomplete last batch would weigh its images more than the others: it is left out.
         let count = images.data.train.labels.len();
         let full = count / network.batch;
-        let moments_batches = if moments_batches == 0 { full } else { moments_batches.min(full) };
-        let moments = if network.has_moments() {
-            if moments_batches == 0 {
+        let moments_batches = match moments_batches {
+            _ if !network.has_moments() => 0,
+            _ if full == 0 => {
                 let message = format!("{count} training images do not fill a batch of {}", network.batch);
                 return Err(Error::layer("batch-norm moments", message));
             }
-            let plan = network.moments_plan_from(&target, moments_batches, &images.train)?;
-            Some(session.runner.load(&plan, false)?)
-        } else {
-            None
+            0 => full,
+            some => some.min(full),
         };
         let wanted = (images.train != Source::Uploaded).then_some(true);
-        let test_source = images::source(wanted, &target, &images.data, images.part);
-        let test = session.runner.load(&network.test_plan_from(&target, test_batch, &test_source)?, false)?;
-        images::upload(&mut session.runner, &images.data, images.part, &test_source)?;
+        let test_source = images::source(wanted, &session.target, &images.data, images.part);
+        let uploads = vec![(images.part, test_source)];
+        let (real, from_bits, packed, unpacked) = (None, None, false, None);
         let (known, trained, unsound) = (HashMap::new(), None, HashSet::new());
-        Ok(Evaluator { moments, test, moments_batches, images, test_source, test_batch, known, trained, unsound })
+        Ok(Evaluator {
+            real,
+            from_bits,
+            packed,
+            unpacked,
+            moments_batches,
+            images,
+            test_source,
+            test_batch,
+            uploads,
+            known,
+            trained,
+            unsound,
+        })
     }
 
-    /// Takes the weights of a network, and the moments that came with them.
+    /// Loads the plans for weights in f32 or as bits.
+    fn load(&mut self, session: &mut Session, bits: Option<&Bits>) -> Result<Programs> {
+        let (target, network) = (session.target.clone(), session.network.clone());
+        let mut moments = None;
+        if self.moments_batches > 0 {
+            let plan = network.moments_plan_from(&target, self.moments_batches, &self.images.train, bits)?;
+            moments = Some(session.runner.load(&plan, false)?);
+        }
+        let plan = network.test_plan_from(&target, self.test_batch, &self.test_source, bits)?;
+        let test = session.runner.load(&plan, false)?;
+        for (part, source) in self.uploads.drain(..) {
+            images::upload(&mut session.runner, &self.images.data, part, &source)?;
+        }
+        Ok(Programs { moments, test })
+    }
+
+    /// Takes the weights of a network, as bits where they came so, and the moments that came with them.
     ///
     /// # Errors
-    /// What the device reports.
+    /// What the device refuses or reports.
     pub fn take(&mut self, session: &mut Session, trained: &TrainedNetwork) -> Result<()> {
-        self.set_weights(session, &trained.weights)?;
+        if trained.packed.is_empty() {
+            self.set_weights(session, &trained.weights)?;
+        } else {
+            self.weights_changed();
+            let bits = packed::bits(&trained.packed);
+            if self.from_bits.as_ref().is_none_or(|(of, _)| *of != bits) {
+                let programs = self.load(session, Some(&bits))?;
+                self.from_bits = Some((bits, programs));
+            }
+            for (name, words) in packed::arrays(&trained.network, &trained.weights, &trained.packed) {
+                session.runner.write(&name, &words)?;
+            }
+            (self.packed, self.unpacked) = (true, Some(trained.weights.clone()));
+        }
         trained.moments.iter().for_each(|moments| self.set_trained(moments));
         Ok(())
+    }
+
+    /// Loads what tests weights in f32, if it is not there yet, and writes them, if they came as bits.
+    fn need_real(&mut self, session: &mut Session) -> Result<()> {
+        if self.real.is_none() {
+            self.real = Some(self.load(session, None)?);
+        }
+        if let Some(weights) = self.unpacked.take() {
+            session.set_weights(&weights)?;
+        }
+        Ok(())
+    }
+
+    /// The plans for weights in f32 or as bits.
+    fn programs(&self, from_bits: bool) -> &Programs {
+        let programs = if from_bits { self.from_bits.as_ref().map(|(_, programs)| programs) } else { self.real.as_ref() };
+        programs.expect("loaded before")
+    }
+
+    /// Whether a test runs from bits: where they are at hand, nothing distorts them, and moments need no weights that do.
+    fn runs_from_bits(&self, session: &Session, test: &Test) -> bool {
+        let moments = test.moments == Moments::Recomputed || self.trained.is_some() || self.moments_batches == 0;
+        let mut weights = session.network.parameters.tensors.iter().filter(|t| t.projected);
+        self.packed && moments && weights.all(|t| export::leaves(test.distortion, &t.name))
     }
 
     /// Writes the flat array of all parameters.
@@ -212,6 +299,7 @@ impl Evaluator {
     pub fn weights_changed(&mut self) {
         self.known.clear();
         self.trained = None;
+        (self.packed, self.unpacked) = (false, None);
         self.unsound.clear();
     }
 
@@ -230,13 +318,12 @@ impl Evaluator {
 
     /// Training batches over which moments are averaged; 0 for a network without batch norm.
     pub fn moments_batches(&self) -> usize {
-        if self.moments.is_some() { self.moments_batches } else { 0 }
+        self.moments_batches
     }
 
     /// Batches that one call of [`Evaluator::score`] runs, for progress bars.
     pub fn batches(&self) -> u64 {
-        let moments = if self.moments.is_some() { self.moments_batches } else { 0 };
-        (moments + self.test_images().div_ceil(self.test_batch)) as u64
+        (self.moments_batches + self.test_images().div_ceil(self.test_batch)) as u64
     }
 
     /// Images that the errors are counted over.
@@ -255,10 +342,11 @@ impl Evaluator {
             progress.bar.inc(self.batches());
             return Ok(Some(score.clone()));
         }
-        if !self.prepare(session, test, progress)? {
+        let from_bits = self.runs_from_bits(session, test);
+        if !self.prepare_for(session, test, from_bits, progress)? {
             return Ok(None);
         }
-        let Some(score) = self.test(session, test.distortion, progress)? else { return Ok(None) };
+        let Some(score) = self.test(session, test.distortion, from_bits, progress)? else { return Ok(None) };
         if !score.loss.is_finite() && self.unsound.insert(score.distortion.clone()) {
             log::warn!("under {}: {}", score.distortion, unsound(score.loss));
         }
@@ -272,17 +360,35 @@ impl Evaluator {
     /// # Errors
     /// As [`Evaluator::score`].
     pub fn prepare(&mut self, session: &mut Session, test: &Test, progress: Progress) -> Result<bool> {
+        self.prepare_for(session, test, false, progress)
+    }
+
+    /// As [`Evaluator::prepare`], for the plans of weights in f32 or as bits, which nothing distorts.
+    fn prepare_for(
+        &mut self,
+        session: &mut Session,
+        test: &Test,
+        from_bits: bool,
+        progress: Progress,
+    ) -> Result<bool> {
+        if !from_bits {
+            self.need_real(session)?;
+        }
+        let distort = |session: &mut Session, distortion, seed, number| match from_bits {
+            true => Ok(()),
+            false => session.distort(distortion, seed, number),
+        };
         let Test { distortion, seed, draw, moments } = *test;
         let number = EVALUATION + draw;
         match moments {
             Moments::Trained => {
                 let whole = self.trained_moments(session, seed, progress)?;
-                session.distort(distortion, seed, number)?;
+                distort(session, distortion, seed, number)?;
                 Ok(whole)
             }
             Moments::Recomputed => {
-                session.distort(distortion, seed, number)?;
-                self.recompute(session, seed, None, progress)
+                distort(session, distortion, seed, number)?;
+                self.recompute(session, seed, None, from_bits, progress)
             }
         }
     }
@@ -307,9 +413,10 @@ impl Evaluator {
         session: &mut Session,
         seed: u64,
         projection: Option<&Distortion>,
+        from_bits: bool,
         progress: Progress,
     ) -> Result<bool> {
-        let Some(moments) = &self.moments else { return Ok(true) };
+        let Some(moments) = &self.programs(from_bits).moments else { return Ok(true) };
         session.network.check_batch_moments()?;
         for (name, channels) in session.network.moments() {
             session.runner.write(&name, &vec![0; channels])?;
@@ -337,7 +444,7 @@ impl Evaluator {
     /// Puts the moments of training in the place of the averages: computed once for a seed, then kept. False if `stop`
     /// was set on the way.
     fn trained_moments(&mut self, session: &mut Session, seed: u64, progress: Progress) -> Result<bool> {
-        if self.moments.is_none() {
+        if self.moments_batches == 0 {
             return Ok(true);
         }
         if let Some((_, kept)) = self.trained.as_ref().filter(|(of, _)| of.is_none_or(|of| of == seed)) {
@@ -348,7 +455,7 @@ impl Evaluator {
             return Ok(true);
         }
         let projection = session.network.projection.clone();
-        if !self.recompute(session, seed, Some(&projection), progress)? {
+        if !self.recompute(session, seed, Some(&projection), false, progress)? {
             return Ok(false);
         }
         let read = |(name, channels): (String, usize)| {
@@ -360,7 +467,14 @@ impl Evaluator {
     }
 
     /// Counts the errors of the projected weights with the averaged moments.
-    fn test(&self, session: &mut Session, distortion: &Distortion, progress: Progress) -> Result<Option<Score>> {
+    fn test(
+        &self,
+        session: &mut Session,
+        distortion: &Distortion,
+        from_bits: bool,
+        progress: Progress,
+    ) -> Result<Option<Score>> {
+        let test = &self.programs(from_bits).test;
         let slots = session.network.metric_slots();
         let mut readback = Readback::new(&[("metrics", slots * metric::ROW)]);
         let batches = images::pass(&self.images.data, self.images.part, self.test_batch, &self.test_source)?;
@@ -375,9 +489,9 @@ impl Evaluator {
             let step = Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() };
             // The rows are copied behind the batch that fills them, and read when all is done.
             if slot + 1 == slots || i + 1 == count {
-                session.runner.run_and_read(&self.test, &step, &mut readback)?;
+                session.runner.run_and_read(test, &step, &mut readback)?;
             } else {
-                session.runner.run(&self.test, &step)?;
+                session.runner.run(test, &step)?;
             }
             progress.bar.inc(1);
         }
@@ -398,6 +512,7 @@ impl Evaluator {
             loss: loss / images,
             error: 100.0 * (images - top1) / images,
             top5_error: (session.network.classes > 10).then(|| 100.0 * (images - top5) / images),
+            from_bits,
         }))
     }
 }

@@ -38,6 +38,11 @@ impl Draws {
         self.scores[0].top5_error.map(|_| self.spread(|s| s.top5_error.unwrap_or_default()))
     }
 
+    /// What a table says where the network read its weights as bits.
+    pub fn from_bits(&self) -> &'static str {
+        if self.scores.iter().all(|s| s.from_bits) { "  from bits" } else { "" }
+    }
+
     fn spread(&self, of: impl Fn(&Score) -> f64) -> Spread {
         let values: Vec<f64> = self.scores.iter().map(of).collect();
         let n = values.len() as f64;
@@ -54,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_spread_of_draws_is_mean_sample_deviation_and_worst() {
-        let score = |error: f64| Score { distortion: "addnorm:1".into(), loss: 2.0 * error, error, top5_error: None };
+        let score = |error: f64| Score { distortion: "addnorm:1".into(), loss: 2.0 * error, error, top5_error: None, from_bits: false };
         let draws = |errors: &[f64]| Draws {
             distortion: format!("addnorm:1 x{}", errors.len()),
             scores: errors.iter().map(|e| score(*e)).collect(),

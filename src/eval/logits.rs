@@ -25,7 +25,7 @@ impl Logits {
     /// # Errors
     /// What the device refuses.
     pub fn new(session: &mut Session, batch: usize, levels: Option<&[f32]>) -> Result<Self> {
-        let (plan, buffer) = session.network.forward_plan(&session.target, batch)?;
+        let (plan, buffer) = session.network.forward_plan(&session.target, batch, None)?;
         let loaded = session.runner.load(&plan, false)?;
         if let Some(levels) = levels {
             session.runner.write(LEVELS, bytemuck::cast_slice(levels))?;

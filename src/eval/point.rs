@@ -36,6 +36,9 @@ pub struct Point {
     /// Keys of the preset that were changed for the test and that its result depends on: `precision = "f16"; data.gcn = 55`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub set: String,
+    /// Whether the network read its weights as bits, those of a packed file that nothing distorts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_bits: bool,
     /// Share of test images whose class is not the first guess, per cent, to four decimals.
     pub error: f64,
     /// Share of test images whose class is not among the first five guesses, per cent, to four decimals; where there are
@@ -196,6 +199,7 @@ mod tests {
             moments_batches: 200,
             images: 10_000,
             set: String::new(),
+            from_bits: false,
             error: 12.34,
             top5_error: None,
             loss: 0.4567,

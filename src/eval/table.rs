@@ -22,7 +22,8 @@ pub fn table(all: &[Draws]) -> String {
             let _ = write!(out, "  {deviation:>9}  {:>6.2}", error.most);
         }
         let _ = write!(out, "  {:>8.4}", d.loss().mean);
-        let _ = writeln!(out, "{}", d.top5_error().map_or(String::new(), |e| format!("  {:>13.2}", e.mean)));
+        let top5 = d.top5_error().map_or(String::new(), |e| format!("  {:>13.2}", e.mean));
+        let _ = writeln!(out, "{top5}{}", d.from_bits());
     }
     out
 }

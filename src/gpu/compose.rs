@@ -22,9 +22,9 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// Whether the shader binds an argument: an optional one where it is given.
+    /// Whether the shader binds an argument.
     pub fn binds(&self, spec: &ArgSpec) -> bool {
-        spec.optional.is_none() || self.given.iter().any(|name| name == spec.name)
+        spec.is_there(|name| self.given.iter().any(|given| given == name))
     }
 
     /// Appends a text as it is, without looking for includes in it.
@@ -60,6 +60,9 @@ pub struct Settings<'a> {
 
 /// How a line ends that is there for one kind of projection: then comes the number.
 const KIND: &str = " // kind ";
+
+/// How a line ends that binds an argument in the place of which stands an optional one: then comes the name of that.
+const UNLESS: &str = " // unless ";
 
 /// The lines in the place of which stand the functions of users' own projections, and their calls.
 const OWN: [&str; 2] = ["// functions of users", "  // calls of them"];
@@ -129,7 +132,7 @@ pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Resul
 
 /// Replaces `// include PATH` lines by the named pieces (each once; the other forms: [`Include`]), the values of knobs by those given, and in
 /// `alias X = f32; // map x` and in the declarations of textures the type where x holds 16-bit floats. A directive (`enable f16;`) that an earlier
-/// line gave is left out. Given constants, a `params` block that is marked `// baked`
+/// line gave is left out, and a line that ends in `// unless NAME` where that optional argument is given. Given constants, a `params` block that is marked `// baked`
 /// becomes one of their values; users' own projections stand where a piece says so; and where `kinds` is among them, lines that end in `// kind N` are left empty unless bit N
 /// is set.
 ///
@@ -212,6 +215,9 @@ impl Composer<'_> {
             if let Some((rest, kind)) = line.split_once(KIND) {
                 let kind: u32 = kind.parse().map_err(|_| at(format!("kind `{kind}` is no number")))?;
                 line = if self.kinds.is_none_or(|kinds| kinds >> kind & 1 == 1) { rest } else { "" };
+            }
+            if let Some((rest, other)) = line.split_once(UNLESS) {
+                line = if self.out.given.iter().any(|given| given == other) { "" } else { rest };
             }
             if OWN.contains(&line) && !self.own.is_empty() {
                 self.append_own(line)?;

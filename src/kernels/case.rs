@@ -159,6 +159,11 @@ impl Case {
         Case { exact: true, ..Case::new(name, build) }
     }
 
+    /// The same under a name that says what it has besides.
+    pub fn with(self, what: &str) -> Self {
+        Case { name: format!("{}, {what}", self.name), ..self }
+    }
+
     /// Marks the case as one whose sums may have terms of one sign.
     pub fn one_sign(self) -> Self {
         Case { one_sign: true, ..self }

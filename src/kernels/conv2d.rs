@@ -6,23 +6,27 @@ mod families;
 pub mod fused;
 mod geometry;
 pub mod split_k;
+pub mod stored;
 pub mod unfold;
 
 use cases::cases;
 use families::*;
 pub(super) use families::{multiple_of_4, one_group, subgroups_of_8, whole_sums};
 pub use geometry::Geometry;
+pub use stored::Weight;
 
 use super::pool::for_each_pixel;
-use super::{Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, write};
+use super::{
+    Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, read_u32, with, without, write,
+};
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Params, View};
 
 /// Records y = x * w for x `[n, h, w, c_in]`, y `[n, oh, ow, c_out]`.
 ///
 /// # Errors
-/// A shape that is no convolution; an image that cannot be bound.
-pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, w: View, y: View) -> Result<()> {
+/// A shape that is no convolution, or not that of the weights; an image that cannot be bound.
+pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, w: impl Into<Weight>, y: View) -> Result<()> {
     fused::forward(b, scope, g, x, &fused::Around::default(), w, y)
 }
 
@@ -125,9 +129,12 @@ pub static FORWARD: Kernel = Kernel {
     args: &[
         read("x"),
         optional(read("table"), fused::normalisation),
-        read("w"),
+        without("bits", read("w")),
         write("y"),
         optional(write("moments"), fused::of_moments),
+        optional(read_u32("bits"), stored::no_operation),
+        with("bits", read("scale")),
+        optional(read_u32("zeros"), stored::no_operation),
     ],
     variants: &[
         Variant::new("naive", anywhere, |p, k| {
@@ -168,6 +175,7 @@ pub static FORWARD: Kernel = Kernel {
         });
         all.extend(fused::forward_cases());
         all.extend(split_k::partial_cases());
+        all.extend(stored::forward_cases());
         all
     },
 };

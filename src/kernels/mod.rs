@@ -143,19 +143,59 @@ pub struct ArgSpec {
     pub elem: Elem,
     /// How it is used.
     pub access: Access,
-    /// Of an argument that may be left out: the floating-point operations that it brings.
-    pub optional: Option<fn(&Params) -> f64>,
+    /// When it is there.
+    pub presence: Presence,
+}
+
+/// When an argument is there.
+#[derive(Clone, Copy, Debug)]
+pub enum Presence {
+    /// In every dispatch.
+    Always,
+    /// Where it is given ([`optional`]), which brings these floating-point operations.
+    Optional(fn(&Params) -> f64),
+    /// Where this optional argument is given.
+    With(&'static str),
+    /// Where this optional argument is not given: the line that binds it ends in `// unless NAME`.
+    Without(&'static str),
+}
+
+impl ArgSpec {
+    /// Whether it may be left out.
+    pub fn is_optional(&self) -> bool {
+        matches!(self.presence, Presence::Optional(_))
+    }
+
+    /// Whether it is there, where `given` tells which optional arguments are.
+    pub fn is_there(&self, given: impl Fn(&str) -> bool) -> bool {
+        match self.presence {
+            Presence::Always => true,
+            Presence::Optional(_) => given(self.name),
+            Presence::With(other) => given(other),
+            Presence::Without(other) => !given(other),
+        }
+    }
 }
 
 /// An argument that may be left out; `flop` counts what it brings. The variants that can take it choose a piece by its name,
 /// which binds it: `// include PATH if NAME else PATH`.
 pub const fn optional(spec: ArgSpec, flop: fn(&Params) -> f64) -> ArgSpec {
-    ArgSpec { optional: Some(flop), ..spec }
+    ArgSpec { presence: Presence::Optional(flop), ..spec }
+}
+
+/// An argument that comes with the optional one called `other`.
+pub const fn with(other: &'static str, spec: ArgSpec) -> ArgSpec {
+    ArgSpec { presence: Presence::With(other), ..spec }
+}
+
+/// An argument in the place of which stands the optional one called `other` where that is given.
+pub const fn without(other: &'static str, spec: ArgSpec) -> ArgSpec {
+    ArgSpec { presence: Presence::Without(other), ..spec }
 }
 
 /// An f32 input.
 pub const fn read(name: &'static str) -> ArgSpec {
-    ArgSpec { name, elem: Elem::F32, access: Access::Read, optional: None }
+    ArgSpec { name, elem: Elem::F32, access: Access::Read, presence: Presence::Always }
 }
 
 /// A u32 input.
@@ -260,6 +300,8 @@ pub struct Chain {
     pub name: &'static str,
     /// The arguments that may hold 16-bit floats.
     pub maps: &'static [&'static str],
+    /// The optional arguments that it can take.
+    pub takes: &'static [&'static str],
     /// Whether it can run these constants on this target; the text says why not.
     pub supports: fn(&Target, &Params) -> std::result::Result<(), &'static str>,
     /// Appends the commands: scope, constants and arguments are those of the kernel.
@@ -426,13 +468,14 @@ impl Kernel {
     pub fn work(&self, c: &Dispatch) -> Work {
         let bytes = through_memory(&c.args);
         let given = self.args.iter().filter(|spec| c.args.iter().any(|a| a.name == spec.name));
-        let besides: f64 = given.filter_map(|spec| spec.optional).map(|flop| flop(&c.params)).sum();
+        let flop = |spec: &ArgSpec| if let Presence::Optional(flop) = spec.presence { flop(&c.params) } else { 0.0 };
+        let besides: f64 = given.map(flop).sum();
         Work { flop: (self.flop)(&c.params) + besides, bytes }
     }
 
     /// The names of its optional arguments among these.
     pub fn given<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
-        let optional = |name: &&str| self.args.iter().any(|spec| spec.name == *name && spec.optional.is_some());
+        let optional = |name: &&str| self.args.iter().any(|spec| spec.name == *name && spec.is_optional());
         names.into_iter().filter(optional).collect()
     }
 
@@ -444,7 +487,7 @@ impl Kernel {
     /// A forced variant that does not exist or cannot run these constants; a view that cannot be bound.
     ///
     /// # Panics
-    /// If `args` are not those of the signature, of which optional ones may be missing: a bug in the record function.
+    /// If `args` are not those of the signature ([`Presence`]): a bug in the record function.
     pub fn dispatch(
         &'static self,
         b: &mut Builder,
@@ -469,15 +512,16 @@ impl Kernel {
             tuning::Choice::Variant(variant, knobs) => (variant, knobs),
         };
         let source = self.source(variant);
-        let given = given.iter().map(|name| ((*name).to_owned(), 1));
-        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(source, &b.target)).chain(given).collect();
+        let as_knobs = given.iter().map(|name| ((*name).to_owned(), 1));
+        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(source, &b.target)).chain(as_knobs).collect();
         let textures = texels::declared(source);
         let args = self
             .args
             .iter()
             .filter_map(|spec| {
                 let view = args.iter().find(|(n, _)| *n == spec.name).map(|(_, view)| *view);
-                assert!(view.is_some() || spec.optional.is_some(), "{scope}: {} needs `{}`", self.name, spec.name);
+                let there = spec.is_there(|name| given.contains(&name));
+                assert_eq!(view.is_some(), there, "{scope}: `{}` of {}", spec.name, self.name);
                 Some((spec, view?))
             })
             .map(|(spec, view)| {

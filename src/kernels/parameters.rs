@@ -342,13 +342,18 @@ impl Parameters {
         view
     }
 
+    /// max |w| of every chunk, added on first use: see [`Arrays::maxima`].
+    pub fn maxima(&self, b: &mut Builder) -> View {
+        b.shared("maxima", Elem::F32, &[self.chunks().len()], Role::State)
+    }
+
     /// The arrays of the projections, added on first use.
     pub fn arrays(&self, b: &mut Builder) -> Arrays {
         let tensors = self.tensors.len();
         Arrays {
             weight: self.flat(b, "weight"),
             projected: self.flat(b, "projected"),
-            maxima: b.shared("maxima", Elem::F32, &[self.chunks().len()], Role::State),
+            maxima: self.maxima(b),
             alphas: b.shared("alphas", Elem::F32, &[tensors + self.filters()], Role::State),
             quantiles: b.shared("quantiles", Elem::F32, &[tensors], Role::State),
             projections: b.shared("projections", Elem::U32, &[tensors, ROW], Role::Input),

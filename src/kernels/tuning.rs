@@ -177,7 +177,7 @@ impl Choice {
         };
         let takes = |name: &&str| match self {
             Choice::Variant(v, _) => Knobs::arguments(kernel.source(v)).contains(name),
-            Choice::Chain(_) => false,
+            Choice::Chain(c) => c.takes.contains(name),
         };
         if !wanted.halves.iter().all(holds) {
             return Err("it does not read or write 16-bit floats");

@@ -4,7 +4,12 @@
 //! much for the budget of a convolution. `shaders/common/winograd.wgsl` has the matrices and the layouts.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::{Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, conv2d, linear_grid, read, texels, write};
+use super::conv2d::Weight;
+use super::conv2d::stored;
+use super::{
+    Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, conv2d, linear_grid, optional, read, read_u32, texels, with,
+    without, write,
+};
 use crate::error::Result;
 use crate::plan::{Builder, Elem, Limits, Params, Role, Target, Value, View};
 
@@ -152,8 +157,12 @@ pub static FORWARD: Chain = Chain {
     kernel: "conv2d.forward",
     name: "winograd",
     maps: &[],
+    takes: &["bits", "zeros"],
     supports,
-    record: |b, scope, p, args| record(b, scope, &Shape::of_forward(p), arg(args, "x"), arg(args, "w"), arg(args, "y")),
+    record: |b, scope, p, args| {
+        let weights: Vec<_> = args.iter().filter(|(name, _)| stored::NAMES.contains(name)).copied().collect();
+        record(b, scope, &Shape::of_forward(p), arg(args, "x"), &weights, arg(args, "y"))
+    },
 };
 
 /// `conv2d.grad_input` by these kernels: dx is the convolution of dy with the weights turned by 180 degrees.
@@ -161,9 +170,10 @@ pub static GRAD_INPUT: Chain = Chain {
     kernel: "conv2d.grad_input",
     name: "winograd",
     maps: &[],
+    takes: &[],
     supports,
     record: |b, scope, p, args| {
-        record(b, scope, &Shape::of_grad_input(p), arg(args, "dy"), arg(args, "w"), arg(args, "dx"))
+        record(b, scope, &Shape::of_grad_input(p), arg(args, "dy"), &[("w", arg(args, "w"))], arg(args, "dx"))
     },
 };
 
@@ -213,10 +223,17 @@ fn arg(args: &[(&'static str, View)], name: &str) -> View {
     args.iter().find(|(n, _)| *n == name).expect("an argument of the kernel").1
 }
 
-/// Appends the commands: the weights once, then part by part of the batch the input and the products.
-fn record(b: &mut Builder, scope: &str, shape: &Shape, x: View, w: View, y: View) -> Result<()> {
+/// Appends the commands: the weights, given as arguments, once, then part by part of the batch the input and the products.
+fn record(
+    b: &mut Builder,
+    scope: &str,
+    shape: &Shape,
+    x: View,
+    weights: &[(&'static str, View)],
+    y: View,
+) -> Result<()> {
     let u = transient(b, &format!("{scope}.u"), shape.u_len());
-    WEIGHTS.dispatch(b, scope, &shape.params(), &[("w", w), ("u", u)])?;
+    WEIGHTS.dispatch(b, scope, &shape.params(), &[weights, &[("u", u)]].concat())?;
     let images = shape.images(&b.target.adapter.limits);
     for start in (0..shape.n).step_by(images) {
         let part = start..(start + images).min(shape.n);
@@ -239,7 +256,13 @@ fn transient(b: &mut Builder, base: &str, len: usize) -> View {
 /// u = G g G^T.
 pub static WEIGHTS: Kernel = Kernel {
     name: "winograd.weights",
-    args: &[read("w"), write("u")],
+    args: &[
+        without("bits", read("w")),
+        write("u"),
+        optional(read_u32("bits"), stored::no_operation),
+        with("bits", read("scale")),
+        optional(read_u32("zeros"), stored::no_operation),
+    ],
     variants: &[
         Variant::new("naive", anywhere, |p, _| linear_grid(Shape::from(p).u_len().div_ceil(64))),
         Variant::new(
@@ -253,7 +276,7 @@ pub static WEIGHTS: Kernel = Kernel {
     ],
     twin: |io: &mut Io| {
         let s = Shape::from(io.params);
-        let w = io.f("w");
+        let w = stored::read(io, 9 * s.c_in, s.groups * s.c_out);
         let mut u = Scalars::zeros(io.len("u"));
         for (column, k) in (0..s.groups * s.c_out).flat_map(|c| (0..s.c_in).map(move |k| (c, k))) {
             for (place, tap) in (0..PLACES).flat_map(|f| (0..9).map(move |t| (f, t))) {
@@ -269,12 +292,7 @@ pub static WEIGHTS: Kernel = Kernel {
     },
     budget: Budget::Sum(|_| 9),
     flop: |_| 0.0,
-    cases: || {
-        cases(|c, s| {
-            let (w, u) = (c.operand("w", &[9 * s.c_in * s.groups * s.c_out]), c.output("u", &[s.u_len()]));
-            WEIGHTS.dispatch(&mut c.b, "winograd.weights", &s.params(), &[("w", w), ("u", u)])
-        })
-    },
+    cases: weights_cases,
 };
 
 /// v = B^T d B.
@@ -378,7 +396,28 @@ pub(super) fn fifteenfold(c: &mut CaseBuilder, name: &str, len: usize) -> View {
     c.input(name, &[len], &Fill::Values(multiples))
 }
 
-fn cases(build: fn(&mut CaseBuilder, &Shape) -> Result<()>) -> Vec<Case> {
+/// The cases of [`WEIGHTS`]: of f32, and as bits, which are not turned.
+fn weights_cases() -> Vec<Case> {
+    fn of(c: &mut CaseBuilder, s: &Shape, w: Weight) -> Result<()> {
+        let u = c.output("u", &[s.u_len()]);
+        WEIGHTS.dispatch(&mut c.b, "winograd.weights", &s.params(), &[&w.args()[..], &[("u", u)]].concat())
+    }
+    let (rows, channels) = (|s: &Shape| 9 * s.c_in, |s: &Shape| s.groups * s.c_out);
+    let mut all = cases(move |c, s| {
+        let w = c.operand("w", &[rows(s) * channels(s)]);
+        of(c, s, w.into())
+    });
+    for (what, ternary) in [("bits", false), ("bits and zeros", true)] {
+        let bits = cases(move |c, s| {
+            let w = stored::inputs(c, rows(s), channels(s), ternary);
+            of(c, &Shape { flip: false, ..*s }, w)
+        });
+        all.extend(bits.into_iter().map(|c| c.with(what)));
+    }
+    all
+}
+
+fn cases(build: impl Fn(&mut CaseBuilder, &Shape) -> Result<()> + Copy + Send + Sync + 'static) -> Vec<Case> {
     let base = Shape { n: 2, h: 6, w: 5, c_in: 8, oh: 6, ow: 5, c_out: 12, pad: [1, 1], flip: false, groups: 1 };
     let shapes = [
         ("8 to 12", base),

@@ -169,7 +169,7 @@ impl Conv2d {
     /// Appends the forward commands with the output of layer `output`, through a ReLU if `relu`, which needs a bias.
     pub(super) fn forward_to(&self, net: &mut Net, x: Activation, output: &str, relu: bool) -> Result<Activation> {
         let g = self.batched(net.batch);
-        let w = net.parameter(&self.weight());
+        let w = net.weight(&self.weight());
         let y = net.map(output, [g.oh(), g.ow(), g.c_out]);
         let around = fused::Around { table: x.table, moments: self.moments(net, x, y)? };
         fused::forward(net.b, &self.scope("forward"), &g, x.view, &around, w, y.view)?;

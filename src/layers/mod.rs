@@ -39,6 +39,8 @@ pub use residual::Residual;
 pub use spec::Spec;
 
 use crate::error::Result;
+use crate::kernels::conv2d::Weight;
+use crate::kernels::conv2d::stored::{self, Bits, SCALE, SIGNS, ZEROS};
 use crate::kernels::parameters::{self, Parameters};
 use crate::plan::{Builder, Elem, Role, View};
 
@@ -84,6 +86,15 @@ pub enum Mode {
     Test,
 }
 
+/// Where the parameters of a plan lie.
+#[derive(Clone, Copy, Debug)]
+pub enum Stored<'a> {
+    /// In a flat array, f32: what a projection left.
+    Projected(View),
+    /// In an array for each tensor; as bits where these say so, else f32.
+    Packed(&'a Bits),
+}
+
 /// The plan under construction, as layers see it.
 pub struct Net<'a> {
     /// The plan.
@@ -94,8 +105,8 @@ pub struct Net<'a> {
     pub mode: Mode,
     /// The table of parameter tensors.
     pub parameters: &'a Parameters,
-    /// The flat array of projected parameters.
-    pub projected: View,
+    /// Where the parameters lie.
+    pub stored: Stored<'a>,
     /// The flat array of gradients; its part of a tensor holds `splits` partial sums.
     pub grad: Option<View>,
     /// Layers whose output is that of the network, the logits, which are f32 always: the last, and before it as long as the
@@ -104,12 +115,36 @@ pub struct Net<'a> {
 }
 
 impl Net<'_> {
-    /// The projected values of a parameter tensor.
+    /// The values of a parameter tensor that is f32: any but a weight, and each in a plan with a backward pass.
     ///
     /// # Panics
     /// If no layer declared it.
-    pub fn parameter(&self, name: &str) -> View {
-        self.tensor(name).part(self.projected)
+    pub fn parameter(&mut self, name: &str) -> View {
+        let t = self.tensor(name);
+        match self.stored {
+            Stored::Projected(flat) => t.part(flat),
+            Stored::Packed(_) => {
+                let shape = t.shape.clone();
+                self.b.shared(name, Elem::F32, &shape, Role::State)
+            }
+        }
+    }
+
+    /// The weights of a convolution or linear layer, however they are stored.
+    ///
+    /// # Panics
+    /// If no layer declared them.
+    pub fn weight(&mut self, name: &str) -> Weight {
+        let Stored::Packed(bits) = self.stored else { return self.parameter(name).into() };
+        let Some(bits) = bits.get(name) else { return self.parameter(name).into() };
+        let (rows, channels) = (self.tensor(name).fan_in(), self.tensor(name).filters());
+        let mut array = |ending: &str, elem, len| self.b.shared(&format!("{name}{ending}"), elem, &[len], Role::State);
+        let words = stored::words(rows, channels);
+        Weight::Bits {
+            signs: array(SIGNS, Elem::U32, words),
+            zeros: (*bits == 2).then(|| array(ZEROS, Elem::U32, words)),
+            scale: array(SCALE, Elem::F32, stored::scales(channels)),
+        }
     }
 
     /// The gradient of a parameter tensor, with its number of partial sums.

@@ -4,12 +4,13 @@
 use super::preset::own::{self, Texts};
 use super::preset::{Augment, Loss, MomentsAverage, Preset};
 use crate::error::{Error, Result};
+use crate::kernels::conv2d::stored::Bits;
 use crate::kernels::optimizer::{self, Optimizer};
 use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
 use crate::kernels::{augment, batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
 use crate::layers::init::Init;
-use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net};
+use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net, Stored};
 use crate::plan::{BufferId, Builder, Elem, Options, Plan, Precision, Role, Target, View};
 use crate::projection::distortion::Distortion;
 
@@ -288,9 +289,8 @@ impl Network {
         let x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
         let x = self.augmented(&mut b, x)?;
         let mode = Mode::Train;
-        let (batch, projected, grads) = (self.batch, arrays.projected, Some(grad));
-        let mut net =
-            Net { b: &mut b, batch, mode, parameters: &self.parameters, projected, grad: grads, last: &self.last };
+        let (batch, stored, grads) = (self.batch, Stored::Projected(arrays.projected), Some(grad));
+        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, stored, grad: grads, last: &self.last };
         let all = layers::forward(&self.layers, &mut net, x)?;
         let halt = optimizer::halt(net.b);
         let dlogits = self.loss(net.b, "label", self.batch, all[all.len() - 1].view, halt)?;
@@ -344,16 +344,23 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
-        self.moments_plan_from(target, batches, &Source::Uploaded)
+        self.moments_plan_from(target, batches, &Source::Uploaded, None)
     }
 
-    /// As [`Network::moments_plan`], with the images of the batch from `source`.
+    /// As [`Network::moments_plan`], with the images of the batch from `source`, and where `bits` are given, with the weights as
+    /// [`Stored::Packed`] has them.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn moments_plan_from(&self, target: &Target, batches: usize, source: &Source) -> Result<Plan> {
+    pub fn moments_plan_from(
+        &self,
+        target: &Target,
+        batches: usize,
+        source: &Source,
+        bits: Option<&Bits>,
+    ) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
-        let projected = self.parameters.arrays(&mut b).projected;
+        let stored = self.stored(&mut b, bits);
         let mut x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
         if self.augment.moments {
             x = self.augmented(&mut b, x)?;
@@ -364,7 +371,7 @@ impl Network {
             batch: self.batch,
             mode,
             parameters: &self.parameters,
-            projected,
+            stored,
             grad: None,
             last: &self.last,
         };
@@ -377,16 +384,16 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn test_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
-        self.test_plan_from(target, batch, &Source::Uploaded)
+        self.test_plan_from(target, batch, &Source::Uploaded, None)
     }
 
-    /// As [`Network::test_plan`], with the images of the batch from `source`.
+    /// As [`Network::test_plan`], with images and weights as [`Network::moments_plan_from`] has them.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn test_plan_from(&self, target: &Target, batch: usize, source: &Source) -> Result<Plan> {
+    pub fn test_plan_from(&self, target: &Target, batch: usize, source: &Source, bits: Option<&Bits>) -> Result<Plan> {
         let mut b = Builder::new("test", self.target(target)?);
-        let logits = self.tested(&mut b, source, ["test.input", TEST_INDEX], batch)?;
+        let logits = self.tested(&mut b, source, ["test.input", TEST_INDEX], batch, bits)?;
         // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
         let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
         self.loss(&mut b, "test.label", batch, logits, halt)?;
@@ -398,20 +405,32 @@ impl Network {
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn forward_plan(&self, target: &Target, batch: usize) -> Result<(Plan, BufferId)> {
+    pub fn forward_plan(&self, target: &Target, batch: usize, bits: Option<&Bits>) -> Result<(Plan, BufferId)> {
         let mut b = Builder::new("forward", self.target(target)?);
-        let logits = self.tested(&mut b, &Source::Uploaded, [FORWARD, INDEX], batch)?;
+        let logits = self.tested(&mut b, &Source::Uploaded, [FORWARD, INDEX], batch, bits)?;
         Ok((b.finish()?, logits.buffer))
     }
 
     /// Appends a forward pass with the averaged moments over the images of `source`; returns its logits.
-    fn tested(&self, b: &mut Builder, source: &Source, images: [&str; 2], batch: usize) -> Result<View> {
-        let projected = self.parameters.arrays(b).projected;
+    fn tested(
+        &self,
+        b: &mut Builder,
+        source: &Source,
+        images: [&str; 2],
+        batch: usize,
+        bits: Option<&Bits>,
+    ) -> Result<View> {
+        let stored = self.stored(b, bits);
         let x = self.images(b, source, images, batch)?;
         let mode = Mode::Test;
-        let mut net = Net { b, batch, mode, parameters: &self.parameters, projected, grad: None, last: &self.last };
+        let mut net = Net { b, batch, mode, parameters: &self.parameters, stored, grad: None, last: &self.last };
         let all = layers::forward(&self.layers, &mut net, x)?;
         Ok(all[all.len() - 1].view)
+    }
+
+    /// Where the parameters of a plan without a backward pass lie.
+    fn stored<'a>(&self, b: &mut Builder, bits: Option<&'a Bits>) -> Stored<'a> {
+        bits.map_or_else(|| Stored::Projected(self.parameters.arrays(b).projected), Stored::Packed)
     }
 
     /// The buffer to which the host writes uploaded images, where the network reads `input`.
@@ -475,7 +494,7 @@ impl Network {
         };
         let arrays = loss::Arrays { logits, labels, dlogits, rows };
         loss::record(b, "loss", kernel, [batch, self.classes], &arrays)?;
-        let maxima = self.parameters.arrays(b).maxima;
+        let maxima = self.parameters.maxima(b);
         metric::record(b, "loss.metrics", batch, rows, maxima, metrics, halt)?;
         Ok(dlogits)
     }

@@ -227,6 +227,7 @@ impl Run {
                     moments_batches: l.moments_batches,
                     images: l.images,
                     set: String::new(),
+                    from_bits: false,
                     error: l.error,
                     top5_error: None,
                     loss: l.loss,

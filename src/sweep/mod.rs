@@ -161,6 +161,7 @@ impl Sweep<'_> {
             moments_batches: moments_batches as u64,
             images: data.test.labels.len() as u64,
             set: trained.changed.clone(),
+            from_bits: false,
             error: 0.0,
             top5_error: None,
             loss: 0.0,
@@ -221,7 +222,8 @@ impl Sweep<'_> {
             let Some(score) = evaluator.score(session, &test, Progress { bar, stop: self.stop })? else {
                 return Ok(false);
             };
-            let Score { error, top5_error, loss, .. } = score;
+            let Score { error, top5_error, loss, from_bits, .. } = score;
+            point.from_bits = from_bits;
             point.error = round(error, 4);
             point.top5_error = top5_error.map(|e| round(e, 4));
             point.loss = round(loss, 6);

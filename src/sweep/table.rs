@@ -7,8 +7,9 @@ use crate::eval::{Draws, Point, Score};
 /// Points of one run, grouped by distortion in the order of the first of each.
 fn groups(points: &[Point]) -> Vec<Draws> {
     let mut all: Vec<Draws> = vec![];
-    for Point { distortion, loss, error, top5_error, .. } in points {
-        let score = Score { distortion: distortion.clone(), loss: *loss, error: *error, top5_error: *top5_error };
+    for Point { distortion, loss, error, top5_error, from_bits, .. } in points {
+        let (loss, error, top5_error, from_bits) = (*loss, *error, *top5_error, *from_bits);
+        let score = Score { distortion: distortion.clone(), loss, error, top5_error, from_bits };
         match all.iter_mut().find(|d| d.distortion == *distortion) {
             Some(draws) => draws.scores.push(score),
             None => all.push(Draws { distortion: distortion.clone(), scores: vec![score] }),
@@ -34,7 +35,8 @@ pub fn table(runs: &[Vec<Point>]) -> String {
             let deviation = error.deviation.map_or("-".into(), |d| format!("{d:.2}"));
             let _ = write!(out, "{:<width$}  {:>5}  {:>12.2}", d.distortion, d.scores.len(), error.mean);
             let _ = write!(out, "  {deviation:>9}  {:>6.2}", error.most);
-            let _ = writeln!(out, "{}", d.top5_error().map_or(String::new(), |e| format!("  {:>13.2}", e.mean)));
+            let top5 = d.top5_error().map_or(String::new(), |e| format!("  {:>13.2}", e.mean));
+            let _ = writeln!(out, "{top5}{}", d.from_bits());
         }
         out.push('\n');
     }
@@ -58,6 +60,7 @@ mod tests {
             moments_batches: 4,
             images: 100,
             set: String::new(),
+            from_bits: false,
             error,
             top5_error: None,
             loss: 1.0,

@@ -5,7 +5,13 @@
 //! number j of a row is bit j % 8 of byte j / 8, 1 for + and 0 for -; or bits 2 (j % 4) and the next of byte j / 4, where the
 //! lower says that it is not 0 and the upper is its sign. What is left of the last byte is 0.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::kernels::conv2d::stored::{self, Bits, SCALE, SIGNS, ZEROS};
+use crate::kernels::parameters::Tensor;
+use crate::model::Network;
 
 /// A packed tensor.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +47,14 @@ impl Form {
         let (_, weights) = self.sides()?;
         Some(weights.checked_mul(self.bits)?.div_ceil(8))
     }
+}
+
+/// What a weight is of its magnitude.
+#[derive(Clone, Copy, PartialEq)]
+enum Sign {
+    Minus,
+    Zero,
+    Plus,
 }
 
 /// Packs the weights of a tensor in PyTorch's order.
@@ -106,20 +120,75 @@ impl Packed {
         }
         let mut out = Vec::with_capacity(rows * inner);
         for (o, bytes) in self.rows.chunks_exact(row).enumerate() {
-            let scale = self.scale[if self.scale.len() == 1 { 0 } else { o }];
-            out.extend((0..inner).map(|j| {
-                let code = bytes[j * bits / 8] >> (j * bits % 8);
-                match (bits, code & 3) {
-                    (1, code) if code & 1 == 1 => scale,
-                    (1, _) => -scale,
-                    (_, 3) => scale,
-                    (_, 1) => -scale,
-                    _ => 0.0,
-                }
+            let scale = self.magnitude(o);
+            out.extend((0..inner).map(|j| match self.sign(bytes, j) {
+                Sign::Zero => 0.0,
+                Sign::Plus => scale,
+                Sign::Minus => -scale,
             }));
         }
         Ok(out)
     }
+
+    /// What weight number `j` of an output channel is, whose bytes these are.
+    fn sign(&self, bytes: &[u8], j: usize) -> Sign {
+        let bits = self.form.bits;
+        match (bits, bytes[j * bits / 8] >> (j * bits % 8) & 3) {
+            (1, code) if code & 1 == 1 => Sign::Plus,
+            (1, _) => Sign::Minus,
+            (_, 3) => Sign::Plus,
+            (_, 1) => Sign::Minus,
+            _ => Sign::Zero,
+        }
+    }
+
+    fn magnitude(&self, channel: usize) -> f32 {
+        self.scale[if self.scale.len() == 1 { 0 } else { channel }]
+    }
+
+    /// The arrays of [`Weight::Bits`](crate::kernels::conv2d::Weight::Bits), by the endings of their names, as words. `pixels`: those of
+    /// a kernel, or of the map that a linear layer flattens.
+    ///
+    /// # Panics
+    /// If it is not one that [`Packed::unpack`] takes.
+    fn arrays(&self, pixels: usize) -> Vec<(&'static str, Vec<u32>)> {
+        let (channels, rows) = self.form.sides().expect("a shape of weights");
+        let bytes = self.rows.len() / channels;
+        // Here the order is (pixel, channel of the input), there (channel, pixel).
+        let inputs = rows / pixels;
+        let sign = |row: usize, channel: usize| {
+            self.sign(&self.rows[channel * bytes..][..bytes], row % inputs * pixels + row / inputs)
+        };
+        let words = |of: Sign| stored::pack(rows, channels, |row, channel| sign(row, channel) == of);
+        let magnitudes = (0..stored::scales(channels)).map(|c| self.magnitude(c.min(channels - 1)).to_bits());
+        let mut out = vec![(SIGNS, words(Sign::Minus)), (SCALE, magnitudes.collect())];
+        if self.form.bits == 2 {
+            out.push((ZEROS, words(Sign::Zero)));
+        }
+        out
+    }
+}
+
+/// The arrays that a plan of a network with the tensors `packed` as bits ([`Stored::Packed`](crate::layers::Stored)) reads, by name, as
+/// words; `weights` is the flat array of all parameters.
+pub fn arrays(network: &Network, weights: &[f32], packed: &BTreeMap<String, Packed>) -> Vec<(String, Vec<u32>)> {
+    let of = |t: &Tensor| match packed.get(&t.name) {
+        Some(packed) => {
+            let pixels = match t.shape[..] {
+                [kh, kw, _, _] => kh * kw,
+                _ => network.flattens(&t.name).map_or(1, |[h, w, _]| h * w),
+            };
+            let arrays = packed.arrays(pixels).into_iter();
+            arrays.map(|(ending, words)| (format!("{}{ending}", t.name), words)).collect()
+        }
+        None => vec![(t.name.clone(), bytemuck::cast_slice(&weights[t.offset..t.offset + t.len()]).to_vec())],
+    };
+    network.parameters.tensors.iter().flat_map(of).collect()
+}
+
+/// Which weights of a plan are bits.
+pub fn bits(packed: &BTreeMap<String, Packed>) -> Bits {
+    packed.iter().map(|(name, p)| (name.clone(), p.form.bits)).collect()
 }
 
 #[cfg(test)]
@@ -155,6 +224,21 @@ mod tests {
         of(&[2, 2], &[0.0, 0.0, 3.0, 0.0], 2, &[3.0]);
         of(&[2, 1], &[0.0, 0.0], 1, &[0.0]);
         assert_eq!(pack(&[2, 2], &[1.0, 1.0, 3.0, -2.0]), Err([3.0, 2.0]));
+    }
+
+    #[test]
+    fn a_device_gets_rows_in_eights_and_channels_in_fours() {
+        // Five output channels of two channels and three pixels.
+        let sign = |channel: usize, input: usize, pixel: usize| [-1.0, 0.0, 1.0][(channel + 2 * input + pixel) % 3];
+        let all = (0..5).flat_map(|o| (0..6).map(move |j| sign(o, j / 3, j % 3) * (o + 1) as f32));
+        let packed = pack(&[5, 2, 1, 3], &all.collect::<Vec<f32>>()).unwrap();
+        let arrays: BTreeMap<_, _> = packed.arrays(3).into_iter().collect();
+        assert_eq!(arrays[SCALE], [1f32, 2., 3., 4., 5., 5., 5., 5.].map(f32::to_bits));
+        for (channel, row) in (0..5).flat_map(|c| (0..6).map(move |r| (c, r))) {
+            let bit = |name| arrays[name][channel / 4] >> (4 * row + channel % 4) & 1 == 1;
+            let value = sign(channel, row % 2, row / 2);
+            assert_eq!((bit(SIGNS), bit(ZEROS)), (value < 0.0, value == 0.0), "{channel} {row}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What is measured: a network with its weights, from a run folder, a checkpoint, or a file of weights from elsewhere.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint, key};
+use super::packed::Packed;
 use super::{export, import};
 use crate::data::{self, Prepared};
 use crate::error::{Error, Result};
@@ -27,7 +29,9 @@ pub struct TrainedNetwork {
     /// The part of training that was done.
     done: f64,
     /// The flat array of parameters, as `weight` of a runner takes it.
-    pub weights: Vec<f32>,
+    pub weights: Arc<[f32]>,
+    /// Those of them that the file holds as bits, by name.
+    pub packed: BTreeMap<String, Packed>,
     /// Training steps that the weights have seen; 0 for weights from elsewhere.
     pub step: u64,
     /// Epochs that were done; for weights from elsewhere all of the preset.
@@ -36,8 +40,6 @@ pub struct TrainedNetwork {
     pub moments: Option<NamedMoments>,
     /// What the classes mean: as the file says, else as their data set does.
     pub classes: Vec<String>,
-    /// Whether the file holds weights as bits.
-    packed: bool,
     /// The file of the weights.
     pub source: PathBuf,
     /// Keys of the preset that were changed and that a test depends on, with their values.
@@ -59,7 +61,7 @@ impl TrainedNetwork {
     /// What is done to the weights where the network is used: the projection of training; nothing to those of a packed file,
     /// to which it was done when that was written.
     pub fn deployed(&self) -> Distortion {
-        if self.packed { Projection::NONE.into() } else { self.network.projection.clone() }
+        if !self.packed.is_empty() { Projection::NONE.into() } else { self.network.projection.clone() }
     }
 
     /// The data set of the preset, prepared, from `dir`; absent: from the default folder.
@@ -143,7 +145,7 @@ fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Optio
     let preset = own.with(sets)?;
     let changed = changed(&own, &preset)?;
     let mut network = network_for(&preset, input_of(&saved, &preset, data_dir)?)?;
-    let weights = export::weights(&network, &saved.tensors)?;
+    let weights = export::weights(&network, &saved.tensors)?.into();
     let (step, epoch) = (saved.number(key::STEP)?, saved.number(key::EPOCH)?);
     let done = own.done(epoch);
     let training = network.trained(done);
@@ -154,7 +156,7 @@ fn of_checkpoint(source: PathBuf, name: String, sets: &[String], data_dir: Optio
             .map_err(|e| Error::format(&source, format!("`{}` is no list of names: {e}", key::CLASSES)))?,
         None => vec![],
     };
-    let (classes, packed) = (named(classes, &network, &preset), !saved.packed.is_empty());
+    let (classes, packed) = (named(classes, &network, &preset), saved.packed);
     Ok(TrainedNetwork {
         preset,
         network,
@@ -218,12 +220,12 @@ fn of_weights(
         network,
         training,
         done,
-        weights,
+        weights: weights.into(),
         step: 0,
         epoch,
         moments,
         classes,
-        packed: false,
+        packed: BTreeMap::new(),
         source,
         changed,
         name,

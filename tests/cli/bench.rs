@@ -43,6 +43,22 @@ fn a_convolution_in_groups_is_measured_beside_a_plain_one_of_the_size_of_a_group
 }
 
 #[test]
+fn a_packed_network_is_measured_from_its_bits_and_from_f32() {
+    let place = Place::new();
+    place.trained("run", "--set steps=2 --set projection=sign");
+    place.run("export run --format packed --moments-batches 2 -o net.wp1").ok();
+    let all = objects(&place.run("bench --inference net.wp1 --batch 3 --steps 2 --rounds 2 --json").ok());
+    let [bits, real, ratio] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((&bits["name"], &real["name"]), (&"net, batch 3, from bits".into(), &"net, batch 3, from f32".into()));
+    let number = |side: &Value, key: &str| side[key].as_f64().unwrap_or_else(|| panic!("{key}: {side}"));
+    for key in ["kept_mib", "mb_per_image"] {
+        assert!(number(bits, key) < number(real, key), "{key}: {all:?}");
+    }
+    assert!(number(bits, "images_per_s") > 0.0 && ratio["rounds"] == 2, "{all:?}");
+    place.run("bench --inference run").refused(&["export RUN --format packed"]);
+}
+
+#[test]
 fn a_preset_is_measured_as_a_whole_and_by_dispatch_and_compared_with_a_file_and_a_program() {
     let place = Place::new();
     let args = "bench --preset demo/digits --set width=0.25 --set batch=20 --steps 2";

@@ -22,6 +22,7 @@ fn a_packed_network_has_the_errors_of_its_run_and_a_bit_for_each_weight() {
             (eval(&place, projection, &format!("--distort {distort}")), eval(&place, &net, "--distort none"));
         assert_eq!(packed["errors"]["none"], run["errors"][distort]);
         assert_eq!(packed["losses"]["none"], run["losses"][distort]);
+        assert_eq!((&packed["from_bits"], &run["from_bits"]), (&serde_json::json!(["none"]), &Value::Null));
         assert_eq!((&packed["moments"], &run["moments"]), (&"trained".into(), &"recomputed".into()));
         let again = eval(&place, &net, "--distort none --moments recomputed");
         assert_eq!(again["errors"]["none"], run["errors"][distort]);

@@ -11,7 +11,7 @@ use weightproof::cpu::Runner;
 use weightproof::kernels::case::Fill;
 use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{KERNELS, metric, project};
-use weightproof::layers::{self, Mode, Net};
+use weightproof::layers::{self, Mode, Net, Stored};
 use weightproof::model::Network;
 use weightproof::model::preset::Preset;
 use weightproof::plan::{AdapterClass, Builder, Command, Elem, Plan, Role, Step, Target, TuningRow, View};
@@ -256,7 +256,8 @@ fn check_input(case: Case, target: &Target, tally: &mut Tally) {
     let projected = network.parameters.arrays(&mut b).projected;
     let grad = Some(network.parameters.grad(&mut b));
     let (batch, mode, parameters) = (case.batch, Mode::Train, &network.parameters);
-    let mut net = Net { b: &mut b, batch, mode, parameters, projected, grad, last: &[] };
+    let stored = Stored::Projected(projected);
+    let mut net = Net { b: &mut b, batch, mode, parameters, stored, grad, last: &[] };
     let all = layers::forward(&network.layers, &mut net, x).unwrap_or_else(|e| panic!("{e}"));
     let dx = layers::backward(&network.layers, &mut net, &all, dy, true).unwrap_or_else(|e| panic!("{e}"));
     let plan = b.finish().unwrap_or_else(|e| panic!("{e}"));

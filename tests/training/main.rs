@@ -7,6 +7,7 @@ mod common;
 mod small;
 
 mod analysis;
+mod bits;
 mod cut;
 mod distortion;
 mod files;

@@ -61,7 +61,7 @@ pub fn correlation(
     let images = images.ok_or_else(|| Error::Invalid("the data set has no test images".into()))??;
     // Every layer leaves its output in memory of its own.
     let target = specimen.session.target.unfused();
-    let program = specimen.session.load(specimen.network.forward_plan(&target, batch)?.0, true)?;
+    let program = specimen.session.load(specimen.network.forward_plan(&target, batch, None)?.0, true)?;
     let points = points(&program.plan, &weighted(&specimen.network).map(|(name, _)| name).collect::<Vec<_>>());
     let mut activity = |specimen: &mut Specimen, d: &Distortion| -> Result<Option<Vec<[Vec<f32>; 2]>>> {
         let one = d.single_draw();
@@ -108,7 +108,7 @@ mod tests {
         );
         let network = Network::new(&Preset::from_toml(&text).unwrap(), [8, 8, 1], 10).unwrap();
         let target = crate::plan::Target::baseline().unfused();
-        let (plan, _) = network.forward_plan(&target, 2).unwrap();
+        let (plan, _) = network.forward_plan(&target, 2, None).unwrap();
         let layers: Vec<&str> = weighted(&network).map(|(name, _)| name).collect();
         let name = |b: usize| plan.buffers[b].name.clone();
         points(&plan, &layers).iter().map(|p| format!("{}: {}, {}", p.layer, name(p.sums), name(p.activity))).collect()

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::split_k::run;
-use super::{FORWARD, GRAD_WEIGHT, Geometry, cases, for_each_product, unfold, weights};
+use super::{FORWARD, GRAD_WEIGHT, Geometry, Weight, cases, for_each_product, stored, unfold, weights};
 use crate::error::{Error, Result};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
 use crate::kernels::norm_relu::TABLE;
@@ -59,8 +59,18 @@ pub fn leaves_moments(b: &Builder, scope: &str, g: &Geometry, normalised: bool, 
 ///
 /// # Errors
 /// As [`conv2d::forward`](super::forward); a table or moments of another length; several windows with moments.
-pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, around: &Around, w: View, y: View) -> Result<()> {
+pub fn forward(
+    b: &mut Builder,
+    scope: &str,
+    g: &Geometry,
+    x: View,
+    around: &Around,
+    w: impl Into<Weight>,
+    y: View,
+) -> Result<()> {
+    let w = w.into();
     g.check(scope)?;
+    w.check(scope, g)?;
     let (blocks, c) = ((g.n * g.oh() * g.ow()).div_ceil(BLOCK), g.c_out);
     let fits = |view: Option<View>, len: usize| view.is_none_or(|v| v.len == len);
     if !fits(around.table, TABLE * g.c_in) || !fits(around.moments, 2 * blocks * c) {
@@ -72,17 +82,21 @@ pub fn forward(b: &mut Builder, scope: &str, g: &Geometry, x: View, around: &Aro
         let message = format!("{} windows cut the blocks of rows whose moments are taken", windows.len());
         return Err(Error::layer(scope, message));
     }
-    let in_parts = unfold::needed(&b.target.adapter.limits, g);
-    if in_parts && *around != Around::default() {
+    let in_parts = match w {
+        Weight::Real(w) if unfold::needed(&b.target.adapter.limits, g) => Some(w),
+        _ => None,
+    };
+    if in_parts.is_some() && *around != Around::default() {
         return Err(Error::layer(scope, format!("{around:?} with weights that are bound in windows")));
     }
     for win in windows {
-        if in_parts {
+        if let Some(w) = in_parts {
             let (x, y) = (x.rows(&win, g.n), y.rows(&win, g.n));
             unfold::forward(b, scope, &Geometry { n: win.len(), ..*g }, x, w, y)?;
             continue;
         }
-        let mut args = vec![("x", x.rows(&win, g.n)), ("w", w), ("y", y.rows(&win, g.n))];
+        let mut args = vec![("x", x.rows(&win, g.n)), ("y", y.rows(&win, g.n))];
+        args.extend(w.args());
         args.extend(around.table.map(|table| ("table", table)));
         args.extend(around.moments.map(|moments| ("moments", moments)));
         FORWARD.dispatch(b, scope, &g.params(win.len(), 1), &args)?;
@@ -124,7 +138,7 @@ fn inputs(io: &Io) -> (Vec<f64>, Vec<f64>) {
 /// The twin of [`FORWARD`].
 pub(super) fn forward_twin(io: &mut Io) {
     let (x, magnitude) = inputs(io);
-    let w = io.f("w");
+    let w = stored::of_forward(io);
     let mut y = Scalars::zeros(io.len("y"));
     let (len, run) = (io.len("y") / io.params.u("splits"), channels(io.params) * run(io.params));
     for_each_product(io.params, |xi, wi, yi| {

@@ -12,6 +12,7 @@ pub static SPLIT_K: Chain = Chain {
     kernel: "conv2d.forward",
     name: "split_k",
     maps: &["x", "y"],
+    takes: &["bits", "zeros"],
     supports: |_, p| {
         whole_sums(p)?;
         one_group(p)?;
@@ -23,8 +24,7 @@ pub static SPLIT_K: Chain = Chain {
         Ok(())
     },
     record: |b, scope, p, args| {
-        let view = |name| args.iter().find(|(n, _)| *n == name).expect("an argument of the kernel").1;
-        let (x, w, y) = (view("x"), view("w"), view("y"));
+        let y = args.iter().find(|(name, _)| *name == "y").expect("an argument of the kernel").1;
         let (splits, len) = (splits(p), y.len);
         // The windows of one scope take turns; the first is the largest.
         let name = format!("{scope}.partial");
@@ -33,7 +33,7 @@ pub static SPLIT_K: Chain = Chain {
         let forced = b.target.options.forced.clone();
         let is_chain = |text: &str| text.split(':').next() == Some(SPLIT_K.name);
         b.target.options.forced.retain(|(name, text)| name != FORWARD.name || !is_chain(text));
-        let recorded = partial_sums(b, scope, p, splits, [x, w, partial]);
+        let recorded = partial_sums(b, scope, p, splits, &in_place_of_y(args, partial));
         b.target.options.forced = forced;
         recorded?;
         let sum: [(&str, Value); 2] = [("len", len.into()), ("splits", splits.into())];
@@ -47,10 +47,20 @@ fn splits(p: &Params) -> usize {
     (256 / tiles).min(p.u("kh") * p.u("kw") * p.u("c_in") / 128)
 }
 
-fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, [x, w, y]: [View; 3]) -> Result<()> {
+fn in_place_of_y(args: &[(&'static str, View)], partial: View) -> Vec<(&'static str, View)> {
+    args.iter().map(|(name, view)| (*name, if *name == "y" { partial } else { *view })).collect()
+}
+
+fn partial_sums(
+    b: &mut Builder,
+    scope: &str,
+    p: &Params,
+    splits: usize,
+    args: &[(&'static str, View)],
+) -> Result<()> {
     let with = |(name, value): &(&'static str, Value)| (*name, if *name == "splits" { splits.into() } else { *value });
     let params: Vec<(&str, Value)> = p.0.iter().map(with).collect();
-    FORWARD.dispatch(b, scope, &params, &[("x", x), ("w", w), ("y", y)])
+    FORWARD.dispatch(b, scope, &params, args)
 }
 
 /// The terms of an output's sum.
@@ -68,7 +78,7 @@ pub(super) fn partial_cases() -> Vec<Case> {
     let all = cases(|c: &mut CaseBuilder, g: &Geometry| {
         let (x, w) = (c.operand("x", &[g.n, g.x_len()]), c.weights("w", &[g.w_len()]));
         let y = c.output("y", &[3, g.n, g.y_len()]);
-        partial_sums(&mut c.b, "conv2d.forward", &Params(g.params(g.n, 1)), 3, [x, w, y])
+        partial_sums(&mut c.b, "conv2d.forward", &Params(g.params(g.n, 1)), 3, &[("x", x), ("w", w), ("y", y)])
     });
     // Arrays that are bound whole.
     let mut whole: Vec<Case> =
