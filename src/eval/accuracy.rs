@@ -275,7 +275,8 @@ impl Evaluator {
 
     /// The plans for weights in f32 or as bits.
     fn programs(&self, from_bits: bool) -> &Programs {
-        let programs = if from_bits { self.from_bits.as_ref().map(|(_, programs)| programs) } else { self.real.as_ref() };
+        let programs =
+            if from_bits { self.from_bits.as_ref().map(|(_, programs)| programs) } else { self.real.as_ref() };
         programs.expect("loaded before")
     }
 
@@ -364,13 +365,7 @@ impl Evaluator {
     }
 
     /// As [`Evaluator::prepare`], for the plans of weights in f32 or as bits, which nothing distorts.
-    fn prepare_for(
-        &mut self,
-        session: &mut Session,
-        test: &Test,
-        from_bits: bool,
-        progress: Progress,
-    ) -> Result<bool> {
+    fn prepare_for(&mut self, session: &mut Session, test: &Test, from_bits: bool, progress: Progress) -> Result<bool> {
         if !from_bits {
             self.need_real(session)?;
         }

@@ -59,7 +59,13 @@ mod tests {
 
     #[test]
     fn the_spread_of_draws_is_mean_sample_deviation_and_worst() {
-        let score = |error: f64| Score { distortion: "addnorm:1".into(), loss: 2.0 * error, error, top5_error: None, from_bits: false };
+        let score = |error: f64| Score {
+            distortion: "addnorm:1".into(),
+            loss: 2.0 * error,
+            error,
+            top5_error: None,
+            from_bits: false,
+        };
         let draws = |errors: &[f64]| Draws {
             distortion: format!("addnorm:1 x{}", errors.len()),
             scores: errors.iter().map(|e| score(*e)).collect(),

@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::plan::{Builder, Elem, Params, Role, Target, Value, View};
 
 /// `conv2d.grad_weight` by Winograd's F(3x3, 4x2).
-pub static WINOGRAD: Chain = Chain { kernel: "conv2d.grad_weight", name: "winograd", maps: &[], takes: &[], supports, record };
+pub static WINOGRAD: Chain =
+    Chain { kernel: "conv2d.grad_weight", name: "winograd", maps: &[], takes: &[], supports, record };
 
 /// Transformed rows of a band.
 const ROWS: usize = 6;

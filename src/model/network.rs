@@ -290,7 +290,8 @@ impl Network {
         let x = self.augmented(&mut b, x)?;
         let mode = Mode::Train;
         let (batch, stored, grads) = (self.batch, Stored::Projected(arrays.projected), Some(grad));
-        let mut net = Net { b: &mut b, batch, mode, parameters: &self.parameters, stored, grad: grads, last: &self.last };
+        let mut net =
+            Net { b: &mut b, batch, mode, parameters: &self.parameters, stored, grad: grads, last: &self.last };
         let all = layers::forward(&self.layers, &mut net, x)?;
         let halt = optimizer::halt(net.b);
         let dlogits = self.loss(net.b, "label", self.batch, all[all.len() - 1].view, halt)?;

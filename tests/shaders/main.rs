@@ -140,7 +140,8 @@ fn every_part_is_of_some_variant_and_leaves_knobs_to_it_and_bindings_but_those_o
     let texts = own.chain(shaders::pieces().map(|(_, text)| text));
     let includes = texts.flat_map(str::lines).filter_map(|l| Include::of(l).unwrap_or_else(|e| panic!("{e}")));
     let included: BTreeSet<&str> = includes.flat_map(Include::paths).collect();
-    let optional = KERNELS.iter().flat_map(|k| k.args).filter(|a| !matches!(a.presence, Presence::Always | Presence::Without(_)));
+    let optional =
+        KERNELS.iter().flat_map(|k| k.args).filter(|a| !matches!(a.presence, Presence::Always | Presence::Without(_)));
     let optional: BTreeSet<&str> = optional.map(|a| a.name).collect();
     // `@group(0) @binding(4) var<storage, read> table: ...`
     let bound =

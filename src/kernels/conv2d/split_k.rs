@@ -51,13 +51,7 @@ fn in_place_of_y(args: &[(&'static str, View)], partial: View) -> Vec<(&'static 
     args.iter().map(|(name, view)| (*name, if *name == "y" { partial } else { *view })).collect()
 }
 
-fn partial_sums(
-    b: &mut Builder,
-    scope: &str,
-    p: &Params,
-    splits: usize,
-    args: &[(&'static str, View)],
-) -> Result<()> {
+fn partial_sums(b: &mut Builder, scope: &str, p: &Params, splits: usize, args: &[(&'static str, View)]) -> Result<()> {
     let with = |(name, value): &(&'static str, Value)| (*name, if *name == "splits" { splits.into() } else { *value });
     let params: Vec<(&str, Value)> = p.0.iter().map(with).collect();
     FORWARD.dispatch(b, scope, &params, args)
