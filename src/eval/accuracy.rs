@@ -20,7 +20,7 @@ use crate::plan::Step;
 use crate::projection::EVALUATION;
 use crate::projection::distortion::Distortion;
 use crate::session::{Session, images};
-use crate::weights::{TrainedNetwork, export, packed};
+use crate::weights::{TrainedNetwork, packed};
 
 /// The draws for the moments of training are numbered from here.
 const TRAINED: u64 = EVALUATION | 1 << 62;
@@ -284,7 +284,7 @@ impl Evaluator {
     fn runs_from_bits(&self, session: &Session, test: &Test) -> bool {
         let moments = test.moments == Moments::Recomputed || self.trained.is_some() || self.moments_batches == 0;
         let mut weights = session.network.parameters.tensors.iter().filter(|t| t.projected);
-        self.packed && moments && weights.all(|t| export::leaves(test.distortion, &t.name))
+        self.packed && moments && weights.all(|t| test.distortion.leaves(&t.name))
     }
 
     /// Writes the flat array of all parameters.
