@@ -125,13 +125,20 @@ impl Predict {
     ) -> Result<(Session, Logits)> {
         let TrainedNetwork { preset, network, .. } = trained;
         let mut session = Session::new(global.open_for(preset, network.input)?, network.clone(), preset.seed);
+        let levels = preparation.levels();
+        let brings_all = trained.moments.is_some() || !network.has_moments();
+        if !trained.packed.is_empty() && brings_all {
+            let logits = Logits::from_bits(&mut session, batch, levels.as_deref(), trained)?;
+            logits.set_moments(&mut session, trained.moments.as_ref().unwrap_or(&vec![]))?;
+            return Ok((session, logits));
+        }
         let (distortion, seed) = (trained.deployed(), global.seed.unwrap_or(preset.seed));
         let test = Test { distortion: &distortion, seed, draw: 0, moments: Moments::of(None, trained) };
         let bar = train::evaluation_bar(global.quiet, 0);
         let data = || trained.data(self.data.as_deref());
         let moments = deploy(&mut session, trained, &test, preset.eval.moments_batches as usize, data, &bar)?;
         bar.finish_and_clear();
-        let logits = Logits::new(&mut session, batch, preparation.levels().as_deref())?;
+        let logits = Logits::new(&mut session, batch, levels.as_deref())?;
         logits.set_moments(&mut session, &moments)?;
         Ok((session, logits))
     }

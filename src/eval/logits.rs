@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::data::{Batches, Part, Prepared};
 use crate::error::Result;
 use crate::gpu::Loaded;
+use crate::kernels::conv2d::stored::Bits;
 use crate::model::{FORWARD, LEVELS};
 use crate::plan::Step;
 use crate::session::Session;
-use crate::weights::NamedMoments;
+use crate::weights::{NamedMoments, TrainedNetwork, packed};
 
-/// A forward pass, loaded, for the projected weights of a session.
+/// A forward pass, loaded, for the weights of a session: those in `projected`, or bits.
 pub struct Logits {
     loaded: Loaded,
     /// Buffer of the logits.
@@ -25,7 +26,28 @@ impl Logits {
     /// # Errors
     /// What the device refuses.
     pub fn new(session: &mut Session, batch: usize, levels: Option<&[f32]>) -> Result<Self> {
-        let (plan, buffer) = session.network.forward_plan(&session.target, batch, None)?;
+        Self::load(session, batch, levels, None)
+    }
+
+    /// As [`Logits::new`], for the weights of a packed file as they are: they are read as bits, and nowhere in f32.
+    ///
+    /// # Errors
+    /// What the device refuses.
+    pub fn from_bits(
+        session: &mut Session,
+        batch: usize,
+        levels: Option<&[f32]>,
+        trained: &TrainedNetwork,
+    ) -> Result<Self> {
+        let logits = Self::load(session, batch, levels, Some(&packed::bits(&trained.packed)))?;
+        for (name, words) in packed::arrays(&trained.network, &trained.weights, &trained.packed) {
+            session.runner.write(&name, &words)?;
+        }
+        Ok(logits)
+    }
+
+    fn load(session: &mut Session, batch: usize, levels: Option<&[f32]>, bits: Option<&Bits>) -> Result<Self> {
+        let (plan, buffer) = session.network.forward_plan(&session.target, batch, bits)?;
         let loaded = session.runner.load(&plan, false)?;
         if let Some(levels) = levels {
             session.runner.write(LEVELS, bytemuck::cast_slice(levels))?;
