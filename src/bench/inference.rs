@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::gpu::profile as timing;
 use crate::kernels::conv2d::stored::Bits;
-use crate::model::Source;
+use crate::model::Placement;
 use crate::plan::{Plan, Role, Step, memory};
 use crate::profile::quartiles;
 use crate::projection::Projection;
@@ -74,7 +74,7 @@ pub fn measure(
     let network = &trained.network;
     let mut session = Session::new(device.clone(), network.clone(), 1);
     let bits = packed::bits(&trained.packed);
-    let plan = |bits: Option<&Bits>| network.test_plan_from(&device.target, batch, &Source::Uploaded, bits);
+    let plan = |bits: Option<&Bits>| network.test_plan_from(&device.target, batch, &Placement::Uploaded, bits);
     let mut load = |bits: Option<&Bits>| -> Result<Loaded> {
         Ok(Loaded { program: session.load(plan(bits)?, false)?, ms: vec![], cpu: vec![] })
     };

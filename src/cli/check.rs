@@ -11,7 +11,7 @@ use crate::check::{Share, Sums, Twins, check_cases, compare};
 use crate::error::Result;
 use crate::kernels::case::Case;
 use crate::kernels::{self, KERNELS, Kernel, project};
-use crate::model::Source;
+use crate::model::Placement;
 use crate::model::preset::{Preset, own};
 use crate::plan::Step;
 use crate::projection::distortion::Distortion;
@@ -99,7 +99,7 @@ fn bisect(preset: &Path, sets: &[String], global: &Global) -> Result<ExitCode> {
     let device = global.open_for(&preset, network.input)?;
     print(&format!("{}\n", device.info))?;
     let mut session = Session::new(device, network.clone(), preset.seed);
-    let program = session.training(&Source::Uploaded, true)?;
+    let program = session.training(&Placement::Uploaded, true)?;
     let labels: Vec<u32> = (0..network.batch).map(|i| (i % network.classes) as u32).collect();
     session.set_weights(&network.initial_weights(preset.seed))?;
     session.start(0)?;

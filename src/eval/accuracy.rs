@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Loaded, Readback};
 use crate::kernels::conv2d::stored::Bits;
 use crate::kernels::metric;
-use crate::model::Source;
+use crate::model::Placement;
 use crate::plan::Step;
 use crate::projection::EVALUATION;
 use crate::projection::distortion::Distortion;
@@ -61,7 +61,7 @@ pub struct Images {
     /// Which images are tested.
     pub part: Part,
     /// Where the training images are, for the moments: uploaded already, if they are resident.
-    pub train: Source,
+    pub train: Placement,
 }
 
 /// What a score depends on: the distortion as it is written, the moments, and seed and draw where it is random.
@@ -137,10 +137,10 @@ pub struct Evaluator {
     /// 0 for a network without batch norm.
     moments_batches: usize,
     images: Images,
-    test_source: Source,
+    test_placement: Placement,
     test_batch: usize,
     /// Which images the first plan is to bring to the device.
-    uploads: Vec<(Part, Source)>,
+    uploads: Vec<(Part, Placement)>,
     /// What was measured for the weights at hand.
     known: HashMap<Key, Score>,
     /// The moments of training for the weights at hand, and the seed of the draws under which they were averaged; none
@@ -164,7 +164,7 @@ impl Evaluator {
         test_batch: usize,
         moments_batches: usize,
     ) -> Result<Self> {
-        let train = images::source(None, &session.target, &data, Part::Train);
+        let train = images::placement(None, &session.target, &data, Part::Train);
         let mut evaluator = Self::of(session, Images { data, part, train }, test_batch, moments_batches)?;
         if evaluator.moments_batches > 0 {
             evaluator.uploads.push((Part::Train, train));
@@ -202,9 +202,9 @@ impl Evaluator {
             0 => full,
             some => some.min(full),
         };
-        let wanted = (images.train != Source::Uploaded).then_some(true);
-        let test_source = images::source(wanted, &session.target, &images.data, images.part);
-        let uploads = vec![(images.part, test_source)];
+        let wanted = (images.train != Placement::Uploaded).then_some(true);
+        let test_placement = images::placement(wanted, &session.target, &images.data, images.part);
+        let uploads = vec![(images.part, test_placement)];
         let (real, from_bits, packed, unpacked) = (None, None, false, None);
         let (known, trained, unsound) = (HashMap::new(), None, HashSet::new());
         Ok(Evaluator {
@@ -214,7 +214,7 @@ impl Evaluator {
             unpacked,
             moments_batches,
             images,
-            test_source,
+            test_placement,
             test_batch,
             uploads,
             known,
@@ -231,7 +231,7 @@ impl Evaluator {
             let plan = network.moments_plan_from(&target, self.moments_batches, &self.images.train, bits)?;
             moments = Some(session.runner.load(&plan, false)?);
         }
-        let plan = network.test_plan_from(&target, self.test_batch, &self.test_source, bits)?;
+        let plan = network.test_plan_from(&target, self.test_batch, &self.test_placement, bits)?;
         let test = session.runner.load(&plan, false)?;
         for (part, source) in self.uploads.drain(..) {
             images::upload(&mut session.runner, &self.images.data, part, &source)?;
@@ -472,14 +472,14 @@ impl Evaluator {
         let test = &self.programs(from_bits).test;
         let slots = session.network.metric_slots();
         let mut readback = Readback::new(&[("metrics", slots * metric::ROW)]);
-        let batches = images::pass(&self.images.data, self.images.part, self.test_batch, &self.test_source)?;
+        let batches = images::pass(&self.images.data, self.images.part, self.test_batch, &self.test_placement)?;
         let count = batches.per_epoch() as usize;
         for (i, batch) in batches.enumerate() {
             if progress.stopped() {
                 return Ok(None);
             }
             let batch = batch?;
-            session.feed_test(&self.test_source, &batch)?;
+            session.feed_test(&self.test_placement, &batch)?;
             let slot = i % slots;
             let step = Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() };
             // The rows are copied behind the batch that fills them, and read when all is done.

@@ -3,4 +3,4 @@
 mod network;
 pub mod preset;
 
-pub use network::{FORWARD, GRADIENT, INDEX, LEVELS, Network, Source, TEST_INDEX};
+pub use network::{FORWARD, GRADIENT, INDEX, LEVELS, Network, Placement, TEST_INDEX};

@@ -33,9 +33,9 @@ pub const FORWARD: &str = "forward.input";
 /// Buffer of the places of the images of a test batch among the resident ones.
 pub const TEST_INDEX: &str = "test.index";
 
-/// Where the images of a batch come from.
+/// Where the images of a batch lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Placement {
     /// The host writes those of a batch before each step, where [`Network::uploads`] says.
     Uploaded,
     /// The host writes all images once, and before each step [`INDEX`] ([`TEST_INDEX`]).
@@ -241,15 +241,15 @@ impl Network {
     /// # Errors
     /// A network that the target cannot hold; a precision that it does not offer.
     pub fn train_plan(&self, target: &Target) -> Result<Plan> {
-        self.train_plan_from(target, &Source::Uploaded)
+        self.train_plan_from(target, &Placement::Uploaded)
     }
 
-    /// As [`Network::train_plan`], with the images of the batch from `source`.
+    /// As [`Network::train_plan`], with the images of the batch where `placement` says.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn train_plan_from(&self, target: &Target, source: &Source) -> Result<Plan> {
-        let (mut b, grad) = self.backward("train", target, source)?;
+    pub fn train_plan_from(&self, target: &Target, placement: &Placement) -> Result<Plan> {
+        let (mut b, grad) = self.backward("train", target, placement)?;
         self.update(&mut b, &self.parameters, grad)?;
         b.finish()
     }
@@ -261,8 +261,8 @@ impl Network {
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn cut_plans(&self, target: &Target, source: &Source) -> Result<[Plan; 2]> {
-        let (mut b, grad) = self.backward("gradient", target, source)?;
+    pub fn cut_plans(&self, target: &Target, placement: &Placement) -> Result<[Plan; 2]> {
+        let (mut b, grad) = self.backward("gradient", target, placement)?;
         let sum = self.parameters.flat(&mut b, GRADIENT);
         optimizer::sum(&mut b, "update.sum", &self.parameters, grad, sum)?;
         let first = b.finish()?;
@@ -274,7 +274,7 @@ impl Network {
     }
 
     /// Begins a plan with all of a training step but the update; the view is of the partial sums of the gradients.
-    fn backward(&self, name: &str, target: &Target, source: &Source) -> Result<(Builder, View)> {
+    fn backward(&self, name: &str, target: &Target, placement: &Placement) -> Result<(Builder, View)> {
         let target = Target { ternary: self.is_ternary(), ..self.target(target)? };
         let mut b = Builder::new(name, target);
         b.set_own(self.projection.own());
@@ -286,7 +286,7 @@ impl Network {
         statistics::record(&mut b, "project", &self.parameters, &arrays, kinds.statistics())?;
         project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
         let grad = self.parameters.grad(&mut b);
-        let x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
+        let x = self.images(&mut b, placement, ["input", INDEX], self.batch)?;
         let x = self.augmented(&mut b, x)?;
         let mode = Mode::Train;
         let (batch, stored, grads) = (self.batch, Stored::Projected(arrays.projected), Some(grad));
@@ -314,7 +314,7 @@ impl Network {
     /// As [`Network::train_plan`].
     pub fn images_plan(&self, target: &Target) -> Result<(Plan, &'static str)> {
         let mut b = Builder::new("images", self.target(target)?);
-        let x = self.images(&mut b, &Source::Uploaded, ["input", INDEX], self.batch)?;
+        let x = self.images(&mut b, &Placement::Uploaded, ["input", INDEX], self.batch)?;
         self.augmented(&mut b, x)?;
         Ok((b.finish()?, if self.augment.is_some() { AUGMENTED } else { "input" }))
     }
@@ -345,10 +345,10 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
-        self.moments_plan_from(target, batches, &Source::Uploaded, None)
+        self.moments_plan_from(target, batches, &Placement::Uploaded, None)
     }
 
-    /// As [`Network::moments_plan`], with the images of the batch from `source`, and where `bits` are given, with the weights as
+    /// As [`Network::moments_plan`], with the images of the batch where `placement` says, and where `bits` are given, with the weights as
     /// [`Stored::Packed`] has them.
     ///
     /// # Errors
@@ -357,12 +357,12 @@ impl Network {
         &self,
         target: &Target,
         batches: usize,
-        source: &Source,
+        placement: &Placement,
         bits: Option<&Bits>,
     ) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
         let stored = self.stored(&mut b, bits);
-        let mut x = self.images(&mut b, source, ["input", INDEX], self.batch)?;
+        let mut x = self.images(&mut b, placement, ["input", INDEX], self.batch)?;
         if self.augment.moments {
             x = self.augmented(&mut b, x)?;
         }
@@ -385,16 +385,22 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn test_plan(&self, target: &Target, batch: usize) -> Result<Plan> {
-        self.test_plan_from(target, batch, &Source::Uploaded, None)
+        self.test_plan_from(target, batch, &Placement::Uploaded, None)
     }
 
     /// As [`Network::test_plan`], with images and weights as [`Network::moments_plan_from`] has them.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn test_plan_from(&self, target: &Target, batch: usize, source: &Source, bits: Option<&Bits>) -> Result<Plan> {
+    pub fn test_plan_from(
+        &self,
+        target: &Target,
+        batch: usize,
+        placement: &Placement,
+        bits: Option<&Bits>,
+    ) -> Result<Plan> {
         let mut b = Builder::new("test", self.target(target)?);
-        let logits = self.tested(&mut b, source, ["test.input", TEST_INDEX], batch, bits)?;
+        let logits = self.tested(&mut b, placement, ["test.input", TEST_INDEX], batch, bits)?;
         // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
         let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
         self.loss(&mut b, "test.label", batch, logits, halt)?;
@@ -408,21 +414,21 @@ impl Network {
     /// As [`Network::train_plan`].
     pub fn forward_plan(&self, target: &Target, batch: usize, bits: Option<&Bits>) -> Result<(Plan, BufferId)> {
         let mut b = Builder::new("forward", self.target(target)?);
-        let logits = self.tested(&mut b, &Source::Uploaded, [FORWARD, INDEX], batch, bits)?;
+        let logits = self.tested(&mut b, &Placement::Uploaded, [FORWARD, INDEX], batch, bits)?;
         Ok((b.finish()?, logits.buffer))
     }
 
-    /// Appends a forward pass with the averaged moments over the images of `source`; returns its logits.
+    /// Appends a forward pass with the averaged moments over images where `placement` says; returns its logits.
     fn tested(
         &self,
         b: &mut Builder,
-        source: &Source,
+        placement: &Placement,
         images: [&str; 2],
         batch: usize,
         bits: Option<&Bits>,
     ) -> Result<View> {
         let stored = self.stored(b, bits);
-        let x = self.images(b, source, images, batch)?;
+        let x = self.images(b, placement, images, batch)?;
         let mode = Mode::Test;
         let mut net = Net { b, batch, mode, parameters: &self.parameters, stored, grad: None, last: &self.last };
         let all = layers::forward(&self.layers, &mut net, x)?;
@@ -441,7 +447,13 @@ impl Network {
 
     /// The images of a batch, in the buffer `name`: the numbers of those that the host uploads, or of those that `index`
     /// names among the resident ones.
-    fn images(&self, b: &mut Builder, source: &Source, [name, index]: [&str; 2], batch: usize) -> Result<Activation> {
+    fn images(
+        &self,
+        b: &mut Builder,
+        placement: &Placement,
+        [name, index]: [&str; 2],
+        batch: usize,
+    ) -> Result<Activation> {
         let [h, w, c] = self.input;
         let x = b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input);
         let features = self.input.iter().product();
@@ -451,13 +463,13 @@ impl Network {
             None => (Elem::F32, features),
         };
         let images = |rows, count| batch::Images { count, features, rows, levels };
-        match (*source, levels) {
-            (Source::Uploaded, None) => {}
-            (Source::Uploaded, Some(_)) => {
+        match (*placement, levels) {
+            (Placement::Uploaded, None) => {}
+            (Placement::Uploaded, Some(_)) => {
                 let rows = b.buffer(self.uploads(name), elem, &[batch, width], Role::Input);
                 batch::gather(b, "batch", &images(rows, batch), None, x)?;
             }
-            (Source::Resident { rows, count }, _) => {
+            (Placement::Resident { rows, count }, _) => {
                 let rows = b.buffer(rows, elem, &[count, width], Role::Input);
                 let index = b.buffer(index, Elem::U32, &[batch], Role::Input);
                 batch::gather(b, "batch", &images(rows, count), Some(index), x)?;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::profile::{self as timing, Clock, Timer};
 use crate::gpu::{AHEAD, Device, roofs};
 use crate::kernels;
-use crate::model::{Network, Source};
+use crate::model::{Network, Placement};
 use crate::plan::{AdapterClass, Command, Plan, Step, Target, memory};
 use crate::session::{Program, Session, images};
 
@@ -93,7 +93,7 @@ impl Stepper {
         let batch = request.batch();
         let images = images::made_up(&mut session.runner, &network, batch)?;
         if let Some(data) = &request.data {
-            images::upload(&mut session.runner, data, Part::Train, &Source::Uploaded)?;
+            images::upload(&mut session.runner, data, Part::Train, &Placement::Uploaded)?;
         }
         let labels = (0..batch).map(|i| (i * 7 % network.classes) as u32).collect();
         session.set_projection(&network.projection)?;

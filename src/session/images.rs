@@ -5,19 +5,19 @@ use crate::error::Result;
 use crate::gpu::Runner;
 use crate::kernels::batch;
 use crate::kernels::case::Fill;
-use crate::model::{LEVELS, Network, Source};
+use crate::model::{LEVELS, Network, Placement};
 use crate::plan::{AdapterClass, Target};
 
 /// Where the images of a split stay: on the device if `wanted` says so. Where it says nothing, on the device, unless that
 /// is the memory of the host, in which an upload is a copy like any other, or unless they would take more than half of
 /// the largest buffer or are streamed.
-pub fn source(wanted: Option<bool>, target: &Target, data: &Prepared, part: Part) -> Source {
+pub fn placement(wanted: Option<bool>, target: &Target, data: &Prepared, part: Part) -> Placement {
     let count = data.split(part).labels.len();
     let words = count * data.words();
     let fits = !data.is_streamed()
         && target.adapter.class != AdapterClass::Software
         && words * 4 <= target.adapter.limits.max_buffer / 2;
-    if wanted.unwrap_or(fits) { Source::Resident { rows: rows(part), count } } else { Source::Uploaded }
+    if wanted.unwrap_or(fits) { Placement::Resident { rows: rows(part), count } } else { Placement::Uploaded }
 }
 
 /// The buffer of the images of a split.
@@ -29,18 +29,18 @@ fn rows(part: Part) -> &'static str {
     }
 }
 
-/// Writes what a plan that was loaded with this source reads in every step: the images that stay there, and what bytes
+/// Writes what a plan that was loaded with this placement reads in every step: the images that stay there, and what bytes
 /// become.
 ///
 /// # Errors
 /// What the device reports; a file that cannot be read.
-pub fn upload(runner: &mut Runner, data: &Prepared, part: Part, source: &Source) -> Result<()> {
+pub fn upload(runner: &mut Runner, data: &Prepared, part: Part, placement: &Placement) -> Result<()> {
     if let Some(levels) = &data.levels {
         runner.write(LEVELS, bytemuck::cast_slice(levels))?;
     }
-    match *source {
-        Source::Uploaded => Ok(()),
-        Source::Resident { rows, .. } => runner.upload(rows, &data.all_words(part)?),
+    match *placement {
+        Placement::Uploaded => Ok(()),
+        Placement::Resident { rows, .. } => runner.upload(rows, &data.all_words(part)?),
     }
 }
 
@@ -66,19 +66,19 @@ pub fn made_up(runner: &mut Runner, network: &Network, batch: usize) -> Result<V
 ///
 /// # Errors
 /// A batch of 0.
-pub fn pass(data: &std::sync::Arc<Prepared>, part: Part, batch: usize, source: &Source) -> Result<Batches> {
-    let batches = if *source == Source::Uploaded { Batches::sequential } else { Batches::sequential_chosen };
+pub fn pass(data: &std::sync::Arc<Prepared>, part: Part, batch: usize, placement: &Placement) -> Result<Batches> {
+    let batches = if *placement == Placement::Uploaded { Batches::sequential } else { Batches::sequential_chosen };
     batches(data.clone(), part, batch)
 }
 
-/// Hands a batch to a plan of this source: the images to the buffer `uploads`, or their places to `index`.
+/// Hands a batch to a plan of this placement: the images to the buffer `uploads`, or their places to `index`.
 ///
 /// # Errors
 /// What the device reports.
-pub fn feed(runner: &mut Runner, source: &Source, [uploads, index]: [&str; 2], batch: &Batch) -> Result<()> {
-    match source {
-        Source::Uploaded => runner.write(uploads, &batch.images),
+pub fn feed(runner: &mut Runner, placement: &Placement, [uploads, index]: [&str; 2], batch: &Batch) -> Result<()> {
+    match placement {
+        Placement::Uploaded => runner.write(uploads, &batch.images),
         // Behind the last image of a split the places are old ones: images that do not count.
-        Source::Resident { .. } => runner.write(index, &batch.chosen),
+        Placement::Resident { .. } => runner.write(index, &batch.chosen),
     }
 }

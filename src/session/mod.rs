@@ -14,7 +14,7 @@ use crate::data::Batch;
 use crate::error::Result;
 use crate::gpu::{Device, Loaded, Runner};
 use crate::kernels::project;
-use crate::model::{INDEX, Network, Source, TEST_INDEX};
+use crate::model::{INDEX, Network, Placement, TEST_INDEX};
 use crate::plan::{Plan, Step, Target};
 use crate::projection;
 use crate::projection::distortion::Distortion;
@@ -71,12 +71,12 @@ impl Session {
         Ok(Program { plan, loaded })
     }
 
-    /// Loads the training step with the images of a batch from `source`.
+    /// Loads the training step with the images of a batch where `placement` says.
     ///
     /// # Errors
     /// A network that the target cannot hold; what the device refuses.
-    pub fn training(&mut self, source: &Source, separate: bool) -> Result<Program> {
-        self.load(self.network.train_plan_from(&self.target, source)?, separate)
+    pub fn training(&mut self, placement: &Placement, separate: bool) -> Result<Program> {
+        self.load(self.network.train_plan_from(&self.target, placement)?, separate)
     }
 
     /// Loads the training step cut between backward and update ([`Network::cut_plans`]), to be run one after the other with the
@@ -84,8 +84,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::training`].
-    pub fn training_cut(&mut self, source: &Source) -> Result<[Program; 2]> {
-        let [gradient, update] = self.network.cut_plans(&self.target, source)?;
+    pub fn training_cut(&mut self, placement: &Placement) -> Result<[Program; 2]> {
+        let [gradient, update] = self.network.cut_plans(&self.target, placement)?;
         Ok([self.load(gradient, false)?, self.load(update, false)?])
     }
 
@@ -144,21 +144,21 @@ impl Session {
         }
     }
 
-    /// Hands a batch to a plan over training images of this source.
+    /// Hands a batch to a plan over training images of this placement.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn feed(&mut self, source: &Source, batch: &Batch) -> Result<()> {
-        images::feed(&mut self.runner, source, [&self.network.uploads("input"), INDEX], batch)?;
+    pub fn feed(&mut self, placement: &Placement, batch: &Batch) -> Result<()> {
+        images::feed(&mut self.runner, placement, [&self.network.uploads("input"), INDEX], batch)?;
         if self.runner.has("label") { self.runner.write("label", &batch.labels) } else { Ok(()) }
     }
 
-    /// Hands a batch to a plan over test images of this source.
+    /// Hands a batch to a plan over test images of this placement.
     ///
     /// # Errors
     /// What the device reports.
-    pub fn feed_test(&mut self, source: &Source, batch: &Batch) -> Result<()> {
-        images::feed(&mut self.runner, source, [&self.network.uploads("test.input"), TEST_INDEX], batch)?;
+    pub fn feed_test(&mut self, placement: &Placement, batch: &Batch) -> Result<()> {
+        images::feed(&mut self.runner, placement, [&self.network.uploads("test.input"), TEST_INDEX], batch)?;
         self.runner.write("test.label", &batch.labels)
     }
 }

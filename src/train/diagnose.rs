@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::data::{Batches, Part, Position, Prepared};
 use crate::error::{Error, Result};
-use crate::model::Source;
+use crate::model::Placement;
 use crate::plan::{Elem, Role, Step};
 use crate::projection::distortion::Distortion;
 use crate::session::{Session, images};
@@ -43,7 +43,7 @@ fn search(
     let flagged = session.runner.read("maxima", chunks.len())?;
     let flagged = flagged.iter().position(|&m| !f32::from_bits(m).is_finite());
     let tensor = |chunk: usize| &network.parameters.tensors[chunks[chunk].tensor].name;
-    let program = session.training(&Source::Uploaded, true)?;
+    let program = session.training(&Placement::Uploaded, true)?;
     session.start(number)?;
     session.set_projection(projection)?;
     let batch = Batches::train(data.clone(), network.batch, step.seed(), Position { step: number })?.next();
@@ -52,8 +52,8 @@ fn search(
     if let Some(i) = values.iter().position(|v| !v.is_finite()) {
         return Ok(report("data", format!("value {i} of the batch is {}", values[i])));
     }
-    images::upload(&mut session.runner, &data, Part::Train, &Source::Uploaded)?;
-    session.feed(&Source::Uploaded, &batch)?;
+    images::upload(&mut session.runner, &data, Part::Train, &Placement::Uploaded)?;
+    session.feed(&Placement::Uploaded, &batch)?;
     let runner = &mut session.runner;
     runner.write("step", &step.words())?;
     for (i, command) in program.plan.commands.iter().enumerate() {

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::eval::{Draws, Evaluator, Images, Moments, Progress, Test};
 use crate::gpu::Device;
 use crate::kernels::project;
-use crate::model::Source;
+use crate::model::Placement;
 use crate::model::preset::Preset;
 use crate::plan::Step;
 use crate::projection::distortion::Distortion;
@@ -106,9 +106,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let testable = |d: &Distortion| project::tables(&d.in_test(&network.projection, 0.0), &network.parameters);
     distort.iter().try_for_each(|d| testable(d).map(drop))?;
     let mut session = Session::new(device, network.clone(), preset.seed);
-    let source = images::source(preset.data.resident, &session.target, &data, Part::Train);
-    let program = session.training(&source, false)?;
-    images::upload(&mut session.runner, &data, Part::Train, &source)?;
+    let placement = images::placement(preset.data.resident, &session.target, &data, Part::Train);
+    let program = session.training(&placement, false)?;
+    images::upload(&mut session.runner, &data, Part::Train, &placement)?;
     let step = match &saved {
         Some(saved) => {
             export::upload(&mut session.runner, &network, saved)?;
@@ -145,7 +145,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         preset,
         data,
         distort,
-        source,
+        placement,
         session,
         program,
         run,
@@ -181,7 +181,7 @@ struct Trainer<'a> {
     data: Arc<Prepared>,
     /// What the network is tested under.
     distort: Vec<Distortion>,
-    source: Source,
+    placement: Placement,
     session: Session,
     program: Program,
     // Its end is waited for before the folder is given up.
@@ -225,7 +225,7 @@ impl Trainer<'_> {
     fn run(mut self) -> Result<Outcome> {
         let bar = progress(self.quiet, self.total, self.step);
         let start = Position { step: self.step };
-        let uploaded = self.source == Source::Uploaded;
+        let uploaded = self.placement == Placement::Uploaded;
         let batches = if uploaded { Batches::train } else { Batches::train_chosen };
         let mut batches = batches(self.data.clone(), self.session.network.batch, self.preset.seed, start)?;
         if self.step == 0 {
@@ -244,7 +244,7 @@ impl Trainer<'_> {
             for array in self.preset.optimizer.method().restarts().iter().filter(|_| restarts) {
                 self.session.runner.write(array, &vec![0; self.session.network.parameters.len()])?;
             }
-            self.session.feed(&self.source, &batch)?;
+            self.session.feed(&self.placement, &batch)?;
             if self.step.is_multiple_of(self.per_epoch) && self.session.network.projection.is_scheduled() {
                 self.start_projection()?;
             }
@@ -419,7 +419,7 @@ impl Trainer<'_> {
             // Nothing is compiled for no test.
             return Ok(Some(vec![]));
         }
-        let images = Images { data: self.data.clone(), part, train: self.source };
+        let images = Images { data: self.data.clone(), part, train: self.placement };
         let e = &self.preset.eval;
         let (batch, moments) = (self.preset.eval_batch(), e.moments_batches as usize);
         let mut evaluator = Evaluator::with_images(&mut self.session, images, batch, moments)?;

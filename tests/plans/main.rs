@@ -13,7 +13,7 @@ use std::path::Path;
 
 use weightproof::kernels;
 use weightproof::model::preset::Preset;
-use weightproof::model::{Network, Source};
+use weightproof::model::{Network, Placement};
 use weightproof::philox::philox4x32;
 use weightproof::plan::{
     Access, AdapterClass, Arg, Buffer, Builder, Command, Dispatch, Elem, Matrices, Params, Plan, Role, Target, View,
@@ -504,7 +504,7 @@ fn every_plan_is_sound_on_every_target() {
         (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),
     ] {
         for target in targets {
-            let [gradient, update] = network.cut_plans(&target, &Source::Uploaded).unwrap_or_else(|e| panic!("{e}"));
+            let [gradient, update] = network.cut_plans(&target, &Placement::Uploaded).unwrap_or_else(|e| panic!("{e}"));
             for plan in [
                 network.train_plan(&target),
                 Ok(gradient),

@@ -46,7 +46,7 @@ fn a_network_computes_the_same_bits_from_bits_as_from_f32() {
         let (packed, _) = export::pack(&with, tensors, &network).unwrap();
         let bits = packed::bits(&packed);
 
-        let source = weightproof::model::Source::Uploaded;
+        let source = weightproof::model::Placement::Uploaded;
         let target = session.target.clone();
         let plans = [None, Some(&bits)].map(|bits| network.test_plan_from(&target, 3, &source, bits).unwrap());
         assert!(plans[1].find("weight").is_none() && plans[1].find("projected").is_none());

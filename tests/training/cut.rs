@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weightproof::kernels::optimizer::{Adam, Method};
-use weightproof::model::{GRADIENT, Network, Source};
+use weightproof::model::{GRADIENT, Network, Placement};
 use weightproof::plan::Step;
 use weightproof::session::{Program, Session};
 
@@ -21,8 +21,8 @@ impl Machine {
         let weights = network.initial_weights(7);
         let mut session = Session::new(common::device(false), Arc::new(network), 1);
         let plans = match cut {
-            true => session.training_cut(&Source::Uploaded).unwrap().into(),
-            false => vec![session.training(&Source::Uploaded, false).unwrap()],
+            true => session.training_cut(&Placement::Uploaded).unwrap().into(),
+            false => vec![session.training(&Placement::Uploaded, false).unwrap()],
         };
         session.set_weights(&weights).unwrap();
         session.start(0).unwrap();

@@ -11,7 +11,7 @@ use weightproof::gpu::lower::Lowered;
 use weightproof::kernels::parameters::{CHUNK, Chunk};
 use weightproof::kernels::project;
 use weightproof::model::preset::Preset;
-use weightproof::model::{Network, Source};
+use weightproof::model::{Network, Placement};
 use weightproof::plan::{Role, Step};
 use weightproof::session::Session;
 
@@ -55,7 +55,7 @@ fn a_step_written_without_an_adapter_runs_from_its_file_alone_with_the_bits_of_i
     let maxima: Vec<u32> = network.parameters.chunks().iter().map(largest).collect();
 
     let mut session = Session::new(common::device(false), network.clone(), 5);
-    let program = session.training(&Source::Uploaded, false).unwrap();
+    let program = session.training(&Placement::Uploaded, false).unwrap();
     session.set_weights(&weights).unwrap();
     session.start(0).unwrap();
     session.runner.write("input", &images).unwrap();

@@ -63,7 +63,7 @@ fn a_published_network_gives_its_logits_here_as_it_is_and_under_he_sign() {
         session.runner.write(name, bytemuck::cast_slice(values)).unwrap();
     }
     let data = Arc::new(data::prepare(&set(), &Preprocessing::RAW, None).unwrap());
-    images::upload(&mut session.runner, &data, Part::Test, &model::Source::Uploaded).unwrap();
+    images::upload(&mut session.runner, &data, Part::Test, &model::Placement::Uploaded).unwrap();
     let batch = Batches::sequential(data, Part::Test, IMAGES).unwrap().next().unwrap().unwrap();
     let mut logits = vec![];
     for projection in ["none", "he-sign"] {

@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 use weightproof::data::{Batches, Part};
-use weightproof::model::Source;
+use weightproof::model::Placement;
 use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
 use weightproof::projection::Projection;
@@ -45,7 +45,7 @@ fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_
     let moments = session.load(network.moments_plan(&target, batches).unwrap(), false).unwrap();
     let test = session.load(network.test_plan(&target, IMAGES).unwrap(), true).unwrap();
     session.set_weights(&file.weights).unwrap();
-    images::upload(&mut session.runner, &data, Part::Test, &Source::Uploaded).unwrap();
+    images::upload(&mut session.runner, &data, Part::Test, &Placement::Uploaded).unwrap();
     for (projection, trained) in [("none", true), ("sign", true), ("none", false), ("sign", false)] {
         session.distort(&Projection::parse(projection).unwrap().into(), 1, 0).unwrap();
         let runner = &mut session.runner;

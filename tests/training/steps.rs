@@ -13,7 +13,7 @@ use weightproof::kernels::conv2d::FORWARD;
 use weightproof::kernels::optimizer::{Adam, Method};
 use weightproof::kernels::parameters::Tensor;
 use weightproof::kernels::{relu, texels};
-use weightproof::model::{Network, Source};
+use weightproof::model::{Network, Placement};
 use weightproof::plan::{AdapterClass, Builder, Dispatch, Elem, Plan, Role, Step, Target, TuningRow};
 use weightproof::session::{Program, Session};
 
@@ -101,7 +101,7 @@ pub(crate) fn ready(
 ) -> Small {
     let mut session = Session::new(device, Arc::new(network), 1);
     session.target = change(session.target);
-    let program = session.training(&Source::Uploaded, true).unwrap();
+    let program = session.training(&Placement::Uploaded, true).unwrap();
     session.set_weights(weights).unwrap();
     session.start(0).unwrap();
     session.runner.write("input", bytemuck::cast_slice(images)).unwrap();
