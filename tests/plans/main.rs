@@ -1,6 +1,7 @@
 //! Plans without a device: golden listings, and what must hold for every plan: no command reads what was never written,
 //! no two live buffers share memory.
 
+mod imagenet;
 mod layering;
 #[path = "../common/small.rs"]
 mod small;

@@ -23,7 +23,7 @@ layers = [ { conv2d = 256, kernel = 1 }, { relu = true }, { linear = 4096 }, { r
     Network::new(&preset, [6, 6, 3], 10).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn fits(plan: &Plan, target: &Target) {
+pub fn fits(plan: &Plan, target: &Target) {
     let limits = target.adapter.limits;
     for c in &plan.commands {
         for a in c.args() {

@@ -1,0 +1,87 @@
+//! The networks for ImageNet at their size: layers and weights, and plans of whole steps on adapters whose bindings are far smaller
+//! than their largest arrays.
+
+use weightproof::layers::LayerShape;
+use weightproof::model::preset::Preset;
+use weightproof::plan::Target;
+use weightproof::session;
+
+use crate::windows::fits;
+use crate::{gpu, lavapipe};
+
+const INPUT: [usize; 3] = [227, 227, 3];
+
+fn preset(name: &str, sets: &[&str]) -> Preset {
+    let sets: Vec<String> = sets.iter().map(|s| s.to_string()).collect();
+    Preset::load(name, &sets).unwrap_or_else(|e| panic!("{name}: {e}"))
+}
+
+fn weights(shapes: &[LayerShape]) -> u64 {
+    shapes.iter().map(|l| l.weights).sum()
+}
+
+#[test]
+fn alexnet_has_the_weights_and_maps_of_the_paper() {
+    for name in ["tr-none-nc", "tr-none-c", "tr-stochm3-c", "bwn", "binaryconnect"] {
+        let preset = preset(&format!("merolla2016/imagenet/{name}"), &[]);
+        assert_eq!(preset.name, name);
+        let shapes = preset.shapes(INPUT).unwrap();
+        assert_eq!(weights(&shapes), 60_954_656);
+        let map = |layer: &&str| shapes.iter().find(|l| l.name == **layer).unwrap_or_else(|| panic!("{layer}")).output;
+        let layers = ["conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool3"];
+        let want = [[55, 96], [27, 96], [27, 256], [13, 256], [13, 384], [13, 384], [13, 256], [6, 256]];
+        assert_eq!(layers.iter().map(map).collect::<Vec<_>>(), want.map(|[side, c]| [side, side, c]));
+        assert_eq!(
+            ["fc6", "fc7", "fc8"].iter().map(map).collect::<Vec<_>>(),
+            [[1, 1, 4096], [1, 1, 4096], [1, 1, 1000]]
+        );
+    }
+}
+
+#[test]
+fn a_narrow_alexnet_takes_other_images_and_classes() {
+    let preset = preset("merolla2016/imagenet/tr-stochm3-c", &["width=0.125", "classes=10"]);
+    let network = session::network_for(&preset, [128, 128, 3]).unwrap();
+    assert_eq!(
+        (network.classes, network.parameters.find("fc6.weight").unwrap().shape.clone()),
+        (10, vec![4 * 32, 512])
+    );
+}
+
+/// 64 k, 128 k, 256 k and 512 k channels, k = 2.5: 16 convolutions of 3 x 3, one before them and one behind.
+#[test]
+fn the_wide_residual_network_has_18_layers_and_widths_of_160_to_1280() {
+    for bits in ["1bit", "32bit"] {
+        let preset = preset(&format!("mcdonnell2018/imagenet/wrn-18-2.5-{bits}"), &[]);
+        let stage = |from: u64, to: u64| 9 * (from * to + 3 * to * to);
+        let want = 49 * 3 * 160 + stage(160, 160) + stage(160, 320) + stage(320, 640) + stage(640, 1280) + 1280 * 1000;
+        let shapes = preset.shapes(INPUT).unwrap();
+        assert_eq!(weights(&shapes), want);
+        let network = session::network_for(&preset, INPUT).unwrap();
+        let layers = network.parameters.tensors.iter().filter(|t| t.projected);
+        assert_eq!(layers.count(), 18);
+        assert!(network.parameters.find("bn9.weight").is_some(), "batch norm is learned");
+    }
+}
+
+#[test]
+fn whole_steps_of_the_paper_are_planned_for_small_adapters() {
+    // Rows of 227 x 227 colours start unaligned but for every 64th; those of 224 x 224 do not.
+    let presets = [
+        ("merolla2016/imagenet/tr-stochm3-c", INPUT, 512),
+        ("merolla2016/imagenet/bwn", INPUT, 512),
+        ("mcdonnell2018/imagenet/wrn-18-2.5-1bit", [224, 224, 3], 125),
+    ];
+    for (name, input, batch) in presets {
+        let network = session::network_for(&preset(name, &[]), input).unwrap();
+        assert_eq!(network.batch, batch);
+        for target in [Target::baseline(), lavapipe(), gpu()] {
+            let target = target.with(|a| a.limits.max_buffer = (2 << 30) - 1);
+            for plan in
+                [network.train_plan(&target), network.moments_plan(&target, 1), network.test_plan(&target, batch)]
+            {
+                fits(&plan.unwrap_or_else(|e| panic!("{name}: {e}")), &target);
+            }
+        }
+    }
+}
