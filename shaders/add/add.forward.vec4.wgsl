@@ -1,7 +1,9 @@
-// y = a + b, four elements per invocation: len is a multiple of 4.
-// Over naive: a quarter of the loads and stores, each four wide.
-// Grid: ceil(len / 256) workgroups, in rows (common/grid.wgsl).
+// y = a + b, four elements of ROWS places per invocation: len is a multiple of 4.
+// Over naive: loads and stores four wide, and fewer invocations. The places lie far apart, so that neighbouring invocations
+// stream through memory together (shaders/README.md).
+// Grid: ceil(ceil(len / (4 ROWS)) / 64) workgroups, in rows (common/grid.wgsl).
 // include entry/each.wgsl
+const ROWS: u32 = 1u; // knob 1 2 4 8
 struct Params { len: u32 }
 alias A = f32; // map a
 alias B = f32; // map b
@@ -12,7 +14,12 @@ alias Y = f32; // map y
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 fn each(i: u32) {
-  if i < params.len / 4u {
-    y[i] = vec4<Y>(vec4<f32>(a[i]) + vec4<f32>(b[i]));
+  let quads = params.len / 4u;
+  let stride = (quads + ROWS - 1u) / ROWS;
+  if i >= stride {
+    return;
+  }
+  for (var k = i; k < quads; k += stride) {
+    y[k] = vec4<Y>(vec4<f32>(a[k]) + vec4<f32>(b[k]));
   }
 }

@@ -15,12 +15,16 @@ alias Y = f32; // map y
 
 const NARROW: bool = false; // variant
 
-fn turns() -> u32 {
+fn start(tile: u32) -> Term {
+  return Term();
+}
+
+fn turns(tile: u32) -> u32 {
   return params.kh * params.kw * (params.c_in / 4u);
 }
 
-fn next(t: Term) -> Term {
-  return after(t, params.c_in);
+fn next(tile: u32, t: Term) -> Term {
+  return after(t, params.c_in, 0u, vec2<u32>(1u));
 }
 
 // Four channels of the input that a tap of a pixel reads; zeros outside the image.

@@ -21,11 +21,15 @@ fn steps() -> u32 {
   return (params.kw * params.c_in + 3u) / 4u;
 }
 
-fn turns() -> u32 {
+fn start(tile: u32) -> Term {
+  return Term();
+}
+
+fn turns(tile: u32) -> u32 {
   return params.kh * steps();
 }
 
-fn next(k: Term) -> Term {
+fn next(tile: u32, k: Term) -> Term {
   let t = k.t + 1u;
   let row_done = t >= steps();
   return Term(k.ky + select(0u, 1u, row_done), select(t, 0u, row_done));

@@ -13,19 +13,19 @@
 const NARROW: bool = false; // variant
 
 // Four rows of the weights: their tap, and the offset in texels of their inputs from the first input of the pixel.
-struct Rows { ky: u32, kx: u32, at: u32 }
+struct FourRows { ky: u32, kx: u32, at: u32 }
 
 // Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
-fn weight_rows(group: u32, i: u32) -> Rows {
+fn weight_rows(group: u32, i: u32) -> FourRows {
   let depth = params.c_in / 4u;
   let tap = i / depth;
   let ky = tap / params.kw - params.pad_h;
   let kx = tap % params.kw - params.pad_w;
-  return Rows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx,
+  return FourRows(select(ky, 0x40000000u, tap >= params.kh * params.kw), kx,
               ((ky * params.w + kx) * params.groups + group) * depth + i % depth);
 }
 
-fn input(r: Rows, p: Pixel) -> vec4<f32> {
+fn input(r: FourRows, p: Pixel) -> vec4<f32> {
   let inside = p.n < params.n && p.y + r.ky < params.h && p.x + r.kx < params.w;
   let at = ((p.n * params.h + p.y) * params.w + p.x) * params.groups * (params.c_in / 4u) + r.at;
   return select(vec4<f32>(0.0), textureLoad(x, texel(select(0u, at, inside))), inside);

@@ -10,20 +10,20 @@ alias X = f32; // map x
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
 // Four rows of the weights: their taps, and the offsets of their inputs from the first input of the pixel.
-struct Rows { ky: vec4<u32>, kx: vec4<u32>, at: vec4<u32> }
+struct FourRows { ky: vec4<u32>, kx: vec4<u32>, at: vec4<u32> }
 
 // Rows 4 i .. 4 i + 3; beyond the last, some that read nothing.
-fn weight_rows(group: u32, i: u32) -> Rows {
+fn weight_rows(group: u32, i: u32) -> FourRows {
   let row = vec4<u32>(4u * i) + vec4<u32>(0u, 1u, 2u, 3u);
   let tap = row / params.c_in;
   let ky = tap / params.kw - params.pad_h;
   let kx = tap % params.kw - params.pad_w;
   let real = tap < vec4<u32>(params.kh * params.kw);
-  return Rows(select(vec4<u32>(0x40000000u), ky, real), kx,
+  return FourRows(select(vec4<u32>(0x40000000u), ky, real), kx,
               ((ky * params.w + kx) * params.groups + group) * params.c_in + row % params.c_in);
 }
 
-fn input(r: Rows, p: Pixel) -> vec4<f32> {
+fn input(r: FourRows, p: Pixel) -> vec4<f32> {
   let inside = (p.y + r.ky < vec4<u32>(params.h)) & (p.x + r.kx < vec4<u32>(params.w)) & vec4<bool>(p.n < params.n);
   let at = select(vec4<u32>(0u), ((p.n * params.h + p.y) * params.w + p.x) * params.groups * params.c_in + r.at, inside);
   return select(vec4<f32>(0.0), vec4<f32>(vec4<X>(x[at.x], x[at.y], x[at.z], x[at.w])), inside);

@@ -3,59 +3,43 @@
 // d = 0 .. 3, it takes the rows of lane l ^ d. Elements 8 d .. 8 d + 3 of the tile are rows of `low` there, the next four of `high`.
 // include common/texels.wgsl
 // include common/walk.wgsl
+// include common/exchange.wgsl
 alias Tile = array<vec4<f32>, 32>;
 
-// Two terms of the sum at a time: an element is loaded and stored once for both.
-fn products(acc: ptr<function, Tile>, lane: u32, low_a: vec4<f32>, high_a: vec4<f32>, columns_a: vec4<f32>,
-            low_b: vec4<f32>, high_b: vec4<f32>, columns_b: vec4<f32>) {
-  let low_a0 = low_a;
-  let low_b0 = low_b;
-  (*acc)[0] = fma(vec4<f32>(low_b0.x), columns_b, fma(vec4<f32>(low_a0.x), columns_a, (*acc)[0]));
-  (*acc)[1] = fma(vec4<f32>(low_b0.y), columns_b, fma(vec4<f32>(low_a0.y), columns_a, (*acc)[1]));
-  (*acc)[2] = fma(vec4<f32>(low_b0.z), columns_b, fma(vec4<f32>(low_a0.z), columns_a, (*acc)[2]));
-  (*acc)[3] = fma(vec4<f32>(low_b0.w), columns_b, fma(vec4<f32>(low_a0.w), columns_a, (*acc)[3]));
-  let high_a0 = high_a;
-  let high_b0 = high_b;
-  (*acc)[4] = fma(vec4<f32>(high_b0.x), columns_b, fma(vec4<f32>(high_a0.x), columns_a, (*acc)[4]));
-  (*acc)[5] = fma(vec4<f32>(high_b0.y), columns_b, fma(vec4<f32>(high_a0.y), columns_a, (*acc)[5]));
-  (*acc)[6] = fma(vec4<f32>(high_b0.z), columns_b, fma(vec4<f32>(high_a0.z), columns_a, (*acc)[6]));
-  (*acc)[7] = fma(vec4<f32>(high_b0.w), columns_b, fma(vec4<f32>(high_a0.w), columns_a, (*acc)[7]));
-  let low_a1 = subgroupShuffle(low_a, lane ^ 1u);
-  let low_b1 = subgroupShuffle(low_b, lane ^ 1u);
-  (*acc)[8] = fma(vec4<f32>(low_b1.x), columns_b, fma(vec4<f32>(low_a1.x), columns_a, (*acc)[8]));
-  (*acc)[9] = fma(vec4<f32>(low_b1.y), columns_b, fma(vec4<f32>(low_a1.y), columns_a, (*acc)[9]));
-  (*acc)[10] = fma(vec4<f32>(low_b1.z), columns_b, fma(vec4<f32>(low_a1.z), columns_a, (*acc)[10]));
-  (*acc)[11] = fma(vec4<f32>(low_b1.w), columns_b, fma(vec4<f32>(low_a1.w), columns_a, (*acc)[11]));
-  let high_a1 = subgroupShuffle(high_a, lane ^ 1u);
-  let high_b1 = subgroupShuffle(high_b, lane ^ 1u);
-  (*acc)[12] = fma(vec4<f32>(high_b1.x), columns_b, fma(vec4<f32>(high_a1.x), columns_a, (*acc)[12]));
-  (*acc)[13] = fma(vec4<f32>(high_b1.y), columns_b, fma(vec4<f32>(high_a1.y), columns_a, (*acc)[13]));
-  (*acc)[14] = fma(vec4<f32>(high_b1.z), columns_b, fma(vec4<f32>(high_a1.z), columns_a, (*acc)[14]));
-  (*acc)[15] = fma(vec4<f32>(high_b1.w), columns_b, fma(vec4<f32>(high_a1.w), columns_a, (*acc)[15]));
-  let low_a2 = subgroupShuffle(low_a, lane ^ 2u);
-  let low_b2 = subgroupShuffle(low_b, lane ^ 2u);
-  (*acc)[16] = fma(vec4<f32>(low_b2.x), columns_b, fma(vec4<f32>(low_a2.x), columns_a, (*acc)[16]));
-  (*acc)[17] = fma(vec4<f32>(low_b2.y), columns_b, fma(vec4<f32>(low_a2.y), columns_a, (*acc)[17]));
-  (*acc)[18] = fma(vec4<f32>(low_b2.z), columns_b, fma(vec4<f32>(low_a2.z), columns_a, (*acc)[18]));
-  (*acc)[19] = fma(vec4<f32>(low_b2.w), columns_b, fma(vec4<f32>(low_a2.w), columns_a, (*acc)[19]));
-  let high_a2 = subgroupShuffle(high_a, lane ^ 2u);
-  let high_b2 = subgroupShuffle(high_b, lane ^ 2u);
-  (*acc)[20] = fma(vec4<f32>(high_b2.x), columns_b, fma(vec4<f32>(high_a2.x), columns_a, (*acc)[20]));
-  (*acc)[21] = fma(vec4<f32>(high_b2.y), columns_b, fma(vec4<f32>(high_a2.y), columns_a, (*acc)[21]));
-  (*acc)[22] = fma(vec4<f32>(high_b2.z), columns_b, fma(vec4<f32>(high_a2.z), columns_a, (*acc)[22]));
-  (*acc)[23] = fma(vec4<f32>(high_b2.w), columns_b, fma(vec4<f32>(high_a2.w), columns_a, (*acc)[23]));
-  let low_a3 = subgroupShuffle(low_a, lane ^ 3u);
-  let low_b3 = subgroupShuffle(low_b, lane ^ 3u);
-  (*acc)[24] = fma(vec4<f32>(low_b3.x), columns_b, fma(vec4<f32>(low_a3.x), columns_a, (*acc)[24]));
-  (*acc)[25] = fma(vec4<f32>(low_b3.y), columns_b, fma(vec4<f32>(low_a3.y), columns_a, (*acc)[25]));
-  (*acc)[26] = fma(vec4<f32>(low_b3.z), columns_b, fma(vec4<f32>(low_a3.z), columns_a, (*acc)[26]));
-  (*acc)[27] = fma(vec4<f32>(low_b3.w), columns_b, fma(vec4<f32>(low_a3.w), columns_a, (*acc)[27]));
-  let high_a3 = subgroupShuffle(high_a, lane ^ 3u);
-  let high_b3 = subgroupShuffle(high_b, lane ^ 3u);
-  (*acc)[28] = fma(vec4<f32>(high_b3.x), columns_b, fma(vec4<f32>(high_a3.x), columns_a, (*acc)[28]));
-  (*acc)[29] = fma(vec4<f32>(high_b3.y), columns_b, fma(vec4<f32>(high_a3.y), columns_a, (*acc)[29]));
-  (*acc)[30] = fma(vec4<f32>(high_b3.z), columns_b, fma(vec4<f32>(high_a3.z), columns_a, (*acc)[30]));
-  (*acc)[31] = fma(vec4<f32>(high_b3.w), columns_b, fma(vec4<f32>(high_a3.w), columns_a, (*acc)[31]));
+// Four terms of the sum at a time: an element is loaded and stored once for all of them. Rows are the columns of `low` and `high`, terms those of `columns`.
+fn accumulate_turned(acc: ptr<function, Tile>, lane: u32, low: mat4x4<f32>, high: mat4x4<f32>, columns: mat4x4<f32>) {
+  (*acc)[0] = products(low[0], columns, (*acc)[0]);
+  (*acc)[1] = products(low[1], columns, (*acc)[1]);
+  (*acc)[2] = products(low[2], columns, (*acc)[2]);
+  (*acc)[3] = products(low[3], columns, (*acc)[3]);
+  (*acc)[4] = products(high[0], columns, (*acc)[4]);
+  (*acc)[5] = products(high[1], columns, (*acc)[5]);
+  (*acc)[6] = products(high[2], columns, (*acc)[6]);
+  (*acc)[7] = products(high[3], columns, (*acc)[7]);
+  (*acc)[8] = products(subgroupShuffle(low[0], lane ^ 1u), columns, (*acc)[8]);
+  (*acc)[9] = products(subgroupShuffle(low[1], lane ^ 1u), columns, (*acc)[9]);
+  (*acc)[10] = products(subgroupShuffle(low[2], lane ^ 1u), columns, (*acc)[10]);
+  (*acc)[11] = products(subgroupShuffle(low[3], lane ^ 1u), columns, (*acc)[11]);
+  (*acc)[12] = products(subgroupShuffle(high[0], lane ^ 1u), columns, (*acc)[12]);
+  (*acc)[13] = products(subgroupShuffle(high[1], lane ^ 1u), columns, (*acc)[13]);
+  (*acc)[14] = products(subgroupShuffle(high[2], lane ^ 1u), columns, (*acc)[14]);
+  (*acc)[15] = products(subgroupShuffle(high[3], lane ^ 1u), columns, (*acc)[15]);
+  (*acc)[16] = products(subgroupShuffle(low[0], lane ^ 2u), columns, (*acc)[16]);
+  (*acc)[17] = products(subgroupShuffle(low[1], lane ^ 2u), columns, (*acc)[17]);
+  (*acc)[18] = products(subgroupShuffle(low[2], lane ^ 2u), columns, (*acc)[18]);
+  (*acc)[19] = products(subgroupShuffle(low[3], lane ^ 2u), columns, (*acc)[19]);
+  (*acc)[20] = products(subgroupShuffle(high[0], lane ^ 2u), columns, (*acc)[20]);
+  (*acc)[21] = products(subgroupShuffle(high[1], lane ^ 2u), columns, (*acc)[21]);
+  (*acc)[22] = products(subgroupShuffle(high[2], lane ^ 2u), columns, (*acc)[22]);
+  (*acc)[23] = products(subgroupShuffle(high[3], lane ^ 2u), columns, (*acc)[23]);
+  (*acc)[24] = products(subgroupShuffle(low[0], lane ^ 3u), columns, (*acc)[24]);
+  (*acc)[25] = products(subgroupShuffle(low[1], lane ^ 3u), columns, (*acc)[25]);
+  (*acc)[26] = products(subgroupShuffle(low[2], lane ^ 3u), columns, (*acc)[26]);
+  (*acc)[27] = products(subgroupShuffle(low[3], lane ^ 3u), columns, (*acc)[27]);
+  (*acc)[28] = products(subgroupShuffle(high[0], lane ^ 3u), columns, (*acc)[28]);
+  (*acc)[29] = products(subgroupShuffle(high[1], lane ^ 3u), columns, (*acc)[29]);
+  (*acc)[30] = products(subgroupShuffle(high[2], lane ^ 3u), columns, (*acc)[30]);
+  (*acc)[31] = products(subgroupShuffle(high[3], lane ^ 3u), columns, (*acc)[31]);
 }
 
 @compute @workgroup_size(8)
@@ -75,17 +59,30 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   let end = min((wid.z + 1u) * run, pixels);
   var at = pixel(params, wid.z * run);
   var acc: Tile;
-  for (var p = wid.z * run; p < end; p += 2u) {
+  for (var p = wid.z * run; p < end; p += 4u) {
     let low_a = input(low, at);
     let high_a = input(high, at);
     let columns_a = textureLoad(dy, texel(p * quads + own));
     at = next(params, at);
-    let both = p + 1u < end;
+    let inside_b = p + 1u < end;
     let low_b = input(low, at);
     let high_b = input(high, at);
-    let columns_b = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 1u) * quads + own, both))), both);
+    let columns_b = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 1u) * quads + own, inside_b))), inside_b);
     at = next(params, at);
-    products(&acc, lane, low_a, high_a, columns_a, low_b, high_b, columns_b);
+    let inside_c = p + 2u < end;
+    let low_c = input(low, at);
+    let high_c = input(high, at);
+    let columns_c = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 2u) * quads + own, inside_c))), inside_c);
+    at = next(params, at);
+    let inside_d = p + 3u < end;
+    let low_d = input(low, at);
+    let high_d = input(high, at);
+    let columns_d = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 3u) * quads + own, inside_d))), inside_d);
+    at = next(params, at);
+    let low_rows = transpose(mat4x4<f32>(low_a, low_b, low_c, low_d));
+    let high_rows = transpose(mat4x4<f32>(high_a, high_b, high_c, high_d));
+    let columns = mat4x4<f32>(columns_a, columns_b, columns_c, columns_d);
+    accumulate_turned(&acc, lane, low_rows, high_rows, columns);
   }
   if column < breadth {
     write_four(wid.z, tile + lane, first + column, mat4x4<f32>(acc[0], acc[1], acc[2], acc[3]));

@@ -36,14 +36,14 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   var acc2: Rows;
   var acc3: Rows;
   // One loop for all of them: entering and leaving a loop costs as much as a turn of it.
-  var t: Term;
-  for (var i = 0u; i < turns(); i++) {
+  var t = start(tile);
+  for (var i = 0u; i < turns(tile); i++) {
     let w = right_of(own, t);
     accumulate_pair(&acc0, left_of(p0, group, t), left_of(p1, group, t), w, lane);
     accumulate_pair(&acc1, left_of(p2, group, t), left_of(p3, group, t), w, lane);
     accumulate_pair(&acc2, left_of(p4, group, t), left_of(p5, group, t), w, lane);
     accumulate_pair(&acc3, left_of(p6, group, t), left_of(p7, group, t), w, lane);
-    t = next(t);
+    t = next(tile, t);
   }
   write_rows(tile, group, column, lane, &acc0);
   write_rows(tile + 16u, group, column, lane, &acc1);

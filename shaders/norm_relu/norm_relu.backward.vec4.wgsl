@@ -3,6 +3,8 @@
 // far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
 // include entry/each.wgsl
+// include norm_relu/onto_skip.wgsl if skip else norm_relu/onto_none.wgsl
+alias Value = vec4<f32>;
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32, total: u32 }
 alias X = f32; // map x
@@ -29,6 +31,6 @@ fn each(i: u32) {
   for (var k = i; k < params.rows * quads; k += stride) {
     let d = vec4<f32>(x[k]) - mean;
     let dz = select(vec4<f32>(0.0), dy[k], fma(d, scale, beta) > vec4<f32>(0.0));
-    dx[k] = scale * (dz - offset - d * slope);
+    dx[k] = onto(k, scale * (dz - offset - d * slope));
   }
 }

@@ -7,7 +7,7 @@ const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32 }
 alias X = f32; // map x
 alias Y = f32; // map y
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;

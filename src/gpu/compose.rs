@@ -64,6 +64,9 @@ const KIND: &str = " // kind ";
 /// How a line ends that binds an argument in the place of which stands an optional one: then comes the name of that.
 const UNLESS: &str = " // unless ";
 
+/// What stands before the optional argument with which a line stands.
+const WITH: &str = " // if ";
+
 /// The lines in the place of which stand the functions of users' own projections, and their calls.
 const OWN: [&str; 2] = ["// functions of users", "  // calls of them"];
 
@@ -132,7 +135,7 @@ pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Resul
 
 /// Replaces `// include PATH` lines by the named pieces (each once; the other forms: [`Include`]), the values of knobs by those given, and in
 /// `alias X = f32; // map x` and in the declarations of textures the type where x holds 16-bit floats. A directive (`enable f16;`) that an earlier
-/// line gave is left out, and a line that ends in `// unless NAME` where that optional argument is given. Given constants, a `params` block that is marked `// baked`
+/// line gave is left out, and a line that ends in `// unless NAME` where that optional argument is given, in `// if NAME` where it is not. Given constants, a `params` block that is marked `// baked`
 /// becomes one of their values; users' own projections stand where a piece says so; and where `kinds` is among them, lines that end in `// kind N` are left empty unless bit N
 /// is set.
 ///
@@ -218,6 +221,9 @@ impl Composer<'_> {
             }
             if let Some((rest, other)) = line.split_once(UNLESS) {
                 line = if self.out.given.iter().any(|given| given == other) { "" } else { rest };
+            }
+            if let Some((rest, argument)) = line.split_once(WITH) {
+                line = if self.out.given.iter().any(|given| given == argument) { rest } else { "" };
             }
             if OWN.contains(&line) && !self.own.is_empty() {
                 self.append_own(line)?;

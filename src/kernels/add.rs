@@ -24,7 +24,9 @@ pub static FORWARD: Kernel = Kernel {
     args: &[read("a"), read("b"), write("y")],
     variants: &[
         Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
-        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(256))),
+        Variant::new("vec4", vec4_len, |p, k| {
+            linear_grid((p.u("len") / 4).div_ceil(k.get("ROWS") as usize).div_ceil(64))
+        }),
     ],
     // The nearest f32 to the exact sum: addition rounds correctly everywhere.
     twin: |io: &mut Io| {

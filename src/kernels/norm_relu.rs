@@ -9,7 +9,7 @@ mod cases;
 
 use super::batchnorm::{self, Channels, block_windows, blocks, check, for_each, naive, texels, tree, vec4};
 use super::pool::Geometry;
-use super::{Budget, Io, Kernel, Scalars, linear_grid, read, read_u32, write};
+use super::{Budget, Io, Kernel, Scalars, linear_grid, optional, read, read_u32, write};
 use crate::error::{Error, Result};
 use crate::plan::{Builder, Params, View};
 
@@ -81,18 +81,30 @@ pub fn sums(b: &mut Builder, scope: &str, rows: usize, c: usize, of: &Backward) 
     batchnorm::grad_combine(b, scope, c, blocks, partial, dgamma, dbeta)
 }
 
-/// Records dx `[rows, c]` from what [`sums`] left.
+/// Records dx `[rows, c]` from what [`sums`] left, plus `skip` `[rows, c]` where it is given: the gradient of a shortcut around
+/// the layer.
 ///
 /// # Errors
 /// As [`sums`].
-pub fn backward(b: &mut Builder, scope: &str, rows: usize, c: usize, of: &Backward, dx: View) -> Result<()> {
+pub fn backward(
+    b: &mut Builder,
+    scope: &str,
+    [rows, c]: [usize; 2],
+    of: &Backward,
+    skip: Option<View>,
+    dx: View,
+) -> Result<()> {
     let Backward { x, dy, table, dgamma, dbeta } = *of;
     check(scope, rows, c, &[("x", x), ("dy", dy), ("dx", dx)], &[("dgamma", dgamma), ("dbeta", dbeta)])?;
+    if let Some(skip) = skip {
+        check(scope, rows, c, &[("skip", skip)], &[])?;
+    }
     for w in b.windows(scope, rows, &[x, dy, dx])? {
         let params = [("rows", w.len().into()), ("c", c.into()), ("total", rows.into())];
         let cut = |v: View| v.rows(&w, rows);
-        let args =
-            [("x", cut(x)), ("dy", cut(dy)), ("table", table), ("dgamma", dgamma), ("dbeta", dbeta), ("dx", cut(dx))];
+        let mut args = vec![("x", cut(x)), ("dy", cut(dy)), ("table", table), ("dgamma", dgamma), ("dbeta", dbeta)];
+        args.extend(skip.map(|skip| ("skip", cut(skip))));
+        args.push(("dx", cut(dx)));
         BACKWARD.dispatch(b, scope, &params, &args)?;
     }
     Ok(())
@@ -242,7 +254,15 @@ pub static GRAD_PARTIAL: Kernel = Kernel {
 /// dx, through the moments as well.
 pub static BACKWARD: Kernel = Kernel {
     name: "norm_relu.backward",
-    args: &[read("x"), read("dy"), read("table"), read("dgamma"), read("dbeta"), write("dx")],
+    args: &[
+        read("x"),
+        read("dy"),
+        read("table"),
+        read("dgamma"),
+        read("dbeta"),
+        optional(read("skip"), |p| (p.u("rows") * p.u("c")) as f64),
+        write("dx"),
+    ],
     variants: &[
         naive(|p, _| linear_grid((p.u("rows") * p.u("c")).div_ceil(64))),
         vec4(|p, k| linear_grid((p.u("rows").div_ceil(k.get("ROWS") as usize) * p.u("c")).div_ceil(256))),
@@ -253,10 +273,13 @@ pub static BACKWARD: Kernel = Kernel {
         let mut dx = Scalars::zeros(x.len());
         for i in 0..x.len() {
             add_dx(&mut dx, i, io, i % io.params.u("c"), x[i], dy[i]);
+            if io.has("skip") {
+                dx.add(i, io.f("skip")[i]);
+            }
         }
         io.put("dx", dx);
     },
-    budget: Budget::Sum(|_| 3),
+    budget: Budget::Sum(|_| 4),
     flop: |p| 8.0 * (p.u("rows") * p.u("c")) as f64,
     cases: cases::backward,
 };

@@ -39,6 +39,7 @@ pub use residual::Residual;
 pub use spec::Spec;
 
 use crate::error::Result;
+use crate::kernels::add;
 use crate::kernels::conv2d::Weight;
 use crate::kernels::conv2d::stored::{self, Bits, SCALE, SIGNS, ZEROS};
 use crate::kernels::parameters::{self, Parameters};
@@ -215,6 +216,23 @@ pub trait Layer: Send + Sync {
     /// # Errors
     /// As [`Layer::forward`].
     fn backward(&self, net: &mut Net, x: Activation, y: Activation, dy: View, want_dx: bool) -> Result<Option<View>>;
+
+    /// As [`Layer::backward`] of the first layer of the body of the residual block `block`: to the gradient of the input, that
+    /// of the shortcut is added. Here by a command of its own.
+    ///
+    /// # Errors
+    /// As [`Layer::forward`].
+    fn backward_onto(&self, net: &mut Net, [x, y]: [Activation; 2], dy: View, skip: View, block: &str) -> Result<View> {
+        let through = self.backward(net, x, y, dy, true)?.expect("asked for");
+        sum(net, block, x.shape, [skip, through])
+    }
+}
+
+/// Appends the sum of the gradients with respect to the input of a residual block: of its shortcut and its body.
+fn sum(net: &mut Net, block: &str, shape: [usize; 3], [skip, through]: [View; 2]) -> Result<View> {
+    let dx = net.gradient_map(block, shape);
+    add::forward(net.b, &format!("{block}.backward"), net.batch, skip, through, dx.view)?;
+    Ok(dx.view)
 }
 
 /// A stack of layers.
@@ -238,7 +256,7 @@ pub fn forward(layers: &Layers, net: &mut Net, x: Activation) -> Result<Vec<Acti
 /// # Errors
 /// What a layer refuses.
 pub fn backward(
-    layers: &Layers,
+    layers: &[Box<dyn Layer>],
     net: &mut Net,
     activations: &[Activation],
     dy: View,

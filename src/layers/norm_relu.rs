@@ -1,7 +1,7 @@
 //! Batch norm and ReLU in a row, with the max pooling before them if there is one: layers whose kernels are fused.
 
 use super::init::Init;
-use super::{Activation, BatchNorm, Conv2d, Layer, MaxPool, Net, Relu};
+use super::{Activation, BatchNorm, Conv2d, Layer, MaxPool, Net, Relu, sum};
 use crate::error::Result;
 use crate::kernels::norm_relu;
 use crate::kernels::parameters::Parameters;
@@ -43,6 +43,36 @@ impl NormRelu {
             }
             _ => Ok(None),
         }
+    }
+
+    /// `skip` where there is no pooling.
+    fn backward_fused(
+        &self,
+        net: &mut Net,
+        x: Activation,
+        dy: View,
+        skip: Option<View>,
+        want_dx: bool,
+    ) -> Result<Option<View>> {
+        let pooled = self.normalised(net, x);
+        let (c, rows) = (self.norm.channels, self.norm.rows(net, pooled));
+        let (dgamma, dbeta) = self.norm.gradients(net);
+        let of = norm_relu::Backward { x: pooled.view, dy, table: net.b.view(&self.table()), dgamma, dbeta };
+        let scope = format!("{}.backward", self.norm.name);
+        norm_relu::sums(net.b, &scope, rows, c, &of)?;
+        if !want_dx {
+            return Ok(None);
+        }
+        let first = self.pool.as_ref().map_or(&self.norm.name, |pool| &pool.name);
+        let dx = net.gradient_map(first, x.shape);
+        match &self.pool {
+            Some(pool) => {
+                let index = net.b.view(&pool.index());
+                norm_relu::backward_pool(net.b, &scope, &pool.batched(net), &of, index, dx.view)?;
+            }
+            None => norm_relu::backward(net.b, &scope, [rows, c], &of, skip, dx.view)?,
+        }
+        Ok(Some(dx.view))
     }
 
     fn backward_of_parts(
@@ -104,24 +134,14 @@ impl Layer for NormRelu {
         if net.b.target.options.unfused {
             return self.backward_of_parts(net, x, y, dy, want_dx);
         }
-        let pooled = self.normalised(net, x);
-        let (c, rows) = (self.norm.channels, self.norm.rows(net, pooled));
-        let (dgamma, dbeta) = self.norm.gradients(net);
-        let of = norm_relu::Backward { x: pooled.view, dy, table: net.b.view(&self.table()), dgamma, dbeta };
-        let scope = format!("{}.backward", self.norm.name);
-        norm_relu::sums(net.b, &scope, rows, c, &of)?;
-        if !want_dx {
-            return Ok(None);
+        self.backward_fused(net, x, dy, None, want_dx)
+    }
+
+    fn backward_onto(&self, net: &mut Net, [x, y]: [Activation; 2], dy: View, skip: View, block: &str) -> Result<View> {
+        if net.b.target.options.unfused || self.pool.is_some() {
+            let through = self.backward(net, x, y, dy, true)?.expect("asked for");
+            return sum(net, block, x.shape, [skip, through]);
         }
-        let first = self.pool.as_ref().map_or(&self.norm.name, |pool| &pool.name);
-        let dx = net.gradient_map(first, x.shape);
-        match &self.pool {
-            Some(pool) => {
-                let index = net.b.view(&pool.index());
-                norm_relu::backward_pool(net.b, &scope, &pool.batched(net), &of, index, dx.view)?;
-            }
-            None => norm_relu::backward(net.b, &scope, rows, c, &of, dx.view)?,
-        }
-        Ok(Some(dx.view))
+        Ok(self.backward_fused(net, x, dy, Some(skip), true)?.expect("asked for"))
     }
 }

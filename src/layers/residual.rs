@@ -116,14 +116,12 @@ impl Layer for Residual {
 
     fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         let (body, shortcut) = (outputs(&self.body, net, x)?, outputs(&self.shortcut, net, x)?);
-        let through = backward(&self.body, net, &body, dy, want_dx)?;
         let around = backward(&self.shortcut, net, &shortcut, dy, want_dx)?;
-        if !want_dx {
-            return Ok(None);
-        }
-        let (through, around) = (through.expect("asked for"), around.expect("asked for"));
-        let dx = net.gradient_map(&self.name, x.shape);
-        add::forward(net.b, &format!("{}.backward", self.name), net.batch, around, through, dx.view)?;
-        Ok(Some(dx.view))
+        let Some(around) = around else {
+            return backward(&self.body, net, &body, dy, want_dx);
+        };
+        let (first, rest) = self.body.split_first().expect("a body has a layer");
+        let dy = backward(rest, net, &body[1..], dy, true)?.expect("asked for");
+        Ok(Some(first.backward_onto(net, [body[0], body[1]], dy, around, &self.name)?))
     }
 }

@@ -211,7 +211,7 @@ fn convolutions_around_a_batch_norm_that_is_never_stored_pass_its_gradients() {
     conv2d::grad_input(&mut l.b, "after", &after, dy, w1, dz).unwrap();
     let of = norm_relu::Backward { x: v, dy: dz, table, dgamma, dbeta };
     norm_relu::sums(&mut l.b, "norm", rows, c, &of).unwrap();
-    norm_relu::backward(&mut l.b, "norm", rows, c, &of, dv).unwrap();
+    norm_relu::backward(&mut l.b, "norm", [rows, c], &of, None, dv).unwrap();
     conv2d::grad_weight(&mut l.b, "before", &before, x, dv, dw0, 1).unwrap();
     conv2d::grad_input(&mut l.b, "before", &before, dv, w0, dx).unwrap();
     l.check_layer(&[("x", "dx"), ("w", "dw"), ("w0", "dw0"), ("gamma", "dgamma"), ("beta", "dbeta")]);
@@ -284,7 +284,7 @@ fn norm_relu(rows: usize, c: usize, pool: Option<maxpool::Geometry>, limit: usiz
     norm_relu::sums(&mut l.b, "backward", rows, c, &of).unwrap();
     match &pool {
         Some(g) => norm_relu::backward_pool(&mut l.b, "backward", g, &of, index, dx).unwrap(),
-        None => norm_relu::backward(&mut l.b, "backward", rows, c, &of, dx).unwrap(),
+        None => norm_relu::backward(&mut l.b, "backward", [rows, c], &of, None, dx).unwrap(),
     }
     l.check_layer(&[("x", "dx"), ("gamma", "dgamma"), ("beta", "dbeta")]);
 }

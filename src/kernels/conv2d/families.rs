@@ -150,9 +150,12 @@ pub(super) fn output_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
     tiles(p, p.u("n") * p.u("oh") * p.u("ow"), p.u("c_out"), tile)
 }
 
-/// Tiles of input pixels x input channels of each group.
+/// Tiles of input pixels x input channels of each group, for every class of pixels congruent modulo the strides as many as the
+/// largest takes.
 pub(super) fn input_tiles(p: &Params, tile: [usize; 2]) -> [u32; 3] {
-    tiles(p, p.u("n") * p.u("h") * p.u("w"), p.u("c_in"), tile)
+    let pixels = p.u("n") * p.u("h").div_ceil(p.u("stride_h")) * p.u("w").div_ceil(p.u("stride_w"));
+    let rows = p.u("stride_h") * p.u("stride_w") * pixels.next_multiple_of(tile[0]);
+    tiles(p, rows, p.u("c_in"), tile)
 }
 
 /// As [`output_tiles`], of the size that the knobs say, for every split.

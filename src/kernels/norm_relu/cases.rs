@@ -70,16 +70,18 @@ fn inputs(k: &mut CaseBuilder, rows: usize, c: usize) -> Backward {
 }
 
 pub(super) fn backward() -> Vec<Case> {
-    let of = |&(name, exact, rows, c, limit): &(&str, bool, usize, usize, usize)| {
-        case(name, exact, move |k| {
+    let of = |&(name, exact, rows, c, limit): &(&str, bool, usize, usize, usize), skip: bool| {
+        let name = if skip { format!("{name}, skip") } else { name.to_owned() };
+        case(&name, exact, move |k| {
             k.b.target.adapter.limits.max_binding = limit;
             let of = inputs(k, rows, c);
+            let skip = skip.then(|| k.operand("skip", &[rows, c]));
             let dx = k.output("dx", &[rows, c]);
             super::sums(&mut k.b, "norm_relu", rows, c, &of)?;
-            super::backward(&mut k.b, "norm_relu", rows, c, &of, dx)
+            super::backward(&mut k.b, "norm_relu", [rows, c], &of, skip, dx)
         })
     };
-    SHAPES.iter().map(of).collect()
+    SHAPES.iter().flat_map(|shape| [of(shape, false), of(shape, true)]).collect()
 }
 
 pub(super) fn backward_pool() -> Vec<Case> {
