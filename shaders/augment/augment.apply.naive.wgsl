@@ -1,6 +1,6 @@
 // y = x augmented, every image of the batch by draws of its own (augment/source.wgsl); a pixel that comes from nowhere is
 // filled, with `levels` with random ones of its values, else with 0.
-// One invocation owns one pixel of y. x, y [batch, h, w, c], the images from `first` on.
+// One invocation owns one pixel of y. x, y [batch, h, w, c], the images from `first` on of those of the pass.
 // Grid: ceil(batch h w / 64) workgroups, in rows.
 // include entry/each.wgsl
 // include augment/source.wgsl
@@ -17,7 +17,7 @@ fn each(i: u32) {
     return;
   }
   let n = i / pixels;
-  let image = params.first + n;
+  let image = step.first_image + params.first + n;
   let origin = source(image, i % pixels);
   if origin.filled {
     for (var c = 0u; c < params.c; c += 4u) {

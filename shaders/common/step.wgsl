@@ -7,6 +7,7 @@ struct Step {
   clip_scale: f32,
   beta_u: f32,                // uniform draw of this step for a ranged Power
   slot: u32,                  // row of the metrics that this step writes
-  valid: u32,                 // valid samples in the batch
-  reserved0: u32, reserved1: u32, reserved2: u32, reserved3: u32, reserved4: u32,
+  valid: u32,                 // valid samples in the whole batch
+  first_image: u32,           // place of the first image of the pass in the whole batch
+  reserved0: u32, reserved1: u32, reserved2: u32, reserved3: u32,
 }

@@ -1,9 +1,9 @@
-// L = mean over valid samples of -log p_label, p_j = exp(o_j) / sum over k of exp(o_k);
+// L = mean over the step.valid samples of the whole batch of -log p_label, p_j = exp(o_j) / sum over k of exp(o_k);
 // dL/do_j = (p_j - [j = label]) / valid.
 // The largest logit is subtracted first, so that no exponential overflows.
 // One invocation owns one sample. logits (o), dlogits: [n, classes]; labels: [n], below classes; rows: [n, 3] = the
 // sample's part of L, 1 if its label has the largest logit, 1 if it is among the five largest (common/rank.wgsl).
-// Samples from step.valid on are padding: all zero. Grid: ceil(n / 64) workgroups, in rows (common/grid.wgsl).
+// Samples from step.valid on are padding: all zero. Of a shard, n is less than step.valid. Grid: ceil(n / 64) workgroups, in rows (common/grid.wgsl).
 // include entry/each.wgsl
 // include common/rank.wgsl
 // include common/step.wgsl
@@ -21,7 +21,7 @@ fn each(i: u32) {
   }
   let first = i * params.classes;
   let counted = i < step.valid;
-  let share = select(0.0, 1.0 / f32(max(min(step.valid, params.n), 1u)), counted);
+  let share = select(0.0, 1.0 / f32(max(step.valid, 1u)), counted);
   let label = min(labels[i], params.classes - 1u);
   let target_logit = logits[first + label];
   var largest = logits[first];

@@ -1,9 +1,9 @@
-// L = mean over valid samples and classes of max(0, 1 - t o)^2, t = +1 for the labelled class and -1 for every other;
+// L = mean over the step.valid samples of the whole batch and classes of max(0, 1 - t o)^2, t = +1 for the labelled class and -1 for every other;
 // dL/do = -2 t max(0, 1 - t o) / (valid classes).
 // One invocation owns one sample. logits (o), dlogits: [n, classes]; labels: [n], below classes; rows: [n, 3] = the
 // sample's part of L, 1 if its label has the largest logit, 1 if it is among the five largest (common/rank.wgsl).
 // A logit that is not finite makes its sample's part of L infinite: max(NaN, 0) would hide it.
-// Samples from step.valid on are padding: all zero. Grid: ceil(n / 64) workgroups, in rows (common/grid.wgsl).
+// Samples from step.valid on are padding: all zero. Of a shard, n is less than step.valid. Grid: ceil(n / 64) workgroups, in rows (common/grid.wgsl).
 // include entry/each.wgsl
 // include common/finite.wgsl
 // include common/rank.wgsl
@@ -22,7 +22,7 @@ fn each(i: u32) {
   }
   let first = i * params.classes;
   let counted = i < step.valid;
-  let share = select(0.0, 1.0 / f32(max(min(step.valid, params.n) * params.classes, 1u)), counted);
+  let share = select(0.0, 1.0 / f32(max(step.valid * params.classes, 1u)), counted);
   let label = min(labels[i], params.classes - 1u);
   let target_logit = logits[first + label];
   var sum = 0.0;

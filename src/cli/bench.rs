@@ -180,6 +180,7 @@ impl Bench {
         let preset = Preset::load(name, &sets)?;
         let input = session::input(&preset, None)?;
         let network = Arc::new(session::network_for(&preset, input)?);
+        super::say_shards(&network);
         Ok((preset, network))
     }
 

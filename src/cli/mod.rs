@@ -36,6 +36,7 @@ use crate::gpu::{self, Device, Options};
 use crate::kernels::KERNELS;
 use crate::kernels::tuning::present_name;
 use crate::layers::kind::totals;
+use crate::model::Network;
 use crate::model::preset::Preset;
 use crate::plan;
 use crate::report::quote;
@@ -291,6 +292,17 @@ fn print_beside<'a>(files: impl IntoIterator<Item = &'a PathBuf>, text: &str) ->
 /// Prints a line to stderr, if that is still there: a terminal that closes is no reason to end in the middle.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Says what the measurements of a network with shards are of.
+fn say_shards(network: &Network) {
+    if network.shards > 1 {
+        log::warn!(
+            "a step has {} shards of {} images: what is measured is one of them, with projection and update",
+            network.shards,
+            network.batch
+        );
+    }
 }
 
 /// A command line as a shell takes it, for people: bytes that are no UTF-8 are shown replaced.

@@ -87,6 +87,7 @@ impl Profile {
             None => session::input(&preset, data)?,
         };
         let network = session::network_for(&preset, input)?;
+        super::say_shards(&network);
         let weights = match &saved {
             Some(saved) => export::weights(&network, &saved.tensors)?,
             None => network.initial_weights(preset.seed),

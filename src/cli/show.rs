@@ -16,6 +16,7 @@ use crate::gpu::translate::{self, Language, spirv};
 use crate::gpu::{self, Described, compose};
 use crate::kernels::{self, KERNELS, Knobs, Work};
 use crate::model::preset::{self, Preset};
+use crate::model::{Class, Network, Placement};
 use crate::plan::{Adapter, Target, listing};
 use crate::projection::{PROJECTIONS, own};
 use crate::session;
@@ -64,6 +65,9 @@ pub struct Show {
     /// --device names
     #[arg(long, requires = "plan", value_name = "FILE")]
     target: Option<PathBuf>,
+    /// With --plan: the peak memory of training instead, by what it holds, and whether it fits the adapter
+    #[arg(long, requires = "plan", conflicts_with = "lowered")]
+    memory: bool,
     /// With --plan: writes what a runner needs of the step to FILE, as JSON: WGSL, bindings, constants, grids, buffers. It
     /// needs no adapter if --target is given
     #[arg(long, requires = "plan", value_name = "FILE")]
@@ -126,7 +130,11 @@ impl Show {
             let preset = Preset::load(name, &self.set)?;
             let input = session::input(&preset, None)?;
             let network = session::network_for(&preset, input)?;
-            let plan = network.train_plan(&self.target(global)?)?;
+            let target = self.target(global)?;
+            if self.memory {
+                return memory(&preset, &network, &target);
+            }
+            let plan = network.train_plan(&target)?;
             if let Some(path) = &self.lowered {
                 let lowered = lower(&plan, &Shaders::default(), false)?;
                 files::replace(path, |w| Ok(serde_json::to_writer(w, &lowered)?))?;
@@ -230,4 +238,22 @@ impl Show {
             None => print_bytes(bytes),
         }
     }
+}
+
+/// The table of `--memory`.
+fn memory(preset: &Preset, network: &Network, target: &Target) -> Result<ExitCode> {
+    let placement = Placement::Uploaded;
+    session::memory::check(preset, network, target, &placement)?;
+    let planned = session::memory::planned(preset, network, target, &placement)?;
+    let (shard, tests) = (network.batch, preset.eval_batch());
+    let sharded = if network.shards > 1 { format!(" in {} shards of {shard}", network.shards) } else { String::new() };
+    print(&format!("{}: batch {}{sharded}, tests of {tests} images\n\n", preset.name, preset.batch))?;
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let row = |name: &str, a: u64, b: u64| format!("{name:<16} {:>10.1} {:>12.1}\n", mib(a), mib(b));
+    print(&format!("{:<16} {:>10} {:>12}\n", "MiB", "training", "with tests"))?;
+    for class in Class::ALL {
+        print(&row(class.name(), planned.training.of(class), planned.with_tests.of(class)))?;
+    }
+    print(&row("total", planned.training.total(), planned.with_tests.total()))?;
+    Ok(ExitCode::SUCCESS)
 }

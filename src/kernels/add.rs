@@ -1,8 +1,8 @@
-//! Sums of two arrays: the residual connection, forward and backward.
+//! Sums of two arrays: the residual connection, forward and backward, and gradients of shards.
 
 use super::case::{Case, Fill};
 use super::relu::vec4_len;
-use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, read, write};
+use super::{Budget, Io, Kernel, Variant, anywhere, linear_grid, read, update, write};
 use crate::error::Result;
 use crate::plan::{Builder, View};
 
@@ -46,6 +46,39 @@ pub static FORWARD: Kernel = Kernel {
         };
         shapes().map(|(name, outer, row, limit)| case(name, outer, row, limit)).to_vec()
     },
+};
+
+/// Records y += x over views of equal length, `outer` rows each.
+///
+/// # Errors
+/// A row that cannot be bound.
+pub fn assign(builder: &mut Builder, scope: &str, outer: usize, x: View, y: View) -> Result<()> {
+    for w in builder.windows(scope, outer, &[x, y])? {
+        let (x, y) = (x.rows(&w, outer), y.rows(&w, outer));
+        ASSIGN.dispatch(builder, scope, &[("len", y.len.into())], &[("x", x), ("y", y)])?;
+    }
+    Ok(())
+}
+
+/// y += x.
+pub static ASSIGN: Kernel = Kernel {
+    name: "add.assign",
+    args: &[read("x"), update("y")],
+    twin: |io: &mut Io| {
+        let y: Vec<f64> = io.f("x").iter().zip(io.f("y")).map(|(x, y)| x + y).collect();
+        io.put("y", y);
+    },
+    cases: || {
+        let case = |name: &str, outer: usize, row: usize, limit: usize| {
+            Case::exact(name, move |c| {
+                c.b.target.adapter.limits.max_binding = limit;
+                let (x, y) = (c.input("x", &[outer, row], &ANY), c.input("y", &[outer, row], &ANY));
+                assign(&mut c.b, "add", outer, x, y)
+            })
+        };
+        shapes().map(|(name, outer, row, limit)| case(name, outer, row, limit)).to_vec()
+    },
+    ..FORWARD
 };
 
 const ANY: Fill = Fill::Uniform(1.0);

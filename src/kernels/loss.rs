@@ -21,7 +21,8 @@ pub struct Arrays {
 /// The signature of every loss.
 pub(super) const ARGS: &[ArgSpec] = &[STEP, read("logits"), read_u32("labels"), write("dlogits"), write("rows")];
 
-/// Records a loss of `[n, classes]` logits, its gradient and its counts in one pass. Samples from `step.valid` on give zeros.
+/// Records a loss of `[n, classes]` logits, its gradient and its counts in one pass: their part of the mean over the `step.valid`
+/// samples of the whole batch. Samples from `step.valid` on give zeros.
 ///
 /// # Errors
 /// A batch that cannot be bound whole.
@@ -35,7 +36,7 @@ pub fn record(b: &mut Builder, scope: &str, loss: &'static Kernel, [n, classes]:
 pub(super) struct Sample<'a> {
     /// Its place in the batch.
     pub index: usize,
-    /// Valid samples in the batch.
+    /// Valid samples in the whole batch.
     pub valid: usize,
     /// Outputs of the network for it.
     pub logits: &'a [f64],
@@ -46,10 +47,10 @@ pub(super) struct Sample<'a> {
 /// The twin of a loss: `sample` adds a sample's part to `dlogits` and to the first of its three `rows`.
 pub(super) fn twin(io: &mut Io, sample: impl Fn(&Sample, &mut Scalars, &mut Scalars)) {
     let (n, classes) = (io.params.u("n"), io.params.u("classes"));
-    let valid = n.min(io.step().valid as usize);
+    let valid = io.step().valid as usize;
     let (logits, labels) = (io.f("logits"), io.u("labels"));
     let (mut d, mut rows) = (Scalars::zeros(n * classes), Scalars::zeros(n * 3));
-    for index in 0..valid {
+    for index in 0..n.min(valid) {
         let (logits, label) = (&logits[index * classes..(index + 1) * classes], labels[index] as usize);
         sample(&Sample { index, valid, logits, label }, &mut d, &mut rows);
         count(logits, label, &mut rows.value[3 * index + 1..3 * index + 3]);
@@ -89,6 +90,7 @@ pub(super) fn cases(loss: &'static Kernel) -> Vec<Case> {
     vec![
         case("n=50 classes=10", [50, 10, 50], 2.0),
         case("n=50 classes=10, padded", [50, 10, 33], 2.0),
+        case("a shard of 200 samples", [50, 10, 200], 2.0),
         case("n=130 classes=1000", [130, 1000, 130], 4.0),
         case("large logits", [9, 12, 9], 300.0),
         case("one class", [3, 1, 3], 1.0),

@@ -76,6 +76,7 @@ pub static KERNELS: &[&Kernel] = &[
     &avgpool::FORWARD,
     &avgpool::BACKWARD,
     &add::FORWARD,
+    &add::ASSIGN,
     &pad_channels::APPLY,
     &dropout::APPLY,
     &batch::GATHER,

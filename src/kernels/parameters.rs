@@ -182,6 +182,9 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// Name of the array of the partial sums of the gradients.
+    pub const GRAD: &str = "grad";
+
     /// Adds a tensor behind the others: assigns its offsets and its `layer`. Returns its index.
     ///
     /// # Panics
@@ -330,10 +333,11 @@ impl Parameters {
         view
     }
 
-    /// The gradients `grad`, a transient, added on first use, with the tensors named in listings.
-    pub fn grad(&self, b: &mut Builder) -> View {
-        let known = b.has("grad");
-        let view = b.shared("grad", Elem::F32, &[self.grad_len], Role::Transient);
+    /// The gradients `grad`, a transient or between the plans of a cut step state, added on first use, with the tensors named in
+    /// listings.
+    pub fn grad(&self, b: &mut Builder, role: Role) -> View {
+        let known = b.has(Self::GRAD);
+        let view = b.shared(Self::GRAD, Elem::F32, &[self.grad_len], role);
         if !known {
             for t in &self.tensors {
                 b.label(t.grad_part(view), t.name.clone());

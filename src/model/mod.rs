@@ -1,6 +1,8 @@
 //! Presets, and the plans that they become.
 
+mod memory;
 mod network;
 pub mod preset;
 
-pub use network::{FORWARD, GRADIENT, INDEX, LEVELS, Network, Placement, TEST_INDEX};
+pub use memory::{Class, Peak};
+pub use network::{Cut, FORWARD, GRADIENT, INDEX, LEVELS, Network, Placement, TEST_INDEX};

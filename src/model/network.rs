@@ -1,6 +1,10 @@
 //! From a preset to plans: the training step, the projection of stored weights, the re-computation of batch-norm
 //! moments, the test pass.
 
+mod cut;
+
+pub use cut::{Cut, GRADIENT};
+
 use super::preset::own::{self, Texts};
 use super::preset::{Augment, Loss, MomentsAverage, Preset};
 use crate::error::{Error, Result};
@@ -14,7 +18,7 @@ use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net, Stor
 use crate::plan::{BufferId, Builder, Elem, Options, Plan, Precision, Role, Target, View};
 use crate::projection::distortion::Distortion;
 
-/// Rows of the metrics buffer: the steps between two reads by the host.
+/// Rows of the metrics buffer, at least: passes between two reads by the host.
 const METRIC_SLOTS: usize = 256;
 
 /// Elements of a flat array, at most: shaders index them with 32 bits, and no adapter holds 8 GiB in a buffer.
@@ -24,8 +28,6 @@ const MOST_ELEMENTS: usize = 1 << 31;
 pub const LEVELS: &str = "levels";
 /// Buffer of the places of the images of a training batch among the resident ones.
 pub const INDEX: &str = "index";
-/// Flat array of the gradients between the two plans of a cut step.
-pub const GRADIENT: &str = "gradient";
 /// Buffer of augmented images.
 const AUGMENTED: &str = "augmented";
 /// Buffer of the images that [`Network::forward_plan`] reads.
@@ -66,8 +68,10 @@ pub struct Network {
     pub byte_values: Option<usize>,
     /// Number of classes.
     pub classes: usize,
-    /// Training batch.
+    /// Images of a training pass: those of a shard.
     pub batch: usize,
+    /// Passes whose gradients make a step.
+    pub shards: usize,
     init: Init,
     augment: Augment,
     /// Whether augmentation fills pixels with random ones of [`LEVELS`].
@@ -116,7 +120,8 @@ impl Network {
             input,
             byte_values: None,
             classes,
-            batch: preset.batch,
+            batch: preset.shard(),
+            shards: preset.shards,
             init: preset.init,
             augment: preset.augment.clone(),
             fills_at_random: preset.augment.fills_at_random(preset.data.is_bytewise()),
@@ -125,12 +130,12 @@ impl Network {
             deviation_epsilon: (preset.eval.moments_average == MomentsAverage::Deviation)
                 .then_some(norm.epsilon as f32),
             normalised: normalised.into_iter().map(|(name, channels, _)| (name, channels)).collect(),
-            single_valued: single.filter(|_| preset.batch == 1),
+            single_valued: single.filter(|_| preset.shard() == 1),
             flattened,
             last: last_layers(&shapes),
         };
         for layer in &network.layers {
-            layer.declare(preset.batch, &mut network.parameters, &network.init);
+            layer.declare(preset.shard(), &mut network.parameters, &network.init);
         }
         network.parameters.check().map_err(|e| Error::layer(&preset.name, e.to_string()))?;
         project::check_training(&network.parameters, &network.projection)?;
@@ -155,6 +160,15 @@ impl Network {
             t.decay = decay;
         }
         Ok(network)
+    }
+
+    /// The network of another preset for the same images and classes.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn of(&self, preset: &Preset) -> Result<Network> {
+        let network = Network::new(preset, self.input, self.classes)?;
+        Ok(Network { byte_values: self.byte_values, ..network })
     }
 
     /// The network of a preset for images `[h, w, c]`, with as many classes as its last layer gives: for looking at
@@ -191,9 +205,14 @@ impl Network {
         project::is_ternary(&self.parameters, &self.projection)
     }
 
-    /// Rows of the metrics buffer.
+    /// Images of a training step.
+    pub fn images_per_step(&self) -> usize {
+        self.batch * self.shards
+    }
+
+    /// Rows of the metrics buffer. A training step writes one for each shard.
     pub fn metric_slots(&self) -> usize {
-        METRIC_SLOTS
+        METRIC_SLOTS.max(self.shards)
     }
 
     /// Names of the optimiser's flat arrays.
@@ -217,8 +236,9 @@ impl Network {
             None => Ok(()),
             Some(name) => Err(Error::layer(
                 name,
-                "this batch norm sees one value per channel, since the batch is 1 and its map has one pixel: its mean is \
-                 the value, its variance 0, and nothing can be learned or tested; use --set batch=2 or more",
+                "this batch norm sees one value per channel, since the batch, or a shard of it, is 1 and its map has one \
+                 pixel: its mean is the value, its variance 0, and nothing can be learned or tested; use --set batch=2 or \
+                 more for each shard",
             )),
         }
     }
@@ -235,8 +255,8 @@ impl Network {
         self.flattened.iter().find(|(name, _)| name == weight).map(|(_, shape)| *shape)
     }
 
-    /// The training step: project, forward, loss and its gradient, backward, update. Reads the images that
-    /// the host uploads, `label`, `projections`, `step`; changes `weight` and the optimiser's state; writes `metrics`.
+    /// The training step, of a network with shards that of one of them: project, forward, loss and its gradient, backward,
+    /// update. Reads the images that the host uploads, `label`, `projections`, `step`; changes `weight` and the optimiser's state; writes `metrics`.
     ///
     /// # Errors
     /// A network that the target cannot hold; a precision that it does not offer.
@@ -249,54 +269,38 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn train_plan_from(&self, target: &Target, placement: &Placement) -> Result<Plan> {
-        let (mut b, grad) = self.backward("train", target, placement)?;
+        let mut b = Builder::new("train", Target { ternary: self.is_ternary(), ..self.target(target)? });
+        self.project(&mut b)?;
+        let grad = self.parameters.grad(&mut b, Role::Transient);
+        self.backward(&mut b, placement, grad)?;
         self.update(&mut b, &self.parameters, grad)?;
         b.finish()
     }
 
-    /// The training step cut between backward and update, for batches in parts: the first plan leaves the gradients of the
-    /// batch's mean loss in [`GRADIENT`], as [`Parameters::flat`] lays them out whatever the batch; the second updates by what
-    /// is there then. The gradients of a batch are the sum of those of its parts, each times its share of the images: not
-    /// under batch norm, whose moments are those of a part. Nothing added, both are [`Network::train_plan_from`], bit for bit.
-    ///
-    /// # Errors
-    /// As [`Network::train_plan`].
-    pub fn cut_plans(&self, target: &Target, placement: &Placement) -> Result<[Plan; 2]> {
-        let (mut b, grad) = self.backward("gradient", target, placement)?;
-        let sum = self.parameters.flat(&mut b, GRADIENT);
-        optimizer::sum(&mut b, "update.sum", &self.parameters, grad, sum)?;
-        let first = b.finish()?;
-        let mut b = Builder::new("update", self.target(target)?);
-        let summed = self.parameters.summed();
-        let sum = summed.flat(&mut b, GRADIENT);
-        self.update(&mut b, &summed, sum)?;
-        Ok([first, b.finish()?])
-    }
-
-    /// Begins a plan with all of a training step but the update; the view is of the partial sums of the gradients.
-    fn backward(&self, name: &str, target: &Target, placement: &Placement) -> Result<(Builder, View)> {
-        let target = Target { ternary: self.is_ternary(), ..self.target(target)? };
-        let mut b = Builder::new(name, target);
+    /// Appends the projection of the weights.
+    fn project(&self, b: &mut Builder) -> Result<()> {
         b.set_own(self.projection.own());
-        let arrays = self.parameters.arrays(&mut b);
+        let arrays = self.parameters.arrays(b);
         if self.projection.needs_quantile() {
-            quantile::quantile(&mut b, "project.quantile", &self.parameters, &arrays)?;
+            quantile::quantile(b, "project.quantile", &self.parameters, &arrays)?;
         }
         let kinds = Kinds::of(&project::table(&self.parameters, &self.projection));
-        statistics::record(&mut b, "project", &self.parameters, &arrays, kinds.statistics())?;
-        project::apply(&mut b, "project", &self.parameters, &arrays, kinds)?;
-        let grad = self.parameters.grad(&mut b);
-        let x = self.images(&mut b, placement, ["input", INDEX], self.batch)?;
-        let x = self.augmented(&mut b, x)?;
+        statistics::record(b, "project", &self.parameters, &arrays, kinds.statistics())?;
+        project::apply(b, "project", &self.parameters, &arrays, kinds)
+    }
+
+    /// Appends all of a training step between projection and update: leaves the partial sums of the gradients in `grad`.
+    fn backward(&self, b: &mut Builder, placement: &Placement, grad: View) -> Result<()> {
+        let arrays = self.parameters.arrays(b);
+        let x = self.images(b, placement, ["input", INDEX], self.batch)?;
+        let x = self.augmented(b, x)?;
         let mode = Mode::Train;
         let (batch, stored, grads) = (self.batch, Stored::Projected(arrays.projected), Some(grad));
-        let mut net =
-            Net { b: &mut b, batch, mode, parameters: &self.parameters, stored, grad: grads, last: &self.last };
+        let mut net = Net { b, batch, mode, parameters: &self.parameters, stored, grad: grads, last: &self.last };
         let all = layers::forward(&self.layers, &mut net, x)?;
         let halt = optimizer::halt(net.b);
         let dlogits = self.loss(net.b, "label", self.batch, all[all.len() - 1].view, halt)?;
-        layers::backward(&self.layers, &mut net, &all, dlogits, false)?;
-        Ok((b, grad))
+        layers::backward(&self.layers, &mut net, &all, dlogits, false).map(drop)
     }
 
     /// Appends the update of the tensors of `parameters` by their gradients.
@@ -500,7 +504,7 @@ impl Network {
         let labels = b.shared(labels, Elem::U32, &[batch], Role::Input);
         let dlogits = b.transient("loss.grad_input", &[batch, self.classes]);
         let rows = b.transient("loss.rows", &[batch, 3]);
-        let metrics = b.shared("metrics", Elem::F32, &[METRIC_SLOTS, metric::ROW], Role::Output);
+        let metrics = b.shared("metrics", Elem::F32, &[self.metric_slots(), metric::ROW], Role::Output);
         let kernel = match self.loss {
             Loss::SquareHinge => &square_hinge::FORWARD_BACKWARD,
             Loss::SoftmaxCe => &softmax_ce::FORWARD_BACKWARD,

@@ -52,6 +52,9 @@ pub struct Preset {
     pub width: f64,
     /// Images per step.
     pub batch: usize,
+    /// Passes that a step takes, of `batch / shards` images each: a power of two that divides the batch.
+    #[serde(default = "default::whole", skip_serializing_if = "default::is_whole")]
+    pub shards: usize,
     /// Passes over the training images.
     pub epochs: u64,
     /// Ends training after so many steps, however many epochs there are.
@@ -326,6 +329,12 @@ mod default {
     pub fn width() -> f64 {
         1.0
     }
+    pub fn whole() -> usize {
+        1
+    }
+    pub fn is_whole(shards: &usize) -> bool {
+        *shards == 1
+    }
     pub fn projection() -> String {
         "none".into()
     }
@@ -390,9 +399,14 @@ impl Preset {
         (epoch as f64 / self.epochs as f64).min(1.0)
     }
 
+    /// Images of a pass of training.
+    pub fn shard(&self) -> usize {
+        self.batch / self.shards
+    }
+
     /// The batch of evaluations.
     pub fn eval_batch(&self) -> usize {
-        self.eval.batch.unwrap_or(self.batch)
+        self.eval.batch.unwrap_or(self.shard())
     }
 }
 

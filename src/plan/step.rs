@@ -26,10 +26,12 @@ pub struct Step {
     pub beta_u: f32,
     /// Row of the metrics buffer that this step writes.
     pub slot: u32,
-    /// Number of valid samples in the batch; the rest is padding.
+    /// Valid samples of the whole batch, over which the loss is a mean. In a pass over all of it, the rest is padding.
     pub valid: u32,
+    /// Place of the first image of the pass in the whole batch: that of a shard.
+    pub first_image: u32,
     /// Zero.
-    pub reserved: [u32; 5],
+    pub reserved: [u32; 4],
 }
 
 impl Step {

@@ -82,7 +82,7 @@ fn streams(data: &Data, bytes: u64, memory: u64) -> bool {
 }
 
 /// Bytes of memory of this machine, or of the container that the program runs in; the most where no system tells.
-fn memory() -> u64 {
+pub(super) fn memory() -> u64 {
     let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
     system.refresh_memory();
     let container = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);

@@ -71,14 +71,26 @@ pub fn pass(data: &std::sync::Arc<Prepared>, part: Part, batch: usize, placement
     batches(data.clone(), part, batch)
 }
 
-/// Hands a batch to a plan of this placement: the images to the buffer `uploads`, or their places to `index`.
+/// The part of an array with as many elements for each image of a batch that belongs to shard `i` of `of`.
+pub fn part<T>(all: &[T], [i, of]: [usize; 2]) -> &[T] {
+    let len = all.len() / of;
+    &all[i * len..(i + 1) * len]
+}
+
+/// Hands shard `i` of `of` of a batch to a plan of this placement: the images to the buffer `uploads`, or their places to `index`.
 ///
 /// # Errors
 /// What the device reports.
-pub fn feed(runner: &mut Runner, placement: &Placement, [uploads, index]: [&str; 2], batch: &Batch) -> Result<()> {
+pub fn feed(
+    runner: &mut Runner,
+    placement: &Placement,
+    [uploads, index]: [&str; 2],
+    batch: &Batch,
+    shard: [usize; 2],
+) -> Result<()> {
     match placement {
-        Placement::Uploaded => runner.write(uploads, &batch.images),
+        Placement::Uploaded => runner.write(uploads, part(&batch.images, shard)),
         // Behind the last image of a split the places are old ones: images that do not count.
-        Placement::Resident { .. } => runner.write(index, &batch.chosen),
+        Placement::Resident { .. } => runner.write(index, part(&batch.chosen, shard)),
     }
 }

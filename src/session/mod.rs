@@ -3,12 +3,15 @@
 
 mod data;
 pub mod images;
+pub mod memory;
 pub mod projector;
+mod training;
 
 use std::sync::Arc;
 
 pub use data::{input, load_data, network, network_for, preparation};
 pub use projector::Projector;
+pub use training::Training;
 
 use crate::data::Batch;
 use crate::error::Result;
@@ -71,22 +74,12 @@ impl Session {
         Ok(Program { plan, loaded })
     }
 
-    /// Loads the training step with the images of a batch where `placement` says.
+    /// Loads the training step in one plan, of a network with shards that of one of them, with the images where `placement` says.
     ///
     /// # Errors
     /// A network that the target cannot hold; what the device refuses.
     pub fn training(&mut self, placement: &Placement, separate: bool) -> Result<Program> {
         self.load(self.network.train_plan_from(&self.target, placement)?, separate)
-    }
-
-    /// Loads the training step cut between backward and update ([`Network::cut_plans`]), to be run one after the other with the
-    /// same step block.
-    ///
-    /// # Errors
-    /// As [`Session::training`].
-    pub fn training_cut(&mut self, placement: &Placement) -> Result<[Program; 2]> {
-        let [gradient, update] = self.network.cut_plans(&self.target, placement)?;
-        Ok([self.load(gradient, false)?, self.load(update, false)?])
     }
 
     /// Writes the flat array of all parameters.
@@ -138,8 +131,8 @@ impl Session {
             bias1: 1.0,
             bias2: 1.0,
             beta_u: projection::beta_draw(self.seed, number),
-            slot: (number % self.network.metric_slots() as u64) as u32,
-            valid: self.network.batch as u32,
+            slot: (number * self.network.shards as u64 % self.network.metric_slots() as u64) as u32,
+            valid: self.network.images_per_step() as u32,
             ..Step::at(self.seed, number)
         }
     }
@@ -149,8 +142,17 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn feed(&mut self, placement: &Placement, batch: &Batch) -> Result<()> {
-        images::feed(&mut self.runner, placement, [&self.network.uploads("input"), INDEX], batch)?;
-        if self.runner.has("label") { self.runner.write("label", &batch.labels) } else { Ok(()) }
+        self.feed_shard(placement, batch, [0, 1])
+    }
+
+    /// Hands shard `i` of `of` of a batch to a plan over training images of this placement.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn feed_shard(&mut self, placement: &Placement, batch: &Batch, shard: [usize; 2]) -> Result<()> {
+        images::feed(&mut self.runner, placement, [&self.network.uploads("input"), INDEX], batch, shard)?;
+        let labels = images::part(&batch.labels, shard);
+        if self.runner.has("label") { self.runner.write("label", labels) } else { Ok(()) }
     }
 
     /// Hands a batch to a plan over test images of this placement.
@@ -158,7 +160,7 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn feed_test(&mut self, placement: &Placement, batch: &Batch) -> Result<()> {
-        images::feed(&mut self.runner, placement, [&self.network.uploads("test.input"), TEST_INDEX], batch)?;
+        images::feed(&mut self.runner, placement, [&self.network.uploads("test.input"), TEST_INDEX], batch, [0, 1])?;
         self.runner.write("test.label", &batch.labels)
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::Placement;
 use crate::plan::{Elem, Role, Step};
 use crate::projection::distortion::Distortion;
-use crate::session::{Session, images};
+use crate::session::{Session, Training, images};
 
 /// Repeats step `number`, command by command, and looks at everything each command writes. After a bad loss the weights
 /// are still those that the step read; after a bad update its sound elements have moved on.
@@ -43,39 +43,42 @@ fn search(
     let flagged = session.runner.read("maxima", chunks.len())?;
     let flagged = flagged.iter().position(|&m| !f32::from_bits(m).is_finite());
     let tensor = |chunk: usize| &network.parameters.tensors[chunks[chunk].tensor].name;
-    let program = session.training(&Placement::Uploaded, true)?;
+    let training = Training::load(session, &Placement::Uploaded, true)?;
     session.start(number)?;
     session.set_projection(projection)?;
-    let batch = Batches::train(data.clone(), network.batch, step.seed(), Position { step: number })?.next();
+    let batch = Batches::train(data.clone(), network.images_per_step(), step.seed(), Position { step: number })?.next();
     let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))??;
     let values = data.values_of(&batch.images);
     if let Some(i) = values.iter().position(|v| !v.is_finite()) {
         return Ok(report("data", format!("value {i} of the batch is {}", values[i])));
     }
     images::upload(&mut session.runner, &data, Part::Train, &Placement::Uploaded)?;
-    session.feed(&Placement::Uploaded, &batch)?;
-    let runner = &mut session.runner;
-    runner.write("step", &step.words())?;
-    for (i, command) in program.plan.commands.iter().enumerate() {
-        runner.run_commands(&program.loaded, i..i + 1)?;
-        for a in command.args().iter().filter(|a| a.access.writes()) {
-            let b = program.plan.buffer(a.view.buffer);
-            if b.elem == Elem::U32 || b.role == Role::Constant {
-                continue;
-            }
-            let words = runner.read_buffer(&program.loaded, a.view.buffer.0 as usize)?;
-            let values: &[f32] = &bytemuck::cast_slice(&words)[a.view.offset..a.view.offset + a.view.len];
-            if let Some(e) = values.iter().position(|v| !v.is_finite()) {
-                if a.name == "maxima" {
-                    let scope = format!("{} of {}", command.scope(), tensor(e));
-                    return Ok(report(&scope, "the new value of a weight or of the optimiser's state".into()));
+    for part in training.parts() {
+        let program = training.program(*part);
+        training.feed(session, *part, &Placement::Uploaded, &batch)?;
+        let runner = &mut session.runner;
+        runner.write("step", &part.block(step).words())?;
+        for (i, command) in program.plan.commands.iter().enumerate() {
+            runner.run_commands(&program.loaded, i..i + 1)?;
+            for a in command.args().iter().filter(|a| a.access.writes()) {
+                let b = program.plan.buffer(a.view.buffer);
+                if b.elem == Elem::U32 || b.role == Role::Constant {
+                    continue;
                 }
-                let end =
-                    if b.elem == Elem::F16 { "; f16 ends at 65504, use --set precision=f32 or split" } else { "" };
-                return Ok(report(
-                    command.scope(),
-                    format!("`{}` of {} has {} at element {e}{end}", a.name, command.what(), values[e]),
-                ));
+                let words = runner.read_buffer(&program.loaded, a.view.buffer.0 as usize)?;
+                let values: &[f32] = &bytemuck::cast_slice(&words)[a.view.offset..a.view.offset + a.view.len];
+                if let Some(e) = values.iter().position(|v| !v.is_finite()) {
+                    if a.name == "maxima" {
+                        let scope = format!("{} of {}", command.scope(), tensor(e));
+                        return Ok(report(&scope, "the new value of a weight or of the optimiser's state".into()));
+                    }
+                    let end =
+                        if b.elem == Elem::F16 { "; f16 ends at 65504, use --set precision=f32 or split" } else { "" };
+                    return Ok(report(
+                        command.scope(),
+                        format!("`{}` of {} has {} at element {e}{end}", a.name, command.what(), values[e]),
+                    ));
+                }
             }
         }
     }

@@ -80,10 +80,10 @@ pub fn same_preset(saved: &Checkpoint, now: &Preset) -> Result<()> {
     )))
 }
 
-/// For every kernel of a plan the variants that its dispatches use, with the knobs that differ from the defaults.
-pub fn variants(plan: &Plan) -> Vec<(String, String)> {
+/// For every kernel of the plans of a step the variants that its dispatches use, with the knobs that differ from the defaults.
+pub fn variants<'a>(plans: impl Iterator<Item = &'a Plan>) -> Vec<(String, String)> {
     let mut all: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for c in plan.dispatches() {
+    for c in plans.flat_map(Plan::dispatches) {
         all.entry(c.kernel).or_default().insert(c.way());
     }
     all.into_iter().map(|(kernel, used)| (kernel.into(), used.into_iter().collect::<Vec<_>>().join(", "))).collect()

@@ -22,7 +22,7 @@ use crate::model::Placement;
 use crate::model::preset::Preset;
 use crate::plan::Step;
 use crate::projection::distortion::Distortion;
-use crate::session::{self, Program, Session, images};
+use crate::session::{self, Session, Training, images};
 use crate::weights::checkpoint::{self, Checkpoint, key};
 use crate::weights::{Initial, export};
 
@@ -107,7 +107,8 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     distort.iter().try_for_each(|d| testable(d).map(drop))?;
     let mut session = Session::new(device, network.clone(), preset.seed);
     let placement = images::placement(preset.data.resident, &session.target, &data, Part::Train);
-    let program = session.training(&placement, false)?;
+    session::memory::check(preset, &network, &session.target, &placement)?;
+    let training = Training::load(&mut session, &placement, false)?;
     images::upload(&mut session.runner, &data, Part::Train, &placement)?;
     let step = match &saved {
         Some(saved) => {
@@ -123,7 +124,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         }
     };
     session.start(step)?;
-    let variants = variants(&program.plan);
+    let variants = variants(training.plans());
     if let Some(saved) = &saved {
         say_other_variants(saved, &variants)?;
     }
@@ -147,7 +148,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         distort,
         placement,
         session,
-        program,
+        training,
         run,
         about,
         per_epoch,
@@ -183,7 +184,7 @@ struct Trainer<'a> {
     distort: Vec<Distortion>,
     placement: Placement,
     session: Session,
-    program: Program,
+    training: Training,
     // Its end is waited for before the folder is given up.
     saver: Saver,
     run: Run,
@@ -227,7 +228,7 @@ impl Trainer<'_> {
         let start = Position { step: self.step };
         let uploaded = self.placement == Placement::Uploaded;
         let batches = if uploaded { Batches::train } else { Batches::train_chosen };
-        let mut batches = batches(self.data.clone(), self.session.network.batch, self.preset.seed, start)?;
+        let mut batches = batches(self.data.clone(), self.preset.batch, self.preset.seed, start)?;
         if self.step == 0 {
             // So that a run can be resumed whenever it is killed.
             self.save()?;
@@ -244,11 +245,11 @@ impl Trainer<'_> {
             for array in self.preset.optimizer.method().restarts().iter().filter(|_| restarts) {
                 self.session.runner.write(array, &vec![0; self.session.network.parameters.len()])?;
             }
-            self.session.feed(&self.placement, &batch)?;
             if self.step.is_multiple_of(self.per_epoch) && self.session.network.projection.is_scheduled() {
                 self.start_projection()?;
             }
             let block = self.block(self.step);
+            self.training.begin(&mut self.session, &self.placement, &batch, &block)?;
             self.step += 1;
             let last = self.step == self.total;
             let save = last || self.saves_at();
@@ -256,9 +257,9 @@ impl Trainer<'_> {
             let evaluate = if last { self.selects() } else { due };
             let logs = self.step.is_multiple_of(self.preset.log.every.max(1)) || self.watch.is_full(self.step);
             if save || evaluate || logs {
-                self.watch.run(&mut self.session.runner, &self.program.loaded, &block, self.step)?;
+                self.watch.run(&mut self.session.runner, self.training.last(), &block, self.step)?;
             } else {
-                self.session.runner.run(&self.program.loaded, &block)?;
+                self.session.runner.run(self.training.last(), &block)?;
             }
             if self.step == first + 1 {
                 self.session.runner.finish()?;
@@ -269,7 +270,7 @@ impl Trainer<'_> {
             let stop = self.stop.load(Ordering::SeqCst);
             let save = save || stop;
             if stop {
-                self.watch.ask(&mut self.session.runner, &self.program.loaded, self.step)?;
+                self.watch.ask(&mut self.session.runner, self.training.last(), self.step)?;
             }
             // What follows a line in the log, and what a checkpoint must not outlive, waits for it.
             self.log(&bar, save || evaluate)?;
@@ -310,7 +311,7 @@ impl Trainer<'_> {
     /// Saves what was trained until images could not be read; returns the error to report.
     fn failed(&mut self, bar: &ProgressBar, error: Error) -> Error {
         let mut save = || -> Result<()> {
-            self.watch.ask(&mut self.session.runner, &self.program.loaded, self.step)?;
+            self.watch.ask(&mut self.session.runner, self.training.last(), self.step)?;
             self.log(bar, true)?;
             self.save()?;
             self.saver.wait()
@@ -348,7 +349,7 @@ impl Trainer<'_> {
                 }
             };
             let step = steps.end;
-            let images = (step - steps.start) * self.session.network.batch as u64;
+            let images = (step - steps.start) * self.preset.batch as u64;
             let images_per_s = images as f64 / seconds;
             let epoch = step / self.per_epoch;
             let lr = schedule::lr(self.preset, step - 1, self.per_epoch);
@@ -368,7 +369,7 @@ impl Trainer<'_> {
 
     fn save_to(&mut self, path: &Path, validation: Option<f64>) -> Result<()> {
         let arrays = export::download(&self.session.runner, &self.session.network)?;
-        let position = self.step % self.per_epoch * self.session.network.batch as u64;
+        let position = self.step % self.per_epoch * self.preset.batch as u64;
         let meta = [
             (key::PRESET, self.preset.to_toml()),
             (key::STEP, self.step.to_string()),

@@ -34,16 +34,18 @@ pub(super) struct Watch {
     /// The first step that no snapshot covers yet.
     next: u64,
     since: Instant,
-    slots: u64,
+    /// Steps whose metrics are kept, and the rows of each, one for a shard.
+    kept: u64,
+    shards: usize,
 }
 
 impl Watch {
     /// Watches from step `first` on.
     pub fn new(network: &Network, first: u64) -> Self {
-        let slots = network.metric_slots();
+        let (slots, shards) = (network.metric_slots(), network.shards);
         let parts = [("metrics", slots * metric::ROW), ("maxima", network.parameters.chunks().len()), ("halt", 2)];
-        let asked = VecDeque::new();
-        Watch { readback: Readback::new(&parts), asked, next: first, since: Instant::now(), slots: slots as u64 }
+        let (asked, kept) = (VecDeque::new(), (slots / shards) as u64);
+        Watch { readback: Readback::new(&parts), asked, next: first, since: Instant::now(), kept, shards }
     }
 
     /// After a pause in which other plans ran: the time begins anew. Every snapshot was taken before.
@@ -54,7 +56,7 @@ impl Watch {
 
     /// Whether the metrics hold no row for another step until they are read, when `done` steps are done.
     pub fn is_full(&self, done: u64) -> bool {
-        done - self.next == self.slots
+        done - self.next == self.kept
     }
 
     /// Runs the step and asks for the numbers of all steps up to it: `done` is their number.
@@ -92,8 +94,8 @@ impl Watch {
         if let Some(bad) = first_unsound(&steps, maxima, halt) {
             return Ok(Some(Seen::Unsound(bad)));
         }
-        let row = |s: u64| (s % self.slots) as usize * metric::ROW;
-        let sum: f64 = steps.clone().map(|s| f64::from(f32::from_bits(metrics[row(s)]))).sum();
+        let rows = |s: u64| ((s % self.kept) as usize * self.shards..).take(self.shards);
+        let sum: f64 = steps.clone().flat_map(rows).map(|r| f64::from(f32::from_bits(metrics[r * metric::ROW]))).sum();
         let loss = sum / (steps.end - steps.start) as f64;
         let seconds = self.since.elapsed().as_secs_f64();
         self.since = Instant::now();

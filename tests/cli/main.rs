@@ -24,6 +24,7 @@ mod report;
 mod reproduce;
 mod resume;
 mod shapes;
+mod shards;
 mod show;
 mod stream;
 mod sweep;

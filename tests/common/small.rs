@@ -97,6 +97,12 @@ pub fn wide() -> Network {
     parse(&PRESET.replace("batch = 4", "batch = 128").replacen("conv2d = 4", "conv2d = 64", 1))
 }
 
+/// [`wide`] in eight shards.
+pub fn in_shards() -> Network {
+    let text = PRESET.replace("batch = 4", "batch = 128\nshards = 8");
+    parse(&text.replacen("conv2d = 4", "conv2d = 64", 1))
+}
+
 /// Convolutions between batch norms of every kind, on images of 8x8x3: before and after them, behind a pooling, in a
 /// residual block, whose sum is read by two.
 pub fn normalised() -> Network {

@@ -254,7 +254,7 @@ fn check_input(case: Case, target: &Target, tally: &mut Tally) {
     let x = layers::Activation::new(b.buffer("input", Elem::F32, &[case.batch, h, w, c], Role::Input), case.input);
     let dy = b.buffer("dy", Elem::F32, &[case.batch, CLASSES], Role::Input);
     let projected = network.parameters.arrays(&mut b).projected;
-    let grad = Some(network.parameters.grad(&mut b));
+    let grad = Some(network.parameters.grad(&mut b, Role::Transient));
     let (batch, mode, parameters) = (case.batch, Mode::Train, &network.parameters);
     let stored = Stored::Projected(projected);
     let mut net = Net { b: &mut b, batch, mode, parameters, stored, grad, last: &[] };

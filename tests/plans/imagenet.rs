@@ -3,8 +3,9 @@
 
 use weightproof::layers::LayerShape;
 use weightproof::model::preset::Preset;
-use weightproof::plan::Target;
-use weightproof::session;
+use weightproof::model::{Class, Placement};
+use weightproof::plan::{Plan, Target, memory};
+use weightproof::session::{self, memory::Planned};
 
 use crate::windows::fits;
 use crate::{gpu, lavapipe};
@@ -84,4 +85,86 @@ fn whole_steps_of_the_paper_are_planned_for_small_adapters() {
             }
         }
     }
+}
+
+/// As lavapipe is: 128 MiB bindings in buffers of 2 GiB.
+fn small_bindings() -> Target {
+    lavapipe().with(|a| a.limits.max_buffer = (2 << 30) - 1)
+}
+
+fn planned(sets: &[&str]) -> Planned {
+    let preset = preset("merolla2016/imagenet/tr-stochm3-c", sets);
+    let network = session::network_for(&preset, INPUT).unwrap();
+    session::memory::planned(&preset, &network, &small_bindings(), &Placement::Uploaded).unwrap()
+}
+
+#[test]
+fn memory_is_planned_by_what_it_holds_and_shards_take_less() {
+    let [whole, shards] = [&[][..], &["shards=8"]].map(planned);
+    let flat = 4 * 60_954_656;
+    for Planned { training, with_tests } in [&whole, &shards] {
+        // Real and projected weights; the momentum; 22 thousand of 61 million parameters are of batch norm and biases.
+        let of = |class, arrays: u64| {
+            let bytes = training.of(class);
+            assert!((arrays * flat..arrays * (flat + (1 << 20))).contains(&bytes), "{class:?}: {bytes} bytes");
+        };
+        of(Class::Weights, 2);
+        of(Class::Optimizer, 1);
+        assert_eq!(training.total(), Class::ALL.iter().map(|c| training.of(*c)).sum::<u64>());
+        assert!(Class::ALL.iter().all(|c| with_tests.of(*c) >= training.of(*c)));
+    }
+    // Images of a pass, in bytes and as numbers.
+    let images = |n: u64| 227 * 227 * 3 * 5 * n;
+    for (planned, n) in [(&whole, 512), (&shards, 64)] {
+        let bytes = planned.training.of(Class::Images);
+        assert!((images(n)..images(n) + (1 << 20)).contains(&bytes), "{n}: {bytes} bytes");
+    }
+    let activations = [&whole, &shards].map(|p| p.training.of(Class::Activations));
+    assert!(activations[0] > 7 * activations[1], "{activations:?}");
+    // The gradient, its partial sums, and those of 1, 2 and 4 shards that wait for others.
+    let gradients = shards.training.of(Class::Gradients);
+    assert!((5 * flat..6 * flat).contains(&gradients), "{gradients}");
+    assert!(shards.with_tests.total() < whole.with_tests.total() / 2, "{shards:?} {whole:?}");
+}
+
+/// One plan has the memory that its runner allocates.
+#[test]
+fn what_is_planned_is_what_plans_allocate() {
+    let preset = preset("merolla2016/imagenet/tr-stochm3-c", &["batch=8"]);
+    let network = session::network_for(&preset, INPUT).unwrap();
+    let plan: Plan = network.train_plan(&small_bindings()).unwrap();
+    assert_eq!(network.peak([&plan]).total(), memory::footprint(&plan) as u64);
+}
+
+#[test]
+fn a_preset_that_does_not_fit_says_what_batch_and_what_shards_would() {
+    let preset = preset("merolla2016/imagenet/tr-none-c", &["width=0.25"]);
+    let network = session::network_for(&preset, INPUT).unwrap();
+    let (target, placement) = (small_bindings(), Placement::Uploaded);
+    let check = |batch: usize, shards: usize| {
+        let preset = Preset { batch, shards, ..preset.clone() };
+        let network = network.of(&preset).unwrap();
+        session::memory::check_within(&preset, &network, &target, &placement, 1 << 30)
+    };
+    let message = check(512, 1).expect_err("too large for 1 GiB").to_string();
+    let number = |before: &str| -> usize {
+        let (_, behind) = message.split_once(before).unwrap_or_else(|| panic!("no \"{before}\" in: {message}"));
+        behind.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+    };
+    assert!(message.contains("activations ") && message.contains("there are 1024.0 MiB"), "{message}");
+    let (batch, shards) = (number("the largest batch that fits is "), number("--set shards="));
+    check(batch, 1).unwrap();
+    check(batch + 1, 1).expect_err("one more");
+    check(512, shards).unwrap();
+    check(512, shards / 2).expect_err("half of the shards");
+    // Arrays beyond the limits of the adapter.
+    let rows = lavapipe().with(|a| a.limits.max_buffer = 32 << 20);
+    let whole = session::memory::check_within(&preset, &network, &rows, &placement, u64::MAX);
+    let message = whole.expect_err("a map of more than 32 MiB").to_string();
+    assert!(
+        message.contains("one buffer of this adapter holds 33554432") && message.contains("largest batch"),
+        "{message}"
+    );
+    let none = session::memory::check_within(&preset, &network, &target, &placement, 1 << 20);
+    assert!(none.expect_err("1 MiB").to_string().contains("no batch would fit"));
 }

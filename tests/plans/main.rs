@@ -502,20 +502,20 @@ fn every_plan_is_sound_on_every_target() {
             [lavapipe(), gpu()].map(|t| t.with(|a| a.limits.max_binding = small::LESS_THAN_WEIGHTS)).into(),
         ),
         (small::normalised(), vec![lavapipe(), unfused(), gpu(), with_matrices()]),
+        (small::in_shards(), vec![lavapipe(), windowed()]),
         (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),
     ] {
         for target in targets {
-            let [gradient, update] = network.cut_plans(&target, &Placement::Uploaded).unwrap_or_else(|e| panic!("{e}"));
-            for plan in [
+            let cut = network.cut_plans(&target, &Placement::Uploaded).unwrap_or_else(|e| panic!("{e}")).into_plans();
+            assert_eq!(cut.len(), 4 + network.shards.ilog2() as usize);
+            for plan in cut.into_iter().map(Ok).chain([
                 network.train_plan(&target),
-                Ok(gradient),
-                Ok(update),
                 projector::maxima_plan(&network.parameters, &target),
                 projector::quantile_plan(&network.parameters, &target),
                 projector::link_plan(&network.parameters, &target, "weight", "projected", &vec![]),
                 network.moments_plan(&target, 3),
                 network.test_plan(&target, 7),
-            ] {
+            ]) {
                 let plan = plan.unwrap_or_else(|e| panic!("{e}"));
                 assert_eq!(unsound(&plan), Vec::<String>::new(), "{}", plan.name);
                 assert_eq!(plan.unwritten_reads(), Vec::<String>::new(), "{}", plan.name);

@@ -1,32 +1,31 @@
-//! Steps cut between backward and update: the same bits as whole steps, and gradients that parts of a batch make together.
+//! Steps in several plans: the same bits as in one, and gradients that shards of a batch make together.
 
 use std::sync::Arc;
 
 use weightproof::kernels::optimizer::{Adam, Method};
+use weightproof::model::preset::Preset;
 use weightproof::model::{GRADIENT, Network, Placement};
 use weightproof::plan::Step;
-use weightproof::session::{Program, Session};
+use weightproof::session::{Session, Training};
 
 use crate::steps::floats;
 use crate::{common, small};
 
-/// A network with weights, ready for step 0, and its step in one plan or in two.
+/// A network with weights, ready for step 0, and its step in one plan or in several.
 struct Machine {
     session: Session,
-    plans: Vec<Program>,
+    training: Training,
 }
 
 impl Machine {
     fn new(network: Network, cut: bool) -> Machine {
         let weights = network.initial_weights(7);
         let mut session = Session::new(common::device(false), Arc::new(network), 1);
-        let plans = match cut {
-            true => session.training_cut(&Placement::Uploaded).unwrap().into(),
-            false => vec![session.training(&Placement::Uploaded, false).unwrap()],
-        };
+        let load = if cut { Training::load_cut } else { Training::load };
+        let training = load(&mut session, &Placement::Uploaded, false).unwrap();
         session.set_weights(&weights).unwrap();
         session.start(0).unwrap();
-        Machine { session, plans }
+        Machine { session, training }
     }
 
     /// Hands it images `first ..` of an endless set.
@@ -39,14 +38,53 @@ impl Machine {
         self.session.runner.write("label", &labels).unwrap();
     }
 
-    fn run(&mut self, plan: usize, number: u64) {
+    fn block(&self, number: u64) -> Step {
         let [bias1, bias2] = Adam::default().corrections(number + 1).map(|c| c as f32);
-        let step = Step { lr: 0.02, bias1, bias2, ..self.session.block(number) };
-        self.session.runner.run(&self.plans[plan].loaded, &step).unwrap();
+        Step { lr: 0.02, bias1, bias2, ..self.session.block(number) }
+    }
+
+    /// Runs a step on images `first ..` but for its last plan.
+    fn begin(&mut self, first: usize, block: &Step) {
+        for part in &self.training.parts().to_vec()[..self.training.parts().len() - 1] {
+            if let Some(shard) = part.shard {
+                self.feed(first + shard * self.session.network.batch);
+            }
+            self.session.runner.run(&self.training.program(*part).loaded, &part.block(block)).unwrap();
+        }
+        if self.training.parts().len() == 1 {
+            self.feed(first);
+        }
+    }
+
+    fn end(&mut self, block: &Step) {
+        self.session.runner.run(self.training.last(), block).unwrap();
+    }
+
+    fn step(&mut self, first: usize, number: u64) {
+        let block = self.block(number);
+        self.begin(first, &block);
+        self.end(&block);
     }
 
     fn flat(&self, name: &str) -> Vec<f32> {
         floats(&self.session.runner.read(name, self.session.network.parameters.len()).unwrap()).to_vec()
+    }
+
+    /// Loss, counts of the first and the first five, images: the sums of the rows of a step.
+    fn metrics(&self, number: u64) -> [f32; 4] {
+        let network = &self.session.network;
+        let words = self.session.runner.read("metrics", network.metric_slots() * 4).unwrap();
+        let first = self.session.block(number).slot as usize;
+        let rows = floats(&words)[first * 4..(first + network.shards) * 4].chunks(4);
+        rows.fold([0.0; 4], |sums, row| std::array::from_fn(|i| sums[i] + row[i]))
+    }
+}
+
+/// Differences of two arrays are roundings of the largest element.
+fn assert_near(what: &str, a: &[f32], b: &[f32], allowed: f32) {
+    let size = a.iter().fold(0.0, |m: f32, g| m.max(g.abs()));
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        assert!((a - b).abs() <= allowed * size, "{what}[{i}]: {a} whole, {b} of parts, largest {size}");
     }
 }
 
@@ -59,10 +97,8 @@ fn a_step_cut_before_its_update_has_the_bits_of_the_whole() {
             assert!(parts > Some(1), "no gradient is in parts: the test shows little");
         }
         for number in 0..3 {
-            for machine in [&mut whole, &mut cut] {
-                machine.feed(number as usize);
-                (0..machine.plans.len()).for_each(|plan| machine.run(plan, number));
-            }
+            whole.step(number as usize, number);
+            cut.step(number as usize, number);
         }
         let state = whole.session.network.optimizer_state();
         for name in state.iter().copied().chain(["weight"]) {
@@ -78,7 +114,7 @@ fn a_step_cut_before_its_update_has_the_bits_of_the_whole() {
     }
 }
 
-/// Two machines with half of the batch each: means over halves make the mean over the batch. Without batch norm, whose moments
+/// Two machines with half of the batch each: what both leave is summed between their last plans. Without batch norm, whose moments
 /// are those of a half.
 #[test]
 fn halves_of_a_batch_train_as_the_whole_does() {
@@ -86,31 +122,102 @@ fn halves_of_a_batch_train_as_the_whole_does() {
     let mut halves = [0, 1].map(|_| Machine::new(small::nin_of(2), true));
     for number in 0..3u64 {
         let first = 4 * number as usize;
-        whole.feed(first);
-        whole.run(0, number);
+        let block = whole.block(number);
+        whole.begin(first, &block);
         let mut sum = vec![0.0; whole.session.network.parameters.len()];
         for (half, first) in halves.iter_mut().zip([first, first + 2]) {
-            half.feed(first);
-            half.run(0, number);
-            sum.iter_mut().zip(half.flat(GRADIENT)).for_each(|(sum, g)| *sum += 0.5 * g);
+            half.begin(first, &block);
+            sum.iter_mut().zip(half.flat(GRADIENT)).for_each(|(sum, g)| *sum += g);
         }
-        let gradient = whole.flat(GRADIENT);
-        let size = gradient.iter().fold(0.0, |m: f32, g| m.max(g.abs()));
-        for (i, (a, b)) in gradient.iter().zip(&sum).enumerate() {
-            assert!(
-                (a - b).abs() <= 2e-6 * size,
-                "step {number}, gradient[{i}]: {a} whole, {b} of halves, largest {size}"
-            );
-        }
+        assert_near("gradient", &whole.flat(GRADIENT), &sum, 2e-6);
         for half in &mut halves {
             half.session.runner.write(GRADIENT, bytemuck::cast_slice(&sum)).unwrap();
-            half.run(1, number);
+            half.end(&block);
         }
-        whole.run(1, number);
+        whole.end(&block);
     }
     let [a, b] = [0, 1].map(|i| halves[i].flat("weight"));
     assert!(a == b, "the machines part");
-    for (i, (a, b)) in whole.flat("weight").iter().zip(&b).enumerate() {
-        assert!((a - b).abs() <= 1e-6, "weight[{i}]: {a} whole, {b} of halves");
+    assert_near("weight", &whole.flat("weight"), &b, 2e-6);
+}
+
+/// A network for batches of 16 images, which are augmented and whose activations are dropped; no batch norm unless it is asked for.
+fn augmented(batch: usize, shards: usize, norm: bool) -> Network {
+    let norm = if norm { "{ batchnorm = true }, " } else { "" };
+    let text = format!(
+        r#"
+name = "shards"
+batch = {batch}
+shards = {shards}
+epochs = 1
+projection = "stochm:0.5"
+loss = "softmax_ce"
+optimizer = {{ kind = "sgd", momentum = 0.9, weight_decay = 0.01 }}
+lr = {{ kind = "constant", initial = 0.1 }}
+data.set = "cifar10"
+augment = {{ flip = 0.5, crop = 2, cutout = 3, fill = "zero" }}
+layers = [
+  {{ conv2d = 8, kernel = 3, pad = 1, bias = true }}, {norm}{{ relu = true }}, {{ maxpool = 2 }}, {{ dropout = 0.3 }},
+  {{ linear = 15, bias = true }}, {norm}{{ relu = true }}, {{ dropout = 0.5 }},
+  {{ linear = 10, bias = true, output = true }},
+]
+"#
+    );
+    let preset = Preset::from_toml(&text).unwrap_or_else(|e| panic!("{e}"));
+    Network::new(&preset, [8, 8, 3], 10).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Means are over the whole batch, and draws of augmentation and dropout go by the place of an image in it: any number of shards
+/// gives what one pass gives, to rounding.
+#[test]
+fn shards_of_a_batch_make_the_step_of_the_whole() {
+    for shards in [2, 4, 8] {
+        let mut whole = Machine::new(augmented(16, 1, false), true);
+        let mut parts = Machine::new(augmented(16, shards, false), true);
+        assert_eq!((parts.session.network.batch, parts.session.network.images_per_step()), (16 / shards, 16));
+        for number in 0..3u64 {
+            for machine in [&mut whole, &mut parts] {
+                let block = machine.block(number);
+                machine.begin(16 * number as usize, &block);
+            }
+            assert_near("gradient", &whole.flat(GRADIENT), &parts.flat(GRADIENT), 2e-6);
+            let [a, b] = [&whole, &parts].map(|m| m.metrics(number));
+            assert!((a[0] - b[0]).abs() <= 1e-6 * a[0], "a loss of {} and {}", a[0], b[0]);
+            assert_eq!((&a[1..], b[3]), (&b[1..], 16.0), "counts");
+            for machine in [&mut whole, &mut parts] {
+                let block = machine.block(number);
+                machine.end(&block);
+            }
+        }
+        assert_near("weight", &whole.flat("weight"), &parts.flat("weight"), 2e-6);
+    }
+}
+
+/// Of networks with batch norm: what the shards leave one by one, added by hand in the tree.
+#[test]
+fn gradients_of_shards_are_added_in_one_tree() {
+    for shards in [2usize, 4, 8] {
+        let mut step = Machine::new(augmented(16, shards, true), false);
+        let mut single = Machine::new(augmented(16 / shards, 1, true), true);
+        for number in 0..2u64 {
+            let block = step.block(number);
+            let first = 16 * number as usize;
+            let mut level: Vec<Vec<f32>> = vec![];
+            for shard in 0..shards {
+                let images = 16 / shards;
+                single.begin(first + shard * images, &Step { first_image: (shard * images) as u32, ..block });
+                level.push(single.flat(GRADIENT));
+            }
+            while level.len() > 1 {
+                let add = |pair: &[Vec<f32>]| pair[0].iter().zip(&pair[1]).map(|(a, b)| a + b).collect();
+                level = level.chunks(2).map(add).collect();
+            }
+            step.begin(first, &block);
+            assert!(step.flat(GRADIENT) == level[0], "{shards} shards, step {number}");
+            step.end(&block);
+            single.session.runner.write(GRADIENT, bytemuck::cast_slice(&level[0])).unwrap();
+            single.end(&block);
+        }
+        assert!(step.flat("weight") == single.flat("weight"), "{shards} shards");
     }
 }

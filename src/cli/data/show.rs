@@ -50,9 +50,9 @@ impl Show {
         let program = session.load(plan, true)?;
         images::upload(&mut session.runner, &data, Part::Train, &Placement::Uploaded)?;
         let start = Position { step: self.step };
-        let batch = Batches::train(data.clone(), network.batch, preset.seed, start)?.next();
+        let batch = Batches::train(data.clone(), preset.batch, preset.seed, start)?.next();
         let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))??;
-        session.feed(&Placement::Uploaded, &batch)?;
+        session.feed_shard(&Placement::Uploaded, &batch, [0, network.shards])?;
         session.runner.run(&program.loaded, &Step::at(preset.seed, self.step))?;
         let seen = program.read(&session.runner, seen)?;
         let pairs = [data.values_of(&batch.images), seen.into_iter().map(f32::from_bits).collect()];

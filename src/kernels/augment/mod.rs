@@ -2,7 +2,7 @@
 //!
 //! An augmentation is a file with a row: its key in `[augment]`, and where a pixel of the changed image comes from. All of them
 //! are one kernel, which goes through them from the last to the first. Draws are whole numbers and pure functions of seed, step,
-//! place of the image in the batch, and augmentation: the same on every adapter, wherever the images are and after a
+//! place of the image in the whole batch, and augmentation: the same on every adapter, wherever the images are and after a
 //! resumption, and none depends on which other augmentations there are.
 
 mod crop;
@@ -199,7 +199,7 @@ pub static APPLY: Kernel = Kernel {
         let draws = |image: usize, number: u32| philox4x32([image as u32, number, step.step_lo, step.step_hi], key);
         let mut y = Scalars::zeros(batch * h * w * c);
         for i in 0..batch * h * w {
-            let (image, at) = (first + i / (h * w), i % (h * w));
+            let (image, at) = (step.first_image as usize + first + i / (h * w), i % (h * w));
             let mut from = Pixel { row: (at / w) as i64, column: (at % w) as i64, filled: false };
             for (number, a) in AUGMENTATIONS.iter().enumerate().rev() {
                 match p.u(a.key) as u32 {
@@ -228,10 +228,10 @@ pub static APPLY: Kernel = Kernel {
 };
 
 fn cases() -> Vec<Case> {
-    let case = |name: &str, shape: [usize; 4], values: usize, limit: usize, only: Option<&'static str>| {
+    let of = |name: &str, shape: [usize; 4], values: usize, limit: usize, only: Option<&'static str>, first_image| {
         Case::exact(name, move |c| {
             c.b.target.adapter.limits.max_binding = limit;
-            c.step(Step::at(0x0123_4567_89AB_CDEF, 0x1_0000_0007));
+            c.step(Step { first_image, ..Step::at(0x0123_4567_89AB_CDEF, 0x1_0000_0007) });
             let x = c.input("x", &shape, &Values::Uniform(1.0));
             let random = (values > 0).then(|| (c.input("levels", &[256], &Values::Uniform(1.0)), values));
             let y = c.output("y", &shape);
@@ -240,6 +240,7 @@ fn cases() -> Vec<Case> {
             record(&mut c.b, "augment", constant, [h, w, channels], [x, y], random)
         })
     };
+    let case = |name: &str, shape, values, limit, only| of(name, shape, values, limit, only, 0);
     let whole = 1 << 27;
     let mut cases = vec![
         case("one pixel", [3, 1, 1, 1], 2, whole, None),
@@ -247,6 +248,7 @@ fn cases() -> Vec<Case> {
         case("colours", [6, 32, 32, 3], 256, whole, None),
         case("nine channels, filled with 0", [4, 6, 11, 9], 0, whole, None),
         case("windows", [13, 4, 16, 4], 256, 3 << 10, None),
+        of("windows of a shard", [13, 4, 16, 4], 256, 3 << 10, None, 26),
         case("nothing", [2, 5, 3, 2], 256, whole, Some("")),
     ];
     cases.extend(AUGMENTATIONS.iter().map(|a| case(a.key, [16, 8, 8, 3], 256, whole, Some(a.key))));

@@ -43,6 +43,10 @@ pub(super) fn check(p: &Preset) -> Check {
     )?;
     require(p.width > 0.0 && p.width <= 1024.0, "width", p.width, "give a number above 0, e.g. 0.125 for an eighth")?;
     require((1..=1 << 20).contains(&p.batch), "batch", p.batch, "give a whole number from 1 to 2^20")?;
+    let fits = |shards: usize| shards.is_power_of_two() && p.batch.is_multiple_of(shards);
+    let nearest = (0..=20).map(|bits| 1 << bits).filter(|n| fits(*n)).min_by_key(|n: &usize| n.abs_diff(p.shards));
+    let must = format!("give a power of two that divides the batch of {}, e.g. {}", p.batch, nearest.unwrap_or(1));
+    require(fits(p.shards), "shards", p.shards, &must)?;
     require((1..=1 << 20).contains(&p.epochs), "epochs", p.epochs, "give a whole number from 1 to 2^20")?;
     if let Some(steps) = p.steps {
         count("steps", steps)?;

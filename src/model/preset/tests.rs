@@ -331,6 +331,14 @@ fn a_value_out_of_range_says_what_to_do() {
         ("dropout = 0.5", "dropout = 1.0", "layers[6].dropout: 1 is"),
         ("batch = 5", "batch = 5\nclip.schedule = [[5, 1.4], [5, 1.4]]", "the steps must ascend"),
         ("batch = 5", "batch = 5\noptimizer = { kind = \"adam\", beta1 = 1.0 }", "optimizer.beta1: 1 is"),
+        (
+            "batch = 5",
+            "batch = 5\nshards = 2",
+            "shards: 2 is out of range: give a power of two that divides the batch of 5, e.g. 1",
+        ),
+        ("batch = 5", "batch = 48\nshards = 12", "divides the batch of 48, e.g. 8"),
+        ("batch = 5", "batch = 48\nshards = 100", "divides the batch of 48, e.g. 16"),
+        ("batch = 5", "batch = 5\nshards = 0", "divides the batch of 5, e.g. 1"),
         ("batch = 5", "batch = 5\neval.batch = 0", "eval.batch: 0 is out of range: give 1 or more"),
     ];
     for (from, to, message) in cases {
