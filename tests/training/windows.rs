@@ -1,10 +1,19 @@
 //! Arrays that exceed what can be bound: activations in windows of images, weights in windows of their rows.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
 use weightproof::check::{self, Sums};
-use weightproof::gpu::Runner;
+use weightproof::gpu::{Device, Runner};
 use weightproof::kernels::case::{Case, CaseBuilder};
 use weightproof::kernels::conv2d::{self, Geometry};
+use weightproof::model::Network;
+use weightproof::model::preset::Preset;
 use weightproof::plan::{AdapterClass, Step, Target};
+use weightproof::train::{self, Options, Outcome, Resume};
+use weightproof::weights::checkpoint;
 
 use crate::common;
 use crate::small;
@@ -152,4 +161,84 @@ fn a_row_of_weights_that_cannot_be_bound_is_refused_with_sizes() {
     let case = Case::new("a long row", |c| passes(c, &Geometry::linear(1, 8, 4096)));
     let e = case.build(&narrow(8 << 10)(Target::baseline())).err().expect("16 KiB in 8").to_string();
     assert!(e.contains("16384 bytes") && e.contains("8192 bytes"), "{e}");
+}
+
+/// AlexNet at half of its width, on small images: convolutions in groups, poolings that overlap, and linear layers whose weights are
+/// cut, too. Without batch norm, whose moments are sums in another order then: the passes forward have the same bits, and no ReLU opens
+/// that was shut.
+#[test]
+fn alexnet_in_windows_has_the_gradients_of_the_whole() {
+    const BATCH: usize = 64;
+    let sets =
+        ["width=0.5", "classes=10", "batch=64", "augment.flip=false", "init={kind=\"he_normal\"}"].map(String::from);
+    let with_norms = Preset::load("merolla2016/imagenet/tr-none-c", &sets).unwrap().to_toml();
+    let preset = Preset::from_toml(&with_norms.replace("  { batchnorm = true },\n", "")).unwrap();
+    let device = common::device(false);
+    let prepared = |max_binding: usize| {
+        let network = Network::new(&preset, [72, 72, 3], 10).unwrap();
+        let weights = network.initial_weights(7);
+        let images: Vec<f32> =
+            (0..BATCH * 72 * 72 * 3).map(|i| ((i * i % 1009 + i * 37) % 101) as f32 / 50.0 - 1.0).collect();
+        let labels: Vec<u32> = (0..BATCH as u32).map(|n| n * n % 10).collect();
+        let mut s = ready(device.clone(), network, narrow(max_binding), &weights, (&images, &labels));
+        s.session.runner.write("step", &Step { valid: BATCH as u32, ..step_block(0) }.words()).unwrap();
+        s.session.runner.run_commands(&s.program.loaded, s.program.loaded.all()).unwrap();
+        s
+    };
+    // Half of the images.
+    let (whole, windowed) = (prepared(1 << 27), prepared(2 << 20));
+    for layer in ["conv1.forward", "conv1.grad_weight", "pool1.backward", "fc7.forward", "fc7.grad_input"] {
+        let count = |s: &Small| s.program.plan.commands.iter().filter(|c| c.scope() == layer).count();
+        assert!(count(&windowed) > count(&whole), "{layer}");
+    }
+    assert_same_gradients(&whole, &windowed);
+}
+
+/// A run on a device whose bindings hold so many bytes.
+fn run(max_binding: usize, dir: &Path, steps: u64, resume: bool) -> Outcome {
+    let layers = "layers=[{conv2d=16,kernel=3,pad=1},{relu=true},{linear=384},{relu=true},{linear=10,output=true}]";
+    let sets = [layers, "projection=stochm:0.5", "batch=20", "data.train=200", "data.test=60", "eval.every=0"];
+    let distort = "eval.distort=[\"none\",\"sign\",\"bwn\",\"prune:0.5\",\"sign+addnorm:0.2\"]";
+    let sets =
+        sets.into_iter().chain([distort, "lr.initial=0.002"]).map(String::from).chain([format!("steps={steps}")]);
+    let preset = Preset::load("demo/digits", &sets.collect::<Vec<_>>()).unwrap();
+    let mut device: Arc<Device> = common::open(false);
+    Arc::get_mut(&mut device).expect("not shared yet").target.adapter.limits.max_binding = max_binding;
+    let options = Options {
+        data: None,
+        out: Some(dir.to_owned()),
+        workers: None,
+        resume: resume.then(|| Resume::open(dir).unwrap()),
+        init: None,
+        command: String::new(),
+        stop: &AtomicBool::new(false),
+        quiet: true,
+        started: Instant::now(),
+    };
+    train::train(&preset, device, options).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Weights of 1.6 MB on bindings of 256 KiB: trained, saved, resumed, distorted and tested in windows.
+#[test]
+fn runs_whose_weights_cannot_be_bound_are_saved_resumed_and_tested() {
+    let dir = tempfile::tempdir().unwrap();
+    let [parts, windowed, whole] = ["parts", "windowed", "whole"].map(|name| dir.path().join(name));
+    run(256 << 10, &parts, 7, false);
+    let resumed = run(256 << 10, &parts, 12, true);
+    let (narrow, wide) = (run(256 << 10, &windowed, 12, false), run(1 << 27, &whole, 12, false));
+    let [parts, windowed, whole] =
+        [parts, windowed, whole].map(|dir| checkpoint::load(checkpoint::path(&dir)).unwrap().tensors);
+    assert!(parts == windowed, "resumed in windows");
+    let size = |values: &[f32]| values.iter().fold(0.0, |m: f32, v| m.max(v.abs()));
+    for (name, t) in whole.iter().filter(|(name, _)| name.ends_with(".weight")) {
+        let (most, other) = (size(&t.data), &windowed[name].data);
+        let off = t.data.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(off <= 1e-3 * most, "{name}: {off} of {most}");
+    }
+    let losses = |o: Outcome| -> Vec<f64> { o.scores.unwrap().iter().map(|d| d.loss().mean).collect() };
+    let [resumed, narrow, wide] = [resumed, narrow, wide].map(losses);
+    assert_eq!(resumed, narrow);
+    for (a, b) in narrow.iter().zip(&wide) {
+        assert!((a - b).abs() <= 1e-3 * b, "losses {narrow:?} in windows, {wide:?} whole");
+    }
 }
