@@ -64,6 +64,10 @@ pub fn assign(builder: &mut Builder, scope: &str, outer: usize, x: View, y: View
 pub static ASSIGN: Kernel = Kernel {
     name: "add.assign",
     args: &[read("x"), update("y")],
+    variants: &[
+        Variant::new("naive", anywhere, |p, _| linear_grid(p.u("len").div_ceil(64))),
+        Variant::new("vec4", vec4_len, |p, _| linear_grid(p.u("len").div_ceil(256))),
+    ],
     twin: |io: &mut Io| {
         let y: Vec<f64> = io.f("x").iter().zip(io.f("y")).map(|(x, y)| x + y).collect();
         io.put("y", y);
