@@ -16,6 +16,10 @@ pub mod stream {
     pub const AUGMENT: u32 = 5;
     /// The exponent of the Power projection when it is drawn at random.
     pub const BETA: u32 = 6;
+    /// Sizes and places of training crops.
+    pub const STRETCH: u32 = 7;
+    /// Jitter of the colours of training images.
+    pub const COLOR: u32 = 8;
 }
 
 /// Multipliers of the two halves of the counter.

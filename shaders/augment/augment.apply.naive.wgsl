@@ -5,6 +5,7 @@
 // include entry/each.wgsl
 // include augment/source.wgsl
 // include augment/fill_random.wgsl if levels else augment/fill_zero.wgsl
+// include augment/filled.wgsl
 struct Params { batch: u32, first: u32, h: u32, w: u32, c: u32, values: u32, flip: u32, crop: u32, cutout: u32 }
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<uniform> step: Step;
@@ -20,12 +21,7 @@ fn each(i: u32) {
   let image = step.first_image + params.first + n;
   let origin = source(image, i % pixels);
   if origin.filled {
-    for (var c = 0u; c < params.c; c += 4u) {
-      let values = fill(image, i % pixels, c / 4u);
-      for (var k = 0u; k < 4u && c + k < params.c; k++) {
-        y[i * params.c + c + k] = values[k];
-      }
-    }
+    write_filled(i, image, i % pixels);
   } else {
     let pixel = (n * params.h + origin.row) * params.w + origin.column;
     for (var c = 0u; c < params.c; c++) {

@@ -3,6 +3,7 @@
 // Grid: ceil(batch features / 256) workgroups, in rows.
 // include entry/each.wgsl
 // include batch/chosen.wgsl if index else batch/in_order.wgsl
+// include batch/less_mean.wgsl if mean else batch/as_they_are.wgsl
 struct Params { batch: u32, features: u32, first: u32, count: u32 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> rows: array<u32>;
@@ -18,7 +19,10 @@ fn each(i: u32) {
   if row >= params.count {
     return;
   }
-  let word = rows[row * width + i % width];
+  let four = i % width;
+  let word = rows[row * width + four];
+  let f = 4u * four;
   x[i] = vec4<f32>(
-    levels[word & 255u], levels[(word >> 8u) & 255u], levels[(word >> 16u) & 255u], levels[word >> 24u]);
+    centred(levels[word & 255u], f), centred(levels[(word >> 8u) & 255u], f + 1u),
+    centred(levels[(word >> 16u) & 255u], f + 2u), centred(levels[word >> 24u], f + 3u));
 }

@@ -87,8 +87,8 @@ pub fn measure(
     for (name, values) in trained.moments.iter().flatten() {
         session.runner.write(name, bytemuck::cast_slice(values))?;
     }
-    let made_up = images::made_up(&mut session.runner, network, batch)?;
-    session.runner.write(&network.uploads("test.input"), &made_up)?;
+    let made_up = images::made_up(&mut session.runner, network, &Placement::Uploaded, batch)?;
+    session.runner.write(&network.uploads(&Placement::Uploaded, "test.input"), &made_up)?;
     session.runner.write("test.label", &vec![0; batch])?;
     // The first batch compiles, the second says how long one takes.
     let mut once = 0f64;

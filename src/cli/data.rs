@@ -1,5 +1,6 @@
 //! `weightproof data`.
 
+mod prepare;
 mod show;
 
 use std::path::PathBuf;
@@ -36,6 +37,9 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Measure the mean and the principal components of the colours of the training images, for data.mean = "measured" and
+    /// augment.color (models/README.md)
+    Prepare(prepare::Prepare),
     /// Draw images of a training batch, as they are in the data set and as augmentation leaves them
     Show(show::Show),
     /// The data sets that this program knows, their files and terms, and the data folder
@@ -55,6 +59,7 @@ impl Data {
                     print(&format!("ok {}\n", file.display()))?;
                 }
             }
+            Verb::Prepare(prepare) => return prepare.run(global),
             Verb::Show(show) => return show.run(global),
             Verb::List => {
                 for i in data::list() {

@@ -128,7 +128,7 @@ impl Predict {
         let levels = preparation.levels();
         let brings_all = trained.moments.is_some() || !network.has_moments();
         if !trained.packed.is_empty() && brings_all {
-            let logits = Logits::from_bits(&mut session, batch, levels.as_deref(), trained)?;
+            let logits = Logits::from_bits(&mut session, batch, levels.as_ref(), trained)?;
             logits.set_moments(&mut session, trained.moments.as_ref().unwrap_or(&vec![]))?;
             return Ok((session, logits));
         }
@@ -138,7 +138,7 @@ impl Predict {
         let data = || trained.data(self.data.as_deref());
         let moments = deploy(&mut session, trained, &test, preset.eval.moments_batches as usize, data, &bar)?;
         bar.finish_and_clear();
-        let logits = Logits::new(&mut session, batch, levels.as_deref())?;
+        let logits = Logits::new(&mut session, batch, levels.as_ref())?;
         logits.set_moments(&mut session, &moments)?;
         Ok((session, logits))
     }

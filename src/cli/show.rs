@@ -16,7 +16,7 @@ use crate::gpu::translate::{self, Language, spirv};
 use crate::gpu::{self, Described, compose};
 use crate::kernels::{self, KERNELS, Knobs, Work};
 use crate::model::preset::{self, Preset};
-use crate::model::{Class, Network, Placement};
+use crate::model::{Class, Network};
 use crate::plan::{Adapter, Target, listing};
 use crate::projection::{PROJECTIONS, own};
 use crate::session;
@@ -242,7 +242,7 @@ impl Show {
 
 /// The table of `--memory`.
 fn memory(preset: &Preset, network: &Network, target: &Target) -> Result<ExitCode> {
-    let placement = Placement::Uploaded;
+    let placement = network.sent();
     session::memory::check(preset, network, target, &placement)?;
     let planned = session::memory::planned(preset, network, target, &placement)?;
     let (shard, tests) = (network.batch, preset.eval_batch());

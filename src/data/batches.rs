@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::frames::Draws;
 use super::{Part, Prepared};
 use crate::error::{Error, Result};
 use crate::philox::{key, philox4x32, stream};
@@ -29,8 +30,7 @@ pub struct Position {
 /// Some images and their labels. When it is dropped its memory goes back to the thread that made it.
 #[derive(Debug)]
 pub struct Batch {
-    /// `[batch][words]`, see [`Prepared::words`]; zero where there is no image. Empty from [`Batches::train_chosen`] and
-    /// [`Batches::sequential_chosen`].
+    /// `[batch][words]`, see [`Form::Whole`] and [`Form::Frames`]; zero where there is no image. Empty in the form [`Form::Named`].
     pub images: Vec<u32>,
     /// Which images they are, by their place in the split: `valid` of them.
     pub chosen: Vec<u32>,
@@ -45,13 +45,28 @@ pub struct Batch {
 
 type Buffers = (Vec<u32>, Vec<u32>, Vec<u32>);
 
+/// What a batch has of its images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The images, [`Prepared::words`] each.
+    Whole,
+    /// Nothing but which they are: for images that are resident on a device.
+    Named,
+    /// Rectangles of pictures to be resampled, [`Prepared::frame_words`] each, drawn by this seed. The step of batch n is `first` + n.
+    Frames {
+        /// The seed.
+        seed: u64,
+        /// The step of batch 0.
+        first: u64,
+    },
+}
+
 /// What goes into batches.
 #[derive(Clone, Copy)]
 struct Take {
     part: Part,
     batch: usize,
-    /// Whether the images themselves are taken along.
-    gather: bool,
+    form: Form,
 }
 
 impl Drop for Batch {
@@ -81,18 +96,14 @@ impl Batches {
     /// # Errors
     /// A batch of 0, or of more images than there are.
     pub fn train(prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position) -> Result<Self> {
-        Self::shuffled(prepared, batch, seed, start, true)
+        Self::train_in(Form::Whole, prepared, batch, seed, start)
     }
 
-    /// The same batches without their images, only which they are: for images that are resident on a device.
+    /// The same batches in another form.
     ///
     /// # Errors
     /// As [`Batches::train`].
-    pub fn train_chosen(prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position) -> Result<Self> {
-        Self::shuffled(prepared, batch, seed, start, false)
-    }
-
-    fn shuffled(prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position, gather: bool) -> Result<Self> {
+    pub fn train_in(form: Form, prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position) -> Result<Self> {
         let count = prepared.train.labels.len();
         if batch == 0 || batch > count {
             return Err(Error::Invalid(format!(
@@ -106,7 +117,7 @@ impl Batches {
             let first = (step % per_epoch) as usize * batch;
             chosen.extend_from_slice(&order[first..first + batch]);
         };
-        let take = Take { part: Part::Train, batch, gather };
+        let take = Take { part: Part::Train, batch, form };
         Ok(Self::spawn(prepared, take, per_epoch, start.step..u64::MAX, choose))
     }
 
@@ -115,18 +126,14 @@ impl Batches {
     /// # Errors
     /// A batch of 0.
     pub fn sequential(prepared: Arc<Prepared>, part: Part, batch: usize) -> Result<Self> {
-        Self::in_order(prepared, part, batch, true)
+        Self::sequential_in(Form::Whole, prepared, part, batch)
     }
 
-    /// The same batches without their images, only which they are: for images that are resident on a device.
+    /// The same batches in another form.
     ///
     /// # Errors
     /// As [`Batches::sequential`].
-    pub fn sequential_chosen(prepared: Arc<Prepared>, part: Part, batch: usize) -> Result<Self> {
-        Self::in_order(prepared, part, batch, false)
-    }
-
-    fn in_order(prepared: Arc<Prepared>, part: Part, batch: usize, gather: bool) -> Result<Self> {
+    pub fn sequential_in(form: Form, prepared: Arc<Prepared>, part: Part, batch: usize) -> Result<Self> {
         if batch == 0 {
             return Err(Error::Invalid("a batch of 0 images never comes to an end: choose at least 1".into()));
         }
@@ -136,7 +143,7 @@ impl Batches {
             let first = step as usize * batch;
             chosen.extend(first as u32..count.min(first + batch) as u32);
         };
-        let take = Take { part, batch, gather };
+        let take = Take { part, batch, form };
         Ok(Self::spawn(prepared, take, per_epoch, 0..per_epoch, choose))
     }
 
@@ -164,7 +171,7 @@ impl Batches {
             let work = move || {
                 for step in steps.skip(worker).step_by(workers) {
                     let mut buffers = used.try_recv().unwrap_or_default();
-                    let made = fill(&prepared, take, |chosen| choose(step, chosen), &mut buffers).map(|()| {
+                    let made = fill(&prepared, take, step, |chosen| choose(step, chosen), &mut buffers).map(|()| {
                         let ((images, labels, chosen), position) = (buffers, Position { step });
                         Batch { valid: chosen.len(), images, chosen, labels, position, home: home.clone() }
                     });
@@ -182,10 +189,11 @@ impl Batches {
     }
 }
 
-/// Makes a batch in `buffers`.
+/// Makes batch `number` in `buffers`.
 fn fill(
     prepared: &Prepared,
-    Take { part, batch, gather }: Take,
+    Take { part, batch, form }: Take,
+    number: u64,
     choose: impl FnOnce(&mut Vec<u32>),
     (images, labels, chosen): &mut Buffers,
 ) -> Result<()> {
@@ -193,9 +201,16 @@ fn fill(
     labels.clear();
     chosen.clear();
     choose(chosen);
-    if gather {
-        prepared.gather(part, chosen, images)?;
-        images.resize(batch * prepared.words(), 0);
+    match form {
+        Form::Named => {}
+        Form::Whole => {
+            prepared.gather(part, chosen, images)?;
+            images.resize(batch * prepared.words(), 0);
+        }
+        Form::Frames { seed, first } => {
+            prepared.gather_frames(part, chosen, Draws { seed, step: first + number }, images)?;
+            images.resize(batch * prepared.frame_words(), 0);
+        }
     }
     let of = &prepared.split(part).labels;
     labels.extend(chosen.iter().map(|i| u32::from(of[*i as usize])));

@@ -12,10 +12,12 @@ mod cache;
 mod cifar;
 mod cifar10;
 mod cifar100;
+pub mod colors;
 mod digits;
 mod download;
 pub mod fetch;
 mod files;
+pub mod frames;
 pub mod gcn;
 mod imagenet32;
 pub(crate) mod mat;
@@ -35,10 +37,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, suggest};
 
-pub use batches::{Batch, Batches, Position};
+pub use batches::{Batch, Batches, Form, Position};
+pub use colors::Colors;
 pub use fetch::{fetch, get};
 pub(crate) use files::sha256;
-pub use preparation::{Preparation, Preprocessing, Scale};
+pub use preparation::{Levels, Preparation, Preprocessing, Scale};
 pub use prepare::{Examples, Prepared, preparation, prepare};
 pub use source::Source;
 pub use verify::verify;

@@ -19,6 +19,8 @@ pub enum Scale {
 pub struct Preprocessing {
     /// What the bytes become.
     pub scale: Scale,
+    /// Bytes that are subtracted from those of the three channels before they are scaled, if any.
+    pub mean: Option<[f64; 3]>,
     /// Global contrast normalisation to this Euclidean norm per image (see [`super::gcn`]).
     pub gcn: Option<f64>,
     /// ZCA whitening with this epsilon, added to the variances (see [`super::zca`]).
@@ -27,11 +29,34 @@ pub struct Preprocessing {
 
 impl Preprocessing {
     /// The bytes themselves.
-    pub const RAW: Self = Self { scale: Scale::Raw, gcn: None, zca: None };
+    pub const RAW: Self = Self { scale: Scale::Raw, mean: None, gcn: None, zca: None };
     /// -1 to 1.
-    pub const UNIT: Self = Self { scale: Scale::Unit, gcn: None, zca: None };
+    pub const UNIT: Self = Self { scale: Scale::Unit, mean: None, gcn: None, zca: None };
     /// What Merolla et al. 2016 did to CIFAR-10: contrast to norm 55, whitening with epsilon 0.1.
-    pub const GCN_ZCA: Self = Self { scale: Scale::Raw, gcn: Some(55.0), zca: Some(0.1) };
+    pub const GCN_ZCA: Self = Self { scale: Scale::Raw, mean: None, gcn: Some(55.0), zca: Some(0.1) };
+}
+
+/// What the bytes of images become where a value depends on its own byte alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Levels {
+    /// What each byte becomes, ascending: 256 numbers at equal distances.
+    pub values: Vec<f32>,
+    /// What is subtracted then from each of the three channels, if anything.
+    pub mean: Option<[f32; 3]>,
+}
+
+impl Levels {
+    /// The value of a byte of this channel.
+    pub fn value(&self, byte: u8, channel: usize) -> f32 {
+        self.values[usize::from(byte)] - self.mean.map_or(0.0, |mean| mean[channel])
+    }
+
+    /// What multiplies the bytes of each channel, and what is added then, `[2][channels]`: for bytes between whole ones.
+    pub fn affine(&self, channels: usize) -> Vec<f32> {
+        let factor = (f64::from(self.values[255]) - f64::from(self.values[0])) / 255.0;
+        let offsets = (0..channels).map(|channel| self.value(0, channel));
+        std::iter::repeat_n(factor as f32, channels).chain(offsets).collect()
+    }
 }
 
 /// What is done to images one by one, fitted where it whitens.
@@ -63,8 +88,8 @@ impl Preparation {
         self.alone.gcn.is_none() && self.whitening.is_none()
     }
 
-    /// What each byte becomes, ascending, where a value of an image depends on its own byte alone.
-    pub fn levels(&self) -> Option<Vec<f32>> {
+    /// What bytes become, where a value of an image depends on its own byte alone.
+    pub fn levels(&self) -> Option<Levels> {
         self.is_bytewise().then(|| self.alone.levels())
     }
 
@@ -101,28 +126,31 @@ impl Preparation {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Alone {
     pub scale: Scale,
+    pub mean: Option<[f64; 3]>,
     pub maximum: u8,
     pub gcn: Option<f64>,
 }
 
 impl Alone {
-    fn scaled(&self, byte: u8) -> f64 {
+    /// What bytes become where the scale is all that is done to them.
+    fn scaled(&self, byte: f64) -> f64 {
         let (factor, offset) = match self.scale {
             Scale::Raw => (1.0, 0.0),
             Scale::Unit => (2.0 / f64::from(self.maximum), -1.0),
         };
-        f64::from(byte) * factor + offset
+        byte * factor + offset
     }
 
-    /// What each byte becomes where there is neither contrast normalisation nor whitening.
-    pub fn levels(&self) -> Vec<f32> {
-        (0..=255).map(|byte| self.scaled(byte) as f32).collect()
+    /// What bytes become where there is neither contrast normalisation nor whitening.
+    pub fn levels(&self) -> Levels {
+        let values = (0..=255).map(|byte| self.scaled(f64::from(byte)) as f32).collect();
+        Levels { values, mean: self.mean.map(|mean| mean.map(|byte| self.scaled(byte) as f32)) }
     }
 
     /// An image scaled and contrast-normalised, in the order of the file.
     pub fn apply(&self, image: &[u8], out: &mut [f64]) {
         for (x, byte) in out.iter_mut().zip(image) {
-            *x = self.scaled(*byte);
+            *x = self.scaled(f64::from(*byte));
         }
         if let Some(norm) = self.gcn {
             gcn(out, norm);

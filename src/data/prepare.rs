@@ -9,7 +9,8 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::preparation::{Alone, Preparation, Preprocessing, Scratch};
+use super::frames::{Draws, Stretch};
+use super::preparation::{Alone, Levels, Preparation, Preprocessing, Scratch};
 use super::whitening::Whitening;
 use super::{DataSet, Part, Shape, Source};
 use crate::error::{Error, Result};
@@ -69,8 +70,12 @@ pub struct Prepared {
     pub shape: Shape,
     /// What the labels mean.
     pub classes: Vec<String>,
-    /// What each byte of the files becomes, ascending, where a value of an image depends on its own byte alone.
-    pub levels: Option<Vec<f32>>,
+    /// What the bytes of the files become, where a value of an image depends on its own byte alone.
+    pub levels: Option<Levels>,
+    /// How training images are cut out of pictures at random, if they are; images must be bytes.
+    pub stretch: Option<Stretch>,
+    /// The principal components of the colours times the factor of the jitter, one in a row, in the units of [`Prepared::levels`].
+    pub components: [[f32; 3]; 3],
     /// What to learn from.
     pub train: Examples,
     /// Held out from what to learn from; none unless [`Prepared::hold_out`] was called.
@@ -121,6 +126,32 @@ impl Prepared {
         images.try_for_each(|(i, out)| self.image(part, *i as usize, &mut scratch, out))
     }
 
+    /// Words of a frame, as a device reads it.
+    ///
+    /// # Panics
+    /// Without [`Prepared::stretch`].
+    pub fn frame_words(&self) -> usize {
+        self.stretch.expect("a stretch").words(self.shape.channels)
+    }
+
+    /// Appends frames of the images `chosen` of `part` to `out`, [`Prepared::frame_words`] each.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    ///
+    /// # Panics
+    /// Without [`Prepared::stretch`], or if images are no bytes.
+    pub fn gather_frames(&self, part: Part, chosen: &[u32], draws: Draws, out: &mut Vec<u32>) -> Result<()> {
+        let Images::Bytes(images) = &self.split(part).images else { panic!("frames of whitened images") };
+        let stretch = self.stretch.expect("a stretch");
+        let (mut scratch, first, words) = (Default::default(), out.len(), self.frame_words());
+        out.resize(first + chosen.len() * words, 0);
+        for (place, (i, out)) in chosen.iter().zip(out[first..].chunks_exact_mut(words)).enumerate() {
+            stretch.frame(images, *i as usize, &self.preparation, draws.of(place), &mut scratch, out)?;
+        }
+        Ok(())
+    }
+
     /// All images of `part`, [`Prepared::words`] each.
     ///
     /// # Errors
@@ -136,7 +167,8 @@ impl Prepared {
     /// The values of images of [`Prepared::words`] each, as the network reads them.
     pub fn values_of(&self, images: &[u32]) -> Vec<f32> {
         let Some(levels) = &self.levels else { return images.iter().map(|w| f32::from_bits(*w)).collect() };
-        let value = |image: &[u32], i: usize| levels[(image[i / 4] >> (8 * (i % 4)) & 255) as usize];
+        let channels = self.shape.channels;
+        let value = |image: &[u32], i: usize| levels.value((image[i / 4] >> (8 * (i % 4)) & 255) as u8, i % channels);
         let values = |image| (0..self.shape.features()).map(move |i| value(image, i));
         images.chunks_exact(self.words()).flat_map(values).collect()
     }
@@ -204,7 +236,11 @@ pub fn prepare_in(
     cache: Option<&Path>,
 ) -> Result<Prepared> {
     data.check()?;
-    let Preprocessing { scale, gcn, zca } = *preprocessing;
+    let Preprocessing { scale, mean, gcn, zca } = *preprocessing;
+    if mean.is_some() && (gcn.is_some() || zca.is_some() || data.shape.channels != 3) {
+        let message = "a mean is subtracted from images of three channels that are neither normalised nor whitened";
+        return Err(Error::Invalid(format!("data.mean: {message}, and those of {} are {}", data.name, data.shape)));
+    }
     if let Some(norm) = gcn.filter(|norm| !(*norm > 0.0 && norm.is_finite())) {
         return Err(Error::Invalid(format!(
             "GCN: the norm is {norm}, but must be positive and finite (the papers: 55)"
@@ -213,7 +249,7 @@ pub fn prepare_in(
     if train_limit == Some(0) {
         return Err(Error::Invalid("a limit of 0 training images leaves nothing to learn from".into()));
     }
-    let alone = Alone { scale, maximum: data.maximum, gcn };
+    let alone = Alone { scale, mean, maximum: data.maximum, gcn };
     let preparation = Preparation { shape: data.shape, alone, whitening: None };
     let [train, test] = match zca {
         None => [&data.train, &data.test].map(|split| Images::Bytes(split.images.clone())),
@@ -225,6 +261,8 @@ pub fn prepare_in(
         shape: data.shape,
         classes: data.classes.clone(),
         levels: preparation.levels().filter(|_| zca.is_none()),
+        stretch: None,
+        components: [[0.0; 3]; 3],
         train: Examples { images: train, labels: data.train.labels.clone() },
         validation: Examples { images: none, labels: vec![] },
         test: Examples { images: test, labels: data.test.labels.clone() },
@@ -246,8 +284,8 @@ pub fn preparation(
     preprocessing: &Preprocessing,
     open: impl FnOnce() -> Result<DataSet>,
 ) -> Result<Preparation> {
-    let Preprocessing { scale, gcn, zca } = *preprocessing;
-    let alone = Alone { scale, maximum, gcn };
+    let Preprocessing { scale, mean, gcn, zca } = *preprocessing;
+    let alone = Alone { scale, mean, maximum, gcn };
     let cache = files::cache_dir();
     let fit = |epsilon| {
         let data = open()?;

@@ -113,7 +113,8 @@ impl Whitening<'_> {
 
     /// A digest of all that determines the whitened images.
     fn key(&self) -> Result<cache::Key> {
-        let Alone { scale, maximum, gcn } = self.alone;
+        // What is whitened has no other mean.
+        let Alone { scale, mean: _, maximum, gcn } = self.alone;
         let DataSet { shape, train, test, .. } = self.data;
         let mut digest = Sha256::new();
         // f64 prints as the shortest text that reads back as the same number, hence without loss.

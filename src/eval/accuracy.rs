@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::Draws;
-use crate::data::{Part, Prepared};
+use crate::data::{Batches, Part, Prepared};
 use crate::error::{Error, Result};
 use crate::gpu::{Loaded, Readback};
 use crate::kernels::conv2d::stored::Bits;
@@ -202,7 +202,8 @@ impl Evaluator {
             0 => full,
             some => some.min(full),
         };
-        let wanted = (images.train != Placement::Uploaded).then_some(true);
+        let images = Images { train: network.moments_placement(images.train), ..images };
+        let wanted = matches!(images.train, Placement::Resident { .. }).then_some(true);
         let test_placement = images::placement(wanted, &session.target, &images.data, images.part);
         let uploads = vec![(images.part, test_placement)];
         let (real, from_bits, packed, unpacked) = (None, None, false, None);
@@ -417,7 +418,8 @@ impl Evaluator {
             session.runner.write(&name, &vec![0; channels])?;
         }
         let Images { data, train, .. } = &self.images;
-        let batches = images::pass(data, Part::Train, session.network.batch, train)?;
+        let form = images::form(train, session.seed, EVALUATION);
+        let batches = Batches::sequential_in(form, data.clone(), Part::Train, session.network.batch)?;
         for (i, batch) in batches.take(self.moments_batches).enumerate() {
             if progress.stopped() {
                 return Ok(false);
@@ -472,7 +474,8 @@ impl Evaluator {
         let test = &self.programs(from_bits).test;
         let slots = session.network.metric_slots();
         let mut readback = Readback::new(&[("metrics", slots * metric::ROW)]);
-        let batches = images::pass(&self.images.data, self.images.part, self.test_batch, &self.test_placement)?;
+        let form = images::form(&self.test_placement, 0, 0);
+        let batches = Batches::sequential_in(form, self.images.data.clone(), self.images.part, self.test_batch)?;
         let count = batches.per_epoch() as usize;
         for (i, batch) in batches.enumerate() {
             if progress.stopped() {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::data::{Batches, Part, Prepared};
+use crate::data::{Batches, Levels, Part, Prepared};
 use crate::error::Result;
 use crate::gpu::Loaded;
 use crate::kernels::conv2d::stored::Bits;
-use crate::model::{FORWARD, LEVELS};
+use crate::model::{FORWARD, Placement};
 use crate::plan::Step;
-use crate::session::Session;
+use crate::session::{Session, images};
 use crate::weights::{NamedMoments, TrainedNetwork, packed};
 
 /// A forward pass, loaded, for the weights of a session: those in `projected`, or bits.
@@ -25,7 +25,7 @@ impl Logits {
     ///
     /// # Errors
     /// What the device refuses.
-    pub fn new(session: &mut Session, batch: usize, levels: Option<&[f32]>) -> Result<Self> {
+    pub fn new(session: &mut Session, batch: usize, levels: Option<&Levels>) -> Result<Self> {
         Self::load(session, batch, levels, None)
     }
 
@@ -36,7 +36,7 @@ impl Logits {
     pub fn from_bits(
         session: &mut Session,
         batch: usize,
-        levels: Option<&[f32]>,
+        levels: Option<&Levels>,
         trained: &TrainedNetwork,
     ) -> Result<Self> {
         let logits = Self::load(session, batch, levels, Some(&packed::bits(&trained.packed)))?;
@@ -46,11 +46,11 @@ impl Logits {
         Ok(logits)
     }
 
-    fn load(session: &mut Session, batch: usize, levels: Option<&[f32]>, bits: Option<&Bits>) -> Result<Self> {
+    fn load(session: &mut Session, batch: usize, levels: Option<&Levels>, bits: Option<&Bits>) -> Result<Self> {
         let (plan, buffer) = session.network.forward_plan(&session.target, batch, bits)?;
         let loaded = session.runner.load(&plan, false)?;
         if let Some(levels) = levels {
-            session.runner.write(LEVELS, bytemuck::cast_slice(levels))?;
+            images::write_levels(&mut session.runner, levels, session.network.input[2])?;
         }
         Ok(Logits { loaded, buffer: buffer.0 as usize, batch })
     }
@@ -75,7 +75,7 @@ impl Logits {
         if count == 0 {
             return Ok(vec![]);
         }
-        session.runner.write(&session.network.uploads(FORWARD), images)?;
+        session.runner.write(&session.network.uploads(&Placement::Uploaded, FORWARD), images)?;
         session.runner.run(&self.loaded, &Step::default())?;
         let words = session.runner.read_buffer(&self.loaded, self.buffer)?;
         Ok(bytemuck::cast_slice(&words[..count * session.network.classes]).to_vec())

@@ -26,24 +26,35 @@ pub static GATHER: Kernel = Kernel {
     },
     budget: Budget::Exact,
     flop: |_| 0.0,
-    cases: || cases(false, true),
+    cases: || cases(false, true, false),
 };
 
-/// `x[n] = levels[bytes of rows[index[n]]]`, without `index` `levels[bytes of rows[n]]`, for the rows bound.
+/// `x[n] = levels[bytes of rows[index[n]]]`, without `index` `levels[bytes of rows[n]]`, for the rows bound; with `mean` less that of
+/// the channel, of three.
 pub static GATHER_BYTES: Kernel = Kernel {
     name: "batch.gather_bytes",
-    args: &[optional(read_u32("index"), |_| 0.0), read_u32("rows"), read("levels"), update("x")],
+    args: &[
+        optional(read_u32("index"), |_| 0.0),
+        read_u32("rows"),
+        read("levels"),
+        optional(read("mean"), |p| (p.u("batch") * p.u("features")) as f64),
+        update("x"),
+    ],
     variants: &[Variant::new("naive", anywhere, |p, _| grid(p, 1)), Variant::new("vec4", in_fours, |p, _| grid(p, 4))],
     twin: |io: &mut Io| {
         let words = words_per_image(io.params.u("features"));
         twin(io, |io, row, f| {
             let byte = io.u("rows")[row * words + f / 4] >> (8 * (f % 4)) & 255;
-            io.f("levels")[byte as usize]
+            let mean = if io.has("mean") { io.f("mean")[f % 3] } else { 0.0 };
+            io.f("levels")[byte as usize] - mean
         });
     },
     budget: Budget::Exact,
     flop: |_| 0.0,
-    cases: || cases(true, true).into_iter().chain(cases(true, false)).collect(),
+    cases: || {
+        let of = |by_index, mean| cases(true, by_index, mean);
+        [of(true, false), of(false, false), of(true, true), of(false, true)].concat()
+    },
 };
 
 /// Words that hold the bytes of an image of `features` values.
@@ -77,6 +88,8 @@ pub struct Images {
     pub rows: View,
     /// What each byte becomes.
     pub levels: Option<View>,
+    /// What is subtracted then from each of three channels.
+    pub mean: Option<View>,
 }
 
 /// Records `x[n]` = image `index[n]` for a batch of images, `x` is `[batch, features]`; without `index` image n, which is for
@@ -110,7 +123,9 @@ pub fn gather(b: &mut Builder, scope: &str, images: &Images, index: Option<View>
                     GATHER.dispatch(b, scope, &params, &[index, rows, x])?;
                 }
                 Some(levels) => {
-                    let args: Vec<_> = index.into_iter().chain([rows, ("levels", levels), x]).collect();
+                    let mean = images.mean.map(|mean| ("mean", mean));
+                    let args: Vec<_> =
+                        index.into_iter().chain([rows, ("levels", levels)]).chain(mean).chain([x]).collect();
                     GATHER_BYTES.dispatch(b, scope, &params, &args)?;
                 }
             }
@@ -119,13 +134,17 @@ pub fn gather(b: &mut Builder, scope: &str, images: &Images, index: Option<View>
     Ok(())
 }
 
-fn cases(bytes: bool, by_index: bool) -> Vec<Case> {
+fn cases(bytes: bool, by_index: bool, centred: bool) -> Vec<Case> {
     let case = |name: &str, count: usize, features: usize, chosen: &[u32], limit: usize| {
         let (chosen, batch) = (chosen.to_vec(), if by_index { chosen.len() } else { count });
         let name = if by_index { name.to_owned() } else { format!("{name}, in order") };
+        let name = if centred { format!("{name}, less a mean") } else { name };
         Case::exact(name, move |c| {
             c.b.target.adapter.limits.max_binding = limit;
-            let levels = bytes.then(|| c.input("levels", &[256], &Fill::Uniform(1.0)));
+            // Where a mean is subtracted, whole numbers: differences are exact.
+            let level = if centred { Fill::Integers(100) } else { Fill::Uniform(1.0) };
+            let levels = bytes.then(|| c.input("levels", &[256], &level));
+            let mean = centred.then(|| c.input("mean", &[3], &level));
             let rows = if bytes {
                 let len = count * words_per_image(features);
                 // Any word holds four bytes.
@@ -135,7 +154,7 @@ fn cases(bytes: bool, by_index: bool) -> Vec<Case> {
             };
             let index = by_index.then(|| c.words("index", chosen.clone()));
             let x = c.output("x", &[batch, features]);
-            gather(&mut c.b, "batch", &Images { count, features, rows, levels }, index, x)
+            gather(&mut c.b, "batch", &Images { count, features, rows, levels, mean }, index, x)
         })
     };
     vec![

@@ -82,6 +82,7 @@ pub static KERNELS: &[&Kernel] = &[
     &batch::GATHER,
     &batch::GATHER_BYTES,
     &augment::APPLY,
+    &augment::RESAMPLE,
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
     &metric::REDUCE,

@@ -2,8 +2,10 @@
 //! moments, the test pass.
 
 mod cut;
+mod images;
 
 pub use cut::{Cut, GRADIENT};
+pub use images::{AFFINE, COMPONENTS, INDEX, LEVELS, MEAN, Placement};
 
 use super::preset::own::{self, Texts};
 use super::preset::{Augment, Loss, MomentsAverage, Preset};
@@ -12,9 +14,9 @@ use crate::kernels::conv2d::stored::Bits;
 use crate::kernels::optimizer::{self, Optimizer};
 use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
-use crate::kernels::{augment, batch, loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
+use crate::kernels::{loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
 use crate::layers::init::Init;
-use crate::layers::{self, Activation, Build, LayerShape, Layers, Mode, Net, Stored};
+use crate::layers::{self, Build, LayerShape, Layers, Mode, Net, Stored};
 use crate::plan::{BufferId, Builder, Elem, Options, Plan, Precision, Role, Target, View};
 use crate::projection::distortion::Distortion;
 
@@ -24,30 +26,10 @@ const METRIC_SLOTS: usize = 256;
 /// Elements of a flat array, at most: shaders index them with 32 bits, and no adapter holds 8 GiB in a buffer.
 const MOST_ELEMENTS: usize = 1 << 31;
 
-/// Buffer of what each byte becomes, where images are bytes.
-pub const LEVELS: &str = "levels";
-/// Buffer of the places of the images of a training batch among the resident ones.
-pub const INDEX: &str = "index";
-/// Buffer of augmented images.
-const AUGMENTED: &str = "augmented";
 /// Buffer of the images that [`Network::forward_plan`] reads.
 pub const FORWARD: &str = "forward.input";
 /// Buffer of the places of the images of a test batch among the resident ones.
 pub const TEST_INDEX: &str = "test.index";
-
-/// Where the images of a batch lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placement {
-    /// The host writes those of a batch before each step, where [`Network::uploads`] says.
-    Uploaded,
-    /// The host writes all images once, and before each step [`INDEX`] ([`TEST_INDEX`]).
-    Resident {
-        /// Buffer of the images.
-        rows: &'static str,
-        /// Images.
-        count: usize,
-    },
-}
 
 /// A network ready to be planned: what a preset, the shape of the images and the number of classes determine.
 pub struct Network {
@@ -73,6 +55,8 @@ pub struct Network {
     /// Passes whose gradients make a step.
     pub shards: usize,
     init: Init,
+    /// Whether a mean is subtracted from images that come as bytes.
+    centred: bool,
     augment: Augment,
     /// Whether augmentation fills pixels with random ones of [`LEVELS`].
     fills_at_random: bool,
@@ -97,7 +81,11 @@ impl Network {
     /// # Errors
     /// Layers whose shapes do not fit, an output that has not `classes` values, an unknown projection.
     pub fn new(preset: &Preset, input: [usize; 3], classes: usize) -> Result<Network> {
-        preset.augment.fits([input[0], input[1]])?;
+        preset.augment.fits(input)?;
+        if preset.data.mean.is_some() && input[2] != 3 {
+            let message = format!("the images of {} have {}", preset.data.set, input[2]);
+            return Err(Error::layer("data.mean", format!("a colour has three channels, and {message}; give false")));
+        }
         let shapes = preset.shapes(input)?;
         let last = shapes.last().map_or(input, |l| l.output);
         if last != [1, 1, classes] {
@@ -123,8 +111,9 @@ impl Network {
             batch: preset.shard(),
             shards: preset.shards,
             init: preset.init,
+            centred: preset.data.mean.is_some(),
             augment: preset.augment.clone(),
-            fills_at_random: preset.augment.fills_at_random(preset.data.is_bytewise()),
+            fills_at_random: preset.augment.fills_at_random(preset.data.is_scaled_bytes()),
             loss: preset.loss,
             optimizer: preset.optimizer.clone(),
             deviation_epsilon: (preset.eval.moments_average == MomentsAverage::Deviation)
@@ -261,7 +250,7 @@ impl Network {
     /// # Errors
     /// A network that the target cannot hold; a precision that it does not offer.
     pub fn train_plan(&self, target: &Target) -> Result<Plan> {
-        self.train_plan_from(target, &Placement::Uploaded)
+        self.train_plan_from(target, &self.sent())
     }
 
     /// As [`Network::train_plan`], with the images of the batch where `placement` says.
@@ -292,8 +281,7 @@ impl Network {
     /// Appends all of a training step between projection and update: leaves the partial sums of the gradients in `grad`.
     fn backward(&self, b: &mut Builder, placement: &Placement, grad: View) -> Result<()> {
         let arrays = self.parameters.arrays(b);
-        let x = self.images(b, placement, ["input", INDEX], self.batch)?;
-        let x = self.augmented(b, x)?;
+        let x = self.training_images(b, placement)?;
         let mode = Mode::Train;
         let (batch, stored, grads) = (self.batch, Stored::Projected(arrays.projected), Some(grad));
         let mut net = Net { b, batch, mode, parameters: &self.parameters, stored, grad: grads, last: &self.last };
@@ -310,17 +298,6 @@ impl Network {
         let update = optimizer::Update { weight: arrays.weight, grad, maxima: arrays.maxima, halt };
         let state: Vec<View> = self.optimizer_state().iter().map(|name| parameters.flat(b, name)).collect();
         self.optimizer.method().record(b, "update", parameters, &update, &state)
-    }
-
-    /// The images of an uploaded training batch as the network sees them, and nothing behind it; what to read.
-    ///
-    /// # Errors
-    /// As [`Network::train_plan`].
-    pub fn images_plan(&self, target: &Target) -> Result<(Plan, &'static str)> {
-        let mut b = Builder::new("images", self.target(target)?);
-        let x = self.images(&mut b, &Placement::Uploaded, ["input", INDEX], self.batch)?;
-        self.augmented(&mut b, x)?;
-        Ok((b.finish()?, if self.augment.is_some() { AUGMENTED } else { "input" }))
     }
 
     /// The target with the precision of the network.
@@ -349,7 +326,7 @@ impl Network {
     /// # Errors
     /// As [`Network::train_plan`].
     pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
-        self.moments_plan_from(target, batches, &Placement::Uploaded, None)
+        self.moments_plan_from(target, batches, &self.sent(), None)
     }
 
     /// As [`Network::moments_plan`], with the images of the batch where `placement` says, and where `bits` are given, with the weights as
@@ -365,11 +342,12 @@ impl Network {
         bits: Option<&Bits>,
     ) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
+        let placement = &self.moments_placement(*placement);
         let stored = self.stored(&mut b, bits);
-        let mut x = self.images(&mut b, placement, ["input", INDEX], self.batch)?;
-        if self.augment.moments {
-            x = self.augmented(&mut b, x)?;
-        }
+        let x = match self.augment.moments {
+            true => self.training_images(&mut b, placement)?,
+            false => self.images(&mut b, placement, ["input", INDEX], self.batch)?,
+        };
         let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32, deviation: self.deviation_epsilon.is_some() };
         let mut net = Net {
             b: &mut b,
@@ -442,61 +420,6 @@ impl Network {
     /// Where the parameters of a plan without a backward pass lie.
     fn stored<'a>(&self, b: &mut Builder, bits: Option<&'a Bits>) -> Stored<'a> {
         bits.map_or_else(|| Stored::Projected(self.parameters.arrays(b).projected), Stored::Packed)
-    }
-
-    /// The buffer to which the host writes uploaded images, where the network reads `input`.
-    pub fn uploads(&self, input: &str) -> String {
-        if self.byte_values.is_some() { format!("{input}.bytes") } else { input.into() }
-    }
-
-    /// The images of a batch, in the buffer `name`: the numbers of those that the host uploads, or of those that `index`
-    /// names among the resident ones.
-    fn images(
-        &self,
-        b: &mut Builder,
-        placement: &Placement,
-        [name, index]: [&str; 2],
-        batch: usize,
-    ) -> Result<Activation> {
-        let [h, w, c] = self.input;
-        let x = b.shared(name, Elem::F32, &[batch, h, w, c], Role::Input);
-        let features = self.input.iter().product();
-        let levels = self.byte_values.map(|_| b.shared(LEVELS, Elem::F32, &[256], Role::Input));
-        let (elem, width) = match levels {
-            Some(_) => (Elem::U32, batch::words_per_image(features)),
-            None => (Elem::F32, features),
-        };
-        let images = |rows, count| batch::Images { count, features, rows, levels };
-        match (*placement, levels) {
-            (Placement::Uploaded, None) => {}
-            (Placement::Uploaded, Some(_)) => {
-                let rows = b.buffer(self.uploads(name), elem, &[batch, width], Role::Input);
-                batch::gather(b, "batch", &images(rows, batch), None, x)?;
-            }
-            (Placement::Resident { rows, count }, _) => {
-                let rows = b.buffer(rows, elem, &[count, width], Role::Input);
-                let index = b.buffer(index, Elem::U32, &[batch], Role::Input);
-                batch::gather(b, "batch", &images(rows, count), Some(index), x)?;
-            }
-        }
-        Ok(Activation::new(x, self.input))
-    }
-
-    /// The images of a training batch as its augmentation leaves them.
-    fn augmented(&self, b: &mut Builder, x: Activation) -> Result<Activation> {
-        if !self.augment.is_some() {
-            return Ok(x);
-        }
-        let [h, w, c] = self.input;
-        if self.fills_at_random && self.byte_values.is_none() {
-            let message = "augment.fill: random bytes are for images that come as bytes; use --set augment.fill=zero";
-            return Err(Error::Invalid(message.into()));
-        }
-        let values = self.byte_values.filter(|_| self.fills_at_random);
-        let random = values.map(|values| (b.shared(LEVELS, Elem::F32, &[256], Role::Input), values));
-        let y = b.transient(AUGMENTED, &[self.batch, h, w, c]);
-        augment::apply(b, "augment", &self.augment, self.input, [x.view, y], random)?;
-        Ok(Activation::new(y, self.input))
     }
 
     /// Loss, its gradient and the counts; returns the gradient with respect to the output of the network.

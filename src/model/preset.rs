@@ -32,7 +32,7 @@ use crate::ranges::{Failure, number_or_false};
 use de::De;
 use own::Texts;
 use source::Sources;
-use value::{bool_or_auto, number_or_none, one_or_more};
+use value::{bool_or_auto, mean_or_false, number_or_none, one_or_more};
 
 pub use crate::kernels::augment::Augment;
 pub use crate::kernels::optimizer::Optimizer;
@@ -199,6 +199,13 @@ pub struct Data {
     /// Scale of the images where there is no contrast normalisation.
     #[serde(default)]
     pub scale: Scale,
+    /// The mean colour that is subtracted from the images; `None` for none.
+    #[serde(default, with = "mean_or_false", skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Mean>,
+    /// Principal components of the colours of the training images, each its standard deviation times its direction, red, green, blue, of bytes;
+    /// absent: as [`Mean::Measured`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<[[f64; 3]; 3]>,
     /// Whether the training images are kept on the device; `None`, `"auto"`: where that is of use and they fit.
     #[serde(default, with = "bool_or_auto", skip_serializing_if = "Option::is_none")]
     pub resident: Option<bool>,
@@ -212,6 +219,27 @@ impl Data {
     /// Whether a value of an image depends on its own byte alone: then images stay bytes until they are on the device.
     pub fn is_bytewise(&self) -> bool {
         self.gcn.is_none() && self.zca.is_none()
+    }
+
+    /// Whether random bytes, scaled, are values as any of the images.
+    pub fn is_scaled_bytes(&self) -> bool {
+        self.is_bytewise() && self.mean.is_none()
+    }
+}
+
+/// `data.mean`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mean {
+    /// What `data prepare` measured of the training images, else that of ILSVRC 2012.
+    Measured,
+    /// This, red, green, blue, of bytes.
+    Of([f64; 3]),
+}
+
+impl Mean {
+    /// Its numbers, where they are known.
+    pub fn value(self) -> Option<[f64; 3]> {
+        if let Mean::Of(rgb) = self { Some(rgb) } else { None }
     }
 }
 
@@ -357,12 +385,17 @@ impl Preset {
         Preset::read(Sources::open(path.as_ref())?, sets, &Texts::new())
     }
 
-    /// As [`Preset::load`], for a run that was begun with `saved`: where both name a file, the text is that of `saved`.
+    /// As [`Preset::load`], for a run that was begun with `saved`: where both name a file, the text is that of `saved`, and measured
+    /// colours are those that it has.
     ///
     /// # Errors
     /// As [`Preset::load`].
     pub fn load_again(path: impl AsRef<Path>, sets: &[String], saved: &Preset) -> Result<Preset> {
-        Preset::read(Sources::open(path.as_ref())?, sets, &saved.wgsl)
+        let mut preset = Preset::read(Sources::open(path.as_ref())?, sets, &saved.wgsl)?;
+        let (now, then) = (&mut preset.data, &saved.data);
+        now.mean = if now.mean == Some(Mean::Measured) { then.mean } else { now.mean };
+        now.components = now.components.or(then.components);
+        Ok(preset)
     }
 
     /// Reads a preset from text, as [`Preset::to_toml`] writes it.

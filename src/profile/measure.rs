@@ -91,9 +91,10 @@ impl Stepper {
         let program = session.load(plan, false)?;
         session.set_weights(&request.weights)?;
         let batch = request.batch();
-        let images = images::made_up(&mut session.runner, &network, batch)?;
+        let placement = request.placement();
+        let images = images::made_up(&mut session.runner, &network, &placement, batch)?;
         if let Some(data) = &request.data {
-            images::upload(&mut session.runner, data, Part::Train, &Placement::Uploaded)?;
+            images::upload(&mut session.runner, data, Part::Train, &placement)?;
         }
         let labels = (0..batch).map(|i| (i * 7 % network.classes) as u32).collect();
         session.set_projection(&network.projection)?;
@@ -135,7 +136,10 @@ impl Stepper {
                     let (batch, seed) = (self.request.batch(), self.request.seed);
                     let mut batches = match self.request.pass {
                         Pass::Eval => Batches::sequential(data.clone(), Part::Test, batch)?,
-                        _ => Batches::train(data.clone(), batch, seed, Position { step: self.step })?,
+                        _ => {
+                            let form = images::form(&self.request.placement(), seed, 0);
+                            Batches::train_in(form, data.clone(), batch, seed, Position { step: self.step })?
+                        }
                     };
                     let first = batches.next();
                     self.batches = Some(batches);
@@ -145,7 +149,8 @@ impl Stepper {
             self.images.clone_from(&batch.images);
             self.labels.clone_from(&batch.labels);
         }
-        self.session.runner.write(&self.request.network.uploads(input), &self.images)?;
+        let buffer = self.request.network.uploads(&self.request.placement(), input);
+        self.session.runner.write(&buffer, &self.images)?;
         if self.session.runner.has(label) {
             self.session.runner.write(label, &self.labels)?;
         }
@@ -198,6 +203,11 @@ impl Request {
     /// Images of a step.
     pub fn batch(&self) -> usize {
         if self.pass == Pass::Eval { self.eval_batch } else { self.network.batch }
+    }
+
+    /// Where the images of a step are.
+    fn placement(&self) -> Placement {
+        if self.pass == Pass::Eval { Placement::Uploaded } else { self.network.sent() }
     }
 }
 

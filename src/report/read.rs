@@ -68,6 +68,8 @@ pub struct EvalLine {
     pub validation: bool,
     /// Per cent; NaN where it was none.
     pub error: f64,
+    /// Top-5 error, per cent, where the log has one.
+    pub top5_error: Option<f64>,
     /// Mean loss.
     pub loss: f64,
     /// Images tested; 0 where the log does not say it.
@@ -84,6 +86,7 @@ struct Line {
     eval: Option<String>,
     part: Option<String>,
     error: Option<f64>,
+    top5_error: Option<f64>,
     loss: Option<f64>,
     lr: Option<f64>,
     #[serde(default)]
@@ -229,7 +232,7 @@ impl Run {
                     set: String::new(),
                     from_bits: false,
                     error: l.error,
-                    top5_error: None,
+                    top5_error: l.top5_error,
                     loss: l.loss,
                 });
             }
@@ -257,6 +260,7 @@ fn split(lines: Vec<Line>) -> (Vec<StepLine>, Vec<EvalLine>) {
                 distortion,
                 validation: l.part.is_some_and(|p| p == "validation"),
                 error: number(l.error),
+                top5_error: l.top5_error,
                 loss: number(l.loss),
                 images: l.images,
                 moments_batches: l.moments_batches,

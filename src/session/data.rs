@@ -4,17 +4,41 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::data::{self, Preparation, Prepared, Preprocessing, Shape};
+use crate::data::frames::Stretch;
+use crate::data::{self, Colors, Preparation, Prepared, Preprocessing, Shape};
 use crate::error::{Error, Result};
+use crate::kernels::augment;
 use crate::model::Network;
-use crate::model::preset::{Data, Preset, Scale};
+use crate::model::preset::{Data, Mean, Preset, Scale};
+
+/// The preset with the colours that its images are prepared by, where it asks for measured ones: those that `data prepare` measured
+/// of its set in `dir`, else those of ILSVRC, which is said. What a run is saved with says them, and never looks for them again.
+pub fn settled(preset: &Preset, dir: Option<&Path>) -> Preset {
+    let mut preset = preset.clone();
+    let data = &mut preset.data;
+    let (mean, components) =
+        (data.mean == Some(Mean::Measured), data.components.is_none() && preset.augment.color.is_some());
+    if mean || components {
+        let colors = Colors::stored(&data.set, dir).unwrap_or_else(|| {
+            log::info!(
+                "{}: the colours of its training images are not measured (weightproof data prepare {0}): those published of ILSVRC 2012 \
+                 are taken",
+                data.set
+            );
+            Colors::ilsvrc()
+        });
+        data.mean = if mean { Some(Mean::Of(colors.mean)) } else { data.mean };
+        data.components = if components { Some(colors.components) } else { data.components };
+    }
+    preset
+}
 
 /// Opens and prepares the data set of a preset; its images are held in memory or streamed, as `data.stream` says.
 ///
 /// # Errors
 /// Missing or damaged files; limits beyond the set; files that cannot be streamed but are to be.
 pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
-    let start = Instant::now();
+    let (start, preset) = (Instant::now(), &settled(preset, dir));
     let mut set = data::open(&preset.data.set, dir)?;
     let whitened = if preset.data.zca.is_some() { size_of::<f32>() } else { 1 };
     let images = set.train.labels.len() + set.test.labels.len();
@@ -39,6 +63,9 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         // Each waits for the disk most of the time.
         prepared.workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
     }
+    let crop = [prepared.shape.height, prepared.shape.width];
+    prepared.stretch = preset.augment.stretch.map(|amount| Stretch { amount, largest: augment::largest(amount, crop) });
+    prepared.components = components(preset, set.maximum);
     if let Some(count) = preset.data.validation {
         prepared.hold_out(count)?;
     }
@@ -48,13 +75,23 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
     Ok(Arc::new(prepared))
 }
 
+/// What the jitter of colours multiplies by normal numbers, in the units of the images.
+fn components(preset: &Preset, maximum: u8) -> [[f32; 3]; 3] {
+    let unit = match preset.data.scale {
+        Scale::Raw => 1.0,
+        Scale::Unit => 2.0 / f64::from(maximum),
+    };
+    let factor = unit * preset.augment.color.unwrap_or(0.0);
+    preset.data.components.unwrap_or_default().map(|component| component.map(|v| (factor * v) as f32))
+}
+
 /// What a preset does to images.
 fn preprocessing(data: &Data) -> Preprocessing {
     let scale = match data.scale {
         Scale::Unit => data::Scale::Unit,
         Scale::Raw => data::Scale::Raw,
     };
-    Preprocessing { scale, gcn: data.gcn, zca: data.zca }
+    Preprocessing { scale, mean: data.mean.and_then(Mean::value), gcn: data.gcn, zca: data.zca }
 }
 
 /// What is done to images of `input` rows, columns and channels from elsewhere before the network of a preset reads them: what
@@ -64,6 +101,7 @@ fn preprocessing(data: &Data) -> Preprocessing {
 /// A data set that this program does not know; where images are whitened, missing or damaged files of it in `dir` (absent:
 /// the default folder).
 pub fn preparation(preset: &Preset, input: [usize; 3], dir: Option<&Path>) -> Result<Preparation> {
+    let preset = &settled(preset, dir);
     let [height, width, channels] = input;
     let set = &preset.data.set;
     let open = || {

@@ -9,7 +9,7 @@ mod training;
 
 use std::sync::Arc;
 
-pub use data::{input, load_data, network, network_for, preparation};
+pub use data::{input, load_data, network, network_for, preparation, settled};
 pub use projector::Projector;
 pub use training::Training;
 
@@ -150,7 +150,7 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn feed_shard(&mut self, placement: &Placement, batch: &Batch, shard: [usize; 2]) -> Result<()> {
-        images::feed(&mut self.runner, placement, [&self.network.uploads("input"), INDEX], batch, shard)?;
+        images::feed(&mut self.runner, &self.network, placement, ["input", INDEX], batch, shard)?;
         let labels = images::part(&batch.labels, shard);
         if self.runner.has("label") { self.runner.write("label", labels) } else { Ok(()) }
     }
@@ -160,7 +160,7 @@ impl Session {
     /// # Errors
     /// What the device reports.
     pub fn feed_test(&mut self, placement: &Placement, batch: &Batch) -> Result<()> {
-        images::feed(&mut self.runner, placement, [&self.network.uploads("test.input"), TEST_INDEX], batch, [0, 1])?;
+        images::feed(&mut self.runner, &self.network, placement, ["test.input", TEST_INDEX], batch, [0, 1])?;
         self.runner.write("test.label", &batch.labels)
     }
 }

@@ -43,19 +43,22 @@ fn search(
     let flagged = session.runner.read("maxima", chunks.len())?;
     let flagged = flagged.iter().position(|&m| !f32::from_bits(m).is_finite());
     let tensor = |chunk: usize| &network.parameters.tensors[chunks[chunk].tensor].name;
-    let training = Training::load(session, &Placement::Uploaded, true)?;
+    let placement = network.sent();
+    let training = Training::load(session, &placement, true)?;
     session.start(number)?;
     session.set_projection(projection)?;
-    let batch = Batches::train(data.clone(), network.images_per_step(), step.seed(), Position { step: number })?.next();
+    let (at, form) = (Position { step: number }, images::form(&placement, step.seed(), 0));
+    let batch = Batches::train_in(form, data.clone(), network.images_per_step(), step.seed(), at)?.next();
     let batch = batch.ok_or_else(|| Error::Invalid("the data ended".into()))??;
-    let values = data.values_of(&batch.images);
+    // Parts of pictures are bytes.
+    let values = if placement == Placement::Uploaded { data.values_of(&batch.images) } else { vec![] };
     if let Some(i) = values.iter().position(|v| !v.is_finite()) {
         return Ok(report("data", format!("value {i} of the batch is {}", values[i])));
     }
-    images::upload(&mut session.runner, &data, Part::Train, &Placement::Uploaded)?;
+    images::upload(&mut session.runner, &data, Part::Train, &placement)?;
     for part in training.parts() {
         let program = training.program(*part);
-        training.feed(session, *part, &Placement::Uploaded, &batch)?;
+        training.feed(session, *part, &placement, &batch)?;
         let runner = &mut session.runner;
         runner.write("step", &part.block(step).words())?;
         for (i, command) in program.plan.commands.iter().enumerate() {

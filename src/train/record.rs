@@ -57,6 +57,9 @@ pub struct EvalLine<'a> {
     pub part: Option<&'a str>,
     /// Wrong answers, per cent: the mean of the draws.
     pub error: f64,
+    /// Images whose class is not among the first five guesses, per cent, where there are more than ten classes: the mean of the draws.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top5_error: Option<f64>,
     /// Standard deviation of the draws, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deviation: Option<f64>,
@@ -315,6 +318,7 @@ mod tests {
             eval: "sign",
             part: None,
             error: 0.25,
+            top5_error: None,
             deviation: None,
             worst: None,
             loss,

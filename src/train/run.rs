@@ -74,6 +74,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         ));
     }
     // What can be refused is refused before the data are read.
+    let preset = &session::settled(preset, options.data.as_deref());
     let distort: Vec<Distortion> = preset.eval.distort.iter().map(|d| Distortion::parse(d)).collect::<Result<_>>()?;
     if let Some(saved) = &saved {
         same_preset(saved, preset)?;
@@ -226,9 +227,8 @@ impl Trainer<'_> {
     fn run(mut self) -> Result<Outcome> {
         let bar = progress(self.quiet, self.total, self.step);
         let start = Position { step: self.step };
-        let uploaded = self.placement == Placement::Uploaded;
-        let batches = if uploaded { Batches::train } else { Batches::train_chosen };
-        let mut batches = batches(self.data.clone(), self.preset.batch, self.preset.seed, start)?;
+        let form = images::form(&self.placement, self.preset.seed, 0);
+        let mut batches = Batches::train_in(form, self.data.clone(), self.preset.batch, self.preset.seed, start)?;
         if self.step == 0 {
             // So that a run can be resumed whenever it is killed.
             self.save()?;
@@ -443,6 +443,7 @@ impl Trainer<'_> {
                 eval: &distortion.to_string(),
                 part: (part == Part::Validation).then_some("validation"),
                 error: error.mean,
+                top5_error: draws.top5_error().map(|e| e.mean),
                 deviation: error.deviation,
                 worst: error.deviation.map(|_| error.most),
                 loss: draws.loss().mean,

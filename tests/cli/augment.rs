@@ -80,6 +80,18 @@ fn numbers_that_make_no_sense_are_refused_by_their_key() {
         ("augment.crop=8", vec!["augment.crop: 8 is too large for images of 8x8", "nothing of the image"]),
         ("augment.cutout=0", vec!["augment.cutout: 0", "whole number"]),
         ("augment.cutout=9", vec!["augment.cutout: 9 is too large for images of 8x8", "hide all of the image"]),
+        ("augment.stretch=0.6", vec!["augment.stretch: 0.6", "from 0", "0.5"]),
+        ("augment.stretch=true", vec!["augment.stretch", "a number or false"]),
+        ("augment.color=0.1", vec!["augment.color: 0.1", "augment.stretch"]),
+        ("augment.stretch=0.1 --set augment.color=-1", vec!["augment.color: -1", "above 0"]),
+        ("augment.stretch=0.1 --set augment.color=0.1", vec!["augment.color", "three channels", "have 1"]),
+        ("augment.stretch=0.1 --set data.gcn=10", vec!["augment.stretch", "data.gcn"]),
+        ("augment.stretch=0.1 --set data.resident=true", vec!["data.resident", "not kept on the device"]),
+        ("data.mean=[1,2,3]", vec!["data.mean", "three channels", "1x8x8"]),
+        ("data.mean=[1,2]", vec!["data.mean"]),
+        ("data.mean=[1,2,256]", vec!["data.mean", "0 to 255"]),
+        ("data.mean=measrued", vec!["data.mean", "measured"]),
+        ("data.components=[[1,2,3],[4,5,6],[7,8,999]]", vec!["data.components", "-255 to 255"]),
         ("augment.fill=blue", vec!["augment.fill", "blue"]),
         ("augment.crpo=2", vec!["augment.crpo", "crop"]),
     ] {
@@ -100,4 +112,89 @@ fn images_can_be_looked_at_as_they_are_and_augmented() {
     assert_ne!(show("augmented.png", ALL), plain);
     assert_eq!(show("again.png", ""), plain);
     assert_ne!(show("other.png", "--step 1"), plain);
+}
+
+/// Files of CIFAR-10 with 12 + 12 images of smooth colours.
+fn colourful(place: &Place) {
+    for (i, file) in fs::read_dir(crate::files::cifar10(place)).unwrap().enumerate() {
+        let byte = |at: usize| {
+            let (image, value) = (at / 3073 + 3 * i, at % 3073);
+            match value.checked_sub(1) {
+                None => image % 10,
+                Some(pixel) => (3 * (pixel % 32) + 2 * (pixel / 32 % 32) + 40 * (pixel / 1024) + 17 * image) % 256,
+            }
+        };
+        fs::write(file.unwrap().path(), (0..3 * 3073).map(|at| byte(at) as u8).collect::<Vec<_>>()).unwrap();
+    }
+}
+
+/// A small network on these files, with training crops.
+const CROPS: &str = "--data data --set width=0.0625 --set batch=5 --set data.zca=false --set data.gcn=false --set data.scale=raw \
+                     --set data.mean=measured --set augment.flip=0.5 --set augment.stretch=0.1 --set augment.color=0.1";
+
+#[test]
+fn training_crops_are_the_same_for_every_number_of_workers_and_after_a_stop_in_mid_epoch() {
+    let place = Place::new();
+    colourful(&place);
+    let train = |run: &str, more: &str| {
+        let distort = "--set eval.distort=[\"none\"]";
+        place.run(&format!("train merolla2016/cifar10/tr-sign-c --out {run} {CROPS} {distort} {more}")).ok();
+    };
+    train("one", "--set steps=4 --workers 1");
+    train("five", "--set steps=4 --workers 5");
+    place.assert_same("one", "five");
+    train("read", "--set steps=4 --set data.stream=true --workers 2");
+    place.assert_same("one", "read");
+    train("parts", "--set steps=2 --workers 2");
+    place.run("train parts --resume --set steps=4 --data data").ok();
+    place.assert_same_tensors("parts", "one");
+    for (what, more) in [("stretch", "--set augment.stretch=0"), ("color", "--set augment.color=false")] {
+        train(what, &format!("--set steps=4 {more}"));
+        assert!(place.tensors(what) != place.tensors("one"), "{what} changes nothing");
+    }
+}
+
+#[test]
+fn a_run_is_saved_with_its_colours_and_tested_by_them_whatever_is_measured_later() {
+    let place = Place::new();
+    colourful(&place);
+    let eval = || place.run("eval run --data data --distort none").ok();
+    let args = format!("{CROPS} --set steps=2 --set eval.distort=[\"none\"]");
+    let ran = place.run(&format!("train merolla2016/cifar10/tr-sign-c --out run {args}"));
+    assert!(ran.err.contains("data prepare cifar10") && ran.err.contains("ILSVRC 2012"), "{}", ran.err);
+    ran.ok();
+    let before = eval();
+    let said = place.run("data prepare cifar10 --data data").ok();
+    assert!(said.contains("mean = [") && said.contains("components = ["), "{said}");
+    assert_eq!(eval(), before);
+    let mean = |run: &str| {
+        let text = fs::read_to_string(place.path(run).join("run.json")).unwrap();
+        let info: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let preset: toml::Table = info["preset_toml"].as_str().unwrap().parse().unwrap();
+        preset["data"]["mean"].clone()
+    };
+    let published = toml::Value::from([123.68, 116.779, 103.939].map(toml::Value::Float).to_vec());
+    assert_eq!(mean("run"), published);
+    // The preset asks for measured colours, and the run has its own.
+    place.run(&format!("train merolla2016/cifar10/tr-sign-c --out run --resume {args} --set steps=4")).ok();
+    assert_eq!(mean("run"), published);
+    // A new one takes what was measured.
+    place.run(&format!("train merolla2016/cifar10/tr-sign-c --out new {args}")).ok();
+    let measured: toml::Table = said.parse().unwrap();
+    assert_eq!(mean("new"), measured["mean"]);
+    assert_ne!(mean("new"), published);
+}
+
+#[test]
+fn moments_see_training_crops_unless_the_preset_says_otherwise_and_test_images_never_are_cut() {
+    let place = Place::new();
+    let set = "--set augment.stretch=0.3 --set steps=20";
+    place.trained("run", set);
+    let eval = |more: &str| place.run(&format!("eval run --distort none {more}")).ok();
+    let loss = |out: &str| out.split_whitespace().last().map(str::to_owned);
+    let [cut, plain] = ["", "--set augment.moments=false"].map(eval);
+    assert_ne!(loss(&cut), loss(&plain), "{cut}\n{plain}");
+    let none = eval("--set augment.stretch=false");
+    assert_eq!(loss(&plain), loss(&none), "{plain}\n{none}");
+    assert_eq!(cut, eval(""));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weightproof::data::batches::permutation;
 use weightproof::data::prepare::prepare_in;
-use weightproof::data::{Batches, Part, Position, Prepared, Preprocessing};
+use weightproof::data::{Batches, Form, Part, Position, Prepared, Preprocessing};
 
 use super::small_set;
 
@@ -132,7 +132,7 @@ fn shuffles_are_uniform() {
 fn batches_without_images_name_the_images_of_those_with() {
     let data = prepared(23, 1);
     let with = Batches::train(data.clone(), 5, 7, Position { step: 3 }).unwrap();
-    let without = Batches::train_chosen(data.clone(), 5, 7, Position { step: 3 }).unwrap();
+    let without = Batches::train_in(Form::Named, data.clone(), 5, 7, Position { step: 3 }).unwrap();
     let all = data.all_words(Part::Train).unwrap();
     for (with, without) in with.zip(without).take(8) {
         let [with, without] = [with, without].map(Result::unwrap);

@@ -2,6 +2,7 @@
 
 mod batches;
 mod fetch;
+mod frames;
 mod imagenet32;
 mod pickles;
 mod pictures;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use weightproof::data::gcn::gcn;
 use weightproof::data::prepare::prepare_in;
 use weightproof::data::zca::Zca;
-use weightproof::data::{Part, Prepared, Preprocessing, Scale, Source};
+use weightproof::data::{DataSet, Part, Prepared, Preprocessing, Scale, Shape, Source, Split};
 
-use super::small_set;
+use super::{random_bytes, small_set};
 
 /// X[i,j] = (37 i^2 + 91 i j + 53 j + 11 j^2) mod 256, six images of five values, contrast-normalised to norm 55.
 fn golden_images() -> Vec<f64> {
@@ -65,7 +65,7 @@ fn whitening_gives_the_golden_numbers() {
 fn whitened_training_images_have_mean_zero_and_unit_covariance() {
     // More than a block of images, and not a multiple of one.
     let data = small_set(2345, 10);
-    let preprocessing = Preprocessing { scale: Scale::Raw, gcn: None, zca: Some(1e-6) };
+    let preprocessing = Preprocessing { scale: Scale::Raw, mean: None, gcn: None, zca: Some(1e-6) };
     let white = prepare_in(&data, &preprocessing, None, None).unwrap().values(Part::Train).unwrap();
     let mut covariance = [[0.0; 12]; 12];
     let mut mean = [0.0; 12];
@@ -221,9 +221,39 @@ fn images_stay_bytes_unless_contrast_normalisation_or_whitening_make_more_of_the
         assert_eq!([bytes[0], bytes[1], bytes[2]], [file[0], file[6], file[1]]);
         let want: Vec<f32> = bytes.iter().map(|byte| value(*byte)).collect();
         assert_eq!(prepared.values(Part::Test).unwrap(), want);
-        assert_eq!(prepared.levels.expect("levels"), (0..=255).map(value).collect::<Vec<_>>());
+        assert_eq!(prepared.levels.expect("levels").values, (0..=255).map(value).collect::<Vec<_>>());
     }
     let normalised = Preprocessing { gcn: Some(1.0), ..Preprocessing::RAW };
+    let refused = Preprocessing { mean: Some([1.0; 3]), ..Preprocessing::RAW };
+    let error = prepare_in(&small_set(5, 3), &refused, None, None).unwrap_err().to_string();
+    assert!(error.contains("three channels"), "the set has two: {error}");
     let prepared = prepare_in(&small_set(5, 3), &normalised, None, None).unwrap();
     assert!(prepared.levels.is_none() && prepared.all_words(Part::Test).unwrap().len() == 3 * 12);
+}
+
+#[test]
+fn a_mean_is_subtracted_before_the_scale() {
+    let shape = Shape { channels: 3, height: 2, width: 3 };
+    let split =
+        |count: usize| Split { images: Source::memory(18, random_bytes(18 * count, 4)), labels: vec![0; count] };
+    let (name, classes) = ("small".into(), vec!["a".into()]);
+    let set = DataSet { name, shape, classes, maximum: 255, train: split(4), test: split(1) };
+    let mean = [123.68, 116.779, 103.939];
+    for (scale, factor) in [(Scale::Raw, 1.0), (Scale::Unit, 2.0 / 255.0)] {
+        let preprocessing = Preprocessing { scale, mean: Some(mean), ..Preprocessing::RAW };
+        let prepared = prepare_in(&set, &preprocessing, None, None).unwrap();
+        let file = set.train.images.values().unwrap();
+        for (i, value) in prepared.values(Part::Train).unwrap().into_iter().enumerate() {
+            let (image, pixel, channel) = (i / 18, i / 3 % 6, i % 3);
+            let want = factor * (f64::from(file[image * 18 + channel * 6 + pixel]) - mean[channel]);
+            assert!((f64::from(value) - want).abs() < 1e-5 * factor * 255.0, "{i}: {value} {want}");
+        }
+        // Between whole bytes as between their neighbours.
+        let levels = prepared.levels.unwrap();
+        let affine = levels.affine(3);
+        for (channel, byte) in [(0, 0u8), (1, 17), (2, 255)] {
+            let line = f64::from(affine[channel]) * f64::from(byte) + f64::from(affine[3 + channel]);
+            assert!((line - f64::from(levels.value(byte, channel))).abs() < 1e-6 * factor * 255.0);
+        }
+    }
 }

@@ -14,8 +14,8 @@ use super::sets::{assert_says, content};
 /// Three ways to prepare images: by a table, one by one, all together.
 const WAYS: [Preprocessing; 3] = [
     Preprocessing::UNIT,
-    Preprocessing { scale: Scale::Raw, gcn: Some(55.0), zca: None },
-    Preprocessing { scale: Scale::Raw, gcn: Some(55.0), zca: Some(0.1) },
+    Preprocessing { scale: Scale::Raw, mean: None, gcn: Some(55.0), zca: None },
+    Preprocessing { scale: Scale::Raw, mean: None, gcn: Some(55.0), zca: Some(0.1) },
 ];
 
 /// A folder with unpacked idx files of `train` + `test` images of 4x3, and their images' file of training.

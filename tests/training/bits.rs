@@ -64,7 +64,7 @@ fn a_network_computes_the_same_bits_from_bits_as_from_f32() {
             let value: f32 = if name.ends_with("var") { 0.5 } else { -0.01 };
             session.runner.write(&name, &vec![value.to_bits(); channels]).unwrap();
         }
-        let images = images::made_up(&mut session.runner, &network, 3).unwrap();
+        let images = images::made_up(&mut session.runner, &network, &source, 3).unwrap();
         session.runner.write("test.input", &images).unwrap();
         session.runner.write("test.label", &[1, 2, 3]).unwrap();
         let logits = programs.each_ref().map(|program| {

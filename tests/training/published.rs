@@ -69,7 +69,7 @@ fn a_published_network_gives_its_logits_here_as_it_is_and_under_he_sign() {
     for projection in ["none", "he-sign"] {
         session.distort(&Projection::parse(projection).unwrap().into(), 1, 0).unwrap();
         let runner = &mut session.runner;
-        runner.write(&network.uploads("test.input"), &batch.images).unwrap();
+        runner.write(&network.uploads(&model::Placement::Uploaded, "test.input"), &batch.images).unwrap();
         runner.write("test.label", &batch.labels).unwrap();
         runner.run(&test.loaded, &Step { valid: IMAGES as u32, ..Step::at(1, 0) }).unwrap();
         logits.push(test.read(runner, "pool3.output").unwrap());

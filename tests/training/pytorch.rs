@@ -56,12 +56,12 @@ fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_
         if !trained {
             let all = Batches::sequential(data.clone(), Part::Train, network.batch).unwrap();
             for batch in all.take(batches) {
-                runner.write(&network.uploads("input"), &batch.unwrap().images).unwrap();
+                runner.write(&network.uploads(&Placement::Uploaded, "input"), &batch.unwrap().images).unwrap();
                 runner.run(&moments.loaded, &Step::at(1, 0)).unwrap();
             }
         }
         let batch = Batches::sequential(data.clone(), Part::Test, IMAGES).unwrap().next().unwrap().unwrap();
-        runner.write(&network.uploads("test.input"), &batch.images).unwrap();
+        runner.write(&network.uploads(&Placement::Uploaded, "test.input"), &batch.images).unwrap();
         runner.write("test.label", &batch.labels).unwrap();
         runner.run(&test.loaded, &Step { valid: IMAGES as u32, ..Step::at(1, 0) }).unwrap();
         let logits = test.read(runner, "fc1.output").unwrap();

@@ -7,3 +7,4 @@ mod optimizer;
 mod own;
 mod pool;
 mod project;
+mod resample;

@@ -6,7 +6,7 @@ use crate::data::{Batches, Part};
 use crate::error::{Error, Result};
 use crate::eval::Test;
 use crate::kernels::relu;
-use crate::model::FORWARD;
+use crate::model::{FORWARD, Placement};
 use crate::plan::{Plan, Step};
 use crate::projection::distortion::Distortion;
 
@@ -71,7 +71,7 @@ pub fn correlation(
             return Ok(None);
         }
         let (runner, plan) = (&mut specimen.session.runner, &program.loaded);
-        runner.write(&specimen.network.uploads(FORWARD), &images.images)?;
+        runner.write(&specimen.network.uploads(&Placement::Uploaded, FORWARD), &images.images)?;
         runner.run(plan, &Step::default())?;
         let read = |b: usize| -> Result<Vec<f32>> { Ok(bytemuck::cast_slice(&runner.read_buffer(plan, b)?).to_vec()) };
         points.iter().map(|p| Ok([read(p.sums)?, read(p.activity)?])).collect::<Result<Vec<_>>>().map(Some)

@@ -8,6 +8,9 @@
 mod crop;
 mod cutout;
 mod flip;
+mod resample;
+
+pub use resample::{Frames, RESAMPLE, frame_words, largest, resample};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +18,7 @@ use super::case::{Case, Fill as Values};
 use super::{Budget, Io, Kernel, STEP, Scalars, Variant, anywhere, linear_grid, optional, read, write};
 use crate::error::{Error, Result};
 use crate::philox::{key, philox4x32, stream};
-use crate::plan::{Builder, Step, Value, View};
+use crate::plan::{Builder, Params, Step, Value, View};
 use crate::ranges::{Check, number_or_false, require};
 
 /// Every augmentation in the order in which images go through them. The position is the number of its draws.
@@ -66,13 +69,20 @@ pub struct Augment {
     /// What comes where there is no image; absent: random values where images are bytes, else 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fill: Option<Fill>,
+    /// Training images are parts of pictures that have up to so much more or fewer rows, and columns, than the network reads, as a part of
+    /// those, anywhere in the picture, resampled.
+    #[serde(with = "number_or_false", skip_serializing_if = "Option::is_none")]
+    pub stretch: Option<f64>,
+    /// Jitter of colours: each principal component of those of the training images times so much and a normal number.
+    #[serde(with = "number_or_false", skip_serializing_if = "Option::is_none")]
+    pub color: Option<f64>,
     /// Whether the moments of batch normalisation are those of augmented training images.
     pub moments: bool,
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Augment { flip: None, crop: None, cutout: None, fill: None, moments: true }
+        Augment { flip: None, crop: None, cutout: None, fill: None, stretch: None, color: None, moments: true }
     }
 }
 
@@ -92,38 +102,52 @@ impl Augment {
         *self == Augment::default()
     }
 
-    /// Whether it changes images.
+    /// Whether pixels of an image are taken from elsewhere in it, or filled.
     pub fn is_some(&self) -> bool {
         AUGMENTATIONS.iter().any(|a| (a.number)(self).is_some())
     }
 
-    /// Whether pixels are filled with random values; `bytewise`: whether a value of an image depends on its own byte alone.
-    pub fn fills_at_random(&self, bytewise: bool) -> bool {
-        self.fill.unwrap_or(if bytewise { Fill::Random } else { Fill::Zero }) == Fill::Random
+    /// Whether pixels are filled with random values; `scaled`: whether images are bytes of which nothing but a scale is made.
+    pub fn fills_at_random(&self, scaled: bool) -> bool {
+        self.fill.unwrap_or(if scaled { Fill::Random } else { Fill::Zero }) == Fill::Random
     }
 
-    /// Checks every number, and that random bytes mean something; `bytewise` as in [`Augment::fills_at_random`].
+    /// Checks every number, and that random bytes mean something; `scaled` as in [`Augment::fills_at_random`].
     ///
     /// # Errors
     /// The first that is out of its range, by its key.
-    pub fn check(&self, bytewise: bool) -> Check {
+    pub fn check(&self, scaled: bool) -> Check {
         for (a, number) in self.numbers() {
             (a.check)(number).or_else(|must| require(false, a.key, number, must))?;
         }
-        let must = "images that are contrast-normalised or whitened (data.gcn, data.zca) are no bytes any more, and random \
-                    ones would be far off; use \"zero\", their mean";
-        require(bytewise || self.fill != Some(Fill::Random), "fill", "\"random\"", must)
+        if let Some(stretch) = self.stretch {
+            let must = "give a part of the sides from 0, crops of one size, to 0.5, or false to switch it off";
+            require((0.0..=0.5).contains(&stretch), "stretch", stretch, must)?;
+        }
+        if let Some(color) = self.color {
+            let must = "give a number above 0 up to 10, or false to switch it off";
+            require(color > 0.0 && color <= 10.0, "color", color, must)?;
+            let must = "colours are changed where crops are taken: give augment.stretch, 0 for crops of one size";
+            require(self.stretch.is_some(), "color", color, must)?;
+        }
+        let must = "images that are contrast-normalised or whitened (data.gcn, data.zca) or less a mean (data.mean) are no bytes any \
+                    more, and random ones would be far off; use \"zero\", their mean";
+        require(scaled || self.fill != Some(Fill::Random), "fill", "\"random\"", must)
     }
 
-    /// Checks that every augmentation leaves something of images of `h` rows and `w` columns.
+    /// Checks that every augmentation leaves something of images of `h` rows, `w` columns and `c` channels, and means something.
     ///
     /// # Errors
     /// The first that does not, by its key.
-    pub fn fits(&self, [h, w]: [usize; 2]) -> Result<()> {
+    pub fn fits(&self, [h, w, c]: [usize; 3]) -> Result<()> {
         for (a, number) in self.numbers() {
             (a.fits)(number, [h, w]).map_err(|why| {
                 Error::Invalid(format!("augment.{}: {number} is too large for images of {h}x{w}: {why}", a.key))
             })?;
+        }
+        if self.color.is_some() && c != 3 {
+            let message = format!("augment.color: a colour has three channels, and the images have {c}; give false");
+            return Err(Error::Invalid(message));
         }
         Ok(())
     }
@@ -187,6 +211,33 @@ fn record(
 /// The first of the numbers of the draws of fillings.
 const FILL: u32 = 1 << 31;
 
+/// Draw `number` of an image of the batch.
+fn image_draws(step: &Step, image: usize, number: u32) -> [u32; 4] {
+    philox4x32([image as u32, number, step.step_lo, step.step_hi], key(step.seed(), stream::AUGMENT))
+}
+
+/// Where the pixel at `at` of an augmented image comes from, by the constants of the augmentations.
+fn origin(p: &Params, step: &Step, image: usize, at: usize) -> Pixel {
+    let [h, w] = ["h", "w"].map(|name| p.u(name));
+    let mut from = Pixel { row: (at / w) as i64, column: (at % w) as i64, filled: false };
+    for (number, a) in AUGMENTATIONS.iter().enumerate().rev() {
+        match p.u(a.key) as u32 {
+            0 => {}
+            constant => from = (a.source)(from, constant, [h, w], image_draws(step, image, number as u32)),
+        }
+    }
+    from
+}
+
+/// What fills this channel of the pixel at `at`: one of the first `values` of `levels`, where they are given, else 0.
+fn filling(io: &Io, step: &Step, image: usize, at: usize, channel: usize) -> f64 {
+    if !io.has("levels") {
+        return 0.0;
+    }
+    let number = FILL + (at * io.params.u("c").div_ceil(4) + channel / 4) as u32;
+    io.f("levels")[below(image_draws(step, image, number)[channel % 4], io.params.u("values")) as usize]
+}
+
 /// y from x.
 pub static APPLY: Kernel = Kernel {
     name: "augment.apply",
@@ -195,27 +246,16 @@ pub static APPLY: Kernel = Kernel {
     twin: |io: &mut Io| {
         let (p, step) = (io.params, io.step());
         let [batch, first, h, w, c] = ["batch", "first", "h", "w", "c"].map(|name| p.u(name));
-        let key = key(step.seed(), stream::AUGMENT);
-        let draws = |image: usize, number: u32| philox4x32([image as u32, number, step.step_lo, step.step_hi], key);
         let mut y = Scalars::zeros(batch * h * w * c);
         for i in 0..batch * h * w {
             let (image, at) = (step.first_image as usize + first + i / (h * w), i % (h * w));
-            let mut from = Pixel { row: (at / w) as i64, column: (at % w) as i64, filled: false };
-            for (number, a) in AUGMENTATIONS.iter().enumerate().rev() {
-                match p.u(a.key) as u32 {
-                    0 => {}
-                    constant => from = (a.source)(from, constant, [h, w], draws(image, number as u32)),
-                }
-            }
+            let from = origin(p, &step, image, at);
             for channel in 0..c {
-                let value = if !from.filled {
+                let value = if from.filled {
+                    filling(io, &step, image, at, channel)
+                } else {
                     let pixel = i / (h * w) * h * w + from.row as usize * w + from.column as usize;
                     io.f("x")[pixel * c + channel]
-                } else if io.has("levels") {
-                    let number = FILL + (at * c.div_ceil(4) + channel / 4) as u32;
-                    io.f("levels")[below(draws(image, number)[channel % 4], p.u("values")) as usize]
-                } else {
-                    0.0
                 };
                 y.set(i * c + channel, value, value.abs());
             }

@@ -1,6 +1,6 @@
 //! Ranges of the values of a preset. Types and unknown keys are settled by then.
 
-use super::{Lr, Preset};
+use super::{Data, Lr, Mean, Preset};
 use crate::layers::kind::check_layers;
 use crate::ranges::{Check, HELD, Number, is_held, not_negative, positive, require};
 
@@ -82,7 +82,14 @@ pub(super) fn check(p: &Preset) -> Check {
             require(is_held(x), key, Number(x), &format!("{HELD}, or false to switch it off"))?;
         }
     }
-    p.augment.check(p.data.is_bytewise()).map_err(|failure| failure.under("augment"))?;
+    colors(&p.data)?;
+    p.augment.check(p.data.is_scaled_bytes()).map_err(|failure| failure.under("augment"))?;
+    if let Some(stretch) = p.augment.stretch {
+        let must = "crops are taken from bytes, and images that are contrast-normalised or whitened (data.gcn, data.zca) are none any more";
+        require(p.data.is_bytewise(), "augment.stretch", Number(stretch), must)?;
+        let must = "crops are cut out for every batch: they are not kept on the device; give false or \"auto\"";
+        require(p.data.resident != Some(true), "data.resident", true, must)?;
+    }
     positive("batch_norm.epsilon", p.batch_norm.epsilon)?;
     require(
         p.eval.distort.iter().all(|d| !d.trim().is_empty()),
@@ -104,6 +111,27 @@ pub(super) fn check(p: &Preset) -> Check {
     super::own::check(&p.wgsl)?;
     require(!p.layers.is_empty(), "layers", "[]", "a network needs at least one layer")?;
     check_layers("layers", &p.layers)
+}
+
+/// The mean and the principal components of colours.
+fn colors(data: &Data) -> Check {
+    if let Some(mean) = data.mean {
+        let (shown, sound) = match mean {
+            Mean::Measured => ("\"measured\"".into(), true),
+            Mean::Of(rgb) => (format!("{rgb:?}"), rgb.iter().all(|v| (0.0..=255.0).contains(v))),
+        };
+        let must = "it is subtracted from bytes, and images that are contrast-normalised or whitened (data.gcn, data.zca) are none any more";
+        require(data.is_bytewise(), "data.mean", &shown, must)?;
+        require(sound, "data.mean", shown, "give the mean of the bytes, red, green, blue, each from 0 to 255")?;
+    }
+    let rows = data.components.iter().flatten();
+    let sound = rows.flatten().all(|v| v.abs() <= 255.0);
+    require(
+        sound,
+        "data.components",
+        format!("{:?}", data.components.unwrap_or_default()),
+        "give numbers from -255 to 255",
+    )
 }
 
 fn positive_or_infinite(key: &str, x: f64) -> Check {

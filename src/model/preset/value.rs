@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{self, Deserializer, SeqAccess, Unexpected, Visitor};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use super::Mean;
 use crate::ranges::NumberOr;
 
 /// A number, or `"none"` for infinity.
@@ -53,6 +54,45 @@ impl<'de> Visitor<'de> for OneOrMore {
             list.push(n);
         }
         Ok(list)
+    }
+}
+
+/// `"measured"` or three numbers, or `false` for `None`.
+pub(super) mod mean_or_false {
+    use super::*;
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Mean>, D::Error> {
+        d.deserialize_any(MeanOrFalse)
+    }
+
+    pub fn serialize<S: Serializer>(mean: &Option<Mean>, s: S) -> Result<S::Ok, S::Error> {
+        match mean {
+            None => s.serialize_bool(false),
+            Some(Mean::Measured) => s.serialize_str("measured"),
+            Some(Mean::Of(rgb)) => rgb.serialize(s),
+        }
+    }
+}
+
+struct MeanOrFalse;
+
+impl<'de> Visitor<'de> for MeanOrFalse {
+    type Value = Option<Mean>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[red, green, blue], \"measured\" or false")
+    }
+
+    fn visit_bool<E: de::Error>(self, b: bool) -> Result<Option<Mean>, E> {
+        if b { Err(E::invalid_type(Unexpected::Bool(b), &self)) } else { Ok(None) }
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Option<Mean>, E> {
+        if text == "measured" { Ok(Some(Mean::Measured)) } else { Err(E::invalid_type(Unexpected::Str(text), &self)) }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Option<Mean>, A::Error> {
+        <[f64; 3]>::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(|rgb| Some(Mean::Of(rgb)))
     }
 }
 

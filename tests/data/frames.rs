@@ -1,0 +1,138 @@
+//! Training crops: their draws, their bytes, and that they are the same whatever the threads and wherever a run goes on.
+
+use std::sync::Arc;
+
+use weightproof::data::frames::{Draws, Rectangle, Stretch};
+use weightproof::data::prepare::prepare_in;
+use weightproof::data::{Batches, DataSet, Form, Part, Position, Prepared, Preprocessing, Shape, Source, Split};
+
+use super::random_bytes;
+
+/// Of AlexNet.
+const CROP: [usize; 2] = [227, 227];
+const STRETCH: Stretch = Stretch { amount: 0.1, largest: [250, 250] };
+
+fn rectangles(of: [usize; 2], count: usize) -> impl Iterator<Item = Rectangle> {
+    (0..count).map(move |i| STRETCH.rectangle(CROP, of, Draws { seed: 3, step: (i / 512) as u64 }.of(i % 512)))
+}
+
+/// Chi squared of counts beside what is expected of them.
+fn chi_squared(counts: &[usize], expected: impl Fn(usize) -> f64) -> f64 {
+    counts.iter().enumerate().map(|(i, n)| (*n as f64 - expected(i)).powi(2) / expected(i)).sum()
+}
+
+#[test]
+fn sides_are_uniform_and_independent() {
+    const COUNT: usize = 47_000;
+    let mut sides = [[0; 47]; 2];
+    let mut both = [[0; 2]; 2];
+    for r in rectangles([256, 341], COUNT) {
+        for (counts, side) in sides.iter_mut().zip([r.height, r.width]) {
+            counts[side - 204] += 1;
+        }
+        both[usize::from(r.height > 227)][usize::from(r.width > 227)] += 1;
+    }
+    // round(U(204.3, 249.7)): at the ends a fifth of the others.
+    let expected = |i: usize| if i == 0 || i == 46 { 0.2 } else { 1.0 } * COUNT as f64 / 45.4;
+    for counts in sides {
+        // 46 degrees of freedom: beyond 104 once in 500,000 tries.
+        assert!(chi_squared(&counts, expected) < 104.0, "{counts:?}");
+    }
+    // 22.2 of 45.4 parts are above 227.
+    let p = [23.2 / 45.4, 22.2 / 45.4];
+    let chi = chi_squared(both.as_flattened(), |i| p[i / 2] * p[i % 2] * COUNT as f64);
+    // 3 degrees of freedom: beyond 30 once in 700,000 tries.
+    assert!(chi < 30.0, "{both:?}");
+}
+
+#[test]
+fn every_place_is_as_likely_as_another() {
+    let all_of_one_size = Stretch { amount: 0.0, largest: CROP };
+    let (mut rows, mut columns) = ([0; 30], [0; 115]);
+    for place in 0..100_000 {
+        let r = all_of_one_size.rectangle(CROP, [256, 341], Draws { seed: 3, step: 9 }.of(place));
+        rows[r.top] += 1;
+        columns[r.left] += 1;
+    }
+    // 29 and 114 degrees of freedom: beyond 78 and 200 once in a million tries or less.
+    assert!(chi_squared(&rows, |_| 1e5 / 30.0) < 78.0, "{rows:?}");
+    assert!(chi_squared(&columns, |_| 1e5 / 115.0) < 200.0, "{columns:?}");
+}
+
+#[test]
+fn a_rectangle_is_no_larger_than_its_picture() {
+    for r in rectangles([220, 9], 1000) {
+        assert!(r.height <= 220 && r.width == 9 && r.left == 0, "{r:?}");
+    }
+    let all = Stretch { amount: 0.0, largest: CROP };
+    let draws = Draws { seed: 1, step: 0 }.of(0);
+    assert_eq!(all.rectangle(CROP, CROP, draws), Rectangle { top: 0, left: 0, height: 227, width: 227 });
+    for r in rectangles([256, 341], 1000) {
+        assert!(r.top + r.height <= 256 && r.left + r.width <= 341, "{r:?}");
+    }
+}
+
+/// 23 images of 8 rows, 6 columns and three channels, cut with stretch.
+fn prepared(workers: usize) -> Arc<Prepared> {
+    let shape = Shape { channels: 3, height: 8, width: 6 };
+    let split = |count: usize, seed: u32| Split {
+        images: Source::memory(shape.features(), random_bytes(count * shape.features(), seed)),
+        labels: vec![0; count],
+    };
+    let set = DataSet {
+        name: "small".into(),
+        shape,
+        classes: vec!["a".into()],
+        maximum: 255,
+        train: split(23, 1),
+        test: split(3, 2),
+    };
+    let mut prepared = prepare_in(&set, &Preprocessing::RAW, None, None).unwrap();
+    prepared.stretch = Some(Stretch { amount: 0.4, largest: [11, 8] });
+    prepared.workers = workers;
+    Arc::new(prepared)
+}
+
+const FORM: Form = Form::Frames { seed: 7, first: 0 };
+
+#[test]
+fn frames_are_the_same_for_every_number_of_workers_and_after_a_stop() {
+    let take = |workers: usize, step: u64| {
+        let batches = Batches::train_in(FORM, prepared(workers), 5, 7, Position { step }).unwrap();
+        let batches = batches.take(12 - step as usize).map(Result::unwrap);
+        batches.map(|b| (b.images.clone(), b.labels.clone(), b.position.step)).collect::<Vec<_>>()
+    };
+    let whole = take(1, 0);
+    assert!(whole.iter().all(|(images, ..)| images.len() == 5 * prepared(1).frame_words()));
+    for workers in [1, 2, 5] {
+        for step in [0, 1, 4, 6, 11] {
+            assert_eq!(take(workers, step), whole[step as usize..]);
+        }
+    }
+    // Epoch for epoch, and image for image, another rectangle.
+    let sizes: Vec<u32> =
+        whole.iter().flat_map(|(images, ..)| images.chunks(prepared(1).frame_words()).map(|f| f[0])).collect();
+    assert!(sizes.iter().any(|s| *s != sizes[0]));
+}
+
+#[test]
+fn a_frame_has_the_bytes_of_a_rectangle_of_its_image() {
+    let data = prepared(1);
+    let words = data.frame_words();
+    let batch = Batches::train_in(FORM, data.clone(), 23, 7, Position { step: 5 }).unwrap().next().unwrap().unwrap();
+    let whole = data.all_words(Part::Train).unwrap();
+    let byte = |words: &[u32], at: usize| words[at / 4] >> (8 * (at % 4)) & 255;
+    for (place, (frame, i)) in batch.images.chunks_exact(words).zip(&batch.chosen).enumerate() {
+        let image = &whole[*i as usize * data.words()..][..data.words()];
+        let r = data.stretch.unwrap().rectangle([8, 6], [8, 6], Draws { seed: 7, step: 5 }.of(place));
+        assert_eq!(frame[0], (r.height | r.width << 16) as u32);
+        for (row, column, channel) in
+            (0..r.height).flat_map(|row| (0..r.width).flat_map(move |column| (0..3).map(move |c| (row, column, c))))
+        {
+            let want = byte(image, ((r.top + row) * 6 + r.left + column) * 3 + channel);
+            assert_eq!(byte(&frame[1..], (row * r.width + column) * 3 + channel), want);
+        }
+        let rest = &frame[1..][(r.height * r.width * 3).div_ceil(4)..];
+        assert!(rest.iter().all(|word| *word == 0));
+    }
+}
