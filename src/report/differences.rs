@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::paper;
 use super::read::{Run, keys};
 use crate::model::preset::Preset;
 use crate::ranges::thousands;
@@ -37,8 +36,8 @@ pub struct Difference {
 
 /// What is not as in the paper, for a run of one of its networks.
 pub fn differences(run: &Run) -> Vec<Difference> {
-    let merolla = paper::find(&run.preset).and_then(|n| n.preset).map(String::from);
-    let preset = merolla.or_else(|| run.wide().map(|n| n.preset()));
+    let merolla = run.cifar().and_then(|n| n.preset).map(String::from);
+    let preset = merolla.or_else(|| run.wide().map(|n| n.preset())).or_else(|| run.alexnet().and_then(|n| n.preset()));
     let Some(theirs) = preset.and_then(|p| Preset::load(p, &[]).ok()) else {
         return vec![];
     };

@@ -1,5 +1,6 @@
 //! What Merolla et al. 2016 report for CIFAR-10, as data: the values that ours are shown beside.
 
+pub mod imagenet;
 pub mod wide;
 
 /// Where the numbers come from.

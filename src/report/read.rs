@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::paper::wide;
+use super::paper::{self, imagenet, wide};
 use super::shell;
 use crate::error::{Error, Result};
 use crate::eval::analysis::Analysis;
@@ -111,6 +111,17 @@ impl Run {
     /// The wide residual network of McDonnell 2018 that it is.
     pub fn wide(&self) -> Option<&'static wide::Net> {
         wide::find(self.keys().get("data.set")?, &self.preset)
+    }
+
+    /// The network of Merolla 2016 or of its comparison for ImageNet that it is.
+    pub fn alexnet(&self) -> Option<&'static imagenet::Net> {
+        let set = self.keys().get("data.set").cloned();
+        imagenet::find(&self.preset).filter(|_| set.is_some_and(|set| imagenet::SETS.contains(&set.as_str())))
+    }
+
+    /// The network of Merolla 2016 for CIFAR-10 that it is.
+    pub fn cifar(&self) -> Option<&'static paper::Net> {
+        paper::find(&self.preset).filter(|_| self.alexnet().is_none())
     }
 
     /// Steps done, as far as the files tell.

@@ -26,6 +26,8 @@ impl Scale {
 pub struct Setting {
     /// Keys of every preset that it changes.
     pub sets: &'static [&'static str],
+    /// Further keys of some presets, by the ends of their names.
+    of: &'static [(&'static str, &'static [&'static str])],
     /// What differs from the paper, a line each.
     pub differs: &'static [&'static str],
 }
@@ -40,6 +42,14 @@ pub struct Paper {
     pub settings: [Setting; 2],
     /// What differs from the paper, or is not said in it, at every scale.
     pub differs: &'static [&'static str],
+}
+
+impl Setting {
+    /// The keys of a preset that it changes.
+    pub fn sets_of(&self, preset: &str) -> Vec<String> {
+        let own = self.of.iter().filter(|(end, _)| preset.ends_with(end)).flat_map(|(_, sets)| *sets);
+        self.sets.iter().chain(own).map(|s| (*s).to_owned()).collect()
+    }
 }
 
 impl Paper {
@@ -65,6 +75,7 @@ const MEROLLA: Paper = Paper {
                 "eval.every=2",
                 "eval.moments_batches=40",
             ],
+            of: &[],
             differs: &[
                 "an eighth of the channels: 204,208 weights in layers of 16 to 128 channels, not 12,973,440",
                 "the first 10,000 training images of 50,000 (whitening is fitted to all)",
@@ -76,6 +87,7 @@ const MEROLLA: Paper = Paper {
         },
         Setting {
             sets: &["eval.distort=[\"none\",\"sign\"]", "eval.every=2", "eval.moments_batches=200", "eval.batch=250"],
+            of: &[],
             differs: &[],
         },
     ],
@@ -93,16 +105,58 @@ const MCDONNELL: Paper = Paper {
     settings: [
         Setting {
             sets: &["width=0.25", "epochs=6"],
+            of: &[],
             differs: &[
                 "a quarter of the channels: 268,336 weights in WRN-20-4, not 4,280,512",
                 "6 epochs, the first two cycles of the learning rate: the paper's curves are compared at 2 and 6",
                 "of the table the rows of WRN-20-4 only",
             ],
         },
-        Setting { sets: &[], differs: &[] },
+        Setting { sets: &[], of: &[], differs: &[] },
     ],
     differs: &["one seed per network", "the learning rate ends each cycle at 1e-4, as in the paper; its code has 1e-5"],
 };
+
+/// Figures 3 and 4: tests under None, Round and Sign at regular steps, as the base of the presets has it.
+const ALEXNET: Paper = Paper {
+    name: "merolla2016-imagenet",
+    one_set: true,
+    settings: [
+        Setting {
+            sets: &[
+                "width=0.125",
+                "classes=10",
+                "data.crop=128",
+                "batch=50",
+                "steps=480",
+                "eval.every_steps=48",
+                "eval.moments_batches=12",
+            ],
+            of: &[
+                ("tr-none-c", ALEXNET_CLIP),
+                ("tr-stochm3-c", ALEXNET_CLIP),
+                ("tr-stochm3-c", ALEXNET_DROPS),
+                ("bwn", ALEXNET_DROPS),
+                ("binaryconnect", ALEXNET_DROPS),
+            ],
+            differs: &[
+                "an eighth of the channels, images of 128 x 128, the classes of the folder that --data names, of which there are 10",
+                "480 iterations with batches of 50, not 20,000 or 150,000 with 512; rate and clip bounds change after the same parts \
+                 of them",
+            ],
+        },
+        Setting { sets: &[], of: &[], differs: &[] },
+    ],
+    differs: &[
+        "one seed per network",
+        "the rate of the runs of 20,000 iterations, the clip bounds but those of Tr-StochM3-C, and the training batches that moments are \
+         averaged over are not in the paper: [U] in models/merolla2016/imagenet/base.toml",
+    ],
+};
+
+/// After 1/30, 2/30 and 3/30 of the iterations, and after 2/3 and 5/6.
+const ALEXNET_CLIP: &[&str] = &["clip.schedule=[[16,1.4],[32,1.4],[48,1.4]]"];
+const ALEXNET_DROPS: &[&str] = &["lr.factors=[[320,0.01],[400,0.01]]"];
 
 /// Points that are wanted of every network.
 pub struct Measure {
@@ -164,6 +218,20 @@ const SIX: &[&str] = &[
     "merolla2016/cifar10/tr-stoch-c",
     "merolla2016/cifar10/tr-power-c",
     "merolla2016/cifar10/tr-stochm-c",
+];
+
+const POWER: Measure = Measure {
+    what: "Figure 4, left: error over the beta of Power",
+    options: ["--power 0:2:0.25 --moments-batches 12", "--power 0:2:0.1 --moments-batches 100"],
+};
+
+/// AlexNets; the first three are those of figure 3.
+const ALEXNET_ALL: &[&str] = &[
+    "merolla2016/imagenet/tr-none-nc",
+    "merolla2016/imagenet/tr-none-c",
+    "merolla2016/imagenet/tr-stochm3-c",
+    "merolla2016/imagenet/bwn",
+    "merolla2016/imagenet/binaryconnect",
 ];
 
 /// Networks whose learning curves are known; the first four are WRN-20-4.
@@ -241,6 +309,24 @@ pub const REPRODUCTIONS: &[Reproduction] = &[
         networks: [SIX; 2],
         measures: &[TESTS, SIGMA, GAMMA_AND_BETA],
         analyses: &[HISTOGRAMS, BITS],
+    },
+    Reproduction {
+        name: "merolla2016-figure3",
+        what: "Figure 3 of Merolla et al. 2016: errors of AlexNet on ImageNet under None, Round and Sign during training, with and \
+               without clipping, and with Tr-StochM3-C",
+        paper: &ALEXNET,
+        networks: [ALEXNET_ALL.split_at(3).0; 2],
+        measures: &[],
+        analyses: &[],
+    },
+    Reproduction {
+        name: "merolla2016-figure4",
+        what: "Figure 4 of Merolla et al. 2016: errors of AlexNet over the exponent of Power, and beside published networks with \
+               binary weights",
+        paper: &ALEXNET,
+        networks: [ALEXNET_ALL; 2],
+        measures: &[POWER],
+        analyses: &[],
     },
     Reproduction {
         name: "mcdonnell2018-curves",

@@ -29,8 +29,8 @@ use estimate::{Work, duration};
 /// Arguments of `reproduce`.
 #[derive(Args)]
 pub struct Reproduce {
-    /// merolla2016-table2, merolla2016-figure1, merolla2016-figure2, mcdonnell2018-table or mcdonnell2018-curves. Those of one
-    /// paper and scale share their runs
+    /// merolla2016-table2, -figure1, -figure2 (CIFAR-10), -figure3, -figure4 (ImageNet), mcdonnell2018-table or -curves. Those of
+    /// one paper, data set and scale share their runs
     what: String,
     /// How large
     #[arg(long, value_enum, default_value = "mini")]
@@ -94,9 +94,7 @@ impl Reproduce {
         let (paper, scale) = (reproduction.paper, self.scale.name());
         let setting = &paper.settings[self.scale as usize];
         let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-{scale}", paper.name)));
-        let mut sets: Vec<String> = setting.sets.iter().map(|s| (*s).to_owned()).collect();
-        sets.extend(self.set.iter().cloned());
-        let nets = self.nets(global, reproduction, &sets, &out)?;
+        let nets = self.nets(global, reproduction, &out)?;
         let steps = self.steps(global, reproduction, &nets, &out)?;
         let work: Work = steps.iter().map(|s| s.work).sum();
         let rates = if work.is_none() {
@@ -147,12 +145,13 @@ impl Reproduce {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn nets(&self, global: &Global, what: &Reproduction, sets: &[String], out: &Path) -> Result<Vec<Net>> {
+    fn nets(&self, global: &Global, what: &Reproduction, out: &Path) -> Result<Vec<Net>> {
         let mut sizes: Option<(String, Images)> = None;
         let mut nets: Vec<Net> = vec![];
         let names = what.networks[self.scale as usize];
         for name in names {
-            let sets = sets.to_vec();
+            let mut sets = what.paper.settings[self.scale as usize].sets_of(name);
+            sets.extend(self.set.iter().cloned());
             let seeded: Vec<String> = sets.iter().cloned().chain(global.seed.map(|s| format!("seed={s}"))).collect();
             let preset = Preset::load(name, &seeded)?;
             let whole = match &sizes {

@@ -1,6 +1,7 @@
 //! The figures, one file per kind. Each takes the runs and gives what there are data for.
 
 mod budgets;
+mod imagenet;
 mod layers;
 mod plot;
 mod sweeps;
@@ -54,6 +55,7 @@ pub struct Section {
 pub fn sections(runs: &[Run], commands: &Commands) -> Vec<Section> {
     vec![
         wide::section(runs),
+        imagenet::section(runs),
         table2::section(runs, commands),
         sweeps::section(runs, commands),
         training::section(runs, commands),

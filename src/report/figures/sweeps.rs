@@ -8,7 +8,6 @@ use crate::figure::axes::{Axes, Axis};
 use crate::ranges::thousands;
 use crate::report::commands::Commands;
 use crate::report::html::slug;
-use crate::report::paper;
 use crate::report::quote;
 use crate::report::read::Run;
 use crate::report::sheet::{Cell, Sheet};
@@ -51,7 +50,7 @@ const FAMILIES: [Family; 8] = [
     },
     Family {
         name: "power",
-        title: "Figure 2C: test error over the exponent of the weights",
+        title: "Figures 2C and 4: test error over the exponent of the weights",
         axis: "β: exponent; 0 is sign, 1 the weights as they are",
         log: true,
         down: false,
@@ -272,7 +271,7 @@ fn range(name: &str, mut parameters: Vec<f64>, own_option: bool) -> String {
 
 /// The paper's values that belong into the figure of a family: run, parameter, error.
 fn papers<'a>(run: &'a Run, name: &str, same: &[(f64, &str)]) -> Vec<(&'a Run, f64, f64)> {
-    let Some(net) = paper::find(&run.preset) else { return vec![] };
+    let Some(net) = run.cifar() else { return vec![] };
     let at_same = same.iter().filter_map(|(p, d)| Some((*p, net.error(d)?)));
     let own = net.more.iter().filter_map(|(d, e)| split(d).filter(|(n, _)| *n == name).map(|(_, p)| (p, *e)));
     at_same.chain(own).map(|(p, e)| (run, p, e)).collect()

@@ -52,9 +52,9 @@ impl Row<'_> {
 /// The paper's order first, where a network of the paper is there; then the others.
 fn rows(runs: &[Run]) -> Vec<Row<'_>> {
     let mut rows = vec![];
-    if runs.iter().any(|r| paper::find(&r.preset).is_some()) {
+    if runs.iter().any(|r| r.cifar().is_some()) {
         for net in &NETS {
-            let own = runs.iter().filter(|r| paper::find(&r.preset) == Some(net));
+            let own = runs.iter().filter(|r| r.cifar() == Some(net));
             let before = rows.len();
             rows.extend(own.map(|run| Row { run: Some(run), net: Some(net) }));
             if rows.len() == before {
@@ -62,7 +62,7 @@ fn rows(runs: &[Run]) -> Vec<Row<'_>> {
             }
         }
     }
-    let others = runs.iter().filter(|r| paper::find(&r.preset).is_none() && r.wide().is_none());
+    let others = runs.iter().filter(|r| r.cifar().is_none() && r.wide().is_none() && r.alexnet().is_none());
     rows.extend(others.map(|run| Row { run: Some(run), net: None }));
     rows
 }
@@ -100,7 +100,7 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
     if moments {
         section.about += " The batch-norm moments are computed anew on training images for each projection.";
     }
-    let own: Vec<&Run> = runs.iter().filter(|r| paper::find(&r.preset).is_some()).collect();
+    let own: Vec<&Run> = runs.iter().filter(|r| r.cifar().is_some()).collect();
     section.tables = table(&rows, papers, &measures) + &deviations(&own);
     section.figures.push(figure(&rows, papers, &measures, command));
     section

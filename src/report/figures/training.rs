@@ -20,7 +20,7 @@ pub fn section(runs: &[Run], commands: &Commands) -> Section {
     let time = Time::of(runs);
     let figures = [errors(runs, time), losses(runs, time)].into_iter().flatten().collect::<Vec<_>>();
     let mut missing = vec![];
-    if !figures.iter().any(|f| f.id == ERRORS) {
+    if !figures.iter().any(|f| f.id == ERRORS) && !runs.iter().all(|r| r.alexnet().is_some()) {
         let preset = runs.first().map_or("PRESET", |r| &r.preset);
         let command = format!(
             "weightproof train {} --set eval.every=2 --set 'eval.distort=[\"none\",\"sign\"]' --out RUN",
@@ -96,7 +96,8 @@ fn series(run: &Run) -> Vec<String> {
 
 fn errors(runs: &[Run], time: Time) -> Option<Figure> {
     let tests = |r: &Run| distinct(r.evals.iter().map(|l| l.step)).len();
-    let shown: Vec<&Run> = runs.iter().filter(|r| tests(r) >= 2).collect();
+    // Figure 3 shows those of ImageNet.
+    let shown: Vec<&Run> = runs.iter().filter(|r| tests(r) >= 2 && r.alexnet().is_none()).collect();
     if shown.is_empty() {
         return None;
     }
@@ -105,7 +106,7 @@ fn errors(runs: &[Run], time: Time) -> Option<Figure> {
     let style = |name: &str| Style::of(names.iter().position(|n| n == name).unwrap_or(0));
     let mut keys: Vec<_> = names.iter().map(|n| plot::key(n, style(n))).collect();
     let theirs = |run: &Run| -> Vec<(String, f64)> {
-        let Some(net) = paper::find(&run.preset) else { return vec![] };
+        let Some(net) = run.cifar() else { return vec![] };
         names.iter().filter_map(|n| Some((n.clone(), net.error(n)?))).collect()
     };
     if shown.iter().any(|r| !theirs(r).is_empty()) {
