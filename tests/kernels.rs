@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use weightproof::check::{Report, Share, Twins, check, trials};
 use weightproof::gpu::{Device, Runner};
 use weightproof::kernels::{self, Budget, CHAINS, KERNELS, Kernel, relu, texels};
-use weightproof::plan::{AdapterClass, Builder, Elem, Role, TEXELS_PER_ROW, Target};
+use weightproof::plan::{AdapterClass, Builder, Elem, Layout, Role, TEXELS_PER_ROW, Target};
 
 /// `WEIGHTPROOF_SHAPES=some` runs every shape of this number, and at least one case of every variant.
 const SOME: usize = 4;
@@ -192,15 +192,39 @@ fn an_array_copied_into_a_texture_is_there_whole_and_copied_once_until_it_is_wri
     // Two whole rows of texels and a part of the third, from a view that does not begin with its buffer.
     let len = 4 * (2 * TEXELS_PER_ROW + 17);
     let x = b.buffer("x", Elem::F32, &[64 + len], Role::State).slice(64..64 + len);
-    let copy = texels::copy(&mut b, "copy", x).unwrap();
-    assert_eq!(texels::copy(&mut b, "again", x).unwrap(), copy);
+    let copy = texels::copy(&mut b, "copy", x, Layout::InOrder).unwrap();
+    assert_eq!(texels::copy(&mut b, "again", x, Layout::InOrder).unwrap(), copy);
     let z = b.buffer("z", Elem::F32, &[len], Role::State);
     relu::forward(&mut b, "relu", 1, z, x).unwrap();
-    assert_ne!(texels::copy(&mut b, "after relu wrote x", x).unwrap(), copy);
+    assert_ne!(texels::copy(&mut b, "after relu wrote x", x, Layout::InOrder).unwrap(), copy);
     let plan = b.finish().unwrap();
     assert_eq!(plan.commands.len() - plan.dispatches().count(), 2);
     let words: Vec<u32> = (0..64 + len as u32).map(|i| (i as f32 - 99_000.0).to_bits()).collect();
     let (mut runner, loaded) = common::load(&device, &plan, &[("x".into(), words.clone())]);
     runner.run_commands(&loaded, 0..1).unwrap();
     assert_eq!(runner.read_buffer(&loaded, copy.buffer.0 as usize).unwrap(), words[64..]);
+}
+
+#[test]
+fn arrays_copied_group_by_group_are_there_whole_beside_a_copy_in_order() {
+    let device = common::device(true);
+    let mut b = Builder::new("groups", device.target.clone());
+    // Fewer rows than lie abreast, exactly as many, and a row more; from a view that does not begin with its buffer.
+    for (rows, groups, part) in [(3, 2, 4), (16, 1, 64), (33, 3, 12), (2 * 27 * 27, 2, 32)] {
+        let len = rows * groups * part * 4;
+        let (name, layout) = (format!("x{rows}"), Layout::ByGroup { groups, part });
+        let x = b.buffer(&name, Elem::F32, &[64 + len], Role::State).slice(64..64 + len);
+        let copy = texels::copy(&mut b, "copy", x, layout).unwrap();
+        assert_eq!(texels::copy(&mut b, "again", x, layout).unwrap(), copy);
+        assert_ne!(texels::copy(&mut b, "in order", x, Layout::InOrder).unwrap(), copy);
+    }
+    let plan = b.finish().unwrap();
+    let words = |len: usize| (0..len as u32).map(|i| (i as f32 - 999.0).to_bits()).collect::<Vec<_>>();
+    let inputs = plan.buffers.iter().filter(|b| b.role == Role::State);
+    let inputs: Vec<_> = inputs.map(|b| (b.name.clone(), words(b.len()))).collect();
+    let (mut runner, loaded) = common::load(&device, &plan, &inputs);
+    runner.run_commands(&loaded, loaded.all()).unwrap();
+    for (i, b) in plan.buffers.iter().enumerate().filter(|(_, b)| b.texels.is_some()) {
+        assert_eq!(runner.read_buffer(&loaded, i).unwrap(), words(64 + b.len())[64..], "{} {:?}", b.name, b.texels);
+    }
 }

@@ -1,8 +1,9 @@
 // As naive, for c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures. Eight lanes
 // own 32 input pixels x 32 input channels of a group, or as variant `narrow`, for few input channels, 64 x 16 (conv2d/subgroup_32x32.wgsl,
-// conv2d/subgroup_64x16.wgsl).
+// conv2d/subgroup_64x16.wgsl). As variant `by_group`, dy lies group by group in its texture.
 // Grid: x = groups ceil(c_in / 32), y and z = ceil(pixels of the largest class / 32) for every class, in rows of at most 32,768; narrow alike.
 // include common/texels.wgsl
+// include common/layout_by_group.wgsl if BY_GROUP else common/layout_by_row.wgsl
 // include common/conv2d.wgsl
 // include conv2d/taps_in_turn.wgsl
 // include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
@@ -12,6 +13,7 @@
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
 const NARROW: bool = false; // variant
+const BY_GROUP: bool = false; // variant
 
 struct Pixel { n: u32, y: u32, x: u32 }
 
@@ -69,8 +71,9 @@ fn left_of(p: Pixel, group: u32, t: Term) -> vec4<f32> {
   let oy = (p.y - t.ky) / params.stride_h;
   let ox = (p.x - t.kx) / params.stride_w;
   let inside = oy < params.oh && ox < params.ow && p.y >= t.ky && p.x >= t.kx;
-  let at = (((p.n * params.oh + oy) * params.ow + ox) * params.groups + group) * params.c_out + t.c;
-  return select(vec4<f32>(0.0), textureLoad(dy, texel(select(0u, at / 4u, inside))), inside);
+  let pixel = (p.n * params.oh + oy) * params.ow + ox;
+  let channels = layout_of(params.n * params.oh * params.ow, params.groups, params.c_out / 4u, group, t.c / 4u);
+  return select(vec4<f32>(0.0), textureLoad(dy, texel_of(channels, pixel, inside)), inside);
 }
 
 struct Column { group: u32, own: u32 }

@@ -2,6 +2,7 @@
 // that follow each other may belong to several taps. For first layers.
 // Grid: x = ceil(kh kw c_in / 32), y = groups ceil(c_out / 32), z = splits.
 // include common/conv2d.wgsl
+// include common/layout_by_row.wgsl
 // include conv2d/rotated_product.wgsl
 alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;

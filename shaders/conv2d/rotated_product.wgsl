@@ -1,33 +1,31 @@
 // The entry point of the gradient of the weights on software Vulkan: eight lanes of a subgroup own 32 rows (of the kh kw c_in rows of the
 // weights) x 32 output channels of one group and split (common/rotated.wgsl), two output pixels at a time. dy is a texture, so that a load is a
-// vector gather. The file around it gives `weight_rows`, what four rows are known by, `input`, what they read for a pixel, and `write_four`,
-// which writes them for four output channels.
-// include common/texels.wgsl
+// vector gather. The file around it chooses the layout of dy (common/layout_by_row.wgsl), and gives `weight_rows`, what four rows are known
+// by, `input`, what they read for a pixel, and `write_four`, which writes them for four output channels.
 // include common/rotated.wgsl
 // include common/walk.wgsl
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   let breadth = params.c_out / 4u;
-  let quads = params.groups * breadth;
   let across = (breadth + 7u) / 8u;
   let group = wid.y / across;
   let tile = wid.x * 8u;
   let column = wid.y % across * 8u + lane;
   let first = group * breadth;
-  let own = first + min(column, breadth - 1u);
   let r = weight_rows(group, tile + lane);
   let pixels = params.n * params.oh * params.ow;
+  let own = layout_of(pixels, params.groups, breadth, group, min(column, breadth - 1u));
   let run = (pixels + params.splits - 1u) / params.splits;
   let end = min((wid.z + 1u) * run, pixels);
   var at = pixel(params, wid.z * run);
   var acc: Tile;
   for (var p = wid.z * run; p < end; p += 2u) {
     let a = input(r, at);
-    let e = textureLoad(dy, texel(p * quads + own));
+    let e = textureLoad(dy, texel_of(own, p, true));
     at = next(params, at);
     let both = p + 1u < end;
     let b = input(r, at);
-    let f = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 1u) * quads + own, both))), both);
+    let f = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 1u, both)), both);
     at = next(params, at);
     products(&acc, lane, a, e, b, f);
   }

@@ -1,7 +1,6 @@
 // The entry point of the variant narrow of conv2d.grad_weight: as conv2d/rotated_product.wgsl, for few columns: eight lanes own 64 rows x 16
 // output channels. Lane l holds two fours of rows, `low` and, 32 rows further on, `high`, and the four columns 4 (l % 4) ...; in turn d,
 // d = 0 .. 3, it takes the rows of lane l ^ d. Elements 8 d .. 8 d + 3 of the tile are rows of `low` there, the next four of `high`.
-// include common/texels.wgsl
 // include common/walk.wgsl
 // include common/exchange.wgsl
 alias Tile = array<vec4<f32>, 32>;
@@ -45,16 +44,15 @@ fn accumulate_turned(acc: ptr<function, Tile>, lane: u32, low: mat4x4<f32>, high
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   let breadth = params.c_out / 4u;
-  let quads = params.groups * breadth;
   let across = (breadth + 3u) / 4u;
   let group = wid.y / across;
   let tile = wid.x * 16u;
   let column = wid.y % across * 4u + lane % 4u;
   let first = group * breadth;
-  let own = first + min(column, breadth - 1u);
   let low = weight_rows(group, tile + lane);
   let high = weight_rows(group, tile + 8u + lane);
   let pixels = params.n * params.oh * params.ow;
+  let own = layout_of(pixels, params.groups, breadth, group, min(column, breadth - 1u));
   let run = (pixels + params.splits - 1u) / params.splits;
   let end = min((wid.z + 1u) * run, pixels);
   var at = pixel(params, wid.z * run);
@@ -62,22 +60,22 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   for (var p = wid.z * run; p < end; p += 4u) {
     let low_a = input(low, at);
     let high_a = input(high, at);
-    let columns_a = textureLoad(dy, texel(p * quads + own));
+    let columns_a = textureLoad(dy, texel_of(own, p, true));
     at = next(params, at);
     let inside_b = p + 1u < end;
     let low_b = input(low, at);
     let high_b = input(high, at);
-    let columns_b = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 1u) * quads + own, inside_b))), inside_b);
+    let columns_b = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 1u, inside_b)), inside_b);
     at = next(params, at);
     let inside_c = p + 2u < end;
     let low_c = input(low, at);
     let high_c = input(high, at);
-    let columns_c = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 2u) * quads + own, inside_c))), inside_c);
+    let columns_c = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 2u, inside_c)), inside_c);
     at = next(params, at);
     let inside_d = p + 3u < end;
     let low_d = input(low, at);
     let high_d = input(high, at);
-    let columns_d = select(vec4<f32>(0.0), textureLoad(dy, texel(select(own, (p + 3u) * quads + own, inside_d))), inside_d);
+    let columns_d = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 3u, inside_d)), inside_d);
     at = next(params, at);
     let low_rows = transpose(mat4x4<f32>(low_a, low_b, low_c, low_d));
     let high_rows = transpose(mat4x4<f32>(high_a, high_b, high_c, high_d));

@@ -12,7 +12,7 @@ use super::compose::{self, Composed, Settings};
 use super::reflect;
 use crate::error::{Error, Result};
 use crate::kernels::{self, Kernel, Variant, project};
-use crate::plan::{self, Access, BufferId, Elem, Plan, Role, memory};
+use crate::plan::{self, Access, BufferId, Elem, Format, Layout, Plan, Role, memory};
 use crate::projection::own::Source as Own;
 
 /// Elements of an array that a file may claim: more than any adapter holds.
@@ -134,8 +134,8 @@ pub struct Array {
     pub len: usize,
     /// Who writes it, how long it lives.
     pub role: Role,
-    /// Whether it lives in a texture, four elements to a texel, 4096 texels to a row.
-    pub texture: bool,
+    /// How it lies in a texture, if it lives in one.
+    pub texture: Option<Layout>,
     /// Of a transient: its place in [`Lowered::slots`]. None if no command touches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<usize>,
@@ -149,6 +149,11 @@ impl Array {
     pub fn bytes(&self) -> usize {
         plan::bytes(self.len, self.elem, self.texture)
     }
+
+    /// What it needs of a texture, if it lives in one.
+    fn format(&self) -> Option<Format> {
+        self.texture.map(|layout| Format { elem: self.elem, width: layout.width() })
+    }
 }
 
 /// Memory of transients whose lives do not overlap. All are buffers, or all textures of one format.
@@ -156,8 +161,8 @@ impl Array {
 pub struct Slot {
     /// Size.
     pub bytes: usize,
-    /// Of textures: what their elements are.
-    pub texture: Option<Elem>,
+    /// Of textures: their format.
+    pub texture: Option<Format>,
 }
 
 /// A range of an array that a command binds.
@@ -352,14 +357,19 @@ impl Lowered {
             if a.len > MOST_ELEMENTS {
                 return Some(format!("array {} has {} elements", a.name, a.len));
             }
-            if a.texture && a.role != Role::Transient {
-                return Some(format!("array {} is no transient, and only those live in textures", a.name));
+            let at = |what: &str| Some(format!("array {}: {what}", a.name));
+            if a.texture.is_some() && a.role != Role::Transient {
+                return at("it is no transient, and only those live in textures");
+            }
+            if let Some(Layout::ByGroup { groups, part }) = a.texture
+                && !groups.checked_mul(part).is_some_and(|t| (1..=a.len / 4).contains(&t) && a.len / 4 % t == 0)
+            {
+                return at("its rows are not whole");
             }
             let held = a.slot.map(|s| self.slots.get(s));
-            let at = |what: &str| Some(format!("array {}: {what}", a.name));
             match (a.role, held) {
                 (Role::Transient, Some(None)) => return at("its slot does not exist"),
-                (Role::Transient, Some(Some(s))) if s.bytes < a.bytes() || s.texture != a.texture.then_some(a.elem) => {
+                (Role::Transient, Some(Some(s))) if s.bytes < a.bytes() || s.texture != a.format() => {
                     return at("its slot does not hold it");
                 }
                 (Role::Transient, _) => {}
@@ -396,8 +406,11 @@ impl Lowered {
                     }
                     Some(s) => {
                         let texture = |b: &Binding| matches!(b.kind, Kind::Texture | Kind::HalfTexture);
-                        let other =
-                            s.bindings.iter().zip(args).find(|(b, p)| texture(b) != self.arrays[p.array].texture);
+                        let other = s
+                            .bindings
+                            .iter()
+                            .zip(args)
+                            .find(|(b, p)| texture(b) != self.arrays[p.array].texture.is_some());
                         if let Some((b, _)) = other {
                             return at(format!("`{}` of {} is not of the kind that it is bound to", b.name, s.file));
                         }
@@ -406,8 +419,12 @@ impl Lowered {
                 Command::Copy { from, to, .. } => {
                     let (source, texel) = (&self.arrays[from.array], 4 * self.arrays[from.array].elem.bytes());
                     let holds = |a: &Array| {
-                        let whole = a.bytes() >= from.bytes && from.bytes % texel == 0;
-                        a.texture && !source.texture && a.elem == source.elem && in_memory(a) && whole
+                        let whole = a.len * a.elem.bytes() == from.bytes && from.bytes % texel == 0;
+                        a.texture.is_some()
+                            && source.texture.is_none()
+                            && a.elem == source.elem
+                            && in_memory(a)
+                            && whole
                     };
                     if !self.arrays.get(*to).is_some_and(holds) {
                         return at("it copies into no texture that holds it".into());
@@ -467,6 +484,10 @@ mod tests {
             });
             found.expect("a copy")
         }
+        fn by_group(l: &mut Lowered, groups: usize, part: usize) {
+            let texture = l.arrays.iter_mut().find(|a| a.texture.is_some());
+            texture.expect("a texture").texture = Some(Layout::ByGroup { groups, part });
+        }
         fn long(l: &mut Lowered) {
             let params = l.commands.iter_mut().find_map(|c| match c {
                 Command::Dispatch { params, .. } => Some(params),
@@ -474,7 +495,7 @@ mod tests {
             });
             params.expect("a dispatch").resize(65, 0);
         }
-        let cases: [(Damage, &str); 13] = [
+        let cases: [(Damage, &str); 16] = [
             (long, "constants"),
             (
                 |l| {
@@ -484,7 +505,10 @@ mod tests {
                 "copies into no texture",
             ),
             (|l| *copy(l).1 = copy(l).0.array, "copies into no texture"),
-            (|l| l.arrays.iter_mut().for_each(|a| a.texture = true), "no transient"),
+            (|l| l.arrays.iter_mut().for_each(|a| a.texture = Some(Layout::InOrder)), "no transient"),
+            (|l| by_group(l, 2, usize::MAX), "rows are not whole"),
+            (|l| by_group(l, 0, 1), "rows are not whole"),
+            (|l| by_group(l, 1, 1), "its slot does not hold it"),
             (|l| l.slots[0].bytes = usize::MAX, "a slot has"),
             (|l| *dispatch(l).0 = 1 << 30, "there is no shader"),
             (|l| dispatch(l).1[0].array = 1 << 30, "there is no array"),

@@ -3,12 +3,7 @@
 use super::adapter::Device;
 use super::halves;
 use crate::error::{Error, Result};
-use crate::plan::{Elem, TEXELS_PER_ROW};
-
-/// Bytes of one row of a texture of such elements.
-fn row(elem: Elem) -> u64 {
-    (TEXELS_PER_ROW * 4 * elem.bytes()) as u64
-}
+use crate::plan::{Elem, Format, Layout};
 
 /// The format of a texture of such elements.
 pub(super) fn texels(elem: Elem) -> wgpu::TextureFormat {
@@ -22,7 +17,8 @@ pub(super) fn texels(elem: Elem) -> wgpu::TextureFormat {
 #[derive(Clone)]
 pub(super) enum Memory {
     Buffer(wgpu::Buffer),
-    Texture(wgpu::Texture),
+    /// With the layout of the array in it.
+    Texture(wgpu::Texture, Layout),
 }
 
 impl Memory {
@@ -33,15 +29,23 @@ impl Memory {
     pub fn buffer(&self) -> &wgpu::Buffer {
         match self {
             Memory::Buffer(b) => b,
-            Memory::Texture(_) => panic!("an array in a texture is bound as a buffer"),
+            Memory::Texture(..) => panic!("an array in a texture is bound as a buffer"),
         }
     }
 
-    /// The texture. Panics as [`Memory::buffer`].
-    pub fn texture(&self) -> &wgpu::Texture {
+    /// The texture and the layout in it. Panics as [`Memory::buffer`].
+    pub fn texture(&self) -> (&wgpu::Texture, Layout) {
         match self {
-            Memory::Texture(t) => t,
+            Memory::Texture(t, layout) => (t, *layout),
             Memory::Buffer(_) => panic!("an array in a buffer is bound as a texture"),
+        }
+    }
+
+    /// The same memory for an array of another layout, if it is a texture.
+    pub fn laid_out(self, layout: Option<Layout>) -> Memory {
+        match (self, layout) {
+            (Memory::Texture(texture, _), Some(layout)) => Memory::Texture(texture, layout),
+            (memory, _) => memory,
         }
     }
 }
@@ -61,15 +65,17 @@ pub(super) fn buffer(device: &Device, scope: &str, bytes: usize) -> Result<wgpu:
     sized(device.scoped(scope, || device.device.create_buffer(&desc)), size)
 }
 
-/// A texture of whole rows of [`TEXELS_PER_ROW`] texels.
+/// A texture of at least `bytes`.
 ///
 /// # Errors
 /// Out of memory, with the size.
-pub(super) fn texture(device: &Device, scope: &str, elem: Elem, bytes: usize) -> Result<wgpu::Texture> {
-    let rows = (bytes as u64).div_ceil(row(elem));
+pub(super) fn texture(device: &Device, scope: &str, format: Format, bytes: usize) -> Result<wgpu::Texture> {
+    let Format { elem, width } = format;
+    let row = width * 4 * elem.bytes();
+    let rows = bytes.div_ceil(row);
     let desc = wgpu::TextureDescriptor {
         label: Some(scope),
-        size: wgpu::Extent3d { width: TEXELS_PER_ROW as u32, height: rows as u32, depth_or_array_layers: 1 },
+        size: wgpu::Extent3d { width: width as u32, height: rows as u32, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
@@ -77,7 +83,7 @@ pub(super) fn texture(device: &Device, scope: &str, elem: Elem, bytes: usize) ->
         usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST | wgpu::TextureUsages::COPY_SRC,
         view_formats: &[],
     };
-    sized(device.scoped(scope, || device.device.create_texture(&desc)), rows * row(elem))
+    sized(device.scoped(scope, || device.device.create_texture(&desc)), (rows * row) as u64)
 }
 
 fn sized<T>(made: Result<T>, bytes: u64) -> Result<T> {
@@ -87,32 +93,28 @@ fn sized<T>(made: Result<T>, bytes: u64) -> Result<T> {
     })
 }
 
-/// The array of `len` elements of four to a texel at `offset` bytes of a buffer, and the parts of a texture that hold it: whole rows, then
-/// what is left of the last.
+/// The array of `len` elements at `offset` bytes of a buffer, and the parts of a texture that hold it.
 fn parts<'a>(
     buffer: &'a wgpu::Buffer,
     offset: u64,
-    texture: &'a wgpu::Texture,
+    (texture, layout): (&'a wgpu::Texture, Layout),
     elem: Elem,
     len: usize,
 ) -> impl Iterator<Item = (wgpu::TexelCopyBufferInfo<'a>, wgpu::TexelCopyTextureInfo<'a>, wgpu::Extent3d)> {
-    let texels = (len / 4) as u32;
-    let (rows, rest) = (texels / TEXELS_PER_ROW as u32, texels % TEXELS_PER_ROW as u32);
-    let part = move |y: u32, width: u32, height: u32| {
+    let bytes = move |texels: usize| texels * 4 * elem.bytes();
+    layout.rectangles(len).into_iter().map(move |r| {
         let layout = wgpu::TexelCopyBufferLayout {
-            offset: offset + u64::from(y) * row(elem),
-            bytes_per_row: (height > 1).then_some(row(elem) as u32),
+            offset: offset + bytes(r.from) as u64,
+            bytes_per_row: (r.height > 1).then_some(bytes(r.stride) as u32),
             rows_per_image: None,
         };
-        let origin = wgpu::Origin3d { x: 0, y, z: 0 };
+        let origin = wgpu::Origin3d { x: r.x as u32, y: r.y as u32, z: 0 };
         (
             wgpu::TexelCopyBufferInfo { buffer, layout },
             wgpu::TexelCopyTextureInfo { texture, mip_level: 0, origin, aspect: wgpu::TextureAspect::All },
-            wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+            wgpu::Extent3d { width: r.width as u32, height: r.height as u32, depth_or_array_layers: 1 },
         )
-    };
-    let all = [(0, TEXELS_PER_ROW as u32, rows), (rows, rest, u32::from(rest > 0))];
-    all.into_iter().filter(|(.., height)| *height > 0).map(move |(y, width, height)| part(y, width, height))
+    })
 }
 
 /// Records the copy of `len` elements at `offset` bytes of a buffer into a texture.
@@ -120,7 +122,7 @@ pub(super) fn fill(
     encoder: &mut wgpu::CommandEncoder,
     buffer: &wgpu::Buffer,
     offset: u64,
-    texture: &wgpu::Texture,
+    texture: (&wgpu::Texture, Layout),
     elem: Elem,
     len: usize,
 ) {
@@ -133,8 +135,8 @@ pub(super) fn fill(
 pub(super) fn fetch(encoder: &mut wgpu::CommandEncoder, from: &Memory, to: &wgpu::Buffer, elem: Elem, len: usize) {
     match from {
         Memory::Buffer(b) => encoder.copy_buffer_to_buffer(b, 0, to, 0, halves::words(elem, len) as u64 * 4),
-        Memory::Texture(t) => {
-            for (to, from, size) in parts(to, 0, t, elem, len) {
+        Memory::Texture(t, layout) => {
+            for (to, from, size) in parts(to, 0, (t, *layout), elem, len) {
                 encoder.copy_texture_to_buffer(from, to, size);
             }
         }

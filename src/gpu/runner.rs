@@ -11,7 +11,7 @@ use super::lower::{self, Command, Key, Lowered, Shader, Slot};
 use super::memory::{self, Memory};
 use super::pipelines;
 use crate::error::{Error, Result};
-use crate::plan::{AdapterClass, Elem, Plan, Role, Step};
+use crate::plan::{AdapterClass, Elem, Layout, Plan, Role, Step};
 
 /// Steps that may be submitted before the host waits for the oldest.
 pub const AHEAD: usize = 3;
@@ -28,6 +28,7 @@ enum Ready {
         from: wgpu::Buffer,
         offset: u64,
         to: wgpu::Texture,
+        layout: Layout,
         elem: Elem,
         len: usize,
     },
@@ -107,8 +108,8 @@ impl Loaded {
 
     /// Records command `i`, a transfer.
     pub(super) fn transfer(&self, encoder: &mut wgpu::CommandEncoder, i: usize) {
-        if let Ready::Copy { from, offset, to, elem, len } = &self.ready[i] {
-            memory::fill(encoder, from, *offset, to, *elem, *len);
+        if let Ready::Copy { from, offset, to, layout, elem, len } = &self.ready[i] {
+            memory::fill(encoder, from, *offset, (to, *layout), *elem, *len);
         }
     }
 
@@ -181,10 +182,13 @@ impl Runner {
                     let Slot { bytes, texture } = lowered.slots[s];
                     slots[s] = Some(match texture {
                         None => Memory::Buffer(memory::buffer(&self.device, &scope, bytes)?),
-                        Some(elem) => Memory::Texture(memory::texture(&self.device, &scope, elem, bytes)?),
+                        Some(format) => {
+                            let layout = a.texture.expect("its slot is a texture");
+                            Memory::Texture(memory::texture(&self.device, &scope, format, bytes)?, layout)
+                        }
                     });
                 }
-                return Ok(slots[s].clone());
+                return Ok(slots[s].clone().map(|memory| memory.laid_out(a.texture)));
             }
             Role::Constant => {
                 let buffer = own(&self.device)?;
@@ -241,9 +245,10 @@ impl Runner {
             let (scope, shader, args, params, grid) = match c {
                 Command::Copy { from, to, .. } => {
                     let elem = arrays[from.array].elem;
-                    let (buffer, texture) = (memory(from.array).buffer().clone(), memory(*to).texture().clone());
+                    let buffer = memory(from.array).buffer().clone();
+                    let (texture, layout) = memory(*to).texture();
                     let (offset, len) = (from.offset as u64, from.bytes / elem.bytes());
-                    out.push(Ready::Copy { from: buffer, offset, to: texture, elem, len });
+                    out.push(Ready::Copy { from: buffer, offset, to: texture.clone(), layout, elem, len });
                     continue;
                 }
                 Command::Dispatch { scope, shader, args, params, grid } => (scope, *shader, args, params, *grid),
@@ -256,7 +261,7 @@ impl Runner {
             let views: Vec<Option<wgpu::TextureView>> = args
                 .iter()
                 .map(|a| match memory(a.array) {
-                    Memory::Texture(texture) => Some(texture.create_view(&Default::default())),
+                    Memory::Texture(texture, _) => Some(texture.create_view(&Default::default())),
                     Memory::Buffer(_) => None,
                 })
                 .collect();

@@ -38,7 +38,7 @@ pub mod winograd_grad;
 pub use twin::{Budget, Io, Scalars, Terms, Values, half_step, nearest_half};
 
 use crate::error::{Error, Result};
-use crate::plan::{Access, Arg, Builder, Command, Dispatch, Elem, Params, Target, Value, View};
+use crate::plan::{Access, Arg, Builder, Command, Dispatch, Elem, Layout, Params, Target, Value, View};
 
 /// Every kernel.
 pub static KERNELS: &[&Kernel] = &[
@@ -238,6 +238,8 @@ pub struct Variant {
     pub grid: Grid,
     /// How many times its kernel's error budget it may use.
     pub error_factor: f64,
+    /// The arguments that it reads from textures group by group ([`Variant::by_group`]).
+    by_group: &'static [(&'static str, &'static str)],
     /// The variant whose file it has, if it has none of its own, and the constants that it sets there ([`Variant::of`]).
     shares: Option<(&'static str, &'static [(&'static str, u32)])>,
 }
@@ -251,13 +253,25 @@ pub type Grid = fn(&Params, &Knobs) -> [u32; 3];
 impl Variant {
     /// A variant in f32.
     pub const fn new(name: &'static str, supports: Supports, grid: Grid) -> Self {
-        Variant { name, supports, grid, error_factor: 1.0, shares: None }
+        Variant { name, supports, grid, error_factor: 1.0, by_group: &[], shares: None }
     }
 
     /// The same in the file of another variant, with these values of what that declares as `const NAME: u32 = 1u; // variant 1 2`:
     /// constants that no one else sets.
     pub const fn of(self, other: &'static str, constants: &'static [(&'static str, u32)]) -> Self {
         Variant { shares: Some((other, constants)), ..self }
+    }
+
+    /// The same with these arguments group by group in their textures ([`Layout::ByGroup`]): the name of each, and of the constant that
+    /// says how many channels a group of it has.
+    pub const fn by_group(self, arguments: &'static [(&'static str, &'static str)]) -> Self {
+        Variant { by_group: arguments, ..self }
+    }
+
+    /// How an argument that it reads from a texture lies there.
+    fn layout(&self, argument: &str, params: &Params) -> Layout {
+        let channels = self.by_group.iter().find(|(name, _)| *name == argument);
+        channels.map_or(Layout::InOrder, |(_, c)| texels::by_group(params, c))
     }
 
     /// The variant whose file it has.
@@ -527,7 +541,11 @@ impl Kernel {
                 Some((spec, view?))
             })
             .map(|(spec, view)| {
-                let view = if textures.contains(&spec.name) { texels::copy(b, scope, view)? } else { view };
+                let view = if textures.contains(&spec.name) {
+                    texels::copy(b, scope, view, variant.layout(spec.name, &params))?
+                } else {
+                    view
+                };
                 Ok(Arg { name: spec.name, view, elem: b.elem(view), access: spec.access })
             })
             .collect::<Result<_>>()?;

@@ -5,7 +5,7 @@
 //! `texture_storage_2d<rgba32float, read>` gets its operand copied by this command; the plan shows it.
 
 use crate::error::Result;
-use crate::plan::{Access, Arg, Builder, Command, TEXELS_PER_ROW, Target, View};
+use crate::plan::{Access, Arg, Builder, Command, Layout, Params, TEXELS_PER_ROW, Target, View};
 
 /// Names of the arguments that a shader reads as textures.
 pub fn declared(source: &str) -> Vec<&str> {
@@ -25,12 +25,31 @@ pub fn readable(t: &Target) -> std::result::Result<(), &'static str> {
     if enough { Ok(()) } else { Err("it needs storage textures that can be read") }
 }
 
-/// The texture that holds `view`, after a command that fills it unless an earlier copy still holds the same.
+/// The layout by groups of an array whose groups have as many channels as the constant `channels` says.
+pub fn by_group(p: &Params, channels: &str) -> Layout {
+    Layout::ByGroup { groups: p.u("groups"), part: p.u(channels) / 4 }
+}
+
+/// Whether an array of so many rows fits a texture in that layout, and can be copied there.
+///
+/// # Errors
+/// See [`readable`]; the text says why not.
+pub fn fits_by_group(t: &Target, p: &Params, channels: &str, rows: usize) -> std::result::Result<(), &'static str> {
+    let (row, layout) = (p.u("groups") * p.u(channels), by_group(p, channels));
+    // Transfers go from row to row in steps of 256 bytes, which 16 such rows of 16-bit floats are.
+    if !row.is_multiple_of(8) {
+        return Err("the channels of all groups are no multiple of 8");
+    }
+    let most = t.adapter.limits.max_texture as usize;
+    if layout.width() <= most && layout.height(rows * row) <= most { Ok(()) } else { Err("no texture is large enough") }
+}
+
+/// The texture that holds `view` in this layout, after a command that fills it unless an earlier copy still holds the same.
 ///
 /// # Errors
 /// A view that does not fit a texture.
-pub fn copy(b: &mut Builder, scope: &str, view: View) -> Result<View> {
-    let (texels, missing) = b.texels(scope, view)?;
+pub fn copy(b: &mut Builder, scope: &str, view: View, layout: Layout) -> Result<View> {
+    let (texels, missing) = b.texels(scope, view, layout)?;
     if missing {
         let elem = b.elem(view);
         let from = Arg { name: "from", view, elem, access: Access::Read };

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Buffer, BufferId, Command, Dispatch, Elem, Plan, Role, TEXELS_PER_ROW, Target, View};
+use super::{Buffer, BufferId, Command, Dispatch, Elem, Layout, Plan, Role, Target, View};
 use crate::error::{Error, Result};
 use crate::projection::own::Owns;
 
@@ -12,7 +12,7 @@ pub struct Builder {
     pub target: Target,
     plan: Plan,
     /// Views that were copied into textures and not written since.
-    copies: Vec<(View, View)>,
+    copies: Vec<(View, Layout, View)>,
 }
 
 impl Builder {
@@ -36,7 +36,7 @@ impl Builder {
     /// # Panics
     /// If the name is taken: a bug of the caller.
     pub fn buffer(&mut self, name: impl Into<String>, elem: Elem, shape: &[usize], role: Role) -> View {
-        self.add(Buffer { name: name.into(), elem, shape: shape.to_vec(), role, data: vec![], texels: false })
+        self.add(Buffer { name: name.into(), elem, shape: shape.to_vec(), role, data: vec![], texels: None })
     }
 
     fn add(&mut self, buffer: Buffer) -> View {
@@ -86,19 +86,18 @@ impl Builder {
         View { buffer, offset: 0, len: b.len() }
     }
 
-    /// The copy of `view` in a texture, and whether it still has to be made: an earlier copy serves as long as no
+    /// The copy of `view` in a texture of this layout, and whether it still has to be made: an earlier copy serves as long as no
     /// command wrote the buffer since. See `kernels::texels`, which appends the command.
     ///
     /// # Errors
     /// A view that is no whole number of texels or exceeds the largest texture.
-    pub fn texels(&mut self, scope: &str, view: View) -> Result<(View, bool)> {
-        if let Some((_, copy)) = self.copies.iter().find(|(v, _)| *v == view) {
+    pub fn texels(&mut self, scope: &str, view: View, layout: Layout) -> Result<(View, bool)> {
+        if let Some((.., copy)) = self.copies.iter().find(|(v, l, _)| (*v, *l) == (view, layout)) {
             return Ok((*copy, false));
         }
         let source = &self.plan.buffer(view.buffer).name;
-        let rows = view.len.div_ceil(4 * TEXELS_PER_ROW);
         let most = self.target.adapter.limits.max_texture as usize;
-        if !view.len.is_multiple_of(4) || TEXELS_PER_ROW > most || rows > most {
+        if !view.len.is_multiple_of(4) || layout.width() > most || layout.height(view.len) > most {
             return Err(Error::layer(
                 scope,
                 format!(
@@ -121,9 +120,9 @@ impl Builder {
             shape: vec![view.len],
             role: Role::Transient,
             data: vec![],
-            texels: true,
+            texels: Some(layout),
         });
-        self.copies.push((view, copy));
+        self.copies.push((view, layout, copy));
         Ok((copy, true))
     }
 
@@ -194,7 +193,7 @@ impl Builder {
             if a.view.offset + a.view.len > b.len() {
                 return fail(format!("{:?} lies outside {} of {} elements", a.view, b.name, b.len()));
             }
-            if !b.texels && a.bytes() > limits.max_binding {
+            if b.texels.is_none() && a.bytes() > limits.max_binding {
                 return fail(format!(
                     "{} binds {} bytes, the adapter's limit is {}; use a smaller batch or width",
                     b.name,
@@ -215,7 +214,7 @@ impl Builder {
             assert!(grid.iter().all(|&g| g > 0), "{scope}: empty grid {grid:?}");
         }
         let written = |v: &View| command.args().iter().any(|a| a.access.writes() && a.view.buffer == v.buffer);
-        self.copies.retain(|(v, _)| !written(v));
+        self.copies.retain(|(v, ..)| !written(v));
         self.plan.commands.push(command);
         Ok(())
     }
@@ -226,7 +225,7 @@ impl Builder {
     /// A buffer larger than the adapter allows.
     pub fn finish(self) -> Result<Plan> {
         for b in &self.plan.buffers {
-            if !b.texels && b.bytes() > self.target.adapter.limits.max_buffer {
+            if b.texels.is_none() && b.bytes() > self.target.adapter.limits.max_buffer {
                 return Err(Error::OutOfMemory {
                     scope: format!("plan {}", self.plan.name),
                     message: format!(

@@ -1,6 +1,6 @@
 //! Lifetimes of the transients of a plan, and the memory slots they share.
 
-use super::{Buffer, Elem, Plan, Role};
+use super::{Buffer, Format, Plan, Role};
 
 /// Where each transient of a plan lives.
 #[derive(Clone, Debug, Default)]
@@ -9,8 +9,8 @@ pub struct Allocation {
     pub slot: Vec<Option<usize>>,
     /// Size of each slot in bytes.
     pub slots: Vec<usize>,
-    /// What the elements of each slot that is a texture are; none for a buffer.
-    pub texels: Vec<Option<Elem>>,
+    /// The format of each slot that is a texture; none for a buffer.
+    pub texels: Vec<Option<Format>>,
 }
 
 impl Allocation {
@@ -45,7 +45,7 @@ pub fn allocate(plan: &Plan) -> Allocation {
     for i in order {
         let (first, last) = life[i].expect("filtered");
         let b = &plan.buffers[i];
-        let (bytes, texels) = (b.bytes(), b.texels.then_some(b.elem));
+        let (bytes, texels) = (b.bytes(), b.format());
         let usable = |s: &usize| free_after[*s] < first && out.texels[*s] == texels;
         let free: Vec<usize> = (0..out.slots.len()).filter(usable).collect();
         let fits = free.iter().copied().filter(|&s| out.slots[s] >= bytes).min_by_key(|&s| out.slots[s]);
@@ -73,7 +73,7 @@ pub fn separate(plan: &Plan) -> Allocation {
         out.slot.push(transient.then_some(out.slots.len()));
         if transient {
             out.slots.push(b.bytes());
-            out.texels.push(b.texels.then_some(b.elem));
+            out.texels.push(b.format());
         }
     }
     out

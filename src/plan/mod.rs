@@ -5,6 +5,7 @@
 //! command between the two runners, and replayed bit for bit.
 
 mod builder;
+mod layout;
 pub mod listing;
 pub mod memory;
 mod row;
@@ -12,6 +13,7 @@ mod step;
 mod target;
 
 pub use builder::Builder;
+pub use layout::{Layout, Rectangle, TEXELS_PER_ROW};
 pub use row::TuningRow;
 pub use step::Step;
 pub use target::{Adapter, AdapterClass, Limits, Matrices, Options, Precision, Target};
@@ -77,11 +79,16 @@ pub struct Buffer {
     pub role: Role,
     /// Bits of a [`Role::Constant`], empty otherwise.
     pub data: Vec<u32>,
-    /// Whether it lives in a texture, rgba32float or rgba16float, four elements to a texel ([`Builder::texels`]).
-    pub texels: bool,
+    /// How it lies in a texture, rgba32float or rgba16float, if it lives in one ([`Builder::texels`]).
+    pub texels: Option<Layout>,
 }
 
 impl Buffer {
+    /// What it needs of a texture, if it lives in one.
+    pub fn format(&self) -> Option<Format> {
+        self.texels.map(|layout| Format { elem: self.elem, width: layout.width() })
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
@@ -92,21 +99,25 @@ impl Buffer {
         self.len() == 0
     }
 
-    /// Bytes that it takes on a device: whole rows of a texture, or its elements.
+    /// Bytes that it takes on a device: those of a texture, or its elements.
     pub fn bytes(&self) -> usize {
         bytes(self.len(), self.elem, self.texels)
     }
 }
 
-/// Bytes that an array takes on a device: whole rows of a texture, or its elements.
-pub fn bytes(len: usize, elem: Elem, texels: bool) -> usize {
-    let elements = if texels { len.next_multiple_of(4 * TEXELS_PER_ROW) } else { len };
-    elements * elem.bytes()
+/// Bytes that an array takes on a device: those of a texture, or its elements.
+pub fn bytes(len: usize, elem: Elem, texels: Option<Layout>) -> usize {
+    texels.map_or(len, |layout| 4 * layout.width() * layout.height(len)) * elem.bytes()
 }
 
-/// Width of every texture that holds an array: texel `i` lies at `(i % 4096, i / 4096)`, as in
-/// `shaders/common/texels.wgsl`.
-pub const TEXELS_PER_ROW: usize = 4096;
+/// What the textures have in common that can share memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Format {
+    /// What their elements are.
+    pub elem: Elem,
+    /// Texels in a row.
+    pub width: usize,
+}
 
 /// A contiguous part of a buffer, in elements. What a command binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

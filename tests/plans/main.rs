@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-use weightproof::kernels;
+use weightproof::kernels::{self, texels};
 use weightproof::model::preset::Preset;
 use weightproof::model::{Network, Placement};
 use weightproof::philox::philox4x32;
 use weightproof::plan::{
-    Access, AdapterClass, Arg, Buffer, Builder, Command, Dispatch, Elem, Matrices, Params, Plan, Role, Target, View,
-    listing, memory,
+    Access, AdapterClass, Arg, Buffer, Builder, Command, Dispatch, Elem, Layout, Matrices, Params, Plan, Role, Target,
+    View, listing, memory,
 };
 use weightproof::session::{self, projector};
 
@@ -344,7 +344,7 @@ fn maps_of_f16_take_half_of_the_bytes_and_everything_else_is_as_it_was() {
         let plan = |precision| cifar_vgg_in(precision).train_plan(&target).unwrap_or_else(|e| panic!("{e}"));
         let (whole, half) = (plan("f32"), plan("f16"));
         let mut maps = 0;
-        for b in half.buffers.iter().filter(|b| !b.texels) {
+        for b in half.buffers.iter().filter(|b| b.texels.is_none()) {
             let Some(same) = whole.find(&b.name) else { continue };
             let same = whole.buffer(same);
             let is_map = b.name.ends_with(".output") && b.name != "bn8.output";
@@ -557,6 +557,17 @@ fn slots_are_shared() {
     };
     let (whole, allocated) = (0..100).map(saved).fold((0, 0), |s, v| (s.0 + v.0, s.1 + v.1));
     assert!(allocated * 2 < whole, "{allocated} of {whole} bytes");
+}
+
+#[test]
+fn textures_share_a_slot_where_their_rows_are_of_one_width() {
+    let mut b = Builder::new("textures", Target::baseline());
+    let x = b.buffer("x", Elem::F32, &[16, 2, 48], Role::State);
+    let layouts = [Layout::InOrder, Layout::ByGroup { groups: 2, part: 12 }, Layout::ByGroup { groups: 3, part: 10 }];
+    let copies = layouts.map(|layout| texels::copy(&mut b, "copy", x.slice(0..960), layout).unwrap());
+    let allocation = memory::allocate(&b.finish().unwrap());
+    let [in_order, of_two, of_three] = copies.map(|copy| allocation.slot[copy.buffer.0 as usize].unwrap());
+    assert!(in_order != of_two && of_two == of_three, "{allocation:?}");
 }
 
 #[test]

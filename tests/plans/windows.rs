@@ -27,7 +27,7 @@ pub fn fits(plan: &Plan, target: &Target) {
     let limits = target.adapter.limits;
     for c in &plan.commands {
         for a in c.args() {
-            let bound = plan.buffer(a.view.buffer).texels || a.bytes() <= limits.max_binding;
+            let bound = plan.buffer(a.view.buffer).texels.is_some() || a.bytes() <= limits.max_binding;
             assert!(bound && (a.view.offset * a.elem.bytes()).is_multiple_of(limits.offset_alignment), "{}", c.what());
         }
     }

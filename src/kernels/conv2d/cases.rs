@@ -46,6 +46,10 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         ("3 groups of 4 to 40", Geometry { c_in: 12, c_out: 120, groups: 3, ..base }),
         ("3 groups of 40 to 4, 1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 120, c_out: 12, groups: 3, ..base }),
         ("2 groups of 3 to 5, 1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 6, c_out: 10, groups: 2, ..base }),
+        (
+            "2 groups of 24 to 40, 5x3, stride 2x1",
+            Geometry { n: 3, w: 7, c_in: 48, c_out: 80, groups: 2, kernel: [5, 3], stride: [2, 1], ..base },
+        ),
         ("32 groups of 4 to 4", Geometry { n: 1, c_in: 128, c_out: 128, groups: 32, ..base }),
         ("3x3 pad 1, 2 groups of 32 to 64", Geometry { n: 16, h: 8, w: 8, c_in: 64, c_out: 128, groups: 2, ..base }),
         ("depthwise", Geometry { c_in: 4, c_out: 4, groups: 4, ..base }),

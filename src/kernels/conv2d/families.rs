@@ -97,6 +97,18 @@ pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str>
     multiple_of_4(p, "c_in")
 }
 
+/// As [`exchange_fours`], with the input group by group in its texture.
+pub(super) fn input_by_group(t: &Target, p: &Params) -> Result<(), &'static str> {
+    exchange_fours(t, p)?;
+    texels::fits_by_group(t, p, "c_in", p.u("n") * p.u("h") * p.u("w"))
+}
+
+/// As [`exchange_fours`], with the gradient of the output group by group in its texture.
+pub(super) fn output_by_group(t: &Target, p: &Params) -> Result<(), &'static str> {
+    exchange_fours(t, p)?;
+    texels::fits_by_group(t, p, "c_out", p.u("n") * p.u("oh") * p.u("ow"))
+}
+
 /// Groups of one input and one output channel, in fours.
 pub(super) fn depthwise(t: &Target, p: &Params) -> Result<(), &'static str> {
     whole_sums(p)?;
