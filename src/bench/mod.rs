@@ -8,6 +8,7 @@ pub mod convolution;
 pub mod inference;
 pub mod measure;
 pub mod peers;
+pub mod pictures;
 pub mod tune;
 
 use serde::{Deserialize, Serialize};

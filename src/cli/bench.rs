@@ -47,10 +47,13 @@ pub struct Bench {
     /// With --inference: images of a batch
     #[arg(long, value_name = "N", requires = "inference", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch: u32,
+    /// The pictures of --preset in this folder or packed file: how many a second one thread decodes, scales and crops
+    #[arg(long, value_name = "DIR", requires = "preset", conflicts_with_all = ["kernels", "vs", "peers"])]
+    pictures: Option<PathBuf>,
     /// Change a key of the preset, e.g. --set width=0.25 --set batch=100
     #[arg(long, value_name = "KEY=VALUE", requires = "preset")]
     set: Vec<String>,
-    /// Steps to measure (as many as fit about three seconds, 3 to 30, if not given), or runs of a case (10)
+    /// Steps to measure (as many as fit about three seconds, 3 to 30, if not given), runs of a case (10), or pictures (for three seconds)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     steps: Option<u32>,
     /// Print one JSON object per line instead of tables
@@ -101,6 +104,9 @@ impl Bench {
         if let Some(path) = &self.inference {
             return self.inference(path, global);
         }
+        if let Some(path) = &self.pictures {
+            return self.pictures(path, global);
+        }
         let earlier = match &self.vs {
             None => None,
             Some(path) => match other(path)? {
@@ -122,6 +128,21 @@ impl Bench {
                 }
                 self.tell(&ratios, "the file")?;
             }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn pictures(&self, path: &Path, global: &Global) -> Result<ExitCode> {
+        let (preset, network) = self.open(self.preset.as_deref().unwrap_or(Path::new("")), global)?;
+        let preparation = session::preparation(&preset, network.input, Some(path))?;
+        let set = session::open_data(&preset, Some(path))?;
+        let rates = bench::pictures::measure(&set, preparation, self.steps.map(|n| n as usize))?;
+        if !self.json {
+            print(&bench::pictures::table(&rates))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        for rate in &rates {
+            print(&format!("{}\n", serde_json::to_string(rate).expect("a rate is JSON")))?;
         }
         Ok(ExitCode::SUCCESS)
     }

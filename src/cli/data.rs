@@ -1,5 +1,6 @@
 //! `weightproof data`.
 
+mod pack;
 mod prepare;
 mod show;
 
@@ -42,6 +43,8 @@ enum Verb {
     Prepare(prepare::Prepare),
     /// Draw images of a training batch, as they are in the data set and as augmentation leaves them
     Show(show::Show),
+    /// Scale the pictures of a set once and write them to one file, from which they are read much quicker
+    Pack(pack::Pack),
     /// The data sets that this program knows, their files and terms, and the data folder
     List,
 }
@@ -60,6 +63,7 @@ impl Data {
                 }
             }
             Verb::Prepare(prepare) => return prepare.run(global),
+            Verb::Pack(pack) => return pack.run(global),
             Verb::Show(show) => return show.run(global),
             Verb::List => {
                 for i in data::list() {

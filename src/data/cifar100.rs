@@ -123,9 +123,10 @@ pub(super) const INFO: Info = Info {
     classes: SET.classes,
     licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     maximum: 255,
-    open: |dir| SET.open(dir),
+    pictures: false,
+    open: |dir, _| SET.open(dir),
     streams: Some(cifar::STREAMS),
-    shape: |_| Ok(SHAPE),
+    shape: |_, _| Ok(SHAPE),
     members: Some(|dir| const { &SET }.members(dir)),
     origin: Origin::Open(|| Spec {
         folder: SET.folders[0].into(),

@@ -18,9 +18,10 @@ pub(super) const INFO: Info = Info {
     classes: DIGITS,
     licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
     maximum: 16,
-    open: |_| load(),
+    pictures: false,
+    open: |_, _| load(),
     streams: None,
-    shape: |_| Ok(SHAPE),
+    shape: |_, _| Ok(SHAPE),
     members: None,
     origin: Origin::Program,
 };

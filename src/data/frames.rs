@@ -3,6 +3,8 @@
 //! MatConvNet takes them so, and with it Merolla et al. 2016 trained AlexNet: round(crop U(1 - s, 1 + s)) rows and columns, independently,
 //! anywhere in the picture. Here the bytes of a rectangle are copied; what becomes of them is the device's work.
 
+pub use super::decode::Rectangle;
+
 use super::Source;
 use super::preparation::channels_last;
 use super::{Preparation, Shape};
@@ -16,19 +18,6 @@ pub struct Stretch {
     pub amount: f64,
     /// Rows and columns of a rectangle, at most: a frame has room for so many.
     pub largest: [usize; 2],
-}
-
-/// A part of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rectangle {
-    /// Its first row.
-    pub top: usize,
-    /// Its first column.
-    pub left: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
 }
 
 /// Which draws the images of a batch take: those of a run's seed and of a step.
@@ -79,6 +68,13 @@ impl Stretch {
         out: &mut [u32],
     ) -> Result<()> {
         let Shape { channels, height, width } = preparation.shape;
+        if let Some(pictures) = images.pictures() {
+            // Anywhere in the scaled picture, not only in its middle.
+            let choose = |of| self.rectangle([height, width], of, draws);
+            return pictures.with_part(i, choose, |part| {
+                pack(Rectangle::whole([part.height, part.width]), part.pixels, out);
+            });
+        }
         let [image, turned] = bytes;
         image.resize(preparation.shape.features(), 0);
         turned.resize(image.len(), 0);

@@ -34,9 +34,10 @@ pub(super) const INFO: Info = Info {
     classes: &[],
     licence: "non-commercial research and education, after a login: the terms of image-net.org",
     maximum: 255,
-    open,
+    pictures: false,
+    open: |dir, _| open(dir),
     streams: Some("npz files that are not compressed, and pickles with bytes as they are,"),
-    shape: |_| Ok(SHAPE),
+    shape: |_, _| Ok(SHAPE),
     members: None,
     origin: Origin::Login(
         "log in at https://image-net.org/download-images (\"Download downsampled image data (32x32)\") and unzip \

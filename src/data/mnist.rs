@@ -22,9 +22,10 @@ pub(super) const INFO: Info = Info {
     classes: DIGITS,
     licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
     maximum: 255,
-    open,
+    pictures: false,
+    open: |dir, _| open(dir),
     streams: Some("unpacked idx files (gunzip those in .gz)"),
-    shape,
+    shape: |dir, _| shape(dir),
     members: Some(members),
     origin: Origin::Open(download),
 };

@@ -13,18 +13,22 @@ mod cifar;
 mod cifar10;
 mod cifar100;
 pub mod colors;
+mod decode;
 mod digits;
 mod download;
 pub mod fetch;
 mod files;
+mod folder;
 pub mod frames;
 pub mod gcn;
+mod imagenet;
 mod imagenet32;
 pub(crate) mod mat;
 pub mod mnist;
 mod npz;
 mod pickle;
 pub mod picture;
+pub mod pictures;
 pub mod preparation;
 pub mod prepare;
 pub mod source;
@@ -122,14 +126,54 @@ pub struct Info {
     pub licence: &'static str,
     /// See [`DataSet::maximum`].
     pub maximum: u8,
-    /// Opens the set in a folder. Its images are left in files that hold them at equal distances.
-    open: fn(&Path) -> Result<DataSet>,
+    /// Whether its images are cut from pictures, so that one can say how.
+    pictures: bool,
+    /// Opens the set in a folder. Its images are left in files that hold them at equal distances, or in pictures.
+    open: fn(&Path, &Wanted) -> Result<DataSet>,
     /// Which of its files do, for who wants them streamed; none if none do.
     streams: Option<&'static str>,
-    shape: fn(&Path) -> Result<Shape>,
+    shape: fn(&Path, &Wanted) -> Result<Shape>,
     /// The files that `load` reads from a folder, with published checksums; none for a set that has none.
     members: Option<fn(&Path) -> Vec<files::Member>>,
     origin: Origin,
+}
+
+/// A data set as it is asked for; of one whose images have a size of their own the name says all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Its name.
+    pub set: &'a str,
+    /// Rows and columns of an image that is cut from a picture.
+    pub crop: Option<usize>,
+    /// See [`pictures::Size`].
+    pub short_side: Option<usize>,
+}
+
+impl<'a> From<&'a str> for Wanted<'a> {
+    fn from(set: &'a str) -> Self {
+        Wanted { set, crop: None, short_side: None }
+    }
+}
+
+impl<'a> From<&'a String> for Wanted<'a> {
+    fn from(set: &'a String) -> Self {
+        set.as_str().into()
+    }
+}
+
+impl Wanted<'_> {
+    /// Its row, if it can be had like this.
+    fn info(&self) -> Result<&'static Info> {
+        let info = info(self.set)?;
+        let key = self.crop.map(|_| "data.crop").or(self.short_side.map(|_| "data.short_side"));
+        match key.filter(|_| !info.pictures) {
+            Some(key) => Err(Error::Invalid(format!(
+                "{key} is for sets of pictures (data.set = \"imagenet\" or \"folder\"): the images of {} have one size",
+                self.set
+            ))),
+            None => Ok(info),
+        }
+    }
 }
 
 /// How to get a set.
@@ -155,7 +199,16 @@ const DIGITS: &[&str] = &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 /// All data sets this program knows.
 pub fn list() -> &'static [Info] {
-    const SETS: [Info; 6] = [digits::INFO, mnist::INFO, cifar10::INFO, cifar100::INFO, svhn::INFO, imagenet32::INFO];
+    const SETS: [Info; 8] = [
+        digits::INFO,
+        mnist::INFO,
+        cifar10::INFO,
+        cifar100::INFO,
+        svhn::INFO,
+        imagenet32::INFO,
+        imagenet::INFO,
+        folder::INFO,
+    ];
     &SETS
 }
 
@@ -164,16 +217,10 @@ pub fn list() -> &'static [Info] {
 /// # Errors
 /// An unknown name; the nearest known ones are in the text.
 pub fn info(name: &str) -> Result<&'static Info> {
-    list().iter().find(|set| set.name == name).map_or_else(|| unknown(name), Ok)
-}
-
-/// The error that no data set is called `name`, with the nearest names.
-///
-/// # Errors
-/// Always.
-pub fn unknown<T>(name: &str) -> Result<T> {
-    let near = suggest(name, list().iter().map(|s| s.name));
-    Err(Error::Invalid(format!("no data set is called \"{name}\".{near}")))
+    list().iter().find(|set| set.name == name).ok_or_else(|| {
+        let near = suggest(name, list().iter().map(|s| s.name));
+        Error::Invalid(format!("no data set is called \"{name}\".{near}"))
+    })
 }
 
 /// Where data sets are when no folder is named: `$WEIGHTPROOF_DATA`, else `$XDG_DATA_HOME/weightproof`, else
@@ -182,33 +229,32 @@ pub fn default_dir() -> PathBuf {
     crate::files::user_dir("WEIGHTPROOF_DATA", "XDG_DATA_HOME", ".local/share").unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// Opens the data set called `name` in `dir` (`None`: [`default_dir`]), which is the folder its files are in or the parent
-/// of that folder. Labels are read; images only where their files do not hold them at equal distances.
+/// Opens the data set `wanted` in `dir` (`None`: [`default_dir`]), which is the folder its files are in or the parent
+/// of that folder. Labels are read; images only where their files do not hold them at equal distances and are no pictures.
 ///
 /// # Errors
-/// An unknown name, or a file that is missing, truncated, too long or damaged; the text names it and says what to do.
-pub fn open(name: &str, dir: Option<&Path>) -> Result<DataSet> {
-    (info(name)?.open)(dir.unwrap_or(&default_dir()))
+/// An unknown name, a crop that is not possible, or a file that is missing, truncated, too long or damaged; the text names it and says what to do.
+pub fn open<'a>(wanted: impl Into<Wanted<'a>>, dir: Option<&Path>) -> Result<DataSet> {
+    let wanted = wanted.into();
+    (wanted.info()?.open)(dir.unwrap_or(&default_dir()), &wanted)
 }
 
-/// Reads the data set called `name`: [`open`], then [`DataSet::held`].
+/// Reads the data set `wanted`: [`open`], then [`DataSet::held`].
 ///
 /// # Errors
 /// As those.
-pub fn load(name: &str, dir: Option<&Path>) -> Result<DataSet> {
-    open(name, dir)?.held()
+pub fn load<'a>(wanted: impl Into<Wanted<'a>>, dir: Option<&Path>) -> Result<DataSet> {
+    open(wanted, dir)?.held()
 }
 
-/// The size of the images of the data set called `name` in `dir` (`None`: [`default_dir`]), of the published ones where there
-/// are no files; none if the name is unknown. Nothing but the header of a file is read.
+/// The size of the images of the data set `wanted` in `dir` (`None`: [`default_dir`]), of the published ones where there
+/// are no files. Nothing but the header of a file is read.
 ///
 /// # Errors
-/// A file that cannot be read, or that is none of the set.
-pub fn shape(name: &str, dir: Option<&Path>) -> Result<Option<Shape>> {
-    match list().iter().find(|set| set.name == name) {
-        Some(set) => (set.shape)(dir.unwrap_or(&default_dir())).map(Some),
-        None => Ok(None),
-    }
+/// As [`open`], for the name, the crop and that header.
+pub fn shape<'a>(wanted: impl Into<Wanted<'a>>, dir: Option<&Path>) -> Result<Shape> {
+    let wanted = wanted.into();
+    (wanted.info()?.shape)(dir.unwrap_or(&default_dir()), &wanted)
 }
 
 impl DataSet {
@@ -220,6 +266,11 @@ impl DataSet {
         let [train, test] = [self.train, self.test];
         let hold = |split: Split| -> Result<Split> { Ok(Split { images: split.images.held()?, ..split }) };
         Ok(DataSet { train: hold(train)?, test: hold(test)?, ..self })
+    }
+
+    /// Whether its images are cut from pictures.
+    pub fn is_pictures(&self) -> bool {
+        info(&self.name).is_ok_and(|set| set.pictures)
     }
 
     /// That every image is read from a file when it is wanted.

@@ -1,26 +1,17 @@
 //! Pictures in files of their own, PNG and JPEG, as images of the size that a data set has.
 
-use std::error::Error as _;
 use std::fs::{self, File};
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use fast_image_resize::Resizer;
 
 use super::Shape;
+use super::decode::{MOST_BYTES, Pixels, Rectangle, cut, decode, resample};
 use crate::error::{Error, Result};
 
 /// Ends of the names of pictures.
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
-
-/// Bytes of a file and of its pixels, at most.
-const MOST_BYTES: u64 = 1 << 30;
-const MOST_PIXELS: u64 = 1 << 29;
-
-/// Bytes of pixels that a byte of a file can stand for, at most: of a PNG 1,032, what deflate can make of a byte; of a JPEG, a
-/// bit for a block of 64 pixels in each of three channels, 1,536.
-const MOST_PER_BYTE: u64 = 2048;
 
 /// The files that paths name, in their order: those in folders and in the folders in these, by name, if they are called `.png`,
 /// `.jpg` or `.jpeg`; other files there, and names that begin with a dot, are passed over. Links to folders are not followed
@@ -59,7 +50,12 @@ fn of(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut usize) -> Result<()> {
+/// Whether a file is one by its name.
+pub(super) fn is_picture(path: &Path) -> bool {
+    path.extension().is_some_and(|e| ENDINGS.iter().any(|ending| e.eq_ignore_ascii_case(ending)))
+}
+
+pub(super) fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut usize) -> Result<()> {
     let read = || fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>();
     let mut entries = read().map_err(|e| Error::io(folder, e))?;
     entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
@@ -68,7 +64,7 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut usize) -> Result<(
         let path = entry.path();
         if entry.file_type().map_err(|e| Error::io(&path, e))?.is_dir() {
             walk(&path, found, others)?;
-        } else if path.extension().is_some_and(|e| ENDINGS.iter().any(|ending| e.eq_ignore_ascii_case(ending))) {
+        } else if is_picture(&path) {
             found.push(path);
         } else {
             *others += 1;
@@ -88,92 +84,53 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut usize) -> Result<(
 /// A file that is no whole PNG or JPEG; one that claims pixels of more than 512 MiB, or more than its bytes can stand for: nothing is
 /// allocated for these.
 pub fn read(path: &Path, shape: Shape, maximum: u8) -> Result<Vec<u8>> {
-    let picture = decode(path)?;
-    let pixels = match shape.channels {
-        1 => sized(DynamicImage::ImageLuma8(picture.into_luma8()), shape).into_bytes(),
-        3 => sized(DynamicImage::ImageRgb8(picture.into_rgb8()), shape).into_bytes(),
-        n => return Err(Error::format(path, format!("a picture becomes 1 or 3 channels, and {n} are wanted"))),
+    if ![1, 3].contains(&shape.channels) {
+        let message = format!("a picture becomes 1 or 3 channels, and {} are wanted", shape.channels);
+        return Err(Error::format(path, message));
+    }
+    let (mut encoded, mut picture) = (vec![], Pixels::default());
+    read_encoded(path, &mut encoded)?;
+    decode(&encoded, &mut picture).map_err(|message| Error::format(path, message))?;
+    let rgb = sized(picture, shape);
+    let value = |pixel: usize, channel: usize| match shape.channels {
+        1 => luma(&rgb[3 * pixel..][..3]),
+        _ => rgb[3 * pixel + channel],
     };
-    let (channels, plane) = (shape.channels, shape.height * shape.width);
+    let plane = shape.height * shape.width;
     let scaled = |byte: u8| (f32::from(byte) * f32::from(maximum) / 255.0).round() as u8;
-    Ok((0..channels * plane).map(|at| scaled(pixels[at % plane * channels + at / plane])).collect())
+    Ok((0..shape.channels * plane).map(|at| scaled(value(at % plane, at / plane))).collect())
+}
+
+/// Reads the file `path` to `bytes`.
+pub(super) fn read_encoded(path: &Path, bytes: &mut Vec<u8>) -> Result<()> {
+    let io = |e| Error::io(path, e);
+    bytes.clear();
+    File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_end(bytes).map_err(io)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Error::format(path, format!("the file has more than {MOST_BYTES} bytes, which no picture needs")));
+    }
+    Ok(())
+}
+
+/// Luma of red, green and blue by Rec. 709.
+fn luma(rgb: &[u8]) -> u8 {
+    let [r, g, b] = [0, 1, 2].map(|i| u32::from(rgb[i]));
+    ((2126 * r + 7152 * g + 722 * b) / 10_000) as u8
 }
 
 /// The middle of a picture, resampled to the rows and columns of `shape`.
-fn sized(picture: DynamicImage, shape: Shape) -> DynamicImage {
-    let [width, height] = [shape.width, shape.height].map(|n| n as u32);
-    let (w, h) = (picture.width(), picture.height());
-    if (w, h) == (width, height) {
-        return picture;
+fn sized(picture: Pixels, shape: Shape) -> Vec<u8> {
+    let (w, h) = (picture.width, picture.height);
+    if (w, h) == (shape.width, shape.height) {
+        return picture.rgb;
     }
     // w height against h width: which of the sides is too long.
-    let (across, down) = (u64::from(w) * u64::from(height), u64::from(h) * u64::from(width));
-    let part = |long: u64, by: u32| ((long as f64 / f64::from(by)).round() as u32).max(1);
-    let (cut_w, cut_h) = (part(across.min(down), height).min(w), part(across.min(down), width).min(h));
-    let middle = picture.crop_imm((w - cut_w) / 2, (h - cut_h) / 2, cut_w, cut_h);
-    middle.resize_exact(width, height, FilterType::Triangle)
-}
-
-/// Decodes a PNG or JPEG file, and turns it as it says.
-fn decode(path: &Path) -> Result<DynamicImage> {
-    let io = |e| Error::io(path, e);
-    let bad = |message: String| Error::format(path, message);
-    let mut bytes = vec![];
-    File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-    let length = bytes.len() as u64;
-    if length > MOST_BYTES {
-        return Err(bad(format!("the file has more than {MOST_BYTES} bytes, which no picture needs")));
-    }
-    let format = match image::guess_format(&bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => format,
-        Ok(other) => {
-            let name = other.extensions_str().first().copied().unwrap_or("other").to_uppercase();
-            return Err(bad(format!("this is a picture in the format {name}; convert it to PNG or JPEG")));
-        }
-        Err(_) => return Err(bad("the content is no PNG and no JPEG, whatever the name says".into())),
-    };
-    let name = if format == ImageFormat::Png { "PNG" } else { "JPEG" };
-    let refused = |e: ImageError| {
-        let why = match &e {
-            ImageError::Limits(_) => {
-                return bad(format!("the {name} claims more pixels than are decoded; make it smaller"));
-            }
-            ImageError::Decoding(e) => e.source().map_or_else(|| e.to_string(), ToString::to_string),
-            other => other.to_string(),
-        };
-        bad(format!("the {name} cannot be decoded ({}); is the file whole?", why.trim().trim_matches('"')))
-    };
-    let mut decoder = ImageReader::with_format(Cursor::new(&bytes), format).into_decoder().map_err(refused)?;
-    let ((w, h), needs) = (decoder.dimensions(), decoder.total_bytes());
-    if needs > MOST_PIXELS || needs > length.saturating_mul(MOST_PER_BYTE) {
-        let most = if needs > MOST_PIXELS {
-            format!("more than the {} MiB that are decoded: make it smaller", MOST_PIXELS >> 20)
-        } else {
-            format!("more than its {length} bytes can hold: it is damaged")
-        };
-        return Err(bad(format!("the {name} claims {w} x {h} pixels, {most}")));
-    }
-    let orientation = decoder.orientation().map_err(refused)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(refused)?;
-    // What is missing of a JPEG would be grey.
-    if format == ImageFormat::Jpeg && !ends(&bytes) {
-        return Err(bad("the JPEG ends in the middle; get the whole file".into()));
-    }
-    picture.apply_orientation(orientation);
-    Ok(picture)
-}
-
-/// Whether the marker that ends a JPEG stands behind its first scan; one before that may be of a preview in its EXIF data.
-fn ends(jpeg: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some([0xFF, marker, high, low]) = jpeg.get(at..at + 4) {
-        match marker {
-            // A byte of filling.
-            0xFF => at += 1,
-            // The first scan. In what is compressed 0xFF stands before 0 or the number of a restart.
-            0xDA => return jpeg[at..].windows(2).any(|two| two == [0xFF, 0xD9]),
-            _ => at += 2 + usize::from(u16::from_be_bytes([*high, *low])),
-        }
-    }
-    false
+    let long = (w * shape.height).min(h * shape.width) as f64;
+    let part = |by: usize, most: usize| ((long / by as f64).round() as usize).clamp(1, most);
+    let (columns, rows) = (part(shape.height, w), part(shape.width, h));
+    let mut middle = Pixels { width: columns, height: rows, rgb: vec![] };
+    cut(&picture, Rectangle::middle([rows, columns], [h, w]), &mut middle.rgb);
+    let (sides, mut out) = ([shape.height, shape.width], vec![]);
+    resample(&middle, sides, Rectangle::whole(sides), &mut Resizer::new(), &mut out);
+    out
 }

@@ -1,5 +1,5 @@
-//! Where images are: in memory, or in files that hold them at equal distances and from which each is read when it is
-//! wanted. Whoever reads them cannot tell which.
+//! Where images are: in memory, in files that hold them at equal distances and from which each is read when it is
+//! wanted, or in pictures that are decoded then. Whoever reads them cannot tell which.
 
 use std::fs::File;
 use std::io;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use rayon::prelude::*;
 
+use super::files::read_exact_at;
+use super::pictures::Pictures;
 use crate::error::{Error, Result};
 
 /// Images of one size, of values `T`: bytes as in the files of a data set, or f32 that are whitened. A clone is another
@@ -28,6 +30,8 @@ enum Place<T> {
     Memory(Arc<Vec<T>>),
     /// With the number of images in the files before each.
     Files(Arc<Vec<(usize, Records)>>),
+    /// The range is theirs.
+    Pictures(Pictures),
 }
 
 /// Images in a file, which stays open: it may be renamed or removed while it is read.
@@ -107,14 +111,14 @@ impl<T: Pod + Send + Sync> Source<T> {
 
     /// Whether images are read from files when they are wanted.
     pub fn is_streamed(&self) -> bool {
-        matches!(self.place, Place::Files(_))
+        !matches!(self.place, Place::Memory(_))
     }
 
     /// Bytes of memory that its images take: none of a streamed one.
     pub fn bytes_held(&self) -> usize {
         match &self.place {
             Place::Memory(images) => size_of_val(&images[..]),
-            Place::Files(_) => 0,
+            Place::Files(_) | Place::Pictures(_) => 0,
         }
     }
 
@@ -124,6 +128,10 @@ impl<T: Pod + Send + Sync> Source<T> {
     /// If there are not so many.
     pub fn slice(&self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.len(), "images {range:?} of {}", self.len());
+        if let Place::Pictures(pictures) = &self.place {
+            let place = Place::Pictures(pictures.slice(range.clone()));
+            return Source { features: self.features, range: 0..range.len(), place };
+        }
         let first = self.range.start;
         Source { range: first + range.start..first + range.end, ..self.clone() }
     }
@@ -131,7 +139,8 @@ impl<T: Pod + Send + Sync> Source<T> {
     /// Writes image `i` to `out`, `[features]`.
     ///
     /// # Errors
-    /// What the file system says, or that a file has become shorter; file and byte are named.
+    /// What the file system says, or that a file has become shorter; file and byte are named. More pictures that cannot be
+    /// decoded than a sound set has.
     ///
     /// # Panics
     /// If there is no image `i`.
@@ -144,6 +153,7 @@ impl<T: Pod + Send + Sync> Source<T> {
                 let (before, records) = &files[files.partition_point(|(before, _)| *before <= i) - 1];
                 records.read(i - before, bytemuck::cast_slice_mut(out))?;
             }
+            Place::Pictures(pictures) => pictures.read(i, bytemuck::cast_slice_mut(out))?,
         }
         Ok(())
     }
@@ -166,6 +176,19 @@ impl<T: Pod + Send + Sync> Source<T> {
     /// As [`Source::values`].
     pub fn held(self) -> Result<Self> {
         if self.is_streamed() { Ok(Self::memory(self.features, self.values()?)) } else { Ok(self) }
+    }
+}
+
+impl Source<u8> {
+    /// The middle of each picture, in the size that they say.
+    pub fn of_pictures(pictures: Pictures) -> Self {
+        let features = pictures.size().shape().features();
+        Source { features, range: 0..pictures.len(), place: Place::Pictures(pictures) }
+    }
+
+    /// The pictures that the images are the middle of; none where they are no pictures.
+    pub fn pictures(&self) -> Option<&Pictures> {
+        if let Place::Pictures(pictures) = &self.place { Some(pictures) } else { None }
     }
 }
 
@@ -196,25 +219,6 @@ impl Records {
             Error::format(&self.path, message)
         })
     }
-}
-
-/// Fills `out` with what the file has from byte `at` on. Several threads may do so at once.
-#[cfg(unix)]
-fn read_exact_at(file: &File, out: &mut [u8], at: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, out, at)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut out: &mut [u8], mut at: u64) -> io::Result<()> {
-    while !out.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, out, at) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(n) => (out, at) = (&mut out[n..], at + n as u64),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -27,9 +27,10 @@ pub(super) const INFO: Info = Info {
     classes: DIGITS,
     licence: "non-commercial use only; cite Y. Netzer et al. 2011, Reading Digits in Natural Images",
     maximum: 255,
-    open,
+    pictures: false,
+    open: |dir, _| open(dir),
     streams: None,
-    shape: |_| Ok(SHAPE),
+    shape: |_, _| Ok(SHAPE),
     members: Some(members),
     origin: Origin::Open(download),
 };

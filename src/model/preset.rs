@@ -181,6 +181,12 @@ pub enum Lr {
 pub struct Data {
     /// The data set, e.g. `cifar10`.
     pub set: String,
+    /// Rows and columns that the network reads of each picture, of sets of pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<usize>,
+    /// Pixels that the short side of a picture is scaled to before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_side: Option<usize>,
     /// Uses only the first so many training images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,

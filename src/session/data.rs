@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::data::frames::Stretch;
-use crate::data::{self, Colors, Preparation, Prepared, Preprocessing, Shape};
+use crate::data::{self, Colors, DataSet, Preparation, Prepared, Preprocessing, Shape, Wanted};
 use crate::error::{Error, Result};
 use crate::kernels::augment;
 use crate::model::Network;
@@ -39,7 +39,7 @@ pub fn settled(preset: &Preset, dir: Option<&Path>) -> Preset {
 /// Missing or damaged files; limits beyond the set; files that cannot be streamed but are to be.
 pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
     let (start, preset) = (Instant::now(), &settled(preset, dir));
-    let mut set = data::open(&preset.data.set, dir)?;
+    let mut set = open_data(preset, dir)?;
     let whitened = if preset.data.zca.is_some() { size_of::<f32>() } else { 1 };
     let images = set.train.labels.len() + set.test.labels.len();
     let bytes = (images * set.shape.features() * whitened) as u64;
@@ -58,10 +58,14 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         if streamed { "to be streamed, opened" } else { "read" },
         start.elapsed().as_secs_f64()
     );
+    if set.is_pictures() {
+        fill_classes(&mut set, preset)?;
+    }
     let mut prepared = data::prepare(&set, &preprocessing(&preset.data), preset.data.train)?;
     if streamed {
-        // Each waits for the disk most of the time.
-        prepared.workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
+        // A thread waits for the disk most of the time; but decoding is work.
+        let most = if set.is_pictures() { usize::MAX } else { 4 };
+        prepared.workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(most));
     }
     let crop = [prepared.shape.height, prepared.shape.width];
     prepared.stretch = preset.augment.stretch.map(|amount| Stretch { amount, largest: augment::largest(amount, crop) });
@@ -85,6 +89,31 @@ fn components(preset: &Preset, maximum: u8) -> [[f32; 3]; 3] {
     preset.data.components.unwrap_or_default().map(|component| component.map(|v| (factor * v) as f32))
 }
 
+/// Opens the data set that a preset asks for, as it is in its files.
+///
+/// # Errors
+/// Missing or damaged files; a crop that is not possible.
+pub fn open_data(preset: &Preset, dir: Option<&Path>) -> Result<DataSet> {
+    data::open(wanted(&preset.data), dir)
+}
+
+/// The data set that a preset asks for.
+fn wanted(data: &Data) -> Wanted<'_> {
+    Wanted { set: &data.set, crop: data.crop, short_side: data.short_side }
+}
+
+/// Gives a set of pictures, which may be a part of a larger one, as many classes as the network of a preset tells apart.
+fn fill_classes(set: &mut DataSet, preset: &Preset) -> Result<()> {
+    let s = set.shape;
+    let outputs = preset.shapes([s.height, s.width, s.channels])?.last().map_or(0, |layer| layer.output[2]);
+    let count = set.classes.len();
+    if count < outputs {
+        log::warn!("{}: {count} classes, but the network tells {outputs} apart: nothing is of the last ones", set.name);
+        set.classes.extend((count..outputs).map(|class| class.to_string()));
+    }
+    Ok(())
+}
+
 /// What a preset does to images.
 fn preprocessing(data: &Data) -> Preprocessing {
     let scale = match data.scale {
@@ -103,15 +132,14 @@ fn preprocessing(data: &Data) -> Preprocessing {
 pub fn preparation(preset: &Preset, input: [usize; 3], dir: Option<&Path>) -> Result<Preparation> {
     let preset = &settled(preset, dir);
     let [height, width, channels] = input;
-    let set = &preset.data.set;
     let open = || {
-        data::open(set, dir).map_err(|e| {
+        open_data(preset, dir).map_err(|e| {
             let message = "whitening is fitted to all training images, whose folder --data names";
             Error::Invalid(format!("{message}: {e}"))
         })
     };
     let shape = Shape { channels, height, width };
-    data::preparation(shape, data::info(set)?.maximum, &preprocessing(&preset.data), open)
+    data::preparation(shape, data::info(&preset.data.set)?.maximum, &preprocessing(&preset.data), open)
 }
 
 /// Whether images that would take so many bytes of so much memory are streamed, if their files allow it.
@@ -128,18 +156,13 @@ pub(super) fn memory() -> u64 {
 }
 
 /// Rows, columns and channels of the images that a preset trains on: what the files in `dir` (absent: the default folder)
-/// say, and where there are none, what was published. For `imagenet` those of AlexNet: its plans can be looked at, its images
-/// not yet read.
+/// say, and where there are none, what was published; of sets of pictures what the preset says.
 ///
 /// # Errors
 /// A data set that this program does not know; a file that is none of the set.
 pub fn input(preset: &Preset, dir: Option<&Path>) -> Result<[usize; 3]> {
-    let set = &preset.data.set;
-    match data::shape(set, dir)? {
-        Some(s) => Ok([s.height, s.width, s.channels]),
-        None if set == "imagenet" => Ok([227, 227, 3]),
-        None => data::unknown(set),
-    }
+    let s = data::shape(wanted(&preset.data), dir)?;
+    Ok([s.height, s.width, s.channels])
 }
 
 /// The network of a preset for a data set.

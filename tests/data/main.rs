@@ -1,9 +1,13 @@
 //! Data sets: reading, preprocessing, batches, download. No network but this machine's own address.
 
+mod bad_pictures;
 mod batches;
 mod fetch;
+mod folders;
 mod frames;
 mod imagenet32;
+mod layouts;
+mod packed;
 mod pickles;
 mod pictures;
 mod prepare;

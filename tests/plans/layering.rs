@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Where the time of a step goes.
     ("profile", &["figure", "ranges", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // Speed, and comparisons of it.
-    ("bench", &["profile", "weights", "session", "model", "kernels", "projection", "plan", "gpu", "error"]),
+    ("bench", &["profile", "weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // The loops, which join nets, data and a runner.
     ("eval", &["weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "error"]),
     (

@@ -14,7 +14,6 @@ use std::time::Instant;
 use clap::{Args, Parser};
 
 use super::{Cli, Global, INTERRUPTED, STOP, catch_ctrl_c, line, print, say};
-use crate::data;
 use crate::error::{Error, Result, suggest};
 use crate::eval::point;
 use crate::model::preset::Preset;
@@ -158,7 +157,7 @@ impl Reproduce {
                 Some((set, images)) if *set == preset.data.set => *images,
                 // So that missing data are missed now.
                 _ => {
-                    let set = data::open(&preset.data.set, self.data.as_deref())?;
+                    let set = session::open_data(&preset, self.data.as_deref())?;
                     Images { train: set.train.labels.len() as u64, test: set.test.labels.len() as u64 }
                 }
             };

@@ -70,6 +70,9 @@ pub(super) fn check(p: &Preset) -> Check {
     ] {
         require(n != Some(0), key, 0, "give 1 or more, or leave the key out")?;
     }
+    for (key, n) in [("data.crop", p.data.crop), ("data.short_side", p.data.short_side)] {
+        require(n.is_none_or(|n| (1..=1 << 14).contains(&n)), key, n.unwrap_or(0), "give pixels, 1 to 16384")?;
+    }
     require(p.eval.batch.is_none_or(|n| n <= 1 << 20), "eval.batch", p.eval_batch(), "give at most 2^20")?;
     require(
         p.data.stream != Some(true) || p.data.resident != Some(true),
