@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::frames::Draws;
+use super::crops::{Draws, TEN};
 use super::{Part, Prepared};
 use crate::error::{Error, Result};
 use crate::philox::{key, philox4x32, stream};
@@ -50,6 +50,8 @@ type Buffers = (Vec<u32>, Vec<u32>, Vec<u32>);
 pub enum Form {
     /// The images, [`Prepared::words`] each.
     Whole,
+    /// Ten crops of each image's picture, one after the other, [`Prepared::words`] each.
+    TenCrops,
     /// Nothing but which they are: for images that are resident on a device.
     Named,
     /// Rectangles of pictures to be resampled, [`Prepared::frame_words`] each, drawn by this seed. The step of batch n is `first` + n.
@@ -206,6 +208,10 @@ fn fill(
         Form::Whole => {
             prepared.gather(part, chosen, images)?;
             images.resize(batch * prepared.words(), 0);
+        }
+        Form::TenCrops => {
+            prepared.gather_crops(part, chosen, images)?;
+            images.resize(batch * TEN * prepared.words(), 0);
         }
         Form::Frames { seed, first } => {
             prepared.gather_frames(part, chosen, Draws { seed, step: first + number }, images)?;

@@ -13,13 +13,13 @@ mod cifar;
 mod cifar10;
 mod cifar100;
 pub mod colors;
+pub mod crops;
 mod decode;
 mod digits;
 mod download;
 pub mod fetch;
 mod files;
 mod folder;
-pub mod frames;
 pub mod gcn;
 mod imagenet;
 mod imagenet32;
@@ -263,9 +263,20 @@ impl DataSet {
     /// # Errors
     /// A file that cannot be read; more images than memory.
     pub fn held(self) -> Result<Self> {
+        self.held_but([false; 2])
+    }
+
+    /// The same set with its images in memory but for those of the splits that are `left` where they are: training, test.
+    ///
+    /// # Errors
+    /// As [`DataSet::held`].
+    pub fn held_but(self, left: [bool; 2]) -> Result<Self> {
         let [train, test] = [self.train, self.test];
-        let hold = |split: Split| -> Result<Split> { Ok(Split { images: split.images.held()?, ..split }) };
-        Ok(DataSet { train: hold(train)?, test: hold(test)?, ..self })
+        let hold = |split: Split, left: bool| -> Result<Split> {
+            let images = if left { split.images } else { split.images.held()? };
+            Ok(Split { images, ..split })
+        };
+        Ok(DataSet { train: hold(train, left[0])?, test: hold(test, left[1])?, ..self })
     }
 
     /// Whether its images are cut from pictures.

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::frames::{Draws, Stretch};
+use super::crops::{self, Draws, Stretch};
+use super::pictures::Pictures;
 use super::preparation::{Alone, Levels, Preparation, Preprocessing, Scratch};
 use super::whitening::Whitening;
 use super::{DataSet, Part, Shape, Source};
@@ -147,9 +148,33 @@ impl Prepared {
         let (mut scratch, first, words) = (Default::default(), out.len(), self.frame_words());
         out.resize(first + chosen.len() * words, 0);
         for (place, (i, out)) in chosen.iter().zip(out[first..].chunks_exact_mut(words)).enumerate() {
-            stretch.frame(images, *i as usize, &self.preparation, draws.of(place), &mut scratch, out)?;
+            stretch.frame(images, self.shape, *i as usize, draws.of(place), &mut scratch, out)?;
         }
         Ok(())
+    }
+
+    /// Whether several crops can be taken of the images of `part`: they are bytes, cut from pictures.
+    pub fn has_pictures(&self, part: Part) -> bool {
+        self.levels.is_some() && self.pictures(part).is_some()
+    }
+
+    fn pictures(&self, part: Part) -> Option<&Pictures> {
+        if let Images::Bytes(images) = &self.split(part).images { images.pictures() } else { None }
+    }
+
+    /// Appends ten crops of each of the pictures `chosen` of `part` to `out`, [`Prepared::words`] each.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    ///
+    /// # Panics
+    /// Without [`Prepared::has_pictures`].
+    pub fn gather_crops(&self, part: Part, chosen: &[u32], out: &mut Vec<u32>) -> Result<()> {
+        let pictures = self.pictures(part).filter(|_| self.has_pictures(part)).expect("pictures");
+        let (mut scratch, first, words) = (Default::default(), out.len(), crops::TEN * self.words());
+        out.resize(first + chosen.len() * words, 0);
+        let mut images = chosen.iter().zip(out[first..].chunks_exact_mut(words));
+        images.try_for_each(|(i, out)| crops::ten(pictures, *i as usize, &mut scratch, out))
     }
 
     /// All images of `part`, [`Prepared::words`] each.

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::Draws;
-use crate::data::{Batches, Part, Prepared};
+use crate::data::{Batches, Form, Part, Prepared};
 use crate::error::{Error, Result};
 use crate::gpu::{Loaded, Readback};
 use crate::kernels::conv2d::stored::Bits;
@@ -138,6 +138,7 @@ pub struct Evaluator {
     moments_batches: usize,
     images: Images,
     test_placement: Placement,
+    /// Pictures.
     test_batch: usize,
     /// Which images the first plan is to bring to the device.
     uploads: Vec<(Part, Placement)>,
@@ -204,7 +205,12 @@ impl Evaluator {
         };
         let images = Images { train: network.moments_placement(images.train), ..images };
         let wanted = matches!(images.train, Placement::Resident { .. }).then_some(true);
-        let test_placement = images::placement(wanted, &session.target, &images.data, images.part);
+        let test_placement = match network.crops {
+            1 => images::placement(wanted, &session.target, &images.data, images.part),
+            _ => Placement::Uploaded,
+        };
+        // So that a test takes no more memory for more crops of fewer pictures.
+        let test_batch = (test_batch / network.crops).max(1);
         let uploads = vec![(images.part, test_placement)];
         let (real, from_bits, packed, unpacked) = (None, None, false, None);
         let (known, trained, unsound) = (HashMap::new(), None, HashSet::new());
@@ -232,7 +238,10 @@ impl Evaluator {
             let plan = network.moments_plan_from(&target, self.moments_batches, &self.images.train, bits)?;
             moments = Some(session.runner.load(&plan, false)?);
         }
-        let plan = network.test_plan_from(&target, self.test_batch, &self.test_placement, bits)?;
+        let plan = match network.crops {
+            1 => network.test_plan_from(&target, self.test_batch, &self.test_placement, bits)?,
+            _ => network.crops_plan(&target, self.test_batch, bits)?,
+        };
         let test = session.runner.load(&plan, false)?;
         for (part, source) in self.uploads.drain(..) {
             images::upload(&mut session.runner, &self.images.data, part, &source)?;
@@ -474,7 +483,10 @@ impl Evaluator {
         let test = &self.programs(from_bits).test;
         let slots = session.network.metric_slots();
         let mut readback = Readback::new(&[("metrics", slots * metric::ROW)]);
-        let form = images::form(&self.test_placement, 0, 0);
+        let form = match session.network.crops {
+            1 => images::form(&self.test_placement, 0, 0),
+            _ => Form::TenCrops,
+        };
         let batches = Batches::sequential_in(form, self.images.data.clone(), self.images.part, self.test_batch)?;
         let count = batches.per_epoch() as usize;
         for (i, batch) in batches.enumerate() {

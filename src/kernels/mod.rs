@@ -12,6 +12,7 @@ pub mod batch;
 pub mod batchnorm;
 pub mod bias;
 pub mod conv2d;
+pub mod crops;
 pub mod dropout;
 mod flat;
 pub mod loss;
@@ -85,6 +86,7 @@ pub static KERNELS: &[&Kernel] = &[
     &augment::RESAMPLE,
     &square_hinge::FORWARD_BACKWARD,
     &softmax_ce::FORWARD_BACKWARD,
+    &crops::MEAN,
     &metric::REDUCE,
     &statistics::MAXIMA,
     &statistics::ALPHA,

@@ -14,7 +14,7 @@ use crate::kernels::conv2d::stored::Bits;
 use crate::kernels::optimizer::{self, Optimizer};
 use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
-use crate::kernels::{loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
+use crate::kernels::{crops, loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
 use crate::layers::init::Init;
 use crate::layers::{self, Build, LayerShape, Layers, Mode, Net, Stored};
 use crate::plan::{BufferId, Builder, Elem, Options, Plan, Precision, Role, Target, View};
@@ -54,6 +54,8 @@ pub struct Network {
     pub batch: usize,
     /// Passes whose gradients make a step.
     pub shards: usize,
+    /// Crops of a picture that a test asks, and whose answers it takes together: 1 or 10.
+    pub crops: usize,
     init: Init,
     /// Whether a mean is subtracted from images that come as bytes.
     centred: bool,
@@ -110,6 +112,7 @@ impl Network {
             classes,
             batch: preset.shard(),
             shards: preset.shards,
+            crops: preset.eval.crops,
             init: preset.init,
             centred: preset.data.mean.is_some(),
             augment: preset.augment.clone(),
@@ -381,11 +384,35 @@ impl Network {
         placement: &Placement,
         bits: Option<&Bits>,
     ) -> Result<Plan> {
+        self.test_of(target, [batch, 1], placement, bits)
+    }
+
+    /// As [`Network::test_plan_from`], of so many pictures by [`Network::crops`] each, whose images the host uploads one after the other.
+    ///
+    /// # Errors
+    /// As [`Network::train_plan`].
+    pub fn crops_plan(&self, target: &Target, pictures: usize, bits: Option<&Bits>) -> Result<Plan> {
+        self.test_of(target, [pictures, self.crops], &Placement::Uploaded, bits)
+    }
+
+    fn test_of(
+        &self,
+        target: &Target,
+        [pictures, crops]: [usize; 2],
+        placement: &Placement,
+        bits: Option<&Bits>,
+    ) -> Result<Plan> {
         let mut b = Builder::new("test", self.target(target)?);
-        let logits = self.tested(&mut b, placement, ["test.input", TEST_INDEX], batch, bits)?;
+        let mut logits = self.tested(&mut b, placement, ["test.input", TEST_INDEX], pictures * crops, bits)?;
+        if crops > 1 {
+            let of_crops = logits;
+            logits = b.transient("crops", &[pictures, self.classes]);
+            let softmax = self.loss == Loss::SoftmaxCe;
+            crops::mean(&mut b, "crops", [pictures, crops, self.classes], softmax, of_crops, logits)?;
+        }
         // Its own flag: a distortion that overflows must not stop the training that goes on afterwards.
         let halt = b.shared("test.halt", Elem::U32, &[2], Role::State);
-        self.loss(&mut b, "test.label", batch, logits, halt)?;
+        self.loss(&mut b, "test.label", pictures, logits, halt)?;
         b.finish()
     }
 

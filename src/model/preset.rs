@@ -285,6 +285,9 @@ pub struct Eval {
     /// Images per evaluation step; the training batch if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
+    /// Crops of a test picture whose answers are taken together: 1, the middle, or 10.
+    #[serde(skip_serializing_if = "is_one")]
+    pub crops: usize,
     /// Training batches over which the moments of batch normalisation are re-computed; 0 for all.
     pub moments_batches: u64,
     /// What is averaged over those batches.
@@ -295,6 +298,10 @@ pub struct Eval {
     /// Steps between further evaluations during training; 0 for none.
     #[serde(skip_serializing_if = "is_zero")]
     pub every_steps: u64,
+}
+
+fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -321,6 +328,7 @@ impl Default for Eval {
         Eval {
             distort: ["none", "sign", "round"].map(String::from).to_vec(),
             batch: None,
+            crops: 1,
             moments_batches: 0,
             moments_average: MomentsAverage::default(),
             every: 0,

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::data::frames::Stretch;
-use crate::data::{self, Colors, DataSet, Preparation, Prepared, Preprocessing, Shape, Wanted};
+use crate::data::crops::Stretch;
+use crate::data::{self, Colors, DataSet, Part, Preparation, Prepared, Preprocessing, Shape, Wanted};
 use crate::error::{Error, Result};
 use crate::kernels::augment;
 use crate::model::Network;
@@ -44,7 +44,11 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
     let images = set.train.labels.len() + set.test.labels.len();
     let bytes = (images * set.shape.features() * whitened) as u64;
     if !streams(&preset.data, bytes, memory()) {
-        set = set.held()?;
+        // Pictures that are cut anew for every batch, or into several parts, stay pictures.
+        let (pictures, several) = (set.is_pictures(), preset.eval.crops > 1);
+        let validated = several && preset.data.validation.is_some();
+        let cut = [preset.augment.stretch.is_some() || validated, several].map(|cut| cut && pictures);
+        set = set.held_but(cut)?;
     } else if preset.data.stream.is_some() {
         set.check_streamed()?;
     }
@@ -62,10 +66,17 @@ pub fn load_data(preset: &Preset, dir: Option<&Path>) -> Result<Arc<Prepared>> {
         fill_classes(&mut set, preset)?;
     }
     let mut prepared = data::prepare(&set, &preprocessing(&preset.data), preset.data.train)?;
-    if streamed {
+    if set.train.images.is_streamed() {
         // A thread waits for the disk most of the time; but decoding is work.
         let most = if set.is_pictures() { usize::MAX } else { 4 };
         prepared.workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(most));
+    }
+    if preset.eval.crops > 1 && !prepared.has_pictures(Part::Test) {
+        return Err(Error::Invalid(format!(
+            "eval.crops = {}: crops are taken of pictures (data.set = \"imagenet\" or \"folder\") that are neither contrast-normalised nor \
+             whitened; use --set eval.crops=1",
+            preset.eval.crops
+        )));
     }
     let crop = [prepared.shape.height, prepared.shape.width];
     prepared.stretch = preset.augment.stretch.map(|amount| Stretch { amount, largest: augment::largest(amount, crop) });

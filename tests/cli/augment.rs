@@ -198,3 +198,47 @@ fn moments_see_training_crops_unless_the_preset_says_otherwise_and_test_images_n
     assert_eq!(loss(&plain), loss(&none), "{plain}\n{none}");
     assert_eq!(cut, eval(""));
 }
+
+/// Two classes of six training and three test pictures of several sizes.
+fn pictures(place: &Place) {
+    for (class, part, number) in (0..18u32).map(|i| (i % 2, if i < 12 { "train" } else { "val" }, i)) {
+        let [w, h] = [[40, 36], [37, 52], [36, 36]][number as usize % 3];
+        let wave = |x: u32, period: u32| (127.5 + 120.0 * ((x + 7 * number) as f32 / period as f32).sin()) as u8;
+        let picture = image::RgbImage::from_fn(w, h, |x, y| {
+            image::Rgb([wave(x, 5 + 3 * class), wave(y, 7), wave(x + 2 * y, 9 + class)])
+        });
+        let folder = place.path("pictures").join(part).join(["ant", "bee"][class as usize]);
+        fs::create_dir_all(&folder).unwrap();
+        picture.save(folder.join(format!("{number:02}.png"))).unwrap();
+    }
+}
+
+/// A small network on these.
+const FOLDER: &str = "--data pictures --set data.set=folder --set data.crop=32 --set data.short_side=36 --set width=0.0625 \
+                      --set batch=5 --set data.zca=false --set data.gcn=false --set augment.stretch=0.1 --set augment.flip=0.5 \
+                      --set augment.color=0.1 --set data.mean=measured --set steps=5";
+
+#[test]
+fn a_folder_of_pictures_is_trained_on_alike_by_any_number_of_workers_and_after_a_stop_and_tested_by_one_crop_or_ten() {
+    let place = Place::new();
+    pictures(&place);
+    place.run("data prepare folder --data pictures --crop 32").ok();
+    let train = |run: &str, more: &str| {
+        let set = "--set eval.distort=[\"none\"] --set loss=softmax_ce";
+        place.run(&format!("train merolla2016/cifar10/tr-sign-c --out {run} {FOLDER} {set} {more}")).ok();
+    };
+    train("one", "--workers 1");
+    train("five", "--workers 5");
+    place.assert_same("one", "five");
+    train("parts", "--set steps=3 --workers 2");
+    place.run("train parts --resume --set steps=5 --data pictures").ok();
+    place.assert_same_tensors("parts", "one");
+    let eval = |more: &str| place.run(&format!("eval one --data pictures --distort none {more}")).ok();
+    let [one, ten] = ["", "--set eval.crops=10"].map(eval);
+    assert_ne!(one, ten, "ten crops say what one says");
+    // Two pictures at a time are one after the other.
+    assert_eq!(ten, eval("--set eval.crops=10 --set eval.batch=20"));
+    assert_eq!(ten, eval("--set eval.crops=10 --set eval.batch=1"));
+    place.train("x", "--set eval.crops=10").refused(&["eval.crops = 10", "pictures"]);
+    place.train("x", "--set eval.crops=5").refused(&["eval.crops: 5", "give 1"]);
+}

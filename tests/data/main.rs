@@ -2,9 +2,9 @@
 
 mod bad_pictures;
 mod batches;
+mod crops;
 mod fetch;
 mod folders;
-mod frames;
 mod imagenet32;
 mod layouts;
 mod packed;

@@ -2,7 +2,7 @@
 
 use weightproof::cpu::Runner;
 use weightproof::data::Colors;
-use weightproof::data::frames::{Draws, Stretch};
+use weightproof::data::crops::{Draws, Stretch};
 use weightproof::kernels::augment::{self, Augment, Frames, frame_words};
 use weightproof::plan::{Builder, Elem, Role, Step, Target};
 

@@ -74,6 +74,13 @@ pub(super) fn check(p: &Preset) -> Check {
         require(n.is_none_or(|n| (1..=1 << 14).contains(&n)), key, n.unwrap_or(0), "give pixels, 1 to 16384")?;
     }
     require(p.eval.batch.is_none_or(|n| n <= 1 << 20), "eval.batch", p.eval_batch(), "give at most 2^20")?;
+    let crops = p.eval.crops;
+    require(
+        [1, 10].contains(&crops),
+        "eval.crops",
+        crops,
+        "give 1, the middle of a picture, or 10, its corners too, and all mirrored",
+    )?;
     require(
         p.data.stream != Some(true) || p.data.resident != Some(true),
         "data.resident",

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use weightproof::data::frames::{Draws, Rectangle, Stretch};
+use tempfile::TempDir;
+use weightproof::data::crops::{Draws, Stretch};
+use weightproof::data::pictures::{Rectangle, Scratch};
 use weightproof::data::prepare::prepare_in;
 use weightproof::data::{Batches, DataSet, Form, Part, Position, Prepared, Preprocessing, Shape, Source, Split};
 
+use super::folders::{open, three_classes};
 use super::random_bytes;
 
 /// Of AlexNet.
@@ -121,7 +124,6 @@ fn a_frame_has_the_bytes_of_a_rectangle_of_its_image() {
     let words = data.frame_words();
     let batch = Batches::train_in(FORM, data.clone(), 23, 7, Position { step: 5 }).unwrap().next().unwrap().unwrap();
     let whole = data.all_words(Part::Train).unwrap();
-    let byte = |words: &[u32], at: usize| words[at / 4] >> (8 * (at % 4)) & 255;
     for (place, (frame, i)) in batch.images.chunks_exact(words).zip(&batch.chosen).enumerate() {
         let image = &whole[*i as usize * data.words()..][..data.words()];
         let r = data.stretch.unwrap().rectangle([8, 6], [8, 6], Draws { seed: 7, step: 5 }.of(place));
@@ -135,4 +137,83 @@ fn a_frame_has_the_bytes_of_a_rectangle_of_its_image() {
         let rest = &frame[1..][(r.height * r.width * 3).div_ceil(4)..];
         assert!(rest.iter().all(|word| *word == 0));
     }
+}
+
+/// Twelve pictures of several sizes, cut to 32 from a short side of 36.
+fn pictures(workers: usize) -> (TempDir, DataSet, Arc<Prepared>) {
+    let dir = three_classes();
+    let set = open("folder", dir.path());
+    let mut prepared = prepare_in(&set, &Preprocessing::RAW, None, None).unwrap();
+    prepared.stretch = Some(Stretch { amount: 0.1, largest: [35, 35] });
+    prepared.workers = workers;
+    (dir, set, Arc::new(prepared))
+}
+
+/// Byte `at` of an image or of a frame behind its size.
+fn byte(words: &[u32], at: usize) -> u8 {
+    (words[at / 4] >> (8 * (at % 4)) & 255) as u8
+}
+
+#[test]
+fn frames_of_pictures_lie_anywhere_in_them_and_are_the_same_for_every_number_of_workers() {
+    let take = |workers: usize, step: u64| {
+        let (_dir, _, data) = pictures(workers);
+        let batches = Batches::train_in(FORM, data, 5, 7, Position { step }).unwrap().take(7 - step as usize);
+        batches.map(|b| b.map(|b| (b.images.clone(), b.chosen.clone())).unwrap()).collect::<Vec<_>>()
+    };
+    let whole = take(1, 0);
+    for (workers, step) in [(2, 0), (5, 0), (1, 3), (5, 3)] {
+        assert_eq!(take(workers, step), whole[step as usize..], "{workers} workers from step {step}");
+    }
+    // A byte of a part may differ by 1 from that of the whole picture.
+    let (_dir, set, data) = pictures(1);
+    let (scaled, mut scratch) = (set.train.images.pictures().unwrap(), Scratch::default());
+    let mut outside = 0;
+    for (step, (images, chosen)) in whole.iter().enumerate() {
+        for (place, (frame, i)) in images.chunks_exact(data.frame_words()).zip(chosen).enumerate() {
+            let picture = scaled.scaled(*i as usize, &mut scratch).unwrap();
+            let draws = Draws { seed: 7, step: step as u64 }.of(place);
+            let r = data.stretch.unwrap().rectangle([32, 32], [picture.height, picture.width], draws);
+            assert_eq!(frame[0], (r.height | r.width << 16) as u32);
+            for at in 0..r.height * r.width * 3 {
+                let (row, column) = (at / 3 / r.width, at / 3 % r.width);
+                let want = picture.pixels[((r.top + row) * picture.width + r.left + column) * 3 + at % 3];
+                assert!(byte(&frame[1..], at).abs_diff(want) <= 1, "step {step}, image {place}, byte {at}");
+            }
+            outside += usize::from(r.left + r.width > picture.width / 2 + 18);
+        }
+    }
+    assert!(outside > 0, "crops lie beyond the middle");
+}
+
+#[test]
+fn ten_crops_are_the_corners_the_middle_and_their_mirror_images() {
+    let (_dir, set, data) = pictures(2);
+    let batches = Batches::sequential_in(Form::TenCrops, data.clone(), Part::Test, 2).unwrap();
+    let batches: Vec<_> = batches.map(Result::unwrap).collect();
+    assert_eq!(batches.len(), 2);
+    let words = data.words();
+    let (scaled, mut scratch) = (set.test.images.pictures().unwrap(), Scratch::default());
+    let middles = data.all_words(Part::Test).unwrap();
+    for i in 0..3 {
+        let crops = &batches[i / 2].images[i % 2 * 10 * words..][..10 * words];
+        let picture = scaled.scaled(i, &mut scratch).unwrap();
+        let (down, across) = (picture.height - 32, picture.width - 32);
+        let corners = [[0, 0], [0, across], [down, 0], [down, across], [down / 2, across / 2]];
+        for (k, crop) in crops.chunks_exact(words).enumerate() {
+            let [top, left] = corners[k % 5];
+            for at in 0..32 * 32 * 3 {
+                let (row, column) = (at / 96, at / 3 % 32);
+                let column = if k < 5 { column } else { 31 - column };
+                let want = picture.pixels[((top + row) * picture.width + left + column) * 3 + at % 3];
+                assert_eq!(byte(crop, at), want, "picture {i}, crop {k}, byte {at}");
+            }
+        }
+        // What a test by one crop sees, but for the rounding of a part.
+        for at in 0..32 * 32 * 3 {
+            assert!(byte(&crops[4 * words..], at).abs_diff(byte(&middles[i * words..], at)) <= 1);
+        }
+    }
+    assert!(batches[1].images[10 * words..].iter().all(|w| *w == 0), "there is no fourth picture");
+    assert_eq!(batches[1].valid, 1);
 }
