@@ -133,16 +133,16 @@ const ALEXNET: Paper = Paper {
                 "eval.moments_batches=12",
             ],
             of: &[
-                ("tr-none-c", ALEXNET_CLIP),
-                ("tr-stochm3-c", ALEXNET_CLIP),
-                ("tr-stochm3-c", ALEXNET_DROPS),
-                ("bwn", ALEXNET_DROPS),
-                ("binaryconnect", ALEXNET_DROPS),
+                ("tr-none-c", &["clip.schedule=[[120,1.4],[240,1.4],[360,1.4]]"]),
+                ("tr-stochm3-c", &["clip.schedule=[[120,1.4],[240,1.4],[360,1.4]]"]),
+                ("tr-stochm3-c", ALEXNET_LONG),
+                ("bwn", ALEXNET_LONG),
+                ("binaryconnect", ALEXNET_LONG),
             ],
             differs: &[
                 "an eighth of the channels, images of 128 x 128, the classes of the folder that --data names, of which there are 10",
-                "480 iterations with batches of 50, not 20,000 or 150,000 with 512; rate and clip bounds change after the same parts \
-                 of them",
+                "480 or 3,600 iterations with batches of 50, not 20,000 or 150,000 with 512; rate and clip bounds change after the \
+                 same parts of them",
             ],
         },
         Setting { sets: &[], of: &[], differs: &[] },
@@ -154,9 +154,9 @@ const ALEXNET: Paper = Paper {
     ],
 };
 
-/// After 1/30, 2/30 and 3/30 of the iterations, and after 2/3 and 5/6.
-const ALEXNET_CLIP: &[&str] = &["clip.schedule=[[16,1.4],[32,1.4],[48,1.4]]"];
-const ALEXNET_DROPS: &[&str] = &["lr.factors=[[320,0.01],[400,0.01]]"];
+/// For 150,000 iterations, as 480 for 20,000.
+const ALEXNET_LONG: &[&str] =
+    &["steps=3600", "epochs=300", "eval.every_steps=360", "lr.factors=[[2400,0.01],[3000,0.01]]"];
 
 /// Points that are wanted of every network.
 pub struct Measure {
