@@ -163,7 +163,8 @@ pub(super) fn memory() -> u64 {
     let Ok(mut system) = sysinfo::System::new() else { return u64::MAX };
     system.refresh_memory();
     let container = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-    container.min(system.total_memory())
+    // 0 where there is no /proc to ask.
+    [container, system.total_memory()].into_iter().filter(|bytes| *bytes > 0).min().unwrap_or(u64::MAX)
 }
 
 /// Rows, columns and channels of the images that a preset trains on: what the files in `dir` (absent: the default folder)
