@@ -1,6 +1,6 @@
 // As naive, for c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures. Eight lanes
 // own 32 input pixels x 32 input channels of a group, or as variant `narrow`, for few input channels, 64 x 16 (conv2d/subgroup_32x32.wgsl,
-// conv2d/subgroup_64x16.wgsl). As variant `by_group`, dy lies group by group in its texture.
+// conv2d/subgroup_64x16.wgsl). As variant `by_group`, dy and w lie group by group in their textures.
 // Grid: x = groups ceil(c_in / 32), y and z = ceil(pixels of the largest class / 32) for every class, in rows of at most 32,768; narrow alike.
 // include common/texels.wgsl
 // include common/layout_by_group.wgsl if BY_GROUP else common/layout_by_row.wgsl
@@ -84,10 +84,10 @@ fn column_of(group: u32, own: u32) -> Column {
 
 // Input channels 4 own .. 4 own + 3 for each of these channels: in memory it is the transpose.
 fn right_of(c: Column, t: Term) -> mat4x4<f32> {
-  let depth = params.groups * (params.c_out / 4u);
-  let at = ((t.ky * params.kw + t.kx) * params.c_in + c.own * 4u) * depth + c.group * (params.c_out / 4u) + t.c / 4u;
-  return transpose(mat4x4<f32>(textureLoad(w, texel(at)), textureLoad(w, texel(at + depth)),
-                               textureLoad(w, texel(at + 2u * depth)), textureLoad(w, texel(at + 3u * depth))));
+  let channels = layout_of(params.kh * params.kw * params.c_in, params.groups, params.c_out / 4u, c.group, t.c / 4u);
+  let row = (t.ky * params.kw + t.kx) * params.c_in + c.own * 4u;
+  return transpose(mat4x4<f32>(textureLoad(w, texel_of(channels, row, true)), textureLoad(w, texel_of(channels, row + 1u, true)),
+                               textureLoad(w, texel_of(channels, row + 2u, true)), textureLoad(w, texel_of(channels, row + 3u, true))));
 }
 
 fn columns() -> u32 {

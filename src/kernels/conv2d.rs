@@ -146,16 +146,6 @@ pub static FORWARD: Kernel = Kernel {
         }),
         Variant::new("lanes", whole_fours, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
-        Variant::new(
-            "by_group",
-            |t, p| {
-                whole_sums(p)?;
-                input_by_group(t, p)
-            },
-            |p, _| output_tiles(p, WIDE),
-        )
-        .of("lanes", &[("BY_GROUP", 1)])
-        .by_group(&[("x", "c_in")]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
         Variant::new("depthwise", depthwise, |p, _| {
@@ -202,7 +192,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
         Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
         Variant::new("by_group", output_by_group, |p, _| input_tiles(p, WIDE))
             .of("lanes", &[("BY_GROUP", 1)])
-            .by_group(&[("dy", "c_out")]),
+            .by_group(&[("dy", "c_out"), ("w", "c_out")]),
         Variant::new("pointwise", |_, p| pointwise(p), |p, _| input_tiles(p, POINTWISE)),
         Variant::new("first", first, |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w")).div_ceil(64))),
         Variant::new("tiled", tiled, grad_input_tiles),
