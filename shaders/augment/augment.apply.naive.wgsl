@@ -3,29 +3,17 @@
 // One invocation owns one pixel of y. x, y [batch, h, w, c], the images from `first` on of those of the pass.
 // Grid: ceil(batch h w / 64) workgroups, in rows.
 // include entry/each.wgsl
-// include augment/source.wgsl
 // include augment/fill_random.wgsl if levels else augment/fill_zero.wgsl
-// include augment/filled.wgsl
+// include augment/each.wgsl
 struct Params { batch: u32, first: u32, h: u32, w: u32, c: u32, values: u32, flip: u32, crop: u32, cutout: u32 }
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-fn each(i: u32) {
-  let pixels = params.h * params.w;
-  if i >= params.batch * pixels {
-    return;
-  }
-  let n = i / pixels;
-  let image = step.first_image + params.first + n;
-  let origin = source(image, i % pixels);
-  if origin.filled {
-    write_filled(i, image, i % pixels);
-  } else {
-    let pixel = (n * params.h + origin.row) * params.w + origin.column;
-    for (var c = 0u; c < params.c; c++) {
-      y[i * params.c + c] = x[pixel * params.c + c];
-    }
+fn write_from(i: u32, n: u32, image: u32, origin: Pixel) {
+  let pixel = (n * params.h + origin.row) * params.w + origin.column;
+  for (var c = 0u; c < params.c; c++) {
+    y[i * params.c + c] = x[pixel * params.c + c];
   }
 }

@@ -6,11 +6,10 @@
 // 2^16 columns of its rectangle, and then the bytes of that, [rows][columns][c], four to a word, lowest first.
 // Grid: ceil(batch h w / 64) workgroups, in rows.
 // include entry/each.wgsl
-// include augment/source.wgsl
 // include augment/rectangle.wgsl
 // include augment/jitter.wgsl if components else augment/no_jitter.wgsl
 // include augment/fill_random.wgsl if levels else augment/fill_zero.wgsl
-// include augment/filled.wgsl
+// include augment/each.wgsl
 struct Params {
   batch: u32, first: u32, h: u32, w: u32, c: u32, words: u32, values: u32, flip: u32, crop: u32, cutout: u32,
 }
@@ -25,18 +24,7 @@ fn byte(frame: u32, at: u32) -> f32 {
   return f32((frames[frame + 1u + at / 4u] >> (8u * (at % 4u))) & 255u);
 }
 
-fn each(i: u32) {
-  let pixels = params.h * params.w;
-  if i >= params.batch * pixels {
-    return;
-  }
-  let n = i / pixels;
-  let image = step.first_image + params.first + n;
-  let origin = source(image, i % pixels);
-  if origin.filled {
-    write_filled(i, image, i % pixels);
-    return;
-  }
+fn write_from(i: u32, n: u32, image: u32, origin: Pixel) {
   let frame = n * params.words;
   let columns = frames[frame] >> 16u;
   let row = between(origin.row, params.h, frames[frame] & 0xffffu);

@@ -2,11 +2,10 @@
 // Over naive: eight loads of bytes for a pixel instead of twelve, and the channels are one vector.
 // Grid: ceil(batch h w / 64) workgroups, in rows.
 // include entry/each.wgsl
-// include augment/source.wgsl
 // include augment/rectangle.wgsl
 // include augment/jitter.wgsl if components else augment/no_jitter.wgsl
 // include augment/fill_random.wgsl if levels else augment/fill_zero.wgsl
-// include augment/filled.wgsl
+// include augment/each.wgsl
 struct Params {
   batch: u32, first: u32, h: u32, w: u32, c: u32, words: u32, values: u32, flip: u32, crop: u32, cutout: u32,
 }
@@ -26,18 +25,7 @@ fn pixel(frame: u32, at: u32) -> vec3<f32> {
   return vec3<f32>(f32(bytes & 255u), f32((bytes >> 8u) & 255u), f32((bytes >> 16u) & 255u));
 }
 
-fn each(i: u32) {
-  let pixels = params.h * params.w;
-  if i >= params.batch * pixels {
-    return;
-  }
-  let n = i / pixels;
-  let image = step.first_image + params.first + n;
-  let origin = source(image, i % pixels);
-  if origin.filled {
-    write_filled(i, image, i % pixels);
-    return;
-  }
+fn write_from(i: u32, n: u32, image: u32, origin: Pixel) {
   let frame = n * params.words;
   let columns = frames[frame] >> 16u;
   let row = between(origin.row, params.h, frames[frame] & 0xffffu);

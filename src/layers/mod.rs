@@ -223,9 +223,21 @@ pub trait Layer: Send + Sync {
     /// # Errors
     /// As [`Layer::forward`].
     fn backward_onto(&self, net: &mut Net, [x, y]: [Activation; 2], dy: View, skip: View, block: &str) -> Result<View> {
-        let through = self.backward(net, x, y, dy, true)?.expect("asked for");
-        sum(net, block, x.shape, [skip, through])
+        backward_and_sum(self, net, [x, y], dy, skip, block)
     }
+}
+
+/// [`Layer::backward_onto`] in two passes: [`Layer::backward`], then the sum.
+fn backward_and_sum<L: Layer + ?Sized>(
+    layer: &L,
+    net: &mut Net,
+    [x, y]: [Activation; 2],
+    dy: View,
+    skip: View,
+    block: &str,
+) -> Result<View> {
+    let through = layer.backward(net, x, y, dy, true)?.expect("asked for");
+    sum(net, block, x.shape, [skip, through])
 }
 
 /// Appends the sum of the gradients with respect to the input of a residual block: of its shortcut and its body.

@@ -1,7 +1,7 @@
 //! Batch norm and ReLU in a row, with the max pooling before them if there is one: layers whose kernels are fused.
 
 use super::init::Init;
-use super::{Activation, BatchNorm, Conv2d, Layer, MaxPool, Net, Relu, sum};
+use super::{Activation, BatchNorm, Conv2d, Layer, MaxPool, Net, Relu, backward_and_sum};
 use crate::error::Result;
 use crate::kernels::norm_relu;
 use crate::kernels::parameters::Parameters;
@@ -139,8 +139,7 @@ impl Layer for NormRelu {
 
     fn backward_onto(&self, net: &mut Net, [x, y]: [Activation; 2], dy: View, skip: View, block: &str) -> Result<View> {
         if net.b.target.options.unfused || self.pool.is_some() {
-            let through = self.backward(net, x, y, dy, true)?.expect("asked for");
-            return sum(net, block, x.shape, [skip, through]);
+            return backward_and_sum(self, net, [x, y], dy, skip, block);
         }
         Ok(self.backward_fused(net, x, dy, Some(skip), true)?.expect("asked for"))
     }
