@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Global, print, say};
 use crate::data::picture;
+use crate::data::pictures::Size;
 use crate::data::preparation::Preparation;
 use crate::error::{Error, Result};
 use crate::eval::logits::{ranked, softmax};
@@ -56,8 +57,8 @@ Example:
   weightproof predict digits.wp1 photo.png scans/ --top 3
 
 An image is cut to the largest part in its middle that has the proportions of the network's input, and resampled
-to its size; one of that size is taken byte for byte, and prepared as the images of a test are. A network of grey
-images gets luma. Weights are under the projection of training; those of a packed file are as they are.
+to its size; one of that size is taken byte for byte. For a network of pictures (of the set imagenet or folder)
+it is scaled and cut as those of a test. Then it is prepared as they are. A network of grey images gets luma. Weights are under the projection of training; those of a packed file are as they are.
 
 An image that cannot be read is one line on stderr; the others are predicted. The exit code is 0 only if all were.";
 
@@ -81,7 +82,8 @@ impl Predict {
             if !self.json {
                 print(&report.head(self.top))?;
             }
-            for_each_batch(&files, batch, &preparation, |names, images| {
+            let size = session::picture_size(&trained.preset)?;
+            for_each_batch(&files, batch, &preparation, size, |names, images| {
                 let (mut sound, mut words) = (vec![], vec![]);
                 for (name, image) in names.iter().zip(images) {
                     match image {
@@ -160,10 +162,11 @@ fn for_each_batch<'a>(
     files: &'a [PathBuf],
     batch: usize,
     preparation: &Preparation,
+    size: Option<Size>,
     mut take: impl FnMut(&'a [PathBuf], Vec<Result<Vec<u32>>>) -> Result<()>,
 ) -> Result<()> {
     let read = |path: &PathBuf| {
-        let bytes = picture::read(path, preparation.shape, preparation.maximum())?;
+        let bytes = picture::read(path, preparation.shape, size, preparation.maximum())?;
         let mut words = vec![0; preparation.words()];
         preparation.image(&bytes, &mut Default::default(), &mut words);
         Ok(words)

@@ -123,7 +123,7 @@ pub(super) const INFO: Info = Info {
     classes: SET.classes,
     licence: "none stated; cite A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     maximum: 255,
-    pictures: false,
+    pictures: None,
     open: |dir, _| SET.open(dir),
     streams: Some(cifar::STREAMS),
     shape: |_, _| Ok(SHAPE),

@@ -18,7 +18,7 @@ pub(super) const INFO: Info = Info {
     classes: DIGITS,
     licence: "CC BY 4.0, E. Alpaydin and C. Kaynak 1998",
     maximum: 16,
-    pictures: false,
+    pictures: None,
     open: |_, _| load(),
     streams: None,
     shape: |_, _| Ok(SHAPE),

@@ -14,7 +14,7 @@ pub(super) const INFO: Info = Info {
     classes: &[],
     licence: "yours",
     maximum: u8::MAX,
-    pictures: true,
+    pictures: Some(size),
     open,
     streams: Some("its pictures"),
     shape: |_, wanted| Ok(size(wanted)?.shape()),

@@ -15,7 +15,7 @@ pub(super) const INFO: Info = Info {
     classes: &[],
     licence: "non-commercial research and education, after a login: the terms of image-net.org",
     maximum: u8::MAX,
-    pictures: true,
+    pictures: Some(size),
     open,
     streams: Some("its pictures"),
     shape: |_, wanted| Ok(size(wanted)?.shape()),

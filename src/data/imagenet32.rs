@@ -34,7 +34,7 @@ pub(super) const INFO: Info = Info {
     classes: &[],
     licence: "non-commercial research and education, after a login: the terms of image-net.org",
     maximum: 255,
-    pictures: false,
+    pictures: None,
     open: |dir, _| open(dir),
     streams: Some("npz files that are not compressed, and pickles with bytes as they are,"),
     shape: |_, _| Ok(SHAPE),

@@ -22,7 +22,7 @@ pub(super) const INFO: Info = Info {
     classes: DIGITS,
     licence: "CC BY-SA 3.0, Y. LeCun, C. Cortes and C. J. C. Burges 1998",
     maximum: 255,
-    pictures: false,
+    pictures: None,
     open: |dir, _| open(dir),
     streams: Some("unpacked idx files (gunzip those in .gz)"),
     shape: |dir, _| shape(dir),

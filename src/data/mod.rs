@@ -31,7 +31,8 @@ pub mod picture;
 pub mod pictures;
 pub mod preparation;
 pub mod prepare;
-pub mod source;
+mod size;
+mod source;
 mod svhn;
 pub mod verify;
 mod whitening;
@@ -40,6 +41,7 @@ pub mod zca;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, suggest};
+use size::Size;
 
 pub use batches::{Batch, Batches, Form, Position};
 pub use colors::Colors;
@@ -126,8 +128,8 @@ pub struct Info {
     pub licence: &'static str,
     /// See [`DataSet::maximum`].
     pub maximum: u8,
-    /// Whether its images are cut from pictures, so that one can say how.
-    pictures: bool,
+    /// How its images are cut from pictures, of a set of these.
+    pictures: Option<fn(&Wanted) -> Result<Size>>,
     /// Opens the set in a folder. Its images are left in files that hold them at equal distances, or in pictures.
     open: fn(&Path, &Wanted) -> Result<DataSet>,
     /// Which of its files do, for who wants them streamed; none if none do.
@@ -166,13 +168,21 @@ impl Wanted<'_> {
     fn info(&self) -> Result<&'static Info> {
         let info = info(self.set)?;
         let key = self.crop.map(|_| "data.crop").or(self.short_side.map(|_| "data.short_side"));
-        match key.filter(|_| !info.pictures) {
+        match key.filter(|_| info.pictures.is_none()) {
             Some(key) => Err(Error::Invalid(format!(
                 "{key} is for sets of pictures (data.set = \"imagenet\" or \"folder\"): the images of {} have one size",
                 self.set
             ))),
             None => Ok(info),
         }
+    }
+
+    /// How its images are cut from pictures, of a set of these.
+    ///
+    /// # Errors
+    /// A set that is not known; a size that it cannot have.
+    pub fn size(&self) -> Result<Option<Size>> {
+        self.info()?.pictures.map(|size| size(self)).transpose()
     }
 }
 
@@ -281,7 +291,7 @@ impl DataSet {
 
     /// Whether its images are cut from pictures.
     pub fn is_pictures(&self) -> bool {
-        info(&self.name).is_ok_and(|set| set.pictures)
+        info(&self.name).is_ok_and(|set| set.pictures.is_some())
     }
 
     /// That every image is read from a file when it is wanted.

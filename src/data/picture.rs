@@ -8,6 +8,7 @@ use fast_image_resize::Resizer;
 
 use super::Shape;
 use super::decode::{MOST_BYTES, Pixels, Rectangle, cut, decode, resample};
+use super::size::Size;
 use crate::error::{Error, Result};
 
 /// Ends of the names of pictures.
@@ -76,14 +77,15 @@ pub(super) fn walk(folder: &Path, found: &mut Vec<PathBuf>, others: &mut usize) 
 /// The picture at `path` as a data set would have it: bytes from 0 to `maximum`, `[channel][row][column]`, of one channel (luma
 /// by Rec. 709) or three.
 ///
-/// A picture of another size is cut to the largest part in its middle that has the proportions of `shape`, and this is resampled
-/// (a triangle filter, as wide as the pixels of the result); of the same size, every byte stays what it is. It is turned
-/// as its EXIF data say. 16-bit numbers are rounded to 8, opacity and colour profiles are not looked at.
+/// With a `size`, `shape` being that of its images, it is scaled and cut as the pictures of such a data set are to be tested. Else one
+/// of another size than `shape` is cut to the largest part in its middle that has the proportions of that, and this is resampled (a
+/// triangle filter, as wide as the pixels of the result); of the same size, every byte stays what it is. It is turned as its EXIF data
+/// say. 16-bit numbers are rounded to 8, opacity and colour profiles are not looked at.
 ///
 /// # Errors
 /// A file that is no whole PNG or JPEG; one that claims pixels of more than 512 MiB, or more than its bytes can stand for: nothing is
 /// allocated for these.
-pub fn read(path: &Path, shape: Shape, maximum: u8) -> Result<Vec<u8>> {
+pub fn read(path: &Path, shape: Shape, size: Option<Size>, maximum: u8) -> Result<Vec<u8>> {
     if ![1, 3].contains(&shape.channels) {
         let message = format!("a picture becomes 1 or 3 channels, and {} are wanted", shape.channels);
         return Err(Error::format(path, message));
@@ -91,7 +93,10 @@ pub fn read(path: &Path, shape: Shape, maximum: u8) -> Result<Vec<u8>> {
     let (mut encoded, mut picture) = (vec![], Pixels::default());
     read_encoded(path, &mut encoded)?;
     decode(&encoded, &mut picture).map_err(|message| Error::format(path, message))?;
-    let rgb = sized(picture, shape);
+    let rgb = match size {
+        Some(size) => size.image(&picture),
+        None => sized(picture, shape),
+    };
     let value = |pixel: usize, channel: usize| match shape.channels {
         1 => luma(&rgb[3 * pixel..][..3]),
         _ => rgb[3 * pixel + channel],

@@ -27,7 +27,7 @@ pub(super) const INFO: Info = Info {
     classes: DIGITS,
     licence: "non-commercial use only; cite Y. Netzer et al. 2011, Reading Digits in Natural Images",
     maximum: 255,
-    pictures: false,
+    pictures: None,
     open: |dir, _| open(dir),
     streams: None,
     shape: |_, _| Ok(SHAPE),

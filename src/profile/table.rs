@@ -135,8 +135,9 @@ fn head(p: &Profile) -> String {
     lines.push((
         "host",
         format!(
-            "per step: data {} ms, encode {} ms, submit {} ms{}, waits {} ms for the device",
+            "per step: {} ms for its images ({:.1}%), encode {} ms, submit {} ms{}, waits {} ms for the device",
             millis(p.step.data),
+            100.0 * ratio(p.step.data, p.step.wall),
             millis(p.step.encode),
             millis(p.step.submit),
             // As drivers on the CPU do.

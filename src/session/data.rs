@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::data::crops::Stretch;
+use crate::data::pictures::Size;
 use crate::data::{self, Colors, DataSet, Part, Preparation, Prepared, Preprocessing, Shape, Wanted};
 use crate::error::{Error, Result};
 use crate::kernels::augment;
@@ -111,6 +112,14 @@ pub fn open_data(preset: &Preset, dir: Option<&Path>) -> Result<DataSet> {
 /// The data set that a preset asks for.
 fn wanted(data: &Data) -> Wanted<'_> {
     Wanted { set: &data.set, crop: data.crop, short_side: data.short_side }
+}
+
+/// How images are cut from pictures that a network of this preset reads, if its data set has such.
+///
+/// # Errors
+/// A data set that this program does not know; a crop that is not possible.
+pub fn picture_size(preset: &Preset) -> Result<Option<Size>> {
+    wanted(&preset.data).size()
 }
 
 /// Gives a set of pictures, which may be a part of a larger one, as many classes as the network of a preset tells apart.

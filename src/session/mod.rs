@@ -9,7 +9,7 @@ mod training;
 
 use std::sync::Arc;
 
-pub use data::{input, load_data, network, network_for, open_data, preparation, settled};
+pub use data::{input, load_data, network, network_for, open_data, picture_size, preparation, settled};
 pub use projector::Projector;
 pub use training::Training;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use image::{ImageFormat, Rgb, RgbImage};
 use tempfile::TempDir;
 use weightproof::data::pictures::{Rectangle, Scratch, Size};
-use weightproof::data::{self, DataSet, Shape, Wanted};
+use weightproof::data::{self, DataSet, Shape, Wanted, picture};
 
 use super::sets::assert_says;
 
@@ -76,6 +76,7 @@ fn pictures_are_scaled_by_their_short_side_and_cut_from_the_middle() {
     let dir = three_classes();
     let set = open("folder", dir.path());
     let pictures = set.train.images.pictures().unwrap();
+    let (files, _) = picture::find(&[dir.path().join("train")]);
     let mut scratch = Scratch::default();
     let mut other = Scratch::default();
     for (i, [height, width]) in [[36, 54], [55, 36], [36, 36], [36, 60]].into_iter().enumerate() {
@@ -106,6 +107,10 @@ fn pictures_are_scaled_by_their_short_side_and_cut_from_the_middle() {
         let middle = Rectangle::middle([32, 32], [height, width]);
         let got = pictures.part(i, &mut other, |_| middle).unwrap().pixels;
         assert!((0..3072).all(|at| planes[at] == got[at % 1024 * 3 + at / 1024]));
+        // So is the image of the picture by itself.
+        let shape = Shape { channels: 3, height: 32, width: 32 };
+        let size = Size::new(32, None).unwrap();
+        assert_eq!(picture::read(&files[i], shape, Some(size), 255).unwrap(), planes);
     }
 }
 

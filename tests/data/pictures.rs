@@ -41,7 +41,7 @@ fn a_picture_of_the_size_of_the_input_is_taken_byte_for_byte() {
     let grey = planes(GREY, &|x, y, _| byte(x, y, 0));
     let of = |picture: DynamicImage, shape| {
         let (_dir, path) = saved(picture, "picture.png");
-        read(&path, shape, 255).unwrap()
+        read(&path, shape, None, 255).unwrap()
     };
     let [w, h] = [6, 4];
     assert_eq!(of(GrayImage::from_fn(w, h, |x, y| Luma([byte(x, y, 0)])).into(), GREY), grey);
@@ -70,7 +70,7 @@ fn bytes_are_those_of_the_range_of_the_data_set() {
     let (_dir, path) =
         saved(GrayImage::from_fn(17, 1, |x, _| Luma([(255.0 * x as f32 / 16.0).round() as u8])), "p.png");
     let shape = Shape { channels: 1, height: 1, width: 17 };
-    assert_eq!(read(&path, shape, 16).unwrap(), (0..=16).collect::<Vec<u8>>());
+    assert_eq!(read(&path, shape, None, 16).unwrap(), (0..=16).collect::<Vec<u8>>());
 }
 
 #[test]
@@ -81,21 +81,21 @@ fn the_middle_of_another_size_is_resampled() {
         let picture = GrayImage::from_fn(w, h, |x, y| Luma([if inside(x, y) { 255 } else { 0 }]));
         let (_dir, path) = saved(picture, "picture.png");
         for [height, width] in [[4, 4], [16, 16]] {
-            let pixels = read(&path, Shape { channels: 1, height, width }, 255).unwrap();
+            let pixels = read(&path, Shape { channels: 1, height, width }, None, 255).unwrap();
             assert!(pixels.iter().all(|p| *p == 255), "{w} x {h} to {width} x {height}: {pixels:?}");
         }
     }
     // A board of single pixels becomes grey, not one of its colours: the filter is as wide as the pixels of the result.
     let board = GrayImage::from_fn(64, 64, |x, y| Luma([if (x + y) % 2 == 0 { 255 } else { 0 }]));
     let (_dir, path) = saved(board, "board.png");
-    let pixels = read(&path, Shape { channels: 1, height: 4, width: 4 }, 255).unwrap();
+    let pixels = read(&path, Shape { channels: 1, height: 4, width: 4 }, None, 255).unwrap();
     assert!(pixels.iter().all(|p| (120..136).contains(p)), "{pixels:?}");
 }
 
 #[test]
 fn palettes_cmyk_and_pictures_on_their_side_show_what_viewers_show() {
     for name in ["palette.png", "cmyk.jpg", "progressive.jpg", "turned.jpg"] {
-        let pixels = read(&stored(name), COLOUR, 255).unwrap();
+        let pixels = read(&stored(name), COLOUR, None, 255).unwrap();
         for (at, want) in [([4, 4], [255, 0, 0]), ([12, 4], [0, 255, 0]), ([4, 12], [0, 0, 255]), ([12, 12], [255; 3])]
         {
             let [x, y]: [usize; 2] = at;
@@ -112,7 +112,7 @@ fn what_is_no_whole_picture_says_so() {
     let refused = |name: &str, bytes: &[u8], words: &[&str]| {
         let path = dir.path().join(name);
         fs::write(&path, bytes).unwrap();
-        let said = read(&path, COLOUR, 255).unwrap_err().to_string();
+        let said = read(&path, COLOUR, None, 255).unwrap_err().to_string();
         for word in [name].iter().chain(words) {
             assert!(said.contains(word), "\"{word}\" is not in: {said}");
         }

@@ -24,66 +24,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use fast_image_resize::Resizer;
 
-use super::Shape;
-use super::decode::{MOST_BYTES, MOST_PIXELS, Pixels, cut, decode, resample};
+use super::decode::{MOST_BYTES, MOST_PIXELS, Pixels, decode};
 use super::files::read_exact_at;
 use super::picture::read_encoded;
 use crate::error::{Error, Result};
 
 pub use super::decode::Rectangle;
+pub use super::size::{Rgb, Size};
 pub(super) use layout::open;
 pub use pack::pack;
 pub use packed::Encoding;
 use packed::Packed;
-
-/// How a picture becomes an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    /// Rows and columns of the image.
-    pub crop: usize,
-    /// Pixels of the short side of the scaled picture that it is cut from: `crop` at least.
-    pub short_side: usize,
-}
-
-impl Size {
-    /// A crop from pictures of so many pixels on the short side; by default of 256 to 227, as the networks of Krizhevsky et al. 2012
-    /// have it.
-    ///
-    /// # Errors
-    /// A crop of nothing; one that is larger than the picture.
-    pub fn new(crop: usize, short_side: Option<usize>) -> Result<Size> {
-        let short_side = short_side.unwrap_or((256 * crop + 113) / 227);
-        if crop == 0 || short_side < crop {
-            let message = format!("a crop of {crop} (data.crop) from a short side of {short_side} (data.short_side)");
-            return Err(Error::Invalid(format!(
-                "{message} is not possible: give 1 or more, and no more than that side"
-            )));
-        }
-        Ok(Size { crop, short_side })
-    }
-
-    /// Rows and columns of a picture of `of` rows and columns when its short side is scaled, the other rounded.
-    pub fn scaled(&self, of: [usize; 2]) -> [usize; 2] {
-        let short = of[0].min(of[1]).max(1);
-        of.map(|side| if side == short { self.short_side } else { (side * self.short_side + short / 2) / short })
-    }
-
-    /// The shape of the images.
-    pub fn shape(&self) -> Shape {
-        Shape { channels: 3, height: self.crop, width: self.crop }
-    }
-}
-
-/// Bytes of three channels, `[row][column][red, green, blue]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rgb<'a> {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// The bytes.
-    pub pixels: &'a [u8],
-}
 
 /// Memory in which a picture is decoded and scaled; each thread has its own.
 #[derive(Default)]
@@ -92,6 +43,13 @@ pub struct Scratch {
     decoded: Pixels,
     scaled: Vec<u8>,
     resizer: Resizer,
+}
+
+impl Scratch {
+    /// The part of the decoded picture, scaled to `size`, that `choose` names.
+    fn cut(&mut self, size: Size, choose: impl FnOnce([usize; 2]) -> Rectangle) -> Rgb<'_> {
+        size.cut(&self.decoded, choose, &mut self.resizer, &mut self.scaled)
+    }
 }
 
 /// Where an encoded picture is.
@@ -209,31 +167,13 @@ impl Pictures {
         choose: impl FnOnce([usize; 2]) -> Rectangle,
     ) -> Result<Rgb<'a>> {
         self.decoded(i, scratch)?;
-        Ok(self.cut(scratch, choose))
-    }
-
-    /// The part of the decoded picture that `choose` names.
-    fn cut<'a>(&self, scratch: &'a mut Scratch, choose: impl FnOnce([usize; 2]) -> Rectangle) -> Rgb<'a> {
-        let Scratch { decoded, scaled, resizer, .. } = scratch;
-        let sides = [decoded.height, decoded.width];
-        let whole = self.all.size.scaled(sides);
-        let part = choose(whole);
-        let Rectangle { left, top, width, height } = part;
-        assert!(left + width <= whole[1] && top + height <= whole[0], "{part:?} of {whole:?}");
-        if whole != sides {
-            resample(decoded, whole, part, resizer, scaled);
-        } else if part == Rectangle::whole(whole) {
-            return Rgb { height, width, pixels: &decoded.rgb };
-        } else {
-            cut(decoded, part, scaled);
-        }
-        Rgb { height, width, pixels: scaled }
+        Ok(scratch.cut(self.all.size, choose))
     }
 
     /// Picture `i` itself as [`Pictures::scaled`] has it; none if it cannot be decoded.
     fn scaled_or_none<'a>(&self, i: usize, scratch: &'a mut Scratch) -> Result<Option<Rgb<'a>>> {
         let sound = self.all.decode(self.range.start + i, scratch)?;
-        Ok(sound.then(|| self.cut(scratch, Rectangle::whole)))
+        Ok(sound.then(|| scratch.cut(self.all.size, Rectangle::whole)))
     }
 
     /// The name of picture `i` with that of the folder that its class has.
