@@ -1,9 +1,48 @@
 // The entry point of the gradient of the weights on software Vulkan: eight lanes of a subgroup own 32 rows (of the kh kw c_in rows of the
-// weights) x 32 output channels of one group and split (common/rotated.wgsl), two output pixels at a time. dy is a texture, so that a load is a
-// vector gather. The file around it chooses the layout of dy (common/layout_by_row.wgsl), and gives `weight_rows`, what four rows are known
-// by, `input`, what they read for a pixel, and `write_four`, which writes them for four output channels.
-// include common/rotated.wgsl
+// weights) x 32 output channels of one group and split, four output pixels at a time. Lane l holds four rows, 4 l .. 4 l + 3, and four
+// columns, 4 l .. 4 l + 3; in turn d, d = 0 .. 7, it takes the rows of lane l ^ d, and elements 4 d .. 4 d + 3 of the tile are these. dy is a
+// texture, so that a load is a vector gather. The file around it chooses the layout of dy (common/layout_by_row.wgsl), and gives
+// `weight_rows`, what four rows are known by, `input`, what they read for a pixel, and `write_four`, which writes them for four output channels.
 // include common/walk.wgsl
+// include common/exchange.wgsl
+alias Tile = array<vec4<f32>, 32>;
+
+// Four terms of the sum at a time: an element is loaded and stored once for all of them. Rows are the columns of `rows`, terms those of `columns`.
+fn accumulate_turned(acc: ptr<function, Tile>, lane: u32, rows: mat4x4<f32>, columns: mat4x4<f32>) {
+  (*acc)[0] = products(rows[0], columns, (*acc)[0]);
+  (*acc)[1] = products(rows[1], columns, (*acc)[1]);
+  (*acc)[2] = products(rows[2], columns, (*acc)[2]);
+  (*acc)[3] = products(rows[3], columns, (*acc)[3]);
+  (*acc)[4] = products(subgroupShuffle(rows[0], lane ^ 1u), columns, (*acc)[4]);
+  (*acc)[5] = products(subgroupShuffle(rows[1], lane ^ 1u), columns, (*acc)[5]);
+  (*acc)[6] = products(subgroupShuffle(rows[2], lane ^ 1u), columns, (*acc)[6]);
+  (*acc)[7] = products(subgroupShuffle(rows[3], lane ^ 1u), columns, (*acc)[7]);
+  (*acc)[8] = products(subgroupShuffle(rows[0], lane ^ 2u), columns, (*acc)[8]);
+  (*acc)[9] = products(subgroupShuffle(rows[1], lane ^ 2u), columns, (*acc)[9]);
+  (*acc)[10] = products(subgroupShuffle(rows[2], lane ^ 2u), columns, (*acc)[10]);
+  (*acc)[11] = products(subgroupShuffle(rows[3], lane ^ 2u), columns, (*acc)[11]);
+  (*acc)[12] = products(subgroupShuffle(rows[0], lane ^ 3u), columns, (*acc)[12]);
+  (*acc)[13] = products(subgroupShuffle(rows[1], lane ^ 3u), columns, (*acc)[13]);
+  (*acc)[14] = products(subgroupShuffle(rows[2], lane ^ 3u), columns, (*acc)[14]);
+  (*acc)[15] = products(subgroupShuffle(rows[3], lane ^ 3u), columns, (*acc)[15]);
+  (*acc)[16] = products(subgroupShuffle(rows[0], lane ^ 4u), columns, (*acc)[16]);
+  (*acc)[17] = products(subgroupShuffle(rows[1], lane ^ 4u), columns, (*acc)[17]);
+  (*acc)[18] = products(subgroupShuffle(rows[2], lane ^ 4u), columns, (*acc)[18]);
+  (*acc)[19] = products(subgroupShuffle(rows[3], lane ^ 4u), columns, (*acc)[19]);
+  (*acc)[20] = products(subgroupShuffle(rows[0], lane ^ 5u), columns, (*acc)[20]);
+  (*acc)[21] = products(subgroupShuffle(rows[1], lane ^ 5u), columns, (*acc)[21]);
+  (*acc)[22] = products(subgroupShuffle(rows[2], lane ^ 5u), columns, (*acc)[22]);
+  (*acc)[23] = products(subgroupShuffle(rows[3], lane ^ 5u), columns, (*acc)[23]);
+  (*acc)[24] = products(subgroupShuffle(rows[0], lane ^ 6u), columns, (*acc)[24]);
+  (*acc)[25] = products(subgroupShuffle(rows[1], lane ^ 6u), columns, (*acc)[25]);
+  (*acc)[26] = products(subgroupShuffle(rows[2], lane ^ 6u), columns, (*acc)[26]);
+  (*acc)[27] = products(subgroupShuffle(rows[3], lane ^ 6u), columns, (*acc)[27]);
+  (*acc)[28] = products(subgroupShuffle(rows[0], lane ^ 7u), columns, (*acc)[28]);
+  (*acc)[29] = products(subgroupShuffle(rows[1], lane ^ 7u), columns, (*acc)[29]);
+  (*acc)[30] = products(subgroupShuffle(rows[2], lane ^ 7u), columns, (*acc)[30]);
+  (*acc)[31] = products(subgroupShuffle(rows[3], lane ^ 7u), columns, (*acc)[31]);
+}
+
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
   let breadth = params.c_out / 4u;
@@ -19,15 +58,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   let end = min((wid.z + 1u) * run, pixels);
   var at = pixel(params, wid.z * run);
   var acc: Tile;
-  for (var p = wid.z * run; p < end; p += 2u) {
-    let a = input(r, at);
-    let e = textureLoad(dy, texel_of(own, p, true));
+  for (var p = wid.z * run; p < end; p += 4u) {
+    let rows_a = input(r, at);
+    let columns_a = textureLoad(dy, texel_of(own, p, true));
     at = next(params, at);
-    let both = p + 1u < end;
-    let b = input(r, at);
-    let f = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 1u, both)), both);
+    let inside_b = p + 1u < end;
+    let rows_b = input(r, at);
+    let columns_b = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 1u, inside_b)), inside_b);
     at = next(params, at);
-    products(&acc, lane, a, e, b, f);
+    let inside_c = p + 2u < end;
+    let rows_c = input(r, at);
+    let columns_c = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 2u, inside_c)), inside_c);
+    at = next(params, at);
+    let inside_d = p + 3u < end;
+    let rows_d = input(r, at);
+    let columns_d = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 3u, inside_d)), inside_d);
+    at = next(params, at);
+    let rows = transpose(mat4x4<f32>(rows_a, rows_b, rows_c, rows_d));
+    accumulate_turned(&acc, lane, rows, mat4x4<f32>(columns_a, columns_b, columns_c, columns_d));
   }
   if column < breadth {
     write_four(wid.z, tile + lane, first + column, mat4x4<f32>(acc[0], acc[1], acc[2], acc[3]));
