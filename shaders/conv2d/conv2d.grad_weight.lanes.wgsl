@@ -1,6 +1,6 @@
 // As naive, for c_in and c_out multiples of 4, on software Vulkan: eight lanes of a subgroup own 32 rows (of the kh kw c_in
 // rows of the weights) x 32 output channels of one group and split. Per output pixel a lane loads four channels of one tap and four
-// gradients, both in texels, so that a load is a vector gather; two pixels at a time.
+// gradients, both in texels, so that a load is a vector gather; four pixels at a time.
 // As variant `narrow`, for few output channels, 64 rows x 16 channels. As variant `by_group`, x and dy lie group by group in their textures.
 // Grid: x = ceil(kh kw c_in / 32), y = groups ceil(c_out / 32), z = splits; narrow alike.
 // include common/conv2d.wgsl

@@ -27,7 +27,7 @@ pub(super) const INFO: Info = Info {
 fn size(wanted: &Wanted) -> Result<Size> {
     let crop = wanted.crop.ok_or_else(|| {
         Error::Invalid(
-            "data.set = \"folder\": say how many rows and columns of a picture the network reads, e.g. data.crop = 64"
+            "data.set = \"folder\": say how many rows and columns of a picture the network reads, e.g. data.crop = 64, or --crop 64"
                 .into(),
         )
     })?;
