@@ -83,6 +83,9 @@ pub enum Error {
         /// What was seen and what to try.
         message: String,
     },
+    /// Another rank of the run died, hangs, differs or has an error.
+    #[error("{0}")]
+    Rank(String),
 }
 
 impl Error {

@@ -54,8 +54,8 @@
 //!     per subcommand.
 //!
 //! Below all of them: [`error`] (one type; each text names the place and the remedy), [`philox`] (the only source of
-//! randomness, a pure function that the shaders compute too), [`ranges`] (what a preset may say) and [`files`] (files
-//! replaced whole or not at all).
+//! randomness, a pure function that the shaders compute too), [`ranges`] (what a preset may say), [`files`] (files
+//! replaced whole or not at all) and [`exchange`] (what the processes of a run over several say to each other).
 #![warn(missing_docs)]
 
 pub mod adapter_report;
@@ -66,6 +66,7 @@ pub mod cpu;
 pub mod data;
 pub mod error;
 pub mod eval;
+pub mod exchange;
 pub mod figure;
 pub mod files;
 pub mod gpu;

@@ -77,6 +77,7 @@ fn train(work: &Work) -> Result<Told> {
                 command: command.clone(),
                 stop,
                 quiet: true,
+                exchange: None,
                 started: Instant::now(),
             };
             train::train(preset, device.clone(), options)

@@ -12,6 +12,7 @@ mod import;
 mod predict;
 mod profile;
 mod protocol;
+mod ranks;
 mod report;
 mod reproduce;
 mod show;
@@ -81,6 +82,9 @@ pub struct Global {
     /// The command line, for the record; that of the process if it is not a step of another command.
     #[arg(skip)]
     command: Option<String>,
+    /// Which of the adapters of a kind is taken, where there are several: the number of the rank.
+    #[arg(skip)]
+    nth: usize,
     /// The adapter once it is open: the steps of a command share it and what it has compiled.
     #[arg(skip)]
     opened: Arc<OnceLock<Arc<Device>>>,
@@ -154,6 +158,7 @@ impl Global {
             plans: self.plan_options()?,
             cache,
             one_thread: small,
+            nth: self.nth,
             ..Options::default()
         };
         let device = Device::open(&options)?;
@@ -228,11 +233,11 @@ impl Command {
 pub fn main() -> ExitCode {
     let begun = Instant::now();
     let cli = Cli::parse();
-    let level = match (cli.global.quiet, cli.global.verbose) {
-        (true, _) => "error",
+    let level = match (cli.global.quiet || ranks::is_led(), cli.global.verbose) {
+        (true, 0) => "error",
         (false, 0) => "warn,weightproof=info",
-        (false, 1) => "info,weightproof=debug",
-        (false, _) => "debug",
+        (_, 1) => "info,weightproof=debug",
+        (_, _) => "debug",
     };
     logger(level).init();
     let global = &cli.global;

@@ -19,7 +19,7 @@ const TOGETHER: Duration = Duration::from_millis(250);
 /// What Ctrl-C prints; none while it is not caught.
 static SAYS: Mutex<Option<&str>> = Mutex::new(None);
 
-/// From now on Ctrl-C sets the flag, once, and prints `message`; the second one ends the program at once. SIGTERM and
+/// From now on Ctrl-C sets the flag, once, and prints `message`, unless it is empty; the second one ends the program at once. SIGTERM and
 /// SIGHUP, from a batch system or a terminal that closes, are as Ctrl-C, and what was ignored before (`nohup`) stays so.
 pub(super) fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool> {
     let says = || SAYS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,7 +31,9 @@ pub(super) fn catch_ctrl_c(message: &'static str) -> Result<&'static AtomicBool>
         None => {
             first = Some(Instant::now());
             STOP.store(true, Ordering::SeqCst);
-            say(&format!("\n{} (Ctrl-C again: at once)", says().unwrap_or_default()));
+            if let Some(message) = says().filter(|message| !message.is_empty()) {
+                say(&format!("\n{message} (Ctrl-C again: at once)"));
+            }
         }
         Some(first) if first.elapsed() < TOGETHER => {}
         Some(_) => std::process::exit(i32::from(INTERRUPTED)),

@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::ranks::{self, Ranks};
 use super::{Global, INTERRUPTED, catch_ctrl_c, line, print, say};
 use crate::error::{Error, Result};
 use crate::eval;
+use crate::exchange::Exchange;
 use crate::model::preset::Preset;
 use crate::session;
 use crate::train;
@@ -43,12 +45,22 @@ pub struct Train {
     /// With --init: layers that are drawn nevertheless, e.g. "fc*" for other classes than the file's
     #[arg(long, value_name = "PATTERN", num_args = 1.., requires = "init")]
     init_except: Vec<String>,
+    #[command(flatten)]
+    ranks: Ranks,
 }
 
 impl Train {
     pub(super) fn run(mut self, global: &Global, started: Instant) -> Result<ExitCode> {
-        let mut sets = self.set.clone();
-        sets.extend(global.seed.map(|s| format!("seed={s}")));
+        if let Some(invitation) = ranks::invitation()? {
+            let exchange = self.ranks.join(&invitation)?;
+            return match self.follow(global, &exchange) {
+                // Rank 0 says what went wrong, if it hears it.
+                Err(error) if exchange.fail(&error) => Ok(ExitCode::FAILURE),
+                Err(error) => Err(error),
+                Ok(()) => Ok(ExitCode::SUCCESS),
+            };
+        }
+        let sets = self.sets(global);
         let folder = self.preset.clone();
         let by_folder = self.resume && folder.is_dir();
         if by_folder {
@@ -74,7 +86,29 @@ impl Train {
             }
             None => Preset::load(&self.preset, &sets)?,
         };
-        let device = global.open_for(&preset, session::input(&preset, self.data.as_deref())?)?;
+        let team = self.ranks.start(&preset)?;
+        let ended = self.lead(global, started, &preset, saved, team.as_ref().map(|team| &team.exchange));
+        if let Some(team) = team {
+            team.end(ended.as_ref().err());
+        }
+        ended
+    }
+
+    /// What changes the preset.
+    fn sets(&self, global: &Global) -> Vec<String> {
+        self.set.iter().cloned().chain(global.seed.map(|s| format!("seed={s}"))).collect()
+    }
+
+    /// Trains alone, or as rank 0 with others.
+    fn lead(
+        self,
+        global: &Global,
+        started: Instant,
+        preset: &Preset,
+        saved: Option<train::Resume>,
+        exchange: Option<&Exchange>,
+    ) -> Result<ExitCode> {
+        let device = global.open_for(preset, session::input(preset, self.data.as_deref())?)?;
         // After a second Ctrl-C the last checkpoint is intact.
         let stop = catch_ctrl_c("stopping after this step")?;
         let own = || line(std::env::args_os());
@@ -82,9 +116,9 @@ impl Train {
         let Train { data, out, init, init_except: except, workers, .. } = self;
         let workers = workers.map(usize::from);
         let init = init.map(|path| Initial { path, except });
-        let options =
-            train::Options { data, out, workers, resume: saved, init, command, stop, quiet: global.quiet, started };
-        let outcome = train::train(&preset, device, options)?;
+        let (resume, quiet) = (saved, global.quiet);
+        let options = train::Options { data, out, workers, resume, init, command, stop, quiet, started, exchange };
+        let outcome = train::train(preset, device, options)?;
         let at = outcome.dir.as_path();
         let Some(scores) = outcome.scores else {
             let step = outcome.step;
@@ -97,5 +131,30 @@ impl Train {
         }
         print(&format!("run: {}\n", at.display()))?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Trains as another rank.
+    fn follow(&self, global: &Global, exchange: &Exchange) -> Result<()> {
+        let rank = exchange.rank();
+        let preset = Preset::from_toml(&exchange.down_text(None)?)?;
+        // That of a run that is resumed lies in its folder, which is rank 0's.
+        if !self.resume {
+            let own = Preset::load(&self.preset, &self.sets(global))?;
+            let changed: Vec<String> = preset
+                .changes(&own)?
+                .into_iter()
+                .map(|[name, first, own]| format!("{name} = {own} (rank 0: {first})"))
+                .collect();
+            if own != preset {
+                let message = format!("rank {rank} has another preset than rank 0: {}", changed.join("; "));
+                return Err(Error::Rank(message));
+            }
+        }
+        let global = &Global { nth: rank, ..global.clone() };
+        let device = global.open_for(&preset, session::input(&preset, self.data.as_deref())?)?;
+        // Rank 0 says that the run stops.
+        let stop = catch_ctrl_c("")?;
+        let (data, workers) = (self.data.clone(), self.workers.map(usize::from));
+        train::follow(&preset, device, train::Following { data, workers, exchange, stop })
     }
 }

@@ -68,6 +68,8 @@ pub enum Form {
 struct Take {
     part: Part,
     batch: usize,
+    /// The place of the first image in a larger batch, of which this is a block.
+    first_place: usize,
     form: Form,
 }
 
@@ -106,6 +108,21 @@ impl Batches {
     /// # Errors
     /// As [`Batches::train`].
     pub fn train_in(form: Form, prepared: Arc<Prepared>, batch: usize, seed: u64, start: Position) -> Result<Self> {
+        Self::train_block(form, prepared, batch, 0..batch, seed, start)
+    }
+
+    /// Of the same batches of `batch` images those at the places of `block`.
+    ///
+    /// # Errors
+    /// As [`Batches::train`].
+    pub fn train_block(
+        form: Form,
+        prepared: Arc<Prepared>,
+        batch: usize,
+        block: Range<usize>,
+        seed: u64,
+        start: Position,
+    ) -> Result<Self> {
         let count = prepared.train.labels.len();
         if batch == 0 || batch > count {
             return Err(Error::Invalid(format!(
@@ -113,13 +130,13 @@ impl Batches {
             )));
         }
         let per_epoch = (count / batch) as u64;
+        let take = Take { part: Part::Train, batch: block.len(), first_place: block.start, form };
         let orders = Orders { count, seed, recent: Mutex::default() };
         let choose = move |step: u64, chosen: &mut Vec<u32>| {
             let order = orders.of(step / per_epoch);
             let first = (step % per_epoch) as usize * batch;
-            chosen.extend_from_slice(&order[first..first + batch]);
+            chosen.extend_from_slice(&order[first..first + batch][block.clone()]);
         };
-        let take = Take { part: Part::Train, batch, form };
         Ok(Self::spawn(prepared, take, per_epoch, start.step..u64::MAX, choose))
     }
 
@@ -145,7 +162,7 @@ impl Batches {
             let first = step as usize * batch;
             chosen.extend(first as u32..count.min(first + batch) as u32);
         };
-        let take = Take { part, batch, form };
+        let take = Take { part, batch, first_place: 0, form };
         Ok(Self::spawn(prepared, take, per_epoch, 0..per_epoch, choose))
     }
 
@@ -194,7 +211,7 @@ impl Batches {
 /// Makes batch `number` in `buffers`.
 fn fill(
     prepared: &Prepared,
-    Take { part, batch, form }: Take,
+    Take { part, batch, first_place, form }: Take,
     number: u64,
     choose: impl FnOnce(&mut Vec<u32>),
     (images, labels, chosen): &mut Buffers,
@@ -214,7 +231,7 @@ fn fill(
             images.resize(batch * TEN * prepared.words(), 0);
         }
         Form::Frames { seed, first } => {
-            prepared.gather_frames(part, chosen, Draws { seed, step: first + number }, images)?;
+            prepared.gather_frames(part, chosen, Draws { seed, step: first + number }, first_place, images)?;
             images.resize(batch * prepared.frame_words(), 0);
         }
     }

@@ -135,20 +135,28 @@ impl Prepared {
         self.stretch.expect("a stretch").words(self.shape.channels)
     }
 
-    /// Appends frames of the images `chosen` of `part` to `out`, [`Prepared::frame_words`] each.
+    /// Appends frames of the images `chosen` of `part` to `out`, [`Prepared::frame_words`] each. They draw by their places in the
+    /// batch, that of the first being `first_place`.
     ///
     /// # Errors
     /// A file that cannot be read.
     ///
     /// # Panics
     /// Without [`Prepared::stretch`], or if images are no bytes.
-    pub fn gather_frames(&self, part: Part, chosen: &[u32], draws: Draws, out: &mut Vec<u32>) -> Result<()> {
+    pub fn gather_frames(
+        &self,
+        part: Part,
+        chosen: &[u32],
+        draws: Draws,
+        first_place: usize,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
         let Images::Bytes(images) = &self.split(part).images else { panic!("frames of whitened images") };
         let stretch = self.stretch.expect("a stretch");
         let (mut scratch, first, words) = (Default::default(), out.len(), self.frame_words());
         out.resize(first + chosen.len() * words, 0);
         for (place, (i, out)) in chosen.iter().zip(out[first..].chunks_exact_mut(words)).enumerate() {
-            stretch.frame(images, self.shape, *i as usize, draws.of(place), &mut scratch, out)?;
+            stretch.frame(images, self.shape, *i as usize, draws.of(first_place + place), &mut scratch, out)?;
         }
         Ok(())
     }

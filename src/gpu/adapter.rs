@@ -49,6 +49,8 @@ pub struct Options {
     /// costs more than it gives there. What the first device of a process asks for holds for all, and `LP_NUM_THREADS` in
     /// the environment comes before it. No result depends on it.
     pub one_thread: bool,
+    /// Of several adapters of the same name, kind and backend, which; counted on from the first again. An index names one.
+    pub nth: usize,
 }
 
 /// Errors that arrive when nobody waits for them.
@@ -190,7 +192,7 @@ fn choose(want: &str, names: &[&str]) -> Result<usize> {
     if word.is_empty() {
         return Err(fail("give the index of an adapter, or part of its name".into()));
     }
-    if word.bytes().all(|b| b.is_ascii_digit()) {
+    if is_index(word) {
         let index = word.parse().ok().filter(|i| *i < names.len());
         return index.ok_or_else(|| {
             let count = match names.len() {
@@ -205,6 +207,19 @@ fn choose(want: &str, names: &[&str]) -> Result<usize> {
     found.ok_or_else(|| fail("no adapter is called that".into()))
 }
 
+/// Whether `--device` names an adapter by its index.
+fn is_index(want: &str) -> bool {
+    let word = want.trim();
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Of the adapters that are as the one at `first`, the one at `nth` from it on, round and round.
+fn nth_alike(all: &[&DeviceInfo], first: usize, nth: usize) -> usize {
+    let what = |info: &DeviceInfo| (info.name.clone(), info.kind.clone(), info.backend.clone());
+    let alike: Vec<usize> = (first..all.len()).filter(|i| what(all[*i]) == what(all[first])).collect();
+    alike[nth % alike.len()]
+}
+
 impl Device {
     /// Opens an adapter.
     ///
@@ -216,13 +231,15 @@ impl Device {
         if all.is_empty() {
             return Err(Error::NoAdapter("no driver with compute shaders found".into()));
         }
-        let chosen = match &options.device {
-            None => 0,
+        let (index, first) = match &options.device {
+            None => (false, 0),
             Some(want) => {
                 let names: Vec<&str> = all.iter().map(|(i, _)| i.name.as_str()).collect();
-                choose(want, &names)?
+                (is_index(want), choose(want, &names)?)
             }
         };
+        let infos: Vec<&DeviceInfo> = all.iter().map(|(info, _)| info).collect();
+        let chosen = if index { first } else { nth_alike(&infos, first, options.nth) };
         let (mut info, adapter) = all.swap_remove(chosen);
         if poolless && info.name.starts_with("llvmpipe") {
             info.driver += ", one thread";
@@ -376,6 +393,22 @@ mod tests {
         ] {
             assert_eq!(mesa(text), version, "{text}");
         }
+    }
+
+    #[test]
+    fn ranks_take_adapters_of_one_kind_in_turn() {
+        let info = |name: &str, backend: &str| DeviceInfo {
+            index: 0,
+            name: name.into(),
+            backend: backend.into(),
+            kind: "DiscreteGpu".into(),
+            driver: String::new(),
+        };
+        let all =
+            [info("A", "Vulkan"), info("B", "Vulkan"), info("A", "Dx12"), info("A", "Vulkan"), info("A", "Vulkan")];
+        let all: Vec<&DeviceInfo> = all.iter().collect();
+        assert_eq!([0, 1, 2, 3, 4].map(|rank| nth_alike(&all, 0, rank)), [0, 3, 4, 0, 3]);
+        assert_eq!([0, 1, 2].map(|rank| nth_alike(&all, 1, rank)), [1; 3]);
     }
 
     #[test]

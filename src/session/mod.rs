@@ -2,6 +2,7 @@
 //! `check --bisect` all begin here.
 
 mod data;
+pub mod host_sum;
 pub mod images;
 pub mod memory;
 pub mod projector;

@@ -1,6 +1,8 @@
 //! The training step on a device: one plan, or where the batch is in shards, the plans of [`crate::model::Cut`] in their
 //! order.
 
+use std::ops::Range;
+
 use super::{Program, Session};
 use crate::data::Batch;
 use crate::error::Result;
@@ -12,6 +14,8 @@ use crate::plan::{Plan, Step};
 pub struct Training {
     programs: Vec<Program>,
     parts: Vec<Part>,
+    /// The shards that it computes, of those of the batch.
+    block: Range<usize>,
 }
 
 /// A run of a plan within a step.
@@ -44,7 +48,11 @@ impl Training {
             return Training::load_cut(session, placement, separate);
         }
         let programs = vec![session.training(placement, separate)?];
-        Ok(Training { programs, parts: vec![Part { program: 0, shard: Some(0), images: session.network.batch }] })
+        Ok(Training {
+            programs,
+            parts: vec![Part { program: 0, shard: Some(0), images: session.network.batch }],
+            block: 0..1,
+        })
     }
 
     /// As [`Training::load`], in several plans whether there are shards or not.
@@ -52,15 +60,28 @@ impl Training {
     /// # Errors
     /// As [`Training::load`].
     pub fn load_cut(session: &mut Session, placement: &Placement, separate: bool) -> Result<Training> {
-        let plans = session.network.cut_plans(&session.target, placement)?.into_plans();
+        Training::load_block(session, placement, separate, 0..session.network.shards)
+    }
+
+    /// As [`Training::load_cut`], of an aligned block of the shards: before its last part the gradients are those of the block.
+    ///
+    /// # Errors
+    /// As [`Training::load`].
+    pub fn load_block(
+        session: &mut Session,
+        placement: &Placement,
+        separate: bool,
+        block: Range<usize>,
+    ) -> Result<Training> {
+        let plans = session.network.cut_plans(&session.target, placement, block.len())?.into_plans();
         let programs = plans.into_iter().map(|plan| session.load(plan, separate)).collect::<Result<Vec<_>>>()?;
         let part = |program, shard| Part { program, shard, images: session.network.batch };
         let mut parts = vec![part(0, None)];
-        for shard in 0..session.network.shards {
-            parts.extend([part(1, Some(shard)), part(2 + shard.trailing_ones() as usize, None)]);
+        for (i, shard) in block.clone().enumerate() {
+            parts.extend([part(1, Some(shard)), part(2 + i.trailing_ones() as usize, None)]);
         }
         parts.push(part(programs.len() - 1, None));
-        Ok(Training { programs, parts })
+        Ok(Training { programs, parts, block })
     }
 
     /// Its plans.
@@ -83,13 +104,18 @@ impl Training {
         &self.programs[self.programs.len() - 1].loaded
     }
 
-    /// Hands over the images of a part, if it takes any.
+    /// The shards that it computes, of those of the batch.
+    pub fn block(&self) -> Range<usize> {
+        self.block.clone()
+    }
+
+    /// Hands over the images of a part, if it takes any, from those of the block.
     ///
     /// # Errors
     /// What the device reports.
     pub fn feed(&self, session: &mut Session, part: Part, placement: &Placement, batch: &Batch) -> Result<()> {
         match part.shard {
-            Some(shard) => session.feed_shard(placement, batch, [shard, session.network.shards]),
+            Some(shard) => session.feed_shard(placement, batch, [shard - self.block.start, self.block.len()]),
             None => Ok(()),
         }
     }

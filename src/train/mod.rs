@@ -2,12 +2,14 @@
 
 mod best;
 mod diagnose;
+mod ranks;
 pub mod record;
 mod resume;
 mod run;
 mod saver;
 pub mod schedule;
+mod stepper;
 mod watch;
 
 pub use resume::{Resume, same_preset};
-pub use run::{Options, Outcome, evaluation_bar, train};
+pub use run::{Following, Options, Outcome, evaluation_bar, follow, train};

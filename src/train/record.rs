@@ -26,6 +26,8 @@ pub struct About {
     pub init: Option<Value>,
     /// Threads that read and prepare batches.
     pub workers: usize,
+    /// Ranks of a run over several.
+    pub ranks: Option<usize>,
 }
 
 /// A line of the log about a step of training.
@@ -125,6 +127,9 @@ impl Run {
         if let Some(init) = &about.init {
             info["init"] = init.clone();
         }
+        if let Some(ranks) = about.ranks {
+            info["ranks"] = ranks.into();
+        }
         let written = run.write(&info);
         if written.is_err() {
             // Without run.json there is no run here; the log must not say otherwise. The error above is the one to tell.
@@ -147,7 +152,7 @@ impl Run {
         let object = info.as_object_mut().ok_or_else(|| Error::format(&run, "this is no JSON object"))?;
         let resumed = object.entry("resumed").or_insert_with(|| json!([]));
         let resumed = resumed.as_array_mut().ok_or_else(|| Error::format(&run, "`resumed` is no array"))?;
-        resumed.push(json!({
+        let mut note = json!({
             "step": step,
             "time": time(Timestamp::now()),
             "version": env!("CARGO_PKG_VERSION"),
@@ -155,7 +160,11 @@ impl Run {
             "adapter": about.adapter,
             "variants": table(&about.variants),
             "workers": about.workers,
-        }));
+        });
+        if let Some(ranks) = about.ranks {
+            note["ranks"] = ranks.into();
+        }
+        resumed.push(note);
         cut(&log, step, again)?;
         let log = OpenOptions::new().append(true).create(true).open(&log).map_err(|e| Error::io(&log, e))?;
         let run = Run { dir, log, _lock: lock };
@@ -299,6 +308,7 @@ mod tests {
             variants: vec![("conv2d.forward".into(), "lanes".into())],
             init: None,
             workers: 1,
+            ranks: None,
         }
     }
 

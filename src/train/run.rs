@@ -2,27 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::ranks::Now;
 use super::record::{About, EvalLine, Run, StepLine};
-use super::resume::{Resume, joined, same_preset, say_other_variants, variants};
+use super::resume::{Resume, joined, same_preset, say_other_variants};
 use super::saver::Saver;
 use super::schedule::evaluates_at;
+use super::stepper::{Material, Stepper};
 use super::watch::{Seen, Watch};
 use super::{best, diagnose, schedule};
-use crate::data::{Batches, Part, Position, Prepared};
+use crate::data::Part;
 use crate::error::{Error, Result};
 use crate::eval::{Draws, Evaluator, Images, Moments, Progress, Test};
+use crate::exchange::Exchange;
 use crate::gpu::Device;
 use crate::kernels::project;
-use crate::model::Placement;
 use crate::model::preset::Preset;
-use crate::plan::Step;
 use crate::projection::distortion::Distortion;
-use crate::session::{self, Session, Training, images};
+use crate::session;
 use crate::weights::checkpoint::{self, Checkpoint, key};
 use crate::weights::{Initial, export};
 
@@ -46,6 +47,8 @@ pub struct Options<'a> {
     pub quiet: bool,
     /// When the program started, for the time to the first step.
     pub started: Instant,
+    /// With the other ranks of the run, of which this is rank 0; absent: this process trains alone.
+    pub exchange: Option<&'a Exchange>,
 }
 
 /// How a run ended.
@@ -80,17 +83,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         same_preset(saved, preset)?;
     }
     let reading = Instant::now();
-    let mut data = session::load_data(preset, options.data.as_deref())?;
-    if let Some(workers) = options.workers {
-        Arc::make_mut(&mut data).workers = workers;
-    }
+    let material = Material::read(preset, options.data.as_deref(), options.workers)?;
     let start = Start { at: options.started, data: reading.elapsed() };
-    let per_epoch = (data.train.labels.len() / preset.batch) as u64;
-    if per_epoch == 0 {
-        let message = format!("{} training images do not fill a batch of {}", data.train.labels.len(), preset.batch);
-        return Err(Error::layer("data.train", message));
-    }
-    let network = session::network(preset, &data)?;
+    let (network, per_epoch) = (material.network.clone(), material.per_epoch);
     if let Some(input) = saved.as_ref().map(Checkpoint::input).transpose()?.flatten()
         && input != network.input
     {
@@ -106,12 +101,9 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let distort = distort.iter().map(|d| network.read(d)).collect::<Result<Vec<_>>>()?;
     let testable = |d: &Distortion| project::tables(&d.in_test(&network.projection, 0.0), &network.parameters);
     distort.iter().try_for_each(|d| testable(d).map(drop))?;
-    let mut session = Session::new(device, network.clone(), preset.seed);
-    let placement = images::placement(preset.data.resident, &session.target, &data, Part::Train);
-    session::memory::check(preset, &network, &session.target, &placement)?;
-    let training = Training::load(&mut session, &placement, false)?;
-    images::upload(&mut session.runner, &data, Part::Train, &placement)?;
-    let step = match &saved {
+    let mut net = Stepper::load(preset, device, material, options.exchange, options.stop)?;
+    let session = &mut net.session;
+    net.step = match &saved {
         Some(saved) => {
             export::upload(&mut session.runner, &network, saved)?;
             saved.number(key::STEP)?
@@ -124,14 +116,17 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
             0
         }
     };
-    session.start(step)?;
-    let variants = variants(training.plans());
+    let step = net.step;
+    let variants = net.variants()?;
     if let Some(saved) = &saved {
         say_other_variants(saved, &variants)?;
     }
-    let adapter = session.runner.device.info.to_string();
-    let about = About { command: options.command, adapter, variants, init, workers: data.workers };
-    let total = schedule::total_steps(preset, per_epoch);
+    net.join()?;
+    net.session.start(step)?;
+    let adapter = net.session.runner.device.info.to_string();
+    let ranks = options.exchange.map(Exchange::ranks);
+    let about = About { command: options.command, adapter, variants, init, workers: net.data.workers, ranks };
+    let total = net.total;
     // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
     let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
     let run = match (lock, options.out) {
@@ -143,30 +138,40 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
         best::restore(run.dir(), preset, per_epoch, step, total)?;
     }
     let watch = Watch::new(&network, step);
-    let mut trainer = Trainer {
-        preset,
-        data,
-        distort,
-        placement,
-        session,
-        training,
-        run,
-        about,
-        per_epoch,
-        total,
-        step,
-        watch,
-        saver: Saver::default(),
-        start,
-        stop: options.stop,
-        quiet: options.quiet,
-    };
+    let saver = Saver::default();
+    let mut trainer = Trainer { net, distort, run, about, watch, saver, start, quiet: options.quiet };
     let again = again && step < total || trainer.selects() && step > 0 && step >= total;
     if again && !trainer.interim_test()? {
         return trainer.outcome(None);
     }
-    trainer.start_projection()?;
+    trainer.net.start_projection()?;
     trainer.run()
+}
+
+/// What a rank but the first needs beside its preset.
+pub struct Following<'a> {
+    /// As in [`Options`].
+    pub data: Option<PathBuf>,
+    /// As in [`Options`].
+    pub workers: Option<usize>,
+    /// With the other ranks.
+    pub exchange: &'a Exchange,
+    /// As in [`Options`].
+    pub stop: &'a AtomicBool,
+}
+
+/// Trains as a rank but the first: its weights are those of rank 0, which ends the run.
+///
+/// # Errors
+/// As [`train`]; another rank's end.
+pub fn follow(preset: &Preset, device: Arc<Device>, options: Following) -> Result<()> {
+    let preset = &session::settled(preset, options.data.as_deref());
+    let material = Material::read(preset, options.data.as_deref(), options.workers)?;
+    let mut net = Stepper::load(preset, device, material, Some(options.exchange), options.stop)?;
+    net.join()?;
+    net.session.start(net.step)?;
+    net.start_projection()?;
+    net.follow()
 }
 
 /// What the time to the first step is made of.
@@ -179,99 +184,59 @@ struct Start {
 }
 
 struct Trainer<'a> {
-    preset: &'a Preset,
-    data: Arc<Prepared>,
+    net: Stepper<'a>,
     /// What the network is tested under.
     distort: Vec<Distortion>,
-    placement: Placement,
-    session: Session,
-    training: Training,
     // Its end is waited for before the folder is given up.
     saver: Saver,
     run: Run,
     about: About,
-    per_epoch: u64,
-    total: u64,
-    /// Steps done.
-    step: u64,
     watch: Watch,
     start: Start,
-    stop: &'a AtomicBool,
     quiet: bool,
 }
 
 impl Trainer<'_> {
-    /// What projects the weights in step `number` (0-based).
-    fn projection(&self, number: u64) -> Distortion {
-        schedule::projection(&self.session.network.projection, self.preset, number, self.per_epoch)
-    }
-
-    /// Sets the projection of the step that comes; an evaluation leaves another, and it may move with each epoch.
-    fn start_projection(&mut self) -> Result<()> {
-        let projection = self.projection(self.step);
-        self.session.set_projection(&projection)
-    }
-
-    /// The step block of step `number` (0-based).
-    fn block(&self, number: u64) -> Step {
-        let [bias1, bias2] = self.preset.optimizer.method().corrections(number + 1);
-        Step {
-            lr: schedule::lr(self.preset, number, self.per_epoch) as f32,
-            bias1: bias1 as f32,
-            bias2: bias2 as f32,
-            clip_scale: schedule::clip_scale(self.preset, number) as f32,
-            ..self.session.block(number)
-        }
-    }
-
     fn run(mut self) -> Result<Outcome> {
-        let bar = progress(self.quiet, self.total, self.step);
-        let start = Position { step: self.step };
-        let form = images::form(&self.placement, self.preset.seed, 0);
-        let mut batches = Batches::train_in(form, self.data.clone(), self.preset.batch, self.preset.seed, start)?;
-        if self.step == 0 {
+        let bar = progress(self.quiet, self.net.total, self.net.step);
+        let mut batches = self.net.batches()?;
+        if self.net.step == 0 {
             // So that a run can be resumed whenever it is killed.
             self.save()?;
         }
-        let first = self.step;
+        let first = self.net.step;
         self.watch.restart_clock();
-        while self.step < self.total {
+        while self.net.step < self.net.total {
             let batch = match batches.next() {
                 Some(Ok(batch)) => batch,
                 Some(Err(error)) => return Err(self.failed(&bar, error)),
                 None => break,
             };
-            let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
-            for array in self.preset.optimizer.method().restarts().iter().filter(|_| restarts) {
-                self.session.runner.write(array, &vec![0; self.session.network.parameters.len()])?;
-            }
-            if self.step.is_multiple_of(self.per_epoch) && self.session.network.projection.is_scheduled() {
-                self.start_projection()?;
-            }
-            let block = self.block(self.step);
-            self.training.begin(&mut self.session, &self.placement, &batch, &block)?;
-            self.step += 1;
-            let last = self.step == self.total;
-            let save = last || self.saves_at();
-            let due = evaluates_at(self.preset, self.step, self.per_epoch);
+            let (block, now) = match self.net.begin(&batch) {
+                Ok(begun) => begun,
+                // The weights are still those before the step.
+                Err(error @ Error::Rank(_)) => return Err(self.failed(&bar, error)),
+                Err(error) => return Err(error),
+            };
+            let stop = now == Now::Stop;
+            let last = self.net.step == self.net.total;
+            let save = last || stop || self.saves_at();
+            let due = evaluates_at(self.net.preset, self.net.step, self.net.per_epoch);
             let evaluate = if last { self.selects() } else { due };
-            let logs = self.step.is_multiple_of(self.preset.log.every.max(1)) || self.watch.is_full(self.step);
+            let logs =
+                self.net.step.is_multiple_of(self.net.preset.log.every.max(1)) || self.watch.is_full(self.net.step);
+            let (runner, plan) = (&mut self.net.session.runner, self.net.training.last());
             if save || evaluate || logs {
-                self.watch.run(&mut self.session.runner, self.training.last(), &block, self.step)?;
+                self.watch.run(runner, plan, &block, self.net.step)?;
             } else {
-                self.session.runner.run(self.training.last(), &block)?;
+                runner.run(plan, &block)?;
             }
-            if self.step == first + 1 {
-                self.session.runner.finish()?;
+            if self.net.step == first + 1 {
+                self.net.session.runner.finish()?;
                 let (all, data) = (self.start.at.elapsed().as_secs_f64(), self.start.data.as_secs_f64());
                 log::info!("first step done {all:.2} s after the start, {data:.2} s of them for the data");
             }
             bar.inc(1);
-            let stop = self.stop.load(Ordering::SeqCst);
-            let save = save || stop;
-            if stop {
-                self.watch.ask(&mut self.session.runner, self.training.last(), self.step)?;
-            }
             // What follows a line in the log, and what a checkpoint must not outlive, waits for it.
             self.log(&bar, save || evaluate)?;
             if save {
@@ -291,7 +256,7 @@ impl Trainer<'_> {
                     }
                     Err(error) => return Err(self.failed(&bar, error)),
                 }
-                self.start_projection()?;
+                self.net.start_projection()?;
                 self.watch.restart_clock();
             }
         }
@@ -301,8 +266,8 @@ impl Trainer<'_> {
             let best = checkpoint::load(checkpoint::best(self.run.dir()))?;
             let (step, error) = (best.text(key::STEP)?, best.text(key::VALIDATION)?);
             log::info!("testing the weights of step {step}, which have the least validation error, {error} %");
-            let weights = export::weights(&self.session.network, &best.tensors)?;
-            self.session.set_weights(&weights)?;
+            let weights = export::weights(&self.net.session.network, &best.tensors)?;
+            self.net.session.set_weights(&weights)?;
         }
         let scores = self.evaluate(Part::Test, self.distort.len(), self.quiet)?;
         self.outcome(scores)
@@ -311,13 +276,13 @@ impl Trainer<'_> {
     /// Saves what was trained until images could not be read; returns the error to report.
     fn failed(&mut self, bar: &ProgressBar, error: Error) -> Error {
         let mut save = || -> Result<()> {
-            self.watch.ask(&mut self.session.runner, self.training.last(), self.step)?;
+            self.watch.ask(&mut self.net.session.runner, self.net.training.last(), self.net.step)?;
             self.log(bar, true)?;
             self.save()?;
             self.saver.wait()
         };
         match save() {
-            Ok(()) => log::warn!("stopped after step {}; the checkpoint is saved: go on with --resume", self.step),
+            Ok(()) => log::warn!("stopped after step {}; the checkpoint is saved: go on with --resume", self.net.step),
             Err(e) => log::warn!("the last steps could not be saved ({e}); the checkpoint before is intact"),
         }
         error
@@ -325,38 +290,42 @@ impl Trainer<'_> {
 
     fn outcome(&mut self, scores: Option<Vec<Draws>>) -> Result<Outcome> {
         self.saver.wait()?;
-        Ok(Outcome { scores, step: self.step, dir: self.run.dir().to_path_buf() })
+        self.net.end()?;
+        Ok(Outcome { scores, step: self.net.step, dir: self.run.dir().to_path_buf() })
     }
 
     /// Whether a checkpoint is due after the steps done.
     fn saves_at(&self) -> bool {
-        let c = &self.preset.checkpoint;
-        let epoch_ends = self.step.is_multiple_of(self.per_epoch);
-        let by_epoch = c.every_epochs > 0 && epoch_ends && (self.step / self.per_epoch).is_multiple_of(c.every_epochs);
-        let cycle_ends = schedule::restarts(self.preset, self.step, self.per_epoch);
-        by_epoch || cycle_ends || (c.every_steps > 0 && self.step.is_multiple_of(c.every_steps))
+        let c = &self.net.preset.checkpoint;
+        let epoch_ends = self.net.step.is_multiple_of(self.net.per_epoch);
+        let by_epoch =
+            c.every_epochs > 0 && epoch_ends && (self.net.step / self.net.per_epoch).is_multiple_of(c.every_epochs);
+        let cycle_ends = schedule::restarts(self.net.preset, self.net.step, self.net.per_epoch);
+        by_epoch || cycle_ends || (c.every_steps > 0 && self.net.step.is_multiple_of(c.every_steps))
     }
 
     /// Writes a line for all numbers that have arrived; `wait`: for all that were asked for.
     fn log(&mut self, bar: &ProgressBar, wait: bool) -> Result<()> {
-        while let Some(seen) = self.watch.take(&mut self.session.runner, wait)? {
+        while let Some(seen) = self.watch.take(&mut self.net.session.runner, wait)? {
             let (steps, loss, seconds) = match seen {
                 Seen::Sound { steps, loss, seconds } => (steps, loss, seconds),
                 Seen::Unsound(bad) => {
-                    let (block, projection) = (self.block(bad), self.projection(bad));
-                    let data = self.data.clone();
-                    return Err(diagnose::non_finite(&mut self.session, data, &projection, &block, bad));
+                    let (block, projection) = (self.net.block(bad), self.net.projection(bad));
+                    let data = self.net.data.clone();
+                    return Err(diagnose::non_finite(&mut self.net.session, data, &projection, &block, bad));
                 }
             };
             let step = steps.end;
-            let images = (step - steps.start) * self.preset.batch as u64;
+            let images = (step - steps.start) * self.net.preset.batch as u64;
             let images_per_s = images as f64 / seconds;
-            let epoch = step / self.per_epoch;
-            let lr = schedule::lr(self.preset, step - 1, self.per_epoch);
+            let epoch = step / self.net.per_epoch;
+            let lr = schedule::lr(self.net.preset, step - 1, self.net.per_epoch);
             // So that what the log tells of can be resumed, and a full disk ends the run early.
             self.saver.wait()?;
             self.run.log(&StepLine { step, epoch, loss, lr, images_per_s })?;
-            bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {images_per_s:.0} images/s"));
+            let spent = self.net.ranks.as_mut().map(|ranks| std::mem::take(&mut ranks.spent).as_secs_f64());
+            let exchange = spent.map_or(String::new(), |spent| format!("  {:.0} % exchange", 100.0 * spent / seconds));
+            bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {images_per_s:.0} images/s{exchange}"));
         }
         Ok(())
     }
@@ -368,21 +337,21 @@ impl Trainer<'_> {
     }
 
     fn save_to(&mut self, path: &Path, validation: Option<f64>) -> Result<()> {
-        let arrays = export::download(&self.session.runner, &self.session.network)?;
-        let position = self.step % self.per_epoch * self.preset.batch as u64;
+        let arrays = export::download(&self.net.session.runner, &self.net.session.network)?;
+        let position = self.net.step % self.net.per_epoch * self.net.preset.batch as u64;
         let meta = [
-            (key::PRESET, self.preset.to_toml()),
-            (key::STEP, self.step.to_string()),
-            (key::EPOCH, (self.step / self.per_epoch).to_string()),
+            (key::PRESET, self.net.preset.to_toml()),
+            (key::STEP, self.net.step.to_string()),
+            (key::EPOCH, (self.net.step / self.net.per_epoch).to_string()),
             (key::POSITION, position.to_string()),
-            (key::SEED, self.preset.seed.to_string()),
+            (key::SEED, self.net.preset.seed.to_string()),
             (key::VARIANTS, joined(&self.about.variants)),
             (key::ADAPTER, self.about.adapter.clone()),
-            (key::INPUT, self.session.network.input.map(|n| n.to_string()).join("x")),
+            (key::INPUT, self.net.session.network.input.map(|n| n.to_string()).join("x")),
         ];
         let validation = validation.map(|error| (key::VALIDATION, error.to_string()));
         let meta = meta.into_iter().chain(validation).map(|(k, v)| (k.to_owned(), v)).collect();
-        let (network, path) = (self.session.network.clone(), path.to_path_buf());
+        let (network, path) = (self.net.session.network.clone(), path.to_path_buf());
         self.saver.start(move || {
             let tensors = export::tensors(&network, &arrays)?;
             checkpoint::save(path, &Checkpoint { tensors, meta, ..Checkpoint::default() })
@@ -391,7 +360,7 @@ impl Trainer<'_> {
 
     /// Whether images are held out to choose the best weights by.
     fn selects(&self) -> bool {
-        self.preset.data.validation.is_some()
+        self.net.preset.data.validation.is_some()
     }
 
     /// An evaluation during training: of the validation images, keeping the weights if they are the best so far, or
@@ -405,7 +374,7 @@ impl Trainer<'_> {
         // A run that was killed may have a best of later steps; the same steps give the same errors again.
         let error = scores[0].error().mean;
         if error < best::error(self.run.dir())? {
-            if !evaluates_at(self.preset, self.step, self.per_epoch) {
+            if !evaluates_at(self.net.preset, self.net.step, self.net.per_epoch) {
                 best::displace(self.run.dir())?;
             }
             self.save_to(&checkpoint::best(self.run.dir()), Some(error))?;
@@ -420,26 +389,26 @@ impl Trainer<'_> {
             // Nothing is compiled for no test.
             return Ok(Some(vec![]));
         }
-        let images = Images { data: self.data.clone(), part, train: self.placement };
-        let e = &self.preset.eval;
-        let (batch, moments) = (self.preset.eval_batch(), e.moments_batches as usize);
-        let mut evaluator = Evaluator::with_images(&mut self.session, images, batch, moments)?;
+        let images = Images { data: self.net.data.clone(), part, train: self.net.placement };
+        let e = &self.net.preset.eval;
+        let (batch, moments) = (self.net.preset.eval_batch(), e.moments_batches as usize);
+        let mut evaluator = Evaluator::with_images(&mut self.net.session, images, batch, moments)?;
         let bar = evaluation_bar(quiet, evaluator.batches() * distort.iter().map(|d| u64::from(d.draws)).sum::<u64>());
         let mut all = vec![];
         for distortion in distort {
             bar.set_message(format!("test under {distortion}"));
-            let done = self.preset.done(self.step / self.per_epoch);
-            let now = distortion.in_test(&self.session.network.projection, done);
-            let first = Test { distortion: &now, seed: self.preset.seed, draw: 0, moments: Moments::Recomputed };
-            let draws = evaluator.draws(&mut self.session, &first, Progress { bar: &bar, stop: self.stop })?;
+            let done = self.net.preset.done(self.net.step / self.net.per_epoch);
+            let now = distortion.in_test(&self.net.session.network.projection, done);
+            let first = Test { distortion: &now, seed: self.net.preset.seed, draw: 0, moments: Moments::Recomputed };
+            let draws = evaluator.draws(&mut self.net.session, &first, Progress { bar: &bar, stop: self.net.stop })?;
             let Some(draws) = draws else {
                 bar.abandon();
                 return Ok(None);
             };
             let error = draws.error();
             self.run.log(&EvalLine {
-                step: self.step,
-                epoch: self.step / self.per_epoch,
+                step: self.net.step,
+                epoch: self.net.step / self.net.per_epoch,
                 eval: &distortion.to_string(),
                 part: (part == Part::Validation).then_some("validation"),
                 error: error.mean,

@@ -40,7 +40,7 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
 
 /// Runs the program where no file may grow beyond `blocks` of 512 or 1,024 bytes, depending on the shell.
 #[cfg(unix)]
-fn limited(place: &Place, blocks: usize, args: &str) -> crate::Ran {
+pub fn limited(place: &Place, blocks: usize, args: &str) -> crate::Ran {
     let program = place.command(args);
     let mut shell = std::process::Command::new("sh");
     place.settle(&mut shell);

@@ -21,6 +21,7 @@ mod own;
 mod pictures;
 mod predict;
 mod profile;
+mod ranks;
 mod report;
 mod reproduce;
 mod resume;

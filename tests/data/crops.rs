@@ -119,6 +119,19 @@ fn frames_are_the_same_for_every_number_of_workers_and_after_a_stop() {
 }
 
 #[test]
+fn a_block_of_a_batch_has_the_frames_of_the_whole() {
+    let whole = Batches::train_in(FORM, prepared(1), 6, 7, Position { step: 2 }).unwrap();
+    let block = Batches::train_block(FORM, prepared(2), 6, 2..5, 7, Position { step: 2 }).unwrap();
+    let words = prepared(1).frame_words();
+    for (whole, block) in whole.zip(block).take(5) {
+        let [whole, block] = [whole, block].map(Result::unwrap);
+        assert_eq!((&block.labels[..], &block.chosen[..]), (&whole.labels[2..5], &whole.chosen[2..5]));
+        assert_eq!(block.images, whole.images[2 * words..5 * words]);
+        assert_eq!((block.valid, block.position), (3, whole.position));
+    }
+}
+
+#[test]
 fn a_frame_has_the_bytes_of_a_rectangle_of_its_image() {
     let data = prepared(1);
     let words = data.frame_words();

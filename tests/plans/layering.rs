@@ -19,6 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ranges", &[]),
     // Files replaced whole or not at all.
     ("files", &["error"]),
+    // Messages between the processes of a run. It knows no nets, no plans, no device.
+    ("exchange", &["error"]),
     // What is done to weights, as data.
     ("projection", &["philox", "error"]),
     // What a step is, as data. It knows no kernel: the names in its commands are text.
@@ -52,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "train",
         &[
+            "exchange",
             "eval",
             "weights",
             "session",
@@ -90,6 +93,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "bench",
             "profile",
             "figure",
+            "exchange",
             "files",
             "weights",
             "session",

@@ -506,7 +506,10 @@ fn every_plan_is_sound_on_every_target() {
         (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),
     ] {
         for target in targets {
-            let cut = network.cut_plans(&target, &Placement::Uploaded).unwrap_or_else(|e| panic!("{e}")).into_plans();
+            let cut = network
+                .cut_plans(&target, &Placement::Uploaded, network.shards)
+                .unwrap_or_else(|e| panic!("{e}"))
+                .into_plans();
             assert_eq!(cut.len(), 4 + network.shards.ilog2() as usize);
             for plan in cut.into_iter().map(Ok).chain([
                 network.train_plan(&target),

@@ -1,7 +1,9 @@
 //! Steps in several plans: the same bits as in one, and gradients that shards of a batch make together.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use weightproof::error::Result;
 use weightproof::kernels::optimizer::{Adam, Method};
 use weightproof::model::preset::Preset;
 use weightproof::model::{GRADIENT, Network, Placement};
@@ -19,10 +21,19 @@ struct Machine {
 
 impl Machine {
     fn new(network: Network, cut: bool) -> Machine {
+        let load = if cut { Training::load_cut } else { Training::load };
+        Machine::by(network, |session| load(session, &Placement::Uploaded, false))
+    }
+
+    /// With a block of the shards.
+    fn of_block(network: Network, block: Range<usize>) -> Machine {
+        Machine::by(network, |session| Training::load_block(session, &Placement::Uploaded, false, block))
+    }
+
+    fn by(network: Network, load: impl FnOnce(&mut Session) -> Result<Training>) -> Machine {
         let weights = network.initial_weights(7);
         let mut session = Session::new(common::device(false), Arc::new(network), 1);
-        let load = if cut { Training::load_cut } else { Training::load };
-        let training = load(&mut session, &Placement::Uploaded, false).unwrap();
+        let training = load(&mut session).unwrap();
         session.set_weights(&weights).unwrap();
         session.start(0).unwrap();
         Machine { session, training }
@@ -190,6 +201,31 @@ fn shards_of_a_batch_make_the_step_of_the_whole() {
             }
         }
         assert_near("weight", &whole.flat("weight"), &parts.flat("weight"), 2e-6);
+    }
+}
+
+/// What machines with blocks of the shards leave, added by the host, is what one with all of them has.
+#[test]
+fn blocks_of_shards_add_up_to_the_tree_of_all() {
+    let mut whole = Machine::new(augmented(16, 4, true), true);
+    for blocks in [2, 4] {
+        let shards = 4 / blocks;
+        let block = whole.block(0);
+        whole.begin(0, &block);
+        let mut level: Vec<Vec<f32>> = vec![];
+        for i in 0..blocks {
+            let mut part = Machine::of_block(augmented(16, 4, true), i * shards..(i + 1) * shards);
+            part.begin(0, &block);
+            level.push(part.flat(GRADIENT));
+            let rows = |machine: &Machine| machine.session.runner.read("metrics", 16).unwrap();
+            let own = i * shards * 4..(i + 1) * shards * 4;
+            assert_eq!(rows(&part)[own.clone()], rows(&whole)[own], "metrics of block {i}");
+        }
+        while level.len() > 1 {
+            let add = |pair: &[Vec<f32>]| pair[0].iter().zip(&pair[1]).map(|(a, b)| a + b).collect();
+            level = level.chunks(2).map(add).collect();
+        }
+        assert!(whole.flat(GRADIENT) == level[0], "{blocks} blocks");
     }
 }
 

@@ -213,6 +213,7 @@ fn run(max_binding: usize, dir: &Path, steps: u64, resume: bool) -> Outcome {
         command: String::new(),
         stop: &AtomicBool::new(false),
         quiet: true,
+        exchange: None,
         started: Instant::now(),
     };
     train::train(&preset, device, options).unwrap_or_else(|e| panic!("{e}"))

@@ -12,8 +12,9 @@ pub const GRADIENT: &str = "gradient";
 /// Elements of a row of the flat arrays, where they are cut into windows: what aligns the start of a view on every adapter.
 const ROW: usize = 64;
 
-/// The plans of a training step. With S shards they run in this order: `project`; for shard i = 0, 1, ... S - 1 `gradient` and then
-/// `sums[t]`, t the number of trailing ones of i in binary; `update`.
+/// The plans of a training step over a block of shards, all of them or an aligned part. With S shards in the block they run in this
+/// order: `project`; for shard i = 0, 1, ... S - 1 of the block `gradient` and then `sums[t]`, t the number of trailing ones of i in
+/// binary; `update`.
 ///
 /// The gradients of the shards are added in a binary tree, ((0 + 1) + (2 + 3)) + ..., whatever computes them: a machine with an
 /// aligned block of the shards has in [`GRADIENT`] what the tree has for the block.
@@ -38,13 +39,13 @@ impl Cut {
 }
 
 impl Network {
-    /// The training step in plans, with the images of a shard where `placement` says. Gradients are those of the mean loss over the
-    /// whole batch, so those of the shards add up to those of a step in one pass, but for batch norm, whose moments are those of a
-    /// shard. With one shard the plans are [`Network::train_plan_from`], bit for bit.
+    /// The training step over a block of so many shards in plans, with the images of a shard where `placement` says. Gradients are
+    /// those of the mean loss over the whole batch, so those of the shards add up to those of a step in one pass, but for batch norm,
+    /// whose moments are those of a shard. With one shard the plans are [`Network::train_plan_from`], bit for bit.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn cut_plans(&self, target: &Target, placement: &Placement) -> Result<Cut> {
+    pub fn cut_plans(&self, target: &Target, placement: &Placement, block: usize) -> Result<Cut> {
         let target = Target { ternary: self.is_ternary(), ..self.target(target)? };
         let mut b = Builder::new("project", target.clone());
         self.project(&mut b)?;
@@ -53,7 +54,7 @@ impl Network {
         let grad = self.parameters.grad(&mut b, Role::State);
         self.backward(&mut b, placement, grad)?;
         let gradient = b.finish()?;
-        let last = self.shards.ilog2();
+        let last = block.ilog2();
         let sums = (0..=last).map(|ones| self.sum_plan(&target, ones, last)).collect::<Result<_>>()?;
         let mut b = Builder::new("update", target);
         let summed = self.parameters.summed();
@@ -70,10 +71,11 @@ impl Network {
         if self.shards == 1 {
             return Ok(vec![self.train_plan_from(target, placement)?]);
         }
-        Ok(self.cut_plans(target, placement)?.into_plans())
+        Ok(self.cut_plans(target, placement, self.shards)?.into_plans())
     }
 
-    /// The plan behind the pass of a shard whose number has so many trailing ones in binary; `last`: those of the last shard.
+    /// The plan behind the pass of a shard whose number has so many trailing ones in binary; `last`: those of the last shard of
+    /// the block.
     fn sum_plan(&self, target: &Target, ones: u32, last: u32) -> Result<Plan> {
         let mut builder = Builder::new(&format!("sum{ones}"), target.clone());
         let b = &mut builder;

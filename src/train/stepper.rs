@@ -1,0 +1,232 @@
+//! What every rank of a run does, and a run of one process alone: steps. Rank 0 saves, tests and logs beside it
+//! ([`train`](super::train)); the others [`follow`](super::follow).
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::ranks::{self, Now, Ranks};
+use super::resume::{joined, variants};
+use super::schedule;
+use crate::data::{Batch, Batches, Part, Position, Prepared};
+use crate::error::{Error, Result};
+use crate::exchange::Exchange;
+use crate::gpu::Device;
+use crate::model::preset::Preset;
+use crate::model::{Network, Placement};
+use crate::plan::Step;
+use crate::projection::distortion::Distortion;
+use crate::session::{self, Session, Training, images};
+
+/// The data of a run, and its network.
+pub(super) struct Material {
+    pub data: Arc<Prepared>,
+    pub network: Arc<Network>,
+    /// Steps of an epoch.
+    pub per_epoch: u64,
+}
+
+impl Material {
+    /// Reads the data of a preset, which `workers` threads are to prepare; absent: as [`session::load_data`] has it.
+    ///
+    /// # Errors
+    /// As [`session::load_data`] and [`session::network`]; fewer images than a batch.
+    pub fn read(preset: &Preset, dir: Option<&Path>, workers: Option<usize>) -> Result<Material> {
+        let mut data = session::load_data(preset, dir)?;
+        if let Some(workers) = workers {
+            Arc::make_mut(&mut data).workers = workers;
+        }
+        let per_epoch = (data.train.labels.len() / preset.batch) as u64;
+        if per_epoch == 0 {
+            let message =
+                format!("{} training images do not fill a batch of {}", data.train.labels.len(), preset.batch);
+            return Err(Error::layer("data.train", message));
+        }
+        let network = session::network(preset, &data)?;
+        Ok(Material { data, network, per_epoch })
+    }
+}
+
+/// A network in training on a device.
+pub(super) struct Stepper<'a> {
+    pub preset: &'a Preset,
+    pub data: Arc<Prepared>,
+    pub placement: Placement,
+    pub session: Session,
+    pub training: Training,
+    pub per_epoch: u64,
+    /// Steps of the run.
+    pub total: u64,
+    /// Steps done.
+    pub step: u64,
+    /// None of a process alone.
+    pub ranks: Option<Ranks<'a>>,
+    /// Set by Ctrl-C.
+    pub stop: &'a AtomicBool,
+}
+
+impl<'a> Stepper<'a> {
+    /// Loads the step on a device, and the images where it is to hold them; of several ranks a block of the shards. Weights are to
+    /// be set, then [`Session::start`].
+    ///
+    /// # Errors
+    /// What the device cannot hold, refuses or reports.
+    pub fn load(
+        preset: &'a Preset,
+        device: Arc<Device>,
+        material: Material,
+        exchange: Option<&'a Exchange>,
+        stop: &'a AtomicBool,
+    ) -> Result<Stepper<'a>> {
+        let Material { data, network, per_epoch } = material;
+        let mut session = Session::new(device, network.clone(), preset.seed);
+        let placement = images::placement(preset.data.resident, &session.target, &data, Part::Train);
+        session::memory::check(preset, &network, &session.target, &placement)?;
+        let training = match exchange {
+            None => Training::load(&mut session, &placement, false)?,
+            Some(e) => {
+                let len = network.shards / e.ranks();
+                Training::load_block(&mut session, &placement, false, e.rank() * len..(e.rank() + 1) * len)?
+            }
+        };
+        images::upload(&mut session.runner, &data, Part::Train, &placement)?;
+        let ranks = exchange.map(|e| Ranks::new(e, &mut session)).transpose()?;
+        let total = schedule::total_steps(preset, per_epoch);
+        Ok(Stepper { preset, data, placement, session, training, per_epoch, total, step: 0, ranks, stop })
+    }
+
+    /// What projects the weights in step `number` (0-based).
+    pub fn projection(&self, number: u64) -> Distortion {
+        schedule::projection(&self.session.network.projection, self.preset, number, self.per_epoch)
+    }
+
+    /// Sets the projection of the step that comes; an evaluation leaves another, and it may move with each epoch.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub fn start_projection(&mut self) -> Result<()> {
+        let projection = self.projection(self.step);
+        self.session.set_projection(&projection)
+    }
+
+    /// The step block of step `number` (0-based).
+    pub fn block(&self, number: u64) -> Step {
+        let [bias1, bias2] = self.preset.optimizer.method().corrections(number + 1);
+        Step {
+            lr: schedule::lr(self.preset, number, self.per_epoch) as f32,
+            bias1: bias1 as f32,
+            bias2: bias2 as f32,
+            clip_scale: schedule::clip_scale(self.preset, number) as f32,
+            ..self.session.block(number)
+        }
+    }
+
+    /// The batches from the next step on, or the part of them that this rank computes.
+    ///
+    /// # Errors
+    /// As [`Batches::train`].
+    pub fn batches(&self) -> Result<Batches> {
+        let (start, shards) = (Position { step: self.step }, self.training.block());
+        let images = self.session.network.batch;
+        let block = shards.start * images..shards.end * images;
+        let form = images::form(&self.placement, self.preset.seed, 0);
+        Batches::train_block(form, self.data.clone(), self.preset.batch, block, self.preset.seed, start)
+    }
+
+    /// Begins a step: runs all of it but the update ([`Training::last`]), by the step block returned, before which the gradients
+    /// are those of the whole batch. Whether the run is to go on behind it.
+    ///
+    /// # Errors
+    /// What the device reports; another rank's end.
+    pub fn begin(&mut self, batch: &Batch) -> Result<(Step, Now)> {
+        let restarts = schedule::restarts(self.preset, self.step, self.per_epoch);
+        for array in self.preset.optimizer.method().restarts().iter().filter(|_| restarts) {
+            self.session.runner.write(array, &vec![0; self.session.network.parameters.len()])?;
+        }
+        if self.step.is_multiple_of(self.per_epoch) && self.session.network.projection.is_scheduled() {
+            self.start_projection()?;
+        }
+        let block = self.block(self.step);
+        if let Some(ranks) = &self.ranks {
+            ranks.begin();
+        }
+        self.training.begin(&mut self.session, &self.placement, batch, &block)?;
+        let stop = self.stop.load(Ordering::SeqCst);
+        let now = match &mut self.ranks {
+            None => Now::of(stop),
+            Some(ranks) => ranks.add(&mut self.session, &self.training, &block, self.step, stop)?,
+        };
+        self.step += u64::from(now != Now::Ended);
+        Ok((block, now))
+    }
+
+    /// For every kernel of a step its variants: those of a process alone, whatever the number of ranks.
+    ///
+    /// # Errors
+    /// A network that the target cannot hold.
+    pub fn variants(&self) -> Result<Vec<(String, String)>> {
+        if self.ranks.is_none() {
+            return Ok(variants(self.training.plans()));
+        }
+        let plans = self.session.network.training_plans(&self.session.target, &self.placement)?;
+        Ok(variants(plans.iter()))
+    }
+
+    /// Makes the start of all ranks the same: compares what has to be, and takes the weights, the optimiser's state and the step of
+    /// rank 0.
+    ///
+    /// # Errors
+    /// What differs; another rank's end; what the device reports.
+    pub fn join(&mut self) -> Result<()> {
+        let Some(ranks) = &self.ranks else { return Ok(()) };
+        let colors = (&self.preset.data.mean, &self.preset.data.components);
+        ranks.compare(&[
+            ("program", ranks::program()),
+            ("adapter", self.session.runner.device.info.to_string()),
+            ("kernels", joined(&self.variants()?)),
+            ("data", ranks::digest(&self.data)?),
+            ("colours", format!("{colors:?}")),
+        ])?;
+        let step = ranks.share(vec![self.step as u32, (self.step >> 32) as u32])?;
+        self.step = u64::from(step[1]) << 32 | u64::from(step[0]);
+        let first = ranks.exchange.rank() == 0;
+        let Session { runner, network, .. } = &mut self.session;
+        let len = network.parameters.len();
+        for array in std::iter::once(&"weight").chain(network.optimizer_state()) {
+            let own = if first { runner.read(array, len)? } else { vec![] };
+            let shared = ranks.share(own)?;
+            if !first {
+                runner.write(array, &shared)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps of a rank but the first, until rank 0 ends the run.
+    ///
+    /// # Errors
+    /// Data that cannot be read; what the device reports; another rank's end.
+    pub fn follow(mut self) -> Result<()> {
+        let mut batches = self.batches()?;
+        while self.step < self.total {
+            let Some(batch) = batches.next() else { break };
+            let (block, now) = self.begin(&batch?)?;
+            if now == Now::Ended {
+                return Ok(());
+            }
+            self.session.runner.run(self.training.last(), &block)?;
+            if now == Now::Stop {
+                break;
+            }
+        }
+        self.ranks.as_ref().map_or(Ok(()), Ranks::wait_for_end)
+    }
+
+    /// On rank 0: lets the others end.
+    ///
+    /// # Errors
+    /// As [`Exchange::receive`].
+    pub fn end(&self) -> Result<()> {
+        self.ranks.as_ref().map_or(Ok(()), Ranks::end)
+    }
+}
