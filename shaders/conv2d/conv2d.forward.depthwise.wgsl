@@ -5,7 +5,6 @@
 // include entry/each.wgsl
 // include common/texels.wgsl
 // include common/origin.wgsl
-// include common/layout_by_row.wgsl
 // include conv2d/stored_bits.wgsl if bits else conv2d/stored_texels.wgsl
 // include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 alias Y = f32; // map y
@@ -13,7 +12,6 @@ alias Y = f32; // map y
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>; // unless bits
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
-const BY_GROUP: bool = false;
 
 fn each(i: u32) {
   let quads = params.groups / 4u;

@@ -3,7 +3,6 @@
 // they begin.
 // Grid: as lanes.
 // include conv2d/output_rows.wgsl
-// include common/layout_by_row.wgsl
 // include conv2d/stored_bits.wgsl if bits else conv2d/stored_texels.wgsl
 // include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
 // include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
@@ -14,7 +13,6 @@ alias Y = f32; // map y
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 const NARROW: bool = false; // variant
-const BY_GROUP: bool = false;
 
 struct Term { ky: u32, t: u32 } // row of taps, and which four of its values
 

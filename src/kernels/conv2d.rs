@@ -146,9 +146,6 @@ pub static FORWARD: Kernel = Kernel {
         }),
         Variant::new("lanes", whole_fours, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
-        Variant::new("by_group", weights_by_group, |p, _| output_tiles(p, WIDE))
-            .of("lanes", &[("BY_GROUP", 1)])
-            .by_group(&[("w", "c_out")]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
         Variant::new("depthwise", depthwise, |p, _| {

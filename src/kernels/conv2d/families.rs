@@ -97,12 +97,6 @@ pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str>
     multiple_of_4(p, "c_in")
 }
 
-/// As [`whole_fours`], with the weights group by group in their texture.
-pub(super) fn weights_by_group(t: &Target, p: &Params) -> Result<(), &'static str> {
-    whole_fours(t, p)?;
-    texels::fits_by_group(t, p, "c_out", p.u("kh") * p.u("kw") * p.u("c_in"))
-}
-
 /// As [`exchange_fours`], with the input group by group in its texture.
 pub(super) fn input_by_group(t: &Target, p: &Params) -> Result<(), &'static str> {
     exchange_fours(t, p)?;
