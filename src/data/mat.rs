@@ -130,12 +130,16 @@ fn each(bytes: &[u8], path: &Path, mut take: impl FnMut(&[u8], Option<Array>) ->
     while !rest.is_empty() {
         let cut = || bad("the file is truncated or damaged");
         let (kind, content, after) = element(rest).ok_or_else(cut)?;
-        let unpacked = match kind {
-            COMPRESSED => read_bounded(ZlibDecoder::new(content), path, 4 * content.len())?,
-            MATRIX => rest[..8 + content.len()].to_vec(),
+        let unpacked;
+        let content = match kind {
+            MATRIX => content,
+            COMPRESSED => {
+                unpacked = read_bounded(ZlibDecoder::new(content), path, 4 * content.len())?;
+                let Some((MATRIX, content, _)) = element(&unpacked) else { return Err(cut()) };
+                content
+            }
             _ => return Err(cut()),
         };
-        let Some((MATRIX, content, _)) = element(&unpacked) else { return Err(cut()) };
         let (name, array) = matrix(content).ok_or_else(cut)?;
         take(name, array)?;
         rest = after;
@@ -253,6 +257,16 @@ mod tests {
         ] {
             let said = bytes(&file).unwrap_err();
             assert!(said.contains(words), "\"{said}\" does not say \"{words}\"");
+        }
+    }
+
+    #[test]
+    fn a_matrix_that_stands_in_its_tag_is_damage() {
+        let mut file = file(6, &[3, 1], 2, &[1, 2, 3]);
+        for length in 1..=4 {
+            file.truncate(HEADER);
+            file.extend([MATRIX as u8, 0, length, 0, 0, 0, 0, 0]);
+            assert!(bytes(&file).unwrap_err().contains("truncated or damaged"), "{length} bytes");
         }
     }
 
