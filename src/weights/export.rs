@@ -8,6 +8,7 @@ use super::layout;
 use super::packed::{self, Packed};
 use crate::error::{Error, Result};
 use crate::gpu::Runner;
+use crate::kernels::parameters::Tensor;
 use crate::model::Network;
 use crate::projection::distortion::Distortion;
 
@@ -88,22 +89,24 @@ pub fn weights(network: &Network, tensors: &BTreeMap<String, Stored>) -> Result<
 }
 
 fn flat(network: &Network, tensors: &BTreeMap<String, Stored>, array: &str) -> Result<Vec<f32>> {
-    let mut out = vec![0.0; network.parameters.len()];
-    for t in &network.parameters.tensors {
+    let find = |t: &Tensor| {
         let name = stored_name(array, &t.name);
         let Some(stored) = tensors.get(&name) else {
             let near = crate::error::suggest(&name, tensors.keys().map(String::as_str));
             return Err(Error::layer(&name, format!("the file has no such tensor.{near}")));
         };
-        let flattens = network.flattens(&t.name);
-        let (expected, _) = layout::to_torch(&name, &t.shape, &vec![0.0; t.len()], flattens)?;
+        let expected = layout::torch_shape(&t.shape);
         if stored.shape != expected {
-            return Err(Error::layer(
-                &name,
-                format!("the file has shape {:?}, this network wants {expected:?}", stored.shape),
-            ));
+            let message = format!("the file has shape {:?}, this network wants {expected:?}", stored.shape);
+            return Err(Error::layer(&name, message));
         }
-        let (_, data) = layout::from_torch(&name, &stored.shape, &stored.data, flattens)?;
+        Ok((name, stored))
+    };
+    // A small file may name a large network: nothing is allocated for one that it has not the tensors of.
+    let found = network.parameters.tensors.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let mut out = vec![0.0; network.parameters.len()];
+    for (t, (name, stored)) in network.parameters.tensors.iter().zip(found) {
+        let (_, data) = layout::from_torch(&name, &stored.shape, &stored.data, network.flattens(&t.name))?;
         out[t.offset..t.offset + t.len()].copy_from_slice(&data);
     }
     Ok(out)
@@ -119,4 +122,25 @@ pub fn upload(runner: &mut Runner, network: &Network, checkpoint: &Checkpoint) -
         runner.write(array, bytemuck::cast_slice(&flat))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::preset::Preset;
+
+    #[test]
+    fn nothing_is_allocated_for_a_network_whose_tensors_are_missing() {
+        let text = "name = \"a\"\nbatch = 2\nepochs = 1\nloss = \"softmax_ce\"\ndata.set = \"digits\"\n\
+                    lr = { kind = \"constant\", initial = 0.1 }\n\
+                    layers = [{ linear = 2, output = true }, { linear = 1048576, output = true }, { linear = 1024, output = true }]";
+        let network = Network::without_data(&Preset::from_toml(text).unwrap(), [1, 1, 3]).unwrap();
+        assert!(network.parameters.len() > 1 << 30);
+        let first = Stored { shape: vec![2, 3], data: vec![0.5; 6] };
+        let mut tensors = Tensors::from([("fc1.weight".to_owned(), first.clone())]);
+        let said = |tensors: &Tensors| weights(&network, tensors).unwrap_err().to_string();
+        assert!(said(&tensors).contains("fc2.weight: the file has no such tensor"), "{}", said(&tensors));
+        tensors.insert("fc2.weight".into(), first);
+        assert!(said(&tensors).contains("this network wants [1048576, 2]"), "{}", said(&tensors));
+    }
 }

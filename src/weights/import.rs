@@ -9,7 +9,7 @@
 //! they have, and the file need not have them, may have them in another shape, or may have others in their place.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -17,6 +17,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use super::elements::decode;
 use super::{checkpoint, export, layout};
 use crate::error::{Error, Result, suggest};
+use crate::kernels::parameters::Tensor;
 use crate::model::Network;
 use crate::projection::distortion;
 
@@ -66,7 +67,7 @@ pub fn load(path: &Path, network: &Network, request: Request) -> Result<Imported
         .map_err(|e| Error::format(path, format!("this is no sound safetensors file: {e}")))?;
     let weights = |name: &str| split(name).1 != COUNTER && !(of_training && export::is_state(name));
     let tensors: BTreeMap<String, TensorView> = file.tensors().into_iter().filter(|(name, _)| weights(name)).collect();
-    let wanted = wanted(network).map_err(|e| Error::format(path, e.to_string()))?;
+    let wanted = wanted(network);
     for pattern in request.except.unwrap_or_default() {
         let mut all = wanted.iter().map(|w| w.name.as_str()).chain(tensors.keys().map(String::as_str));
         if !all.any(|name| distortion::selects(pattern, name)) {
@@ -112,15 +113,12 @@ impl Wanted {
 }
 
 /// Moments come first: they show every batch norm in its place, those without gamma and beta too.
-fn wanted(network: &Network) -> Result<Vec<Wanted>> {
+fn wanted(network: &Network) -> Vec<Wanted> {
     let moments = network.moments().into_iter();
-    let mut all: Vec<Wanted> =
-        moments.map(|(name, channels)| Wanted { name, shape: vec![channels], moment: true }).collect();
-    for t in &network.parameters.tensors {
-        let (shape, _) = layout::to_torch(&t.name, &t.shape, &vec![0.0; t.len()], network.flattens(&t.name))?;
-        all.push(Wanted { name: t.name.clone(), shape, moment: false });
-    }
-    Ok(all)
+    let moments = moments.map(|(name, channels)| Wanted { name, shape: vec![channels], moment: true });
+    let tensors = network.parameters.tensors.iter();
+    let shape = |t: &Tensor| Wanted { name: t.name.clone(), shape: layout::torch_shape(&t.shape), moment: false };
+    moments.chain(tensors.map(shape)).collect()
 }
 
 /// Module and the last part of the name: `features.0` and `weight`.
@@ -244,11 +242,11 @@ struct Module<'a> {
 
 /// The modules in the order in which their tensors come.
 fn modules<'a>(tensors: impl Iterator<Item = (&'a str, &'a [usize])>) -> Vec<Module<'a>> {
-    let mut all: Vec<Module> = vec![];
+    let (mut all, mut known) = (vec![], HashSet::new());
     for (name, shape) in tensors {
         let (module, leaf) = split(name);
         if let Some(kind) = Kind::of(leaf, shape.len())
-            && all.iter().all(|m| m.name != module)
+            && known.insert(module)
         {
             all.push(Module { name: module, kind, shape });
         }

@@ -13,14 +13,24 @@ use crate::error::{Error, Result};
 /// A shape that is empty, does not match the data or the map, or has neither one, two nor four dimensions.
 pub fn to_torch(name: &str, shape: &[usize], data: &[f32], map: Option<[usize; 3]>) -> Result<(Vec<usize>, Vec<f32>)> {
     check(name, shape, data, map, shape.first())?;
-    Ok(match *shape {
-        [kh, kw, c_in, c_out] => (vec![c_out, c_in, kh, kw], transpose(data, kh * kw, c_in, c_out, true)),
+    let data = match *shape {
+        [kh, kw, c_in, c_out] => transpose(data, kh * kw, c_in, c_out, true),
         [inputs, out] => {
             let (pixels, c) = pixels(inputs, map);
-            (vec![out, inputs], transpose(data, pixels, c, out, true))
+            transpose(data, pixels, c, out, true)
         }
-        _ => (shape.to_vec(), data.to_vec()),
-    })
+        _ => data.to_vec(),
+    };
+    Ok((torch_shape(shape), data))
+}
+
+/// Shape in PyTorch of a tensor that has `shape` here.
+pub fn torch_shape(shape: &[usize]) -> Vec<usize> {
+    match *shape {
+        [kh, kw, c_in, c_out] => vec![c_out, c_in, kh, kw],
+        [inputs, out] => vec![out, inputs],
+        _ => shape.to_vec(),
+    }
 }
 
 /// Shape and elements as here of the tensor `name` that has `shape` and `data` in PyTorch.
