@@ -231,4 +231,7 @@ fn a_damaged_tar_is_refused_and_an_old_index_is_not_believed() {
     claims[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     assert_says(&said(&claims), &["train.tar", "a/1.png", "beyond its end"]);
     assert_says(&said(b"no tar at all"), &["train.tar"]);
+    // The path of a tar in a tar stands before those of all its files.
+    tar(&path, [(format!("{}b.tar", "a/".repeat(3000)), bytes)]);
+    assert_says(&said(&fs::read(&path).unwrap()), &["train.tar", "a path of 6005 bytes"]);
 }

@@ -23,6 +23,8 @@ use crate::files;
 
 /// Tars in tars in tars ... are followed so far: ILSVRC has one level.
 const DEEPEST: usize = 2;
+/// Bytes of a path in a tar, at most. That of a tar in a tar stands before those of all its files.
+const MOST_NAME: usize = 1 << 12;
 /// Bytes of a `.cls` file, at most.
 const MOST_CLASS: u64 = 32;
 
@@ -141,6 +143,10 @@ fn scan(section: Section, before: &str, depth: usize, entries: &mut Vec<Entry>) 
     for entry in Archive::new(section).entries_with_seek()? {
         let mut entry = entry?;
         let Some(name) = plain(&entry.path()?) else { continue };
+        if name.len() > MOST_NAME {
+            let message = format!("a path of {} bytes; {MOST_NAME} are the most", name.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
         let kind = entry.header().entry_type();
         if !(kind.is_file() || kind.is_contiguous()) {
             continue;
