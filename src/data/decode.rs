@@ -1,6 +1,8 @@
 //! Pixels of a PNG or JPEG, whatever it is called and however its colours are stored; and their resampling.
 
+use std::any::Any;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -37,6 +39,17 @@ pub(super) struct Pixels {
 /// What is no whole PNG or JPEG; one that claims pixels of more than 512 MiB, or more than its bytes can stand for: nothing is
 /// allocated for these. The text ends in what to do.
 pub(super) fn decode(bytes: &[u8], pixels: &mut Pixels) -> Result<(), String> {
+    // A flaw of a decoder costs a picture, not the run.
+    let made = catch_unwind(AssertUnwindSafe(|| by_content(bytes, pixels)));
+    made.unwrap_or_else(|panic| Err(format!("its decoder fails ({})", text(&*panic))))
+}
+
+/// What a panic says.
+fn text(panic: &(dyn Any + Send)) -> &str {
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("")
+}
+
+fn by_content(bytes: &[u8], pixels: &mut Pixels) -> Result<(), String> {
     match image::guess_format(bytes) {
         Ok(ImageFormat::Jpeg) => jpeg(bytes, pixels),
         Ok(ImageFormat::Png) => png(bytes, pixels),

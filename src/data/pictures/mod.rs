@@ -11,14 +11,12 @@ mod pack;
 mod packed;
 mod tars;
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -256,20 +254,15 @@ impl All {
     fn decode(&self, i: usize, Scratch { encoded, decoded, .. }: &mut Scratch) -> Result<bool> {
         let picture = &self.pictures[i];
         let io = |e| Error::io(self.name(i), e);
-        let mut decode = |encoded: &[u8]| {
-            // A flaw of a decoder costs a picture, not the run.
-            let made = catch_unwind(AssertUnwindSafe(|| decode(encoded, decoded)));
-            made.unwrap_or_else(|panic| Err(format!("its decoder fails ({})", text(&*panic))))
-        };
         let made = match &self.shelves[picture.shelf as usize] {
             Shelf::Folder(folder) => {
                 read_encoded(&folder.join(&picture.name), encoded)?;
-                decode(encoded)
+                decode(encoded, decoded)
             }
             Shelf::Tar(tar) => {
                 let file = File::open(tar).map_err(|e| Error::io(tar, e))?;
                 read_range(&file, &picture.at, encoded).map_err(io)?;
-                decode(encoded)
+                decode(encoded, decoded)
             }
             Shelf::Packed(packed) => packed.read(&picture.at, encoded, decoded).map_err(io)?,
         };
@@ -319,9 +312,4 @@ fn read_range(file: &File, at: &Range<u64>, bytes: &mut Vec<u8>) -> io::Result<(
     }
     bytes.resize(length as usize, 0);
     read_exact_at(file, bytes, at.start)
-}
-
-/// What a panic says.
-fn text(panic: &(dyn Any + Send)) -> &str {
-    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("")
 }
