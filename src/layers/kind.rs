@@ -184,6 +184,8 @@ pub fn show([h, w, c]: [usize; 3]) -> String {
 pub const MOST_CHANNELS: usize = 1 << 20;
 /// Largest number of rows or columns of an image or window.
 pub const MOST_PIXELS: usize = 1 << 14;
+/// Values of a map, at most: shaders count them with 32 bits.
+pub const MOST_VALUES: u64 = 1 << 31;
 /// Layers of a network, at most.
 const MOST_LAYERS: usize = 1 << 16;
 /// Names that scopes, buffers and files use for the step itself.
@@ -227,6 +229,10 @@ impl Shaping {
                 StandsFor::Layer(kind) => {
                     let name = self.name(kind)?;
                     let Made { output, weights, multiply_adds, body, shortcut } = kind.shape(&name, input, self)?;
+                    if values(output) > MOST_VALUES {
+                        let message = format!("it makes {}, more than {MOST_VALUES} values of an image", show(output));
+                        return Err(Error::layer(name, message));
+                    }
                     let kind = kind.copy();
                     out.push(LayerShape { name, kind, input, output, weights, multiply_adds, body, shortcut });
                     input = output;
@@ -299,6 +305,11 @@ pub(super) fn check_rates(bias: bool, rate: f64, bias_rate: Option<f64>) -> Chec
 /// The product, as far as it can be counted.
 pub(super) fn product(n: [usize; 4]) -> u64 {
     n.iter().fold(1, |a, &b| a.saturating_mul(b as u64))
+}
+
+/// Values of a map.
+pub fn values([h, w, c]: [usize; 3]) -> u64 {
+    product([h, w, c, 1])
 }
 
 /// Defaults of keys, and when they are left out.

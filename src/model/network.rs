@@ -16,6 +16,7 @@ use crate::kernels::parameters::Parameters;
 use crate::kernels::project::Kinds;
 use crate::kernels::{crops, loss, matrices, metric, project, quantile, softmax_ce, square_hinge, statistics};
 use crate::layers::init::Init;
+use crate::layers::kind::totals;
 use crate::layers::{self, Build, LayerShape, Layers, Mode, Net, Stored};
 use crate::plan::{BufferId, Builder, Elem, Options, Plan, Precision, Role, Target, View};
 use crate::projection::distortion::Distortion;
@@ -95,6 +96,13 @@ impl Network {
             let message =
                 format!("the last layer gives {last:?}; {} has {classes} classes: [1, 1, {classes}]", preset.data.set);
             return Err(Error::layer(name, message));
+        }
+        // Before anything counts elements one by one.
+        let (weights, _) = totals(&shapes);
+        if weights > MOST_ELEMENTS as u64 {
+            let message =
+                format!("{weights} weights are more than {MOST_ELEMENTS}; use a smaller width (--set width=X)");
+            return Err(Error::layer(&preset.name, message));
         }
         let norm = &preset.batch_norm;
         let mut build = Build { epsilon: norm.epsilon as f32, learned: norm.learned, ..Build::default() };

@@ -155,8 +155,9 @@ impl Builder {
     /// every window fits the binding limit and starts at an aligned offset. One window if everything fits.
     ///
     /// # Errors
-    /// A single row that exceeds the limit, with its size.
+    /// A single row that exceeds the limit, with its size; a buffer larger than the adapter allows.
     pub fn windows(&self, scope: &str, outer: usize, views: &[View]) -> Result<Vec<Range<usize>>> {
+        views.iter().try_for_each(|v| self.check_size(self.plan.buffer(v.buffer)))?;
         let limit = self.target.adapter.limits.max_binding;
         let bytes = |v: &View| v.len * self.elem(*v).bytes();
         if views.iter().all(|v| bytes(v) <= limit) {
@@ -178,6 +179,16 @@ impl Builder {
             ));
         }
         Ok((0..outer).step_by(rows).map(|s| s..(s + rows).min(outer)).collect())
+    }
+
+    /// That the adapter allows a buffer of this size.
+    fn check_size(&self, b: &Buffer) -> Result<()> {
+        let most = self.target.adapter.limits.max_buffer;
+        if b.texels.is_some() || b.bytes() <= most {
+            return Ok(());
+        }
+        let message = format!("{} needs {} bytes, one buffer of this adapter holds {most}", b.name, b.bytes());
+        Err(Error::OutOfMemory { scope: format!("plan {}", self.plan.name), message })
     }
 
     /// Appends a command.
@@ -224,19 +235,7 @@ impl Builder {
     /// # Errors
     /// A buffer larger than the adapter allows.
     pub fn finish(self) -> Result<Plan> {
-        for b in &self.plan.buffers {
-            if b.texels.is_none() && b.bytes() > self.target.adapter.limits.max_buffer {
-                return Err(Error::OutOfMemory {
-                    scope: format!("plan {}", self.plan.name),
-                    message: format!(
-                        "{} needs {} bytes, one buffer of this adapter holds {}",
-                        b.name,
-                        b.bytes(),
-                        self.target.adapter.limits.max_buffer
-                    ),
-                });
-            }
-        }
+        self.plan.buffers.iter().try_for_each(|b| self.check_size(b))?;
         debug_assert_eq!(self.plan.unwritten_reads(), Vec::<String>::new());
         Ok(self.plan)
     }

@@ -64,3 +64,32 @@ fn the_first_linear_layer_of_alexnet_is_planned_for_bindings_of_128_mib() {
         }
     }
 }
+
+/// A network of these layers for images of this shape.
+fn network(batch: usize, layers: &str, input: [usize; 3]) -> Result<Network, String> {
+    let head = "name = \"large\"\nepochs = 1\nloss = \"softmax_ce\"\ndata.set = \"none\"\nlr = { kind = \"constant\", initial = 0.1 }";
+    let preset =
+        Preset::from_toml(&format!("{head}\nbatch = {batch}\nlayers = [{layers}]")).map_err(|e| e.to_string())?;
+    Network::without_data(&preset, input).map_err(|e| e.to_string())
+}
+
+#[test]
+fn sizes_that_no_number_holds_are_refused_by_name() {
+    let refused = |layers: &str, input: [usize; 3], words: &str| {
+        let said = network(1 << 20, layers, input).err().unwrap_or_default();
+        assert!(said.contains(words), "\"{said}\" does not say \"{words}\"");
+    };
+    let wide =
+        "{ conv2d = 1048576, kernel = 1 }, { conv2d = 1048576, kernel = 16384, pad = 8192 }, { avgpool = \"global\" }";
+    refused(wide, [1, 1, 3], "more than 2147483648");
+    refused("{ pad_channels = 1048576 }, { avgpool = \"global\" }", [64, 64, 3], "pad1: it makes 64x64x1048576");
+    refused("{ linear = 2, output = true }", [16384, 16384, 1048576], "no shape of an image");
+}
+
+#[test]
+fn a_batch_beyond_every_buffer_is_refused_before_it_is_cut_into_windows() {
+    let layers = "{ conv2d = 64, kernel = 3, pad = 1 }, { relu = true }, { linear = 10, output = true }";
+    let network = network(1 << 20, layers, [256, 256, 3]).unwrap_or_else(|e| panic!("{e}"));
+    let said = network.train_plan(&Target::baseline()).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(said.contains("out of device memory in plan train: input needs 824633720832 bytes"), "{said}");
+}

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::Preset;
 use crate::error::{Error, Result};
 use crate::layers::LayerShape;
-use crate::layers::kind::{MOST_CHANNELS, MOST_PIXELS, Shaping, show, totals};
+use crate::layers::kind::{MOST_CHANNELS, MOST_PIXELS, MOST_VALUES, Shaping, show, totals, values};
 use crate::ranges::thousands;
 
 impl Preset {
@@ -14,7 +14,8 @@ impl Preset {
     /// # Errors
     /// Shapes that do not fit and names that are not unique; the error names layer and shapes.
     pub fn shapes(&self, input: [usize; 3]) -> Result<Vec<LayerShape>> {
-        if input[..2].iter().any(|n| !(1..=MOST_PIXELS).contains(n)) || !(1..=MOST_CHANNELS).contains(&input[2]) {
+        let sides = input[..2].iter().all(|n| (1..=MOST_PIXELS).contains(n));
+        if !sides || !(1..=MOST_CHANNELS).contains(&input[2]) || values(input) > MOST_VALUES {
             return Err(Error::layer("input", format!("{} is no shape of an image", show(input))));
         }
         Shaping::new(self.width).layers(&self.layers, input)
