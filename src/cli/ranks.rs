@@ -14,6 +14,9 @@ use crate::model::preset::Preset;
 /// The variable that tells a process which rank it is to be.
 const INVITATION: &str = "WEIGHTPROOF_RANK";
 
+/// How long a rank may take to come; that one has ended is seen at once.
+const COMES: Duration = Duration::from_secs(60);
+
 /// How long a rank may take to end by itself.
 const ENDS: Duration = Duration::from_secs(5);
 
@@ -72,7 +75,7 @@ impl Ranks {
             let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
             children.0.push((rank, child.map_err(|e| Error::io(&program, e))?));
         }
-        let carrier = meeting.gather(self.rank_timeout, self.throttle, || children.check())?;
+        let carrier = meeting.gather(COMES, self.throttle, || children.check())?;
         let team = Team { exchange: Exchange::new(carrier, self.rank_timeout), children };
         team.exchange.down_text(Some(&preset.to_toml()))?;
         Ok(Some(team))
@@ -97,7 +100,7 @@ impl Ranks {
     /// # Errors
     /// A run that has ended.
     pub fn join(&self, invitation: &Invitation) -> Result<Exchange> {
-        Ok(Exchange::new(invitation.accept(self.rank_timeout, self.throttle)?, self.rank_timeout))
+        Ok(Exchange::new(invitation.accept(COMES, self.throttle)?, self.rank_timeout))
     }
 }
 

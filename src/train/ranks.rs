@@ -88,7 +88,7 @@ pub(super) struct Ranks<'a> {
     metrics: Vec<u32>,
     /// Whether a step is behind it: the first compiles.
     warm: bool,
-    /// Time in exchange, waiting for others and for the device's copies among it.
+    /// Time in exchange, waiting for others among it.
     pub spent: Duration,
 }
 

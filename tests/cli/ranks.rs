@@ -211,11 +211,11 @@ mod signals {
     #[test]
     fn a_rank_that_is_silent_too_long_is_named() {
         let place = Place::new();
-        let child = started(&place, "run", &format!("{ENDLESS} --set shards=2 --ranks 2 --rank-timeout 1"), 5);
+        let child = started(&place, "run", &format!("{ENDLESS} --set shards=2 --ranks 2 --rank-timeout 3"), 5);
         let other = process_of(&child, 1);
         send(other, "-STOP");
         let ran = Ran::of(child.wait_with_output().unwrap());
-        ran.refused(&["error: rank 1 has been silent for 1 s", "--rank-timeout", "--resume"]);
+        ran.refused(&["error: rank 1 has been silent for 3 s", "--rank-timeout", "--resume"]);
         assert_ends(other);
     }
 }
