@@ -8,14 +8,17 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::{Global, print};
-use crate::data::Part;
+use crate::data;
 use crate::error::Result;
-use crate::eval::{Draws, Evaluator, Moments, Progress, Score, Test, table};
+use crate::eval::{Draws, Evaluator, Moments, Point, Points, Progress, Score, Test, table};
+use crate::files::Lock;
 use crate::kernels::project;
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
-use crate::train;
+use crate::sweep::kept;
+use crate::sweep::part::Part;
 use crate::weights::{self, TrainedNetwork};
+use crate::{sweep, train};
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -47,6 +50,11 @@ pub struct Eval {
     /// one (if not given: those in the file, else re-computed)
     #[arg(long, value_enum)]
     moments: Option<Moments>,
+    /// Measure only part I of N of the draws, I from 1 to N, for N processes on one folder; what each gets follows from the list
+    /// alone. They are kept in eval.part-I-of-N.jsonl in the run folder, or beside the file. The part that ends last, or the same
+    /// command without --part, prints the table of all and removes these files
+    #[arg(long, value_name = "I/N")]
+    part: Option<Part>,
     /// Print one JSON object, with the errors in per cent by distortion (the mean of its draws), instead of the table
     #[arg(long)]
     json: bool,
@@ -57,7 +65,7 @@ impl Eval {
         let distortions = Distortion::parse_list(&self.distort)?;
         let trained = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
         let distortions: Vec<Distortion> = distortions.iter().map(|d| trained.distortion(d)).collect::<Result<_>>()?;
-        let TrainedNetwork { preset, network, step, .. } = &trained;
+        let TrainedNetwork { preset, network, .. } = &trained;
         let device = global.open_for(preset, network.input)?;
         // What can be refused is refused before anything is compiled.
         distortions.iter().try_for_each(|d| project::tables(d, &network.parameters).map(|_| ()))?;
@@ -65,35 +73,40 @@ impl Eval {
         let mut session = Session::new(device, network.clone(), preset.seed);
         let batch = self.batch.map_or(preset.eval_batch(), |b| b as usize);
         let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches);
-        let mut evaluator = Evaluator::new(&mut session, data, Part::Test, batch, batches as usize)?;
+        let mut evaluator = Evaluator::new(&mut session, data, data::Part::Test, batch, batches as usize)?;
         evaluator.take(&mut session, &trained)?;
         let seed = global.seed.unwrap_or(preset.seed);
         let moments = Moments::of(self.moments, &trained);
-        let draws: u64 = distortions.iter().map(|d| u64::from(d.draws)).sum();
-        let bar = train::evaluation_bar(global.quiet, evaluator.batches() * draws);
-        let mut all = vec![];
-        for distortion in &distortions {
-            bar.set_message(format!("test under {distortion}"));
-            // Ctrl-C ends the program: there is nothing to save.
-            let progress = Progress { bar: &bar, stop: &AtomicBool::new(false) };
-            let first = Test { distortion, seed, draw: 0, moments };
-            all.extend(evaluator.draws(&mut session, &first, progress)?);
-        }
-        bar.finish_and_clear();
-        if !self.json {
-            print(&table(&all))?;
+        let tests = distortions.iter().flat_map(|distortion| {
+            (0..u64::from(distortion.draws)).map(move |draw| Test { distortion, seed, draw, moments })
+        });
+        let shared = Shared { file: sweep::file(&trained, FILE), part: self.part };
+        let mut measuring = Measuring { session: &mut session, evaluator: &mut evaluator, trained: &trained };
+        let Some(measured) = shared.points(&mut measuring, &tests.collect::<Vec<_>>(), global.quiet)? else {
             return Ok(ExitCode::SUCCESS);
+        };
+        let mut scores = measured.points.iter().map(Point::score);
+        let mut of = |d: &Distortion| scores.by_ref().take(d.draws as usize).collect();
+        let all: Vec<Draws> = distortions.iter().map(|d| Draws { distortion: d.to_string(), scores: of(d) }).collect();
+        self.print(&all, &trained, seed, moments, evaluator.test_images())?;
+        shared.discard(&measured)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn print(&self, all: &[Draws], trained: &TrainedNetwork, seed: u64, moments: Moments, images: usize) -> Result<()> {
+        if !self.json {
+            return print(&table(all));
         }
         let by = |f: fn(&Draws) -> f64| -> Map<String, Value> {
             all.iter().map(|d| (d.distortion.clone(), json!(round(f(d))))).collect()
         };
         let mut object = json!({
             "run": self.run.display().to_string(),
-            "preset": preset.name,
-            "step": step,
+            "preset": trained.preset.name,
+            "step": trained.step,
             "seed": seed,
             "moments": moments,
-            "test_images": evaluator.test_images(),
+            "test_images": images,
             "errors": by(|d| d.error().mean),
             "losses": by(|d| d.loss().mean),
         });
@@ -110,8 +123,82 @@ impl Eval {
         if !several.is_empty() {
             object["draws"] = several.into();
         }
-        print(&format!("{object}\n"))?;
-        Ok(ExitCode::SUCCESS)
+        print(&format!("{object}\n"))
+    }
+}
+
+/// What the files of parts are named after: `eval.part-1-of-2.jsonl`.
+const FILE: &str = "eval.jsonl";
+
+/// The draws of an evaluation, and who measures them.
+struct Shared {
+    file: PathBuf,
+    part: Option<Part>,
+}
+
+/// A network on a device, to be tested.
+struct Measuring<'a> {
+    session: &'a mut Session,
+    evaluator: &'a mut Evaluator,
+    trained: &'a TrainedNetwork,
+}
+
+/// All draws, with their results, and whether parts left some of them: then nobody else prints them while the lock is held.
+struct Measured {
+    points: Vec<Point>,
+    lock: Option<Lock>,
+}
+
+impl Shared {
+    /// The points of all tests: those that parts have left, the others measured now. Of a part only its own are measured, and
+    /// none are given while those of others are missing.
+    fn points(&self, measuring: &mut Measuring, tests: &[Test], quiet: bool) -> Result<Option<Measured>> {
+        let Measuring { session, evaluator, trained } = measuring;
+        let empty = |test| Point::of(trained, test, evaluator.moments_batches(), evaluator.test_images());
+        let mut points: Vec<Point> = tests.iter().map(empty).collect();
+        let mut file = self.part.map(|part| Points::open(&kept::part_file(&self.file, part))).transpose()?;
+        let there = kept::beside(&self.file)?;
+        let is_there = |point: &Point| there.iter().find(|p| p.is_same_measurement(point));
+        let own = self.part.map_or(vec![true; tests.len()], |part| part.takes(&vec![1; tests.len()]));
+        let missing = |(point, own): &(&Point, &bool)| **own && is_there(point).is_none();
+        let count = points.iter().zip(&own).filter(missing).count() as u64;
+        let bar = train::evaluation_bar(quiet, evaluator.batches() * count);
+        for ((point, test), own) in points.iter_mut().zip(tests).zip(&own) {
+            if let Some(found) = is_there(point) {
+                *point = found.clone();
+            } else if *own {
+                bar.set_message(format!("test under {}", test.distortion));
+                // Ctrl-C ends the program: what is to be kept is in the file.
+                let progress = Progress { bar: &bar, stop: &AtomicBool::new(false) };
+                let score = evaluator.score(session, test, progress)?.expect("nobody stops it");
+                *point = point.clone().scored(&score);
+                file.iter_mut().try_for_each(|file| file.append(point.clone()))?;
+            }
+        }
+        bar.finish_and_clear();
+        let lock = (self.part.is_some() || !there.is_empty()).then(|| Lock::wait_for(&self.file)).transpose()?;
+        let Some(part) = self.part else { return Ok(Some(Measured { points, lock })) };
+        let there = kept::beside(&self.file)?;
+        let found = |point: &Point| there.iter().find(|p| p.is_same_measurement(point)).cloned();
+        let all: Vec<Point> = points.iter().filter_map(found).collect();
+        if all.len() == points.len() {
+            return Ok(Some(Measured { points: all, lock }));
+        }
+        let is_gone = points.iter().zip(&own).any(|(point, own)| *own && found(point).is_none());
+        log::info!(
+            "part {part} is whole; {}",
+            match points.len() - all.len() {
+                _ if is_gone => "the part that ended last has printed all".to_owned(),
+                missing => format!("{missing} draws of other parts are missing"),
+            }
+        );
+        Ok(None)
+    }
+
+    /// Removes the files of parts whose draws were printed.
+    fn discard(&self, measured: &Measured) -> Result<()> {
+        let is_printed = |point: &Point| measured.points.iter().any(|p| p.is_same_measurement(point));
+        if measured.lock.is_some() { kept::discard(&self.file, is_printed) } else { Ok(()) }
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::error::{Error, Result};
 use crate::eval::Point;
 use crate::projection::distortion::Distortion;
+use crate::sweep::part::Part;
 use crate::sweep::range::{self, Range};
 use crate::sweep::{self, table};
 use crate::weights::{self, TrainedNetwork};
@@ -41,6 +42,11 @@ pub struct Sweep {
     /// Draws of each random distortion that does not say how many (` x8`); the others have one
     #[arg(long, value_name = "N", default_value_t = range::DRAWS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) draws: u32,
+    /// Compute only part I of N of the points, I from 1 to N, for N processes on one folder or one file system; what each gets
+    /// follows from the points alone. They are kept in sweep.part-I-of-N.jsonl, and go to sweep.jsonl, the same as without
+    /// parts, when all are there: with the part that ends last, or the same command without --part
+    #[arg(long, value_name = "I/N")]
+    part: Option<Part>,
     #[command(flatten)]
     pub(super) protocol: Protocol,
     /// Print the points as JSON lines instead of the table
@@ -76,6 +82,7 @@ impl Sweep {
             data: self.protocol.data.as_deref(),
             stop: catch_ctrl_c("stopping; the points so far are kept")?,
             quiet: global.quiet,
+            part: self.part,
         };
         let done = sweep.run(&device, &networks)?;
         let all = done.runs.iter().map(Vec::len).sum::<usize>();
@@ -91,6 +98,9 @@ impl Sweep {
             return Ok(ExitCode::from(INTERRUPTED));
         }
         log::info!("points: {}", files.join(", "));
+        if let (Some(part), 1..) = (self.part, done.elsewhere) {
+            log::info!("part {part} is whole; {} points of other parts are missing", done.elsewhere);
+        }
         Ok(ExitCode::SUCCESS)
     }
 

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Moments;
+use super::{Moments, Score, Test};
 use crate::error::{Error, Result};
-use crate::files::{lock_file, without_locks};
+use crate::files::{is_at, lock_file, without_locks};
+use crate::weights::TrainedNetwork;
 
 /// Name of the points of a run in its folder.
 pub const FILE: &str = "sweep.jsonl";
@@ -54,6 +55,37 @@ fn nan_for_null<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<f64, 
 }
 
 impl Point {
+    /// The point of a test of a network, without the result: over `images` test images, with moments from `moments_batches`.
+    pub fn of(trained: &TrainedNetwork, test: &Test, moments_batches: usize, images: usize) -> Point {
+        Point {
+            run: trained.name.clone(),
+            step: trained.step,
+            distortion: test.distortion.single_draw().to_string(),
+            draw: test.draw,
+            seed: test.seed,
+            moments: test.moments,
+            moments_batches: moments_batches as u64,
+            images: images as u64,
+            set: trained.changed.clone(),
+            from_bits: false,
+            error: 0.0,
+            top5_error: None,
+            loss: 0.0,
+        }
+    }
+
+    /// The same with this result.
+    pub fn scored(self, score: &Score) -> Point {
+        let Score { error, top5_error, loss, from_bits, .. } = *score;
+        Point { error, top5_error, loss, from_bits, ..self }
+    }
+
+    /// The result.
+    pub fn score(&self) -> Score {
+        let Point { error, top5_error, loss, from_bits, .. } = *self;
+        Score { distortion: self.distortion.clone(), loss, error, top5_error, from_bits }
+    }
+
     /// Whether `other` is the same measurement: everything but the result and the name of the run, which may be moved.
     pub fn is_same_measurement(&self, other: &Point) -> bool {
         let key = |p: &Point| (p.step, p.draw, p.seed, p.moments, p.moments_batches, p.images);
@@ -94,7 +126,7 @@ fn parse(path: &Path, bytes: &[u8], lines: usize) -> Result<(Vec<Point>, usize, 
 }
 
 /// A file of points that grows by whole lines. Several processes may add to it: each locks it while it writes, and sees
-/// what the others have written.
+/// what the others have written. One that was removed meanwhile is made anew.
 pub struct Points {
     path: PathBuf,
     file: File,
@@ -109,12 +141,17 @@ impl Points {
     /// # Errors
     /// A file that holds something else, or that cannot be written.
     pub fn open(path: &Path) -> Result<Points> {
+        let mut points = Points::begin(path)?;
+        points.refresh()?;
+        Ok(points)
+    }
+
+    /// The file, of which nothing is read yet.
+    fn begin(path: &Path) -> Result<Points> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(path).map_err(|e| Error::io(path, e))?;
-        let mut points = Points { path: path.to_path_buf(), file, points: vec![], read: (0, 0) };
-        points.refresh()?;
-        Ok(points)
+        Ok(Points { path: path.to_path_buf(), file, points: vec![], read: (0, 0) })
     }
 
     /// The file.
@@ -154,9 +191,27 @@ impl Points {
         })
     }
 
+    /// Removes the file if all its points are `done` with.
+    ///
+    /// # Errors
+    /// As [`Points::refresh`].
+    pub fn remove_if(mut self, done: impl Fn(&Point) -> bool) -> Result<()> {
+        self.locked(|points| {
+            points.read_on()?;
+            if points.points.iter().all(done) {
+                fs::remove_file(&points.path).map_err(|e| Error::io(&points.path, e))?;
+            }
+            Ok(())
+        })
+    }
+
     /// Does something while no other process writes.
     fn locked(&mut self, work: impl FnOnce(&mut Points) -> Result<()>) -> Result<()> {
         lock_file(&self.file, &self.path)?;
+        while !is_at(&self.file, &self.path) {
+            *self = Points::begin(&self.path)?;
+            lock_file(&self.file, &self.path)?;
+        }
         let done = work(self);
         let unlocked = self.file.unlock().or_else(|e| without_locks(&self.path, e));
         done.and(unlocked)

@@ -105,7 +105,7 @@ pub fn without_locks(path: &Path, e: io::Error) -> Result<()> {
 }
 
 /// Whether `file` is the one that is at `path` now.
-fn is_at(file: &File, path: &Path) -> bool {
+pub fn is_at(file: &File, path: &Path) -> bool {
     matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if is_same(&a, &b))
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use lock::{Lock, lock_file, without_locks};
+pub use lock::{Lock, is_at, lock_file, without_locks};
 use target::Target;
 pub use target::is_stdout;
 

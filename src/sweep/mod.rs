@@ -1,6 +1,8 @@
 //! Trained networks under lists of distortions: every point is computed once and kept, so that a sweep can be stopped at
 //! any time and goes on where it was.
 
+pub mod kept;
+pub mod part;
 pub mod range;
 pub mod table;
 
@@ -12,16 +14,19 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 
-use crate::data::{Part, Prepared};
+use crate::data::{self, Prepared};
 use crate::error::Result;
-use crate::eval::{Evaluator, Moments, Point, Points, Progress, Score, Test, point, unsound};
+use crate::eval::{Evaluator, Moments, Point, Progress, Test, point, unsound};
 use crate::gpu::Device;
 use crate::kernels::project;
+use crate::layers::kind::totals;
 use crate::model::preset::{CheckpointEvery, Clip, Data, Eval, Init, Log, Lr, Optimizer, Preset};
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
 use crate::train;
 use crate::weights::{TrainedNetwork, checkpoint};
+use kept::Kept;
+use part::Part;
 
 /// What is measured, of any number of runs.
 pub struct Sweep<'a> {
@@ -41,11 +46,15 @@ pub struct Sweep<'a> {
     pub stop: &'a AtomicBool,
     /// No progress bar.
     pub quiet: bool,
+    /// Only these of the points, by the cost of each: products of a forward pass, times images. They are kept in files of their
+    /// own beside those of all points, to which they go when all are there.
+    pub part: Option<Part>,
 }
 
 /// What a sweep came to.
 pub struct Done {
-    /// The points of each run in the order of the distortions and draws, also those that were there before.
+    /// The points of each run in the order of the distortions and draws, also those that were there before and, where they are
+    /// there, those of other parts.
     pub runs: Vec<Vec<Point>>,
     /// Files of the points, one per run.
     pub files: Vec<PathBuf>,
@@ -53,23 +62,45 @@ pub struct Done {
     pub computed: usize,
     /// Points still missing, because Ctrl-C came in between.
     pub missing: usize,
+    /// Points of other parts that are still missing.
+    pub elsewhere: usize,
 }
 
 /// A run with the points that are wanted of it.
 struct Job<'a> {
     trained: &'a TrainedNetwork,
     data: Arc<Prepared>,
-    points: Points,
+    kept: Kept,
     /// The points, without results, and the distortion of each.
     wanted: Vec<(Point, Distortion)>,
+    /// Which of them are to be computed here.
+    own: Vec<bool>,
     moments_batches: usize,
     test_batch: usize,
 }
 
 impl Job<'_> {
-    /// The points that are not in the file.
-    fn missing(&self) -> Vec<(Point, Distortion)> {
-        self.wanted.iter().filter(|(p, _)| self.points.find(p).is_none()).cloned().collect()
+    /// The points that are to be computed here.
+    fn own(&self) -> impl Iterator<Item = &(Point, Distortion)> {
+        self.wanted.iter().zip(&self.own).filter_map(|(wanted, own)| own.then_some(wanted))
+    }
+
+    /// How many of these are not there.
+    fn missing(&self) -> usize {
+        self.own().filter(|(p, _)| self.kept.find(p).is_none()).count()
+    }
+
+    /// The points that are there.
+    fn found(&self) -> impl Iterator<Item = &Point> {
+        self.wanted.iter().filter_map(|(p, _)| self.kept.find(p))
+    }
+
+    /// Products of the forward passes of a point.
+    fn cost(&self) -> Result<u128> {
+        let TrainedNetwork { preset, network, .. } = self.trained;
+        let (_, products) = totals(&preset.shapes(network.input)?);
+        let images = self.moments_batches * network.batch + self.data.test.labels.len() * network.crops;
+        Ok(u128::from(products) * images as u128)
     }
 
     /// Batches that a point runs.
@@ -106,21 +137,23 @@ impl Sweep<'_> {
             };
             jobs.push(self.job(trained, data)?);
         }
+        if let Some(part) = self.part {
+            divide(&mut jobs, part)?;
+        }
         for job in &jobs {
             // Of those that are computed the evaluation tells.
-            let there: Vec<&Point> = job.wanted.iter().filter_map(|(p, _)| job.points.find(p)).collect();
-            if let Some(p) = there.iter().find(|p| !p.loss.is_finite()) {
+            if let Some(p) = job.found().find(|p| !p.loss.is_finite()) {
                 log::warn!("{}, under {}: {}", job.trained.name, p.distortion, unsound(p.loss));
             }
         }
-        let total: usize = jobs.iter().map(|job| job.missing().len() * job.batches()).sum();
+        let total: usize = jobs.iter().map(|job| job.missing() * job.batches()).sum();
         let bar = train::evaluation_bar(self.quiet, total as u64);
         let (mut bench, mut computed, mut stopped) = (None, 0, false);
         for job in &mut jobs {
-            if !stopped && !job.missing().is_empty() {
-                let before = job.missing().len();
+            let before = job.missing();
+            if !stopped && before > 0 {
                 stopped = !self.compute(device, job, &mut bench, &bar)?;
-                computed += before - job.missing().len();
+                computed += before - job.missing();
             }
         }
         if stopped {
@@ -128,13 +161,16 @@ impl Sweep<'_> {
         } else {
             bar.finish_and_clear();
         }
-        let found = |job: &Job| job.wanted.iter().filter_map(|(p, _)| job.points.find(p).cloned()).collect();
-        Ok(Done {
-            runs: jobs.iter().map(found).collect(),
-            files: jobs.iter().map(|job| job.points.path().to_path_buf()).collect(),
-            computed,
-            missing: jobs.iter().map(|job| job.missing().len()).sum(),
-        })
+        let mut files = vec![];
+        for job in &mut jobs {
+            let merged = job.kept.merge(job.wanted.iter().map(|(point, _)| point))?;
+            files.push(if merged { job.kept.file() } else { job.kept.grows() }.to_path_buf());
+        }
+        let runs: Vec<Vec<Point>> = jobs.iter().map(|job| job.found().cloned().collect()).collect();
+        let missing = jobs.iter().map(Job::missing).sum();
+        let wanted: usize = jobs.iter().map(|job| job.wanted.len()).sum();
+        let elsewhere = wanted - runs.iter().map(Vec::len).sum::<usize>() - missing;
+        Ok(Done { runs, files, computed, missing, elsewhere })
     }
 
     fn job<'a>(&self, trained: &'a TrainedNetwork, data: Arc<Prepared>) -> Result<Job<'a>> {
@@ -151,28 +187,19 @@ impl Sweep<'_> {
             0 => full,
             some => some.min(full),
         };
-        let point = |d: &Distortion, draw: u32| Point {
-            run: trained.name.clone(),
-            step: trained.step,
-            distortion: d.to_string(),
-            draw: u64::from(draw),
-            seed: self.seed.unwrap_or(preset.seed),
-            moments: Moments::of(self.moments, trained),
-            moments_batches: moments_batches as u64,
-            images: data.test.labels.len() as u64,
-            set: trained.changed.clone(),
-            from_bits: false,
-            error: 0.0,
-            top5_error: None,
-            loss: 0.0,
+        let (seed, moments) = (self.seed.unwrap_or(preset.seed), Moments::of(self.moments, trained));
+        let point = |distortion: &Distortion, draw| {
+            let test = Test { distortion, seed, draw, moments };
+            Point::of(trained, &test, moments_batches, data.test.labels.len())
         };
-        let of = |(d, n): &(Distortion, u32)| (0..*n).map(|draw| (point(d, draw), d.clone())).collect::<Vec<_>>();
-        let wanted = distortions.iter().flat_map(of).collect();
-        let path = file(trained);
+        let of =
+            |(d, n): &(Distortion, u32)| (0..u64::from(*n)).map(|draw| (point(d, draw), d.clone())).collect::<Vec<_>>();
+        let wanted: Vec<_> = distortions.iter().flat_map(of).collect();
+        let path = file(trained, point::FILE);
         let newer = is_newer(&trained.source, &path);
-        let points = Points::open(&path)?;
-        let job = Job { trained, points, wanted, moments_batches, test_batch: self.batch_of(preset), data };
-        if newer && job.missing().len() < job.wanted.len() {
+        let (kept, own) = (Kept::open(&path, self.part)?, vec![true; wanted.len()]);
+        let job = Job { trained, kept, wanted, own, moments_batches, test_batch: self.batch_of(preset), data };
+        if newer && job.found().next().is_some() {
             log::warn!(
                 "{} is newer than its points: if it holds other weights now, remove {} and start again",
                 trained.source.display(),
@@ -204,17 +231,18 @@ impl Sweep<'_> {
                 *bench = None;
                 let mut session = Session::new(device.clone(), network.clone(), preset.seed);
                 let data = job.data.clone();
-                let evaluator = Evaluator::new(&mut session, data, Part::Test, job.test_batch, job.moments_batches)?;
+                let (batch, moments) = (job.test_batch, job.moments_batches);
+                let evaluator = Evaluator::new(&mut session, data, data::Part::Test, batch, moments)?;
                 bench.insert(Bench { preset: key, data: job.data.clone(), session, evaluator })
             }
         };
         evaluator.take(session, job.trained)?;
         session.runner.start_clock();
         let begin = Instant::now();
-        for (mut point, distortion) in job.missing() {
-            job.points.refresh()?;
-            if job.points.find(&point).is_some() {
-                bar.inc(job.batches() as u64);
+        for (point, distortion) in job.own().cloned().collect::<Vec<_>>() {
+            let known = job.kept.find(&point).is_some();
+            if job.kept.has(&point)? {
+                bar.inc(if known { 0 } else { job.batches() as u64 });
                 continue;
             }
             bar.set_message(format!("{name}: {distortion}, draw {}", point.draw + 1));
@@ -222,12 +250,9 @@ impl Sweep<'_> {
             let Some(score) = evaluator.score(session, &test, Progress { bar, stop: self.stop })? else {
                 return Ok(false);
             };
-            let Score { error, top5_error, loss, from_bits, .. } = score;
-            point.from_bits = from_bits;
-            point.error = round(error, 4);
-            point.top5_error = top5_error.map(|e| round(e, 4));
-            point.loss = round(loss, 6);
-            job.points.append(point)?;
+            let point = point.scored(&score);
+            let (error, top5_error) = (round(point.error, 4), point.top5_error.map(|e| round(e, 4)));
+            job.kept.append(Point { error, top5_error, loss: round(point.loss, 6), ..point })?;
         }
         let device = session.runner.host_time();
         log::debug!(
@@ -264,11 +289,22 @@ impl Sweep<'_> {
     }
 }
 
-/// Where the points of a trained network are kept: `sweep.jsonl` of its run folder, or beside the file of its weights.
-pub fn file(trained: &TrainedNetwork) -> PathBuf {
+/// Divides the points of all jobs.
+fn divide(jobs: &mut [Job], part: Part) -> Result<()> {
+    let mut costs = vec![];
+    for job in jobs.iter() {
+        costs.resize(costs.len() + job.wanted.len(), job.cost()?);
+    }
+    let mut takes = part.takes(&costs).into_iter();
+    jobs.iter_mut().for_each(|job| job.own = takes.by_ref().take(job.wanted.len()).collect());
+    Ok(())
+}
+
+/// Where points of a trained network are kept in a file called `name`: in its run folder, or beside the file of its weights.
+pub fn file(trained: &TrainedNetwork, name: &str) -> PathBuf {
     match trained.source.parent() {
-        Some(folder) if checkpoint::path(folder) == trained.source => folder.join(point::FILE),
-        _ => point::path(&trained.source),
+        Some(folder) if checkpoint::path(folder) == trained.source => folder.join(name),
+        _ => trained.source.with_extension(name),
     }
 }
 

@@ -18,6 +18,7 @@ mod interrupt;
 #[cfg(unix)]
 mod outputs;
 mod own;
+mod parts;
 mod pictures;
 mod predict;
 mod profile;

@@ -72,7 +72,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Pages of what the loops wrote. It runs nothing: no device, no data.
     ("report", &["ranges", "train", "eval", "figure", "model", "files", "error"]),
     // Trained networks under lists of distortions.
-    ("sweep", &["train", "eval", "weights", "session", "model", "kernels", "projection", "gpu", "data", "error"]),
+    (
+        "sweep",
+        &[
+            "train",
+            "eval",
+            "weights",
+            "session",
+            "model",
+            "layers",
+            "kernels",
+            "projection",
+            "gpu",
+            "data",
+            "files",
+            "error",
+        ],
+    ),
     // All that an adapter can be asked, in processes of their own.
     (
         "adapter_report",
