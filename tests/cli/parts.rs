@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
+use crate::reproduce::arguments;
 use crate::{Place, Ran};
 
 /// The names of files in a run folder that begin so, sorted.
@@ -131,4 +132,46 @@ fn parts_of_an_evaluation_print_what_one_prints() {
     for bad in ["0/2", "3/2", "1", "a/b"] {
         eval(&format!("--part {bad}")).refused(&["I/N"]);
     }
+}
+
+#[test]
+fn parts_of_a_reproduction_come_to_the_runs_of_one_and_the_last_makes_the_report() {
+    let place = Place::new();
+    let command = |out: &str, more: &str| arguments("merolla2016-figure1", out, more);
+    place.run(&command("whole", "")).ok();
+    // What each does is said before, and depends on nothing that is there.
+    let shares: Vec<String> = (1..=4)
+        .map(|i| {
+            let out = place.run(&command("whole", &format!("--dry-run --part {i}/4"))).ok();
+            out.lines().find_map(|l| l.strip_prefix(&format!("part {i}/4: "))).expect("its networks").to_owned()
+        })
+        .collect();
+    assert_eq!(shares, ["tr-none-nc", "tr-none-c", "tr-stochm-c", "no network, there are 3"]);
+    let first = place.run(&command("parts", "--part 1/2"));
+    assert!(first.err.contains("part 1/2 is whole; the report comes with tr-none-c"), "{}", first.err);
+    first.ok();
+    assert!(!place.path("parts/report-merolla2016-figure1").exists() && !place.path("parts/tr-none-c").exists());
+    for ran in together(&place, &[command("parts", "--part 2/2"), command("parts", "--part 1/2")]) {
+        ran.ok();
+    }
+    for net in ["tr-none-nc", "tr-none-c", "tr-stochm-c"] {
+        for file in ["sweep.jsonl", "analysis.json"] {
+            assert_eq!(
+                read(&place, &format!("parts/{net}/{file}")),
+                read(&place, &format!("whole/{net}/{file}")),
+                "{net}"
+            );
+        }
+        place.assert_same(&format!("parts/{net}"), &format!("whole/{net}"));
+    }
+    let data = "report-merolla2016-figure1/data";
+    let csv = files(&place, &format!("whole/{data}"), "");
+    assert!(!csv.is_empty() && csv == files(&place, &format!("parts/{data}"), ""), "{csv:?}");
+    for name in csv {
+        let [parts, whole] = ["parts", "whole"].map(|out| read(&place, &format!("{out}/{data}/{name}")));
+        assert_eq!(parts, whole, "{name}");
+    }
+    // Nothing is left of locks, and a part that comes later finds all done.
+    assert_eq!(files(&place, "parts", "report"), ["report-merolla2016-figure1"]);
+    place.run(&command("parts", "--part 3/3")).ok();
 }

@@ -13,7 +13,7 @@ const LAYERS: &str = "[{conv2d=4,kernel=3,pad=1},{maxpool=2},{batchnorm=true},{r
                        {conv2d=4,kernel=3,pad=1},{batchnorm=true},{relu=true},{linear=10,output=true},{batchnorm=true}]";
 
 /// The arguments of a reproduction made tiny.
-fn arguments(what: &str, out: &str, more: &str) -> String {
+pub fn arguments(what: &str, out: &str, more: &str) -> String {
     format!(
         "reproduce {what} --out {out} --set data.set=digits --set width=1 --set layers={LAYERS} --set epochs=1 \
          --set data.train=40 --set data.test=20 --set batch=10 {more}"

@@ -26,8 +26,8 @@ impl Work {
     }
 
     /// The same so many times.
-    pub fn times(self, n: u64) -> Work {
-        Work { trained: self.trained * n as f64, tested: self.tested * n as f64 }
+    pub fn times(self, n: f64) -> Work {
+        Work { trained: self.trained * n, tested: self.tested * n }
     }
 }
 
@@ -99,8 +99,9 @@ mod tests {
     #[test]
     fn work_divided_by_rates_is_time_in_words() {
         let rates = Rates { trained: 100.0, tested: 1000.0 };
-        let work: Work =
-            [Work { trained: 6000.0, tested: 0.0 }, Work { trained: 0.0, tested: 500.0 }.times(120)].into_iter().sum();
+        let work: Work = [Work { trained: 6000.0, tested: 0.0 }, Work { trained: 0.0, tested: 500.0 }.times(120.0)]
+            .into_iter()
+            .sum();
         assert_eq!(rates.seconds(&work), 120.0);
         let words = [0.2, 59.0, 120.0, 5970.0, 6060.0, 400_000.0].map(duration);
         assert_eq!(words, ["1 s", "1 min", "2 min", "1 h 40 min", "1 h 41 min", "5 days"].map(String::from));

@@ -16,13 +16,15 @@ use clap::{Args, Parser};
 use super::{Cli, Global, INTERRUPTED, STOP, catch_ctrl_c, line, print, say};
 use crate::error::{Error, Result, suggest};
 use crate::eval::point;
+use crate::files::Lock;
 use crate::model::preset::Preset;
 use crate::projection::distortion::Distortion;
 use crate::session;
+use crate::sweep::part::Part;
 use crate::sweep::range;
 use crate::train::{self, record, schedule};
 use crate::weights::checkpoint;
-use definitions::{REPRODUCTIONS, Reproduction, Scale};
+use definitions::{Measure, REPRODUCTIONS, Reproduction, Scale};
 use estimate::{Work, duration};
 
 /// Arguments of `reproduce`.
@@ -43,6 +45,11 @@ pub struct Reproduce {
     /// Change a key of every preset
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Do only part I of N of the networks, I from 1 to N, for N processes on one folder; what each gets follows from the list
+    /// alone. A network's training, sweeps and analyses are of one part, since they follow one another. The report is made with
+    /// the part that ends last, or by the same command without --part
+    #[arg(long, value_name = "I/N")]
+    part: Option<Part>,
     /// Print the steps and the time they will take, and end
     #[arg(long)]
     dry_run: bool,
@@ -76,6 +83,8 @@ struct Net {
     multiply_adds: f64,
     /// The same as a multiple of the first network's, whose speed is measured.
     cost: f64,
+    /// Whether it is of this part.
+    own: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -93,7 +102,11 @@ impl Reproduce {
         let (paper, scale) = (reproduction.paper, self.scale.name());
         let setting = &paper.settings[self.scale as usize];
         let out = self.out.clone().unwrap_or_else(|| Path::new("runs").join(format!("{}-{scale}", paper.name)));
-        let nets = self.nets(global, reproduction, &out)?;
+        let mut nets = self.nets(global, reproduction, &out)?;
+        if let Some(part) = self.part {
+            let costs = nets.iter().map(|net| self.products(global, reproduction, net)).collect::<Result<Vec<_>>>()?;
+            nets.iter_mut().zip(part.takes(&costs)).for_each(|(net, own)| net.own = own);
+        }
         let steps = self.steps(global, reproduction, &nets, &out)?;
         let work: Work = steps.iter().map(|s| s.work).sum();
         let rates = if work.is_none() {
@@ -109,6 +122,13 @@ impl Reproduce {
         let differs = setting.differs.iter().chain(paper.differs).map(|d| (*d).to_owned());
         differs.chain(own).for_each(|line| text += &format!("* {line}\n"));
         text += "\n";
+        if let Some(part) = self.part {
+            let own: Vec<&str> = nets.iter().filter(|net| net.own).map(|net| net.preset.name.as_str()).collect();
+            text += &match own.as_slice() {
+                [] => format!("part {part}: no network, there are {}\n", nets.len()),
+                own => format!("part {part}: {}\n", own.join(", ")),
+            };
+        }
         for (i, step) in steps.iter().enumerate() {
             let time = rates
                 .as_ref()
@@ -141,7 +161,37 @@ impl Reproduce {
                 return Ok(ExitCode::from(INTERRUPTED));
             }
         }
-        Ok(ExitCode::SUCCESS)
+        match self.part {
+            Some(part) => self.report_if_whole(global, reproduction, &out, part),
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    /// Makes the report behind a part, if nothing is left to train or to test by now, in whatever part.
+    fn report_if_whole(&self, global: &Global, what: &Reproduction, out: &Path, part: Part) -> Result<ExitCode> {
+        let nets = self.nets(global, what, out)?;
+        let mut missing = vec![];
+        for net in &nets {
+            let points: u64 = self.points(global, what, net)?.iter().map(|points| points.missing).sum();
+            if !net.finished || points > 0 {
+                missing.push(net.preset.name.as_str());
+            }
+        }
+        if !missing.is_empty() {
+            log::info!("part {part} is whole; the report comes with {}", missing.join(", "));
+            return Ok(ExitCode::SUCCESS);
+        }
+        let report = self.report(&nets, out);
+        // One after the other: so the last report has the analyses of all.
+        let _lock = Lock::wait_for(&out.join(format!("report-{}", self.what)))?;
+        report.run(global)
+    }
+
+    /// Products of all that is asked of a network: three for each weight in a training step, one in a test.
+    fn products(&self, global: &Global, what: &Reproduction, net: &Net) -> Result<u128> {
+        let points = self.points(global, what, net)?.into_iter().map(|points| points.one.times(points.wanted as f64));
+        let work: Work = points.chain([net.training(0)]).sum();
+        Ok(((3.0 * work.trained + work.tested) * net.multiply_adds) as u128)
     }
 
     fn nets(&self, global: &Global, what: &Reproduction, out: &Path) -> Result<Vec<Net>> {
@@ -182,38 +232,32 @@ impl Reproduce {
             let input = session::input(&preset, self.data.as_deref())?;
             let multiply_adds = preset.shapes(input)?.iter().map(|l| l.multiply_adds).sum::<u64>() as f64;
             let cost = nets.first().map_or(1.0, |first| multiply_adds / first.multiply_adds);
-            nets.push(Net { name, sets, preset, dir, images, done, total, finished, multiply_adds, cost });
+            let own = true;
+            nets.push(Net { name, sets, preset, dir, images, done, total, finished, multiply_adds, cost, own });
         }
         Ok(nets)
     }
 
     fn steps(&self, global: &Global, what: &Reproduction, nets: &[Net], out: &Path) -> Result<Vec<Step>> {
-        let words = |text: &str| -> Vec<OsString> { text.split_whitespace().map(Into::into).collect() };
-        let path = |p: &Path| p.as_os_str().to_owned();
-        let mut common = vec![];
-        if let Some(dir) = &self.data {
-            common.extend(["--data".into(), path(dir)]);
-        }
-        common.extend(global.seed.iter().flat_map(|s| ["--seed".into(), s.to_string().into()]));
+        let (common, own) = (self.common(global), || nets.iter().filter(|net| net.own));
         let mut steps = vec![];
-        for net in nets {
+        for net in own() {
             let mut train = words(&format!("train {}", net.name));
             train.extend(net.sets.iter().flat_map(|s| ["--set".into(), s.into()]));
             train.extend(["--out".into(), path(&net.dir)]);
             train.extend(common.iter().cloned());
             train.extend(net.done.map(|_| "--resume".into()));
             let (what, state) = (format!("train {}", net.preset.name), net.state());
-            steps.push(Step { what, words: train, state, skip: net.finished, work: net.training() });
+            let left = net.training(net.done.unwrap_or(0)).times(if net.finished { 0.0 } else { net.cost });
+            steps.push(Step { what, words: train, state, skip: net.finished, work: left });
         }
-        let runs = || nets.iter().map(|net| path(&net.dir));
-        for measure in what.measures {
-            let options = words(measure.options[self.scale as usize]);
-            let sweep = [words("sweep"), runs().collect(), options.clone(), common.clone()].concat();
+        for measure in what.measures.iter().filter(|_| own().next().is_some()) {
+            let sweep = self.sweep(global, measure, own());
             let (mut work, mut missing, mut all) = (Work::default(), 0, 0);
-            for net in nets {
-                let (here, wanted, one) = missing_points(net, &sweep)?;
-                work = [work, one.times(here)].into_iter().sum();
-                (missing, all) = (missing + here, all + wanted);
+            for net in own() {
+                let points = points(net, &sweep)?;
+                work = [work, points.one.times(points.missing as f64 * net.cost)].into_iter().sum();
+                (missing, all) = (missing + points.missing, all + points.wanted);
             }
             let state = match missing {
                 0 => format!("{all} points, all there"),
@@ -223,23 +267,52 @@ impl Reproduce {
             steps.push(Step { what: measure.what.into(), words: sweep, state, skip: false, work });
         }
         for (what, options) in what.analyses {
-            for net in nets {
+            for net in own() {
                 let analyze = [words("analyze"), vec![path(&net.dir)], words(options), common.clone()].concat();
                 let what = format!("{what}, {}", net.preset.name);
                 steps.push(Step { what, words: analyze, state: "seconds".into(), skip: false, work: Work::default() });
             }
         }
+        steps.extend(self.part.is_none().then(|| self.report(nets, out)));
+        Ok(steps)
+    }
+
+    /// The options that every command gets.
+    fn common(&self, global: &Global) -> Vec<OsString> {
+        let data = self.data.iter().flat_map(|dir| ["--data".into(), path(dir)]);
+        data.chain(global.seed.iter().flat_map(|s| ["--seed".into(), s.to_string().into()])).collect()
+    }
+
+    /// The words of the sweep that measures networks.
+    fn sweep<'a>(&self, global: &Global, measure: &Measure, nets: impl Iterator<Item = &'a Net>) -> Vec<OsString> {
+        let options = words(measure.options[self.scale as usize]);
+        [words("sweep"), nets.map(|net| path(&net.dir)).collect(), options, self.common(global)].concat()
+    }
+
+    /// The points that are wanted of a network, by measure.
+    fn points(&self, global: &Global, what: &Reproduction, net: &Net) -> Result<Vec<Wanted>> {
+        what.measures.iter().map(|measure| points(net, &self.sweep(global, measure, [net].into_iter()))).collect()
+    }
+
+    fn report(&self, nets: &[Net], out: &Path) -> Step {
         let to = path(&out.join(format!("report-{}", self.what)));
-        let report = [words("report"), runs().collect(), words("--out"), vec![to]].concat();
-        steps.push(Step {
+        let runs = nets.iter().map(|net| path(&net.dir)).collect();
+        Step {
             what: "report".into(),
-            words: report,
+            words: [words("report"), runs, words("--out"), vec![to]].concat(),
             state: "seconds".into(),
             skip: false,
             work: Work::default(),
-        });
-        Ok(steps)
+        }
     }
+}
+
+fn words(text: &str) -> Vec<OsString> {
+    text.split_whitespace().map(Into::into).collect()
+}
+
+fn path(path: &Path) -> OsString {
+    path.as_os_str().to_owned()
 }
 
 impl Net {
@@ -251,20 +324,17 @@ impl Net {
         }
     }
 
-    /// The training that is left, with the tests on the way.
-    fn training(&self) -> Work {
-        if self.finished {
-            return Work::default();
-        }
+    /// The training behind `done` steps, with the tests on the way, in images of this network.
+    fn training(&self, done: u64) -> Work {
         let Net { preset, images, total, .. } = self;
-        let left = total.saturating_sub(self.done.unwrap_or(0));
+        let left = total.saturating_sub(done);
         let per_epoch = (images.train / preset.batch as u64).max(1);
         let ends = (1..=total / per_epoch).map(|epoch| epoch * per_epoch).filter(|step| step + left > *total);
         let tests = ends.filter(|step| schedule::evaluates_at(preset, *step, per_epoch)).count().max(1) as u64;
         let trained = left * preset.batch as u64;
         let tested =
             tests * preset.eval.distort.len() as u64 * self.per_point(preset.eval.moments_batches, images.test);
-        Work { trained: trained as f64 * self.cost, tested: tested as f64 * self.cost }
+        Work { trained: trained as f64, tested: tested as f64 }
     }
 
     /// Images that go through the network for one point.
@@ -275,8 +345,16 @@ impl Net {
     }
 }
 
-/// Of the points that the words of a `sweep` ask for: those of a network that are missing, all, and the work of one.
-fn missing_points(net: &Net, words: &[OsString]) -> Result<(u64, u64, Work)> {
+/// Points that a sweep is to have of a network.
+struct Wanted {
+    wanted: u64,
+    missing: u64,
+    /// The work of one, in images of this network.
+    one: Work,
+}
+
+/// The points of a network that the words of a `sweep` ask for.
+fn points(net: &Net, words: &[OsString]) -> Result<Wanted> {
     let super::Command::Sweep(sweep) = parsed(words)?.command else {
         unreachable!("a measure is a sweep");
     };
@@ -296,9 +374,9 @@ fn missing_points(net: &Net, words: &[OsString]) -> Result<(u64, u64, Work)> {
         })
     };
     let all = wanted.iter().flat_map(|(d, n)| (0..*n).map(move |draw| (d, draw)));
-    let missing = all.clone().filter(|(d, draw)| !is_there(d, *draw)).count();
-    let tested = net.per_point(moments, test) as f64 * net.cost;
-    Ok((missing as u64, all.count() as u64, Work { trained: 0.0, tested }))
+    let missing = all.clone().filter(|(d, draw)| !is_there(d, *draw)).count() as u64;
+    let one = Work { trained: 0.0, tested: net.per_point(moments, test) as f64 };
+    Ok(Wanted { wanted: all.count() as u64, missing, one })
 }
 
 /// Whether the log of a run has its final tests.
