@@ -48,7 +48,8 @@
 //! 9. [`train`]: the loop, schedules, run folders. [`eval`]: the test protocol (distort, re-compute the moments, count
 //!    errors) and analyses. [`sweep`]: trained runs under lists of distortions, in points that are computed once and kept.
 //! 10. [`profile`]: where the time of a step goes, held against what the adapter can do at best. [`figure`] draws.
-//!     [`mod@bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say.
+//!     [`mod@bench`]: speed, by turns with other builds and other frameworks, and what the tuning table should say. [`scale`]: what
+//!     a step would take on more ranks.
 //! 11. [`report`]: what runs, sweeps and analyses left on disk, as one page with tables and figures.
 //! 12. [`adapter_report`]: all that an adapter can be asked in ten minutes, in processes of their own. [`cli`]: one file
 //!     per subcommand.
@@ -79,6 +80,7 @@ pub mod profile;
 pub mod projection;
 pub mod ranges;
 pub mod report;
+pub mod scale;
 pub mod session;
 pub mod sweep;
 pub mod train;

@@ -8,6 +8,7 @@ mod data;
 mod distort;
 mod eval;
 mod export;
+mod figures;
 mod import;
 mod predict;
 mod profile;
@@ -15,6 +16,7 @@ mod protocol;
 mod ranks;
 mod report;
 mod reproduce;
+mod scale;
 mod show;
 mod stop;
 mod sweep;
@@ -147,6 +149,15 @@ impl Global {
         Ok(plan::Options { forced, rows: tune::own_rows()?, unfused: self.unfused, ..Default::default() })
     }
 
+    /// What plans are made for: the adapter at hand, or without one the least that WebGPU guarantees.
+    fn target(&self) -> Result<plan::Target> {
+        match self.open() {
+            Ok(device) => Ok(device.target.clone()),
+            Err(Error::NoAdapter(_)) => Ok(plan::Target { options: self.plan_options()?, ..plan::Target::baseline() }),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Opens the adapter, the first time; `small`: for work whose dispatches are small, which is settled then.
     fn open_with(&self, small: bool) -> Result<Arc<Device>> {
         if let Some(device) = self.opened.get() {
@@ -185,6 +196,8 @@ enum Command {
     Profile(profile::Profile),
     /// Speed of training steps, kernels and cases; comparisons with other builds and other frameworks
     Bench(bench::Bench),
+    /// What a training step would take on more ranks: time, share of the exchange, images/s, memory
+    Scale(scale::Scale),
     /// Times variants and knobs at the shapes of a preset, and proposes rows for the tuning table
     Tune(tune::Tune),
     /// Ten minutes for a report about an adapter that nobody has seen: is it right, how fast, where does the time go
@@ -210,6 +223,7 @@ impl Command {
         match self {
             Command::Train(c) => c.run(global, begun),
             Command::Bench(c) => c.run(global),
+            Command::Scale(c) => c.run(global),
             Command::Tune(c) => c.run(global),
             Command::Eval(c) => c.run(global),
             Command::Sweep(c) => c.run(global),

@@ -1,14 +1,14 @@
 //! `weightproof profile`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
-use super::{Global, print, print_beside};
-use crate::error::{Error, Result};
+use super::{Global, figures, print, print_beside};
+use crate::error::Result;
 use crate::files;
 use crate::model::Network;
 use crate::model::preset::Preset;
@@ -17,9 +17,6 @@ use crate::profile::{self, About, json, roofline, table, trace};
 use crate::projection::Projection;
 use crate::session;
 use crate::weights::{self, checkpoint, export};
-
-/// Pixels of a PNG per pixel of the layout.
-const PNG_SCALE: f64 = 2.0;
 
 /// Which part of a training run.
 #[derive(Clone, Copy, ValueEnum)]
@@ -73,12 +70,8 @@ pub struct Profile {
 impl Profile {
     pub(super) fn run(self, global: &Global, begun: Instant) -> Result<ExitCode> {
         // What can be refused is refused before anything is measured.
-        for path in &self.figure {
-            form(path)?;
-        }
-        for path in self.figure.iter().chain(&self.trace) {
-            writable(path)?;
-        }
+        figures::check(&self.figure)?;
+        self.trace.iter().try_for_each(|path| figures::writable(path))?;
         let earlier = self.against.as_deref().map(json::read).transpose()?;
         let (preset, saved, name) = self.open(global)?;
         let data = self.data.as_deref();
@@ -131,14 +124,8 @@ impl Profile {
             files::replace(path, |w| writeln!(w, "{}", trace::trace(&profile)))?;
             log::info!("trace: {} (open it at https://ui.perfetto.dev)", path.display());
         }
-        for path in &self.figure {
-            let figure = roofline::figure(&profile);
-            let bytes = match form(path)? {
-                Form::Svg => figure.svg().into_bytes(),
-                Form::Png => figure.png(PNG_SCALE),
-            };
-            files::replace(path, |w| w.write_all(&bytes))?;
-            log::info!("figure: {}", path.display());
+        if !self.figure.is_empty() {
+            figures::write(&self.figure, &roofline::figure(&profile))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -168,30 +155,4 @@ impl Profile {
         let changed: String = self.set.iter().map(|s| format!(" {s}")).collect();
         Ok((preset, saved, format!("{}{changed}", path.display())))
     }
-}
-
-/// Form of a figure.
-enum Form {
-    Svg,
-    Png,
-}
-
-fn form(path: &Path) -> Result<Form> {
-    match path.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
-        Some("svg") => Ok(Form::Svg),
-        Some("png") => Ok(Form::Png),
-        _ => Err(Error::Invalid(format!("--figure {}: the name must end in .svg or .png", path.display()))),
-    }
-}
-
-/// That a file can be written where it should be, so that nobody waits for a measurement that is lost.
-fn writable(path: &Path) -> Result<()> {
-    let folder = files::folder(path);
-    if path.is_dir() {
-        return Err(Error::Invalid(format!("{}: this is a folder", path.display())));
-    }
-    if !folder.is_dir() {
-        return Err(Error::Invalid(format!("{}: there is no folder {}", path.display(), folder.display())));
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ use crate::gpu::{self, Described, compose};
 use crate::kernels::{self, KERNELS, Knobs, Work};
 use crate::model::preset::{self, Preset};
 use crate::model::{Class, Network};
-use crate::plan::{Adapter, Target, listing};
+use crate::plan::{Target, listing};
 use crate::projection::{PROJECTIONS, own};
 use crate::session;
 
@@ -167,11 +167,7 @@ impl Show {
                 })?;
                 gpu::chosen(described, global.device.as_deref()).map_err(|e| Error::format(path, e.to_string()))?
             }
-            None => match global.open() {
-                Ok(device) => return Ok(device.target.clone()),
-                Err(Error::NoAdapter(_)) => Adapter::baseline(),
-                Err(other) => return Err(other),
-            },
+            None => return global.target(),
         };
         Ok(Target { options: global.plan_options()?, ..adapter.into() })
     }

@@ -21,7 +21,32 @@ pub struct Planned {
 /// # Errors
 /// A network that the target cannot hold.
 pub fn planned(preset: &Preset, network: &Network, target: &Target, placement: &Placement) -> Result<Planned> {
-    let mut plans: Vec<Plan> = network.training_plans(target, placement)?;
+    with_tests(network.training_plans(target, placement)?, preset, network, target, placement)
+}
+
+/// As [`planned`], of each of so many ranks that share the shards; more than one, and not more than there are shards.
+///
+/// # Errors
+/// As [`planned`].
+pub fn planned_by_rank(
+    preset: &Preset,
+    network: &Network,
+    target: &Target,
+    placement: &Placement,
+    ranks: usize,
+) -> Result<Planned> {
+    let cut = network.cut_plans(target, placement, network.shards / ranks)?;
+    with_tests(cut.into_plans(), preset, network, target, placement)
+}
+
+/// The memory of the plans of a step, and of these with those of moments and tests.
+fn with_tests(
+    mut plans: Vec<Plan>,
+    preset: &Preset,
+    network: &Network,
+    target: &Target,
+    placement: &Placement,
+) -> Result<Planned> {
     let training = network.peak(&plans);
     if network.has_moments() {
         plans.push(network.moments_plan_from(target, 1, placement, None)?);

@@ -26,6 +26,7 @@ mod ranks;
 mod report;
 mod reproduce;
 mod resume;
+mod scale;
 mod shapes;
 mod shards;
 mod show;

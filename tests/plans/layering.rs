@@ -49,6 +49,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("profile", &["figure", "ranges", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // Speed, and comparisons of it.
     ("bench", &["profile", "weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
+    // What a step would take on more ranks.
+    ("scale", &["figure", "profile", "session", "model", "kernels", "plan", "gpu", "error"]),
     // The loops, which join nets, data and a runner.
     ("eval", &["weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "error"]),
     (
@@ -106,6 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sweep",
             "train",
             "eval",
+            "scale",
             "bench",
             "profile",
             "figure",
