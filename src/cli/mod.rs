@@ -18,6 +18,7 @@ mod report;
 mod reproduce;
 mod scale;
 mod show;
+mod slurm;
 mod stop;
 mod sweep;
 mod train;
@@ -212,6 +213,8 @@ enum Command {
     Predict(predict::Predict),
     /// Tables and figures of runs as one HTML page, with SVG, PNG and CSV files
     Report(report::Report),
+    /// A batch script for a cluster with Slurm: a training, or a sweep, evaluation or reproduction in parts
+    Slurm(slurm::Slurm),
     /// Look inside: plans, shaders, adapters, presets, projections
     Show(show::Show),
     /// Fetch, verify or list data sets
@@ -237,6 +240,7 @@ impl Command {
             Command::Export(c) => c.run(global),
             Command::Import(c) => c.run(),
             Command::Predict(c) => c.run(global),
+            Command::Slurm(c) => c.run(global),
             Command::Show(c) => c.run(global),
             Command::Data(c) => c.run(global),
         }

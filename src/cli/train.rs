@@ -21,23 +21,23 @@ use crate::weights::{Initial, checkpoint};
 #[derive(Args)]
 pub struct Train {
     /// A preset: a .toml file, or the name of a shipped one (`show --preset` lists them). With --resume, the run folder
-    preset: PathBuf,
+    pub(super) preset: PathBuf,
     /// Folder of the data sets (`data list` says where they are sought if it is not given)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Change a key of the preset, e.g. --set width=0.125 --set data.train=10000 (`show --preset P` prints P's keys)
     #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    pub(super) set: Vec<String>,
     /// Threads that read and prepare batches ahead of the network: of no effect on any result, and free to change with --resume
     /// (1; up to 4 where images are streamed, see data.stream in models/README.md)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
     /// The folder to write the run to, a new one (runs/<date>-<time>-<preset> if not given)
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Go on from the checkpoint of a run; the folder is PRESET, or --out with the preset it was started with
     #[arg(long)]
-    resume: bool,
+    pub(super) resume: bool,
     /// Begin with these weights instead of drawn ones, the optimiser fresh: a run folder, a checkpoint, or a safetensors file
     /// from PyTorch (models/README.md)
     #[arg(long, value_name = "FILE|RUN", conflicts_with = "resume")]

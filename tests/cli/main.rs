@@ -30,6 +30,8 @@ mod scale;
 mod shapes;
 mod shards;
 mod show;
+#[cfg(unix)]
+mod slurm;
 mod stream;
 mod sweep;
 mod train;
