@@ -149,3 +149,20 @@ fn cifar_as_folders_of_png_is_cifar_in_the_order_of_the_folders() {
         place.assert_same_tensors(&format!("{name}-png"), &format!("{name}-binary"));
     }
 }
+
+#[test]
+fn a_reproduction_on_pictures_finds_what_it_trained_with_the_same_colours() {
+    let place = place();
+    let layers = "[{conv2d=4,kernel=5,stride=3},{batchnorm=true},{relu=true},{maxpool=2},{linear=10,output=true}]";
+    let reproduce = || {
+        place.run(&format!(
+            "reproduce merolla2016-figure3 --data set --out all --set data.crop=32 --set width=1 --set layers={layers} \
+             --set batch=6 --set steps=2 --set epochs=1 --set eval.every_steps=0 --set eval.moments_batches=1"
+        ))
+    };
+    reproduce().ok();
+    let log = || fs::read(place.path("all/tr-stochm3-c/log.jsonl")).expect("a log");
+    let before = log();
+    reproduce().ok();
+    assert_eq!(log(), before);
+}

@@ -221,7 +221,7 @@ impl Reproduce {
             let mut done = None;
             if file.exists() {
                 let saved = checkpoint::load(&file)?;
-                train::same_preset(&saved, &preset).map_err(|e| {
+                train::same_preset(&saved, &session::settled(&preset, self.data.as_deref())).map_err(|e| {
                     let message =
                         format!("{e}. Give another folder with --out, or the settings of this one with --set");
                     Error::format(&dir, message)
