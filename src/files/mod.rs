@@ -82,6 +82,11 @@ fn sync_folder(path: &Path) {
     let _ = path;
 }
 
+/// Whether two checksums differ. For a fuzzer none do, or it would see nothing of what stands behind them.
+pub fn differ<T: PartialEq>(a: T, b: T) -> bool {
+    a != b && !cfg!(fuzzing)
+}
+
 /// The folder that `path` lies in.
 pub fn folder(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))

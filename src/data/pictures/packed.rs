@@ -20,6 +20,7 @@ use crate::data::decode::{Pixels, decode};
 use crate::data::files::read_exact_at;
 use crate::data::{DataSet, Source, Split};
 use crate::error::{Error, Result};
+use crate::files;
 
 pub(super) const MAGIC: [u8; 8] = *b"wppict1\n";
 /// Bytes of where the table begins and the checksum, which end the file.
@@ -150,7 +151,7 @@ pub(super) fn open(name: &str, path: &Path, size: Size) -> Result<DataSet> {
     }
     let mut table = vec![];
     read_range(&file, &(table_at..table_end), &mut table).map_err(io)?;
-    if Sha256::new_with_prefix(&header).chain_update(&table).finalize()[..] != end[8..] {
+    if files::differ(&Sha256::new_with_prefix(&header).chain_update(&table).finalize()[..], &end[8..]) {
         return Err(bad("its checksum does not fit"));
     }
     if short_side != size.short_side {
@@ -193,7 +194,7 @@ impl Packed {
         let bytes = if self.encoding == Encoding::Raw { &mut decoded.rgb } else { &mut *encoded };
         bytes.resize(head.bytes as usize, 0);
         read_exact_at(&self.file, bytes, at.end - u64::from(head.bytes))?;
-        if head.sum([&name, bytes]) != head.checksum {
+        if files::differ(head.sum([&name, bytes]), head.checksum) {
             return Ok(Err("its checksum does not fit: the file is damaged, pack the set again".into()));
         }
         if bytes.is_empty() {
