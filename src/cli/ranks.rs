@@ -30,7 +30,7 @@ pub struct Ranks {
     /// them. Rank r takes adapter r, or where there are fewer of the kind, one of them again. The same bits and log as by one
     /// process, and free to change with --resume
     #[arg(long, value_name = "N", default_value_t = 1)]
-    ranks: usize,
+    pub(super) ranks: usize,
     /// Seconds that a rank may be silent before the run ends: one that hangs, or whose process is stopped. A step must take
     /// less
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]

@@ -20,7 +20,8 @@ const MOST: usize = 1 << 20;
 ///
 /// Of R ranks each computes its part of the batch's shards, the gradients are added up a binary tree of the ranks and come down
 /// it, and each rank updates its weights: step = project + S/R shards + additions + update + exchange - what of it is hidden, with
-/// exchange = 2 log2(R) (latency + bytes of the gradients / bandwidth), hidden = min(overlap x exchange, backward pass of a shard).
+/// exchange = (bytes of the gradients + (2 log2(R) - 1) bytes of a bucket) / bandwidth + 2 log2(R) latency, hidden = min(overlap x
+/// exchange, backward pass of a shard). A bucket is 256 KiB, what the ranks hand on at a time.
 #[derive(Args)]
 pub struct Scale {
     /// A preset: a .toml file, or the name of a shipped one. No more ranks than its shards can share a step

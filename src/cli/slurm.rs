@@ -16,17 +16,14 @@ use crate::weights::checkpoint;
 /// Arguments of `slurm`.
 ///
 /// The script is for `sbatch`, from the folder that the command's paths are relative to. A sweep, an evaluation or a
-/// reproduction becomes an array of jobs, one for each part; a training is one job, of one process or, with --ranks, of one for
-/// each rank, started by srun (this takes a build with MPI). Before its time is over, or when Slurm says that the job must make
-/// room, the program is told to stop; it saves, and the job is queued again and goes on where it was.
+/// reproduction becomes an array of jobs, one for each part; a training is one job on one machine, with a GPU for each of its
+/// --ranks. Before its time is over, or when Slurm says that the job must make room, the program is told to stop; it saves, and
+/// the job is queued again and goes on where it was.
 #[derive(Args)]
 pub struct Slurm {
     /// Parts, each a job with a device of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     parts: u32,
-    /// Ranks of a training
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000), conflicts_with = "parts")]
-    ranks: u32,
     /// The limit of a job's time, e.g. 4:00:00
     #[arg(long)]
     time: Option<String>,
@@ -36,9 +33,9 @@ pub struct Slurm {
     /// The account
     #[arg(long)]
     account: Option<String>,
-    /// GPUs of each process; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    gpus_per_task: u32,
+    /// GPUs of a job (as many as the ranks of its training if not given); 0 for none
+    #[arg(long, value_name = "N")]
+    gpus_per_task: Option<usize>,
     /// Any other option of sbatch, e.g. mem=32G or exclusive; may be given more than once
     #[arg(long, value_name = "KEY[=VALUE]")]
     sbatch: Vec<String>,
@@ -61,8 +58,8 @@ const SCRIPTED: [&str; 4] = ["train", "sweep", "eval", "reproduce"];
 
 /// What a script runs.
 enum Job {
-    /// A training into a folder.
-    Train(PathBuf),
+    /// A training into a folder, by so many ranks.
+    Train(PathBuf, usize),
     /// A list of jobs, of which each of an array does a part.
     List,
 }
@@ -95,23 +92,19 @@ impl Slurm {
         let cli = Cli::try_parse_from(std::iter::once(program).chain(words.iter().map(OsString::as_os_str)))
             .map_err(|e| Error::Invalid(e.to_string().trim_start_matches("error: ").to_owned()))?;
         let wrong = |message: &str| Err(Error::Invalid(format!("slurm: {message}")));
-        let is_list = !matches!(cli.command, Command::Train(_));
-        if is_list && self.ranks > 1 {
-            return wrong("--ranks is for trainings; give --parts");
-        }
         match cli.command {
-            Command::Train(_) if has(words, "--ranks") => wrong("give --ranks before the command: srun starts them"),
-            Command::Train(_) if self.parts > 1 => wrong("a training has no parts; give --ranks"),
+            Command::Train(_) if self.parts > 1 => wrong("a training has no parts; give it --ranks"),
             Command::Train(train) if train.resume => {
                 wrong("leave --resume out: the script says it where there is a run")
             }
             Command::Train(train) => {
+                let ranks = train.ranks.ranks;
                 if let Some(out) = train.out {
-                    return Ok(Job::Train(out));
+                    return Ok(Job::Train(out, ranks));
                 }
                 let out = Path::new("runs").join(Preset::load(&train.preset, &train.set)?.name);
                 words.extend(["--out".into(), out.clone().into()]);
-                Ok(Job::Train(out))
+                Ok(Job::Train(out, ranks))
             }
             _ if has(words, "--part") => {
                 wrong("leave --part out: the script gives each job its own; --parts N says how many")
@@ -127,22 +120,14 @@ impl Slurm {
             script.extend(format!("#SBATCH --{key}{value}\n").into_bytes());
         }
         script.extend_from_slice(HEAD.as_bytes());
-        script.extend_from_slice(if self.ranks > 1 { STOP_TASKS } else { STOP }.as_bytes());
-        let mut prefix = vec![self.program.as_os_str()];
-        if self.ranks > 1 {
-            script.extend_from_slice(
-                b"\n# One rank for each task, by the MPI that srun has here (srun --mpi=list, SLURM_MPI_TYPE).\n",
-            );
-            prefix.splice(0..0, ["srun", "--kill-on-bad-exit=1"].map(OsStr::new));
-        }
         let command = |words: &[OsString], more: &str| {
             let quoted: Vec<_> =
-                prefix.iter().copied().chain(words.iter().map(OsString::as_os_str)).map(quoted).collect();
+                [&self.program.clone().into()].into_iter().chain(words).map(|word| quoted(word)).collect();
             [b"command=(", &quoted.join(&b' ')[..], more.as_bytes(), b")\n"].concat()
         };
         script.push(b'\n');
         match job {
-            Job::Train(out) => {
+            Job::Train(out, _) => {
                 let files = [checkpoint::path(out), out.join("run.json"), out.join("log.jsonl")];
                 let [checkpoint, run, log] = files.map(|path| quoted(path.as_os_str()));
                 script.extend(command(words, ""));
@@ -168,7 +153,7 @@ impl Slurm {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
         let mut all = vec![
             own("job-name", name.join("-").chars().map(plain).collect()),
-            own("ntasks", self.ranks.to_string()),
+            own("ntasks", "1".into()),
             own("open-mode", "append".into()),
             ("requeue".into(), None),
             // To this script alone.
@@ -177,8 +162,9 @@ impl Slurm {
         if matches!(job, Job::List) && self.parts > 1 {
             all.push(own("array", format!("1-{}", self.parts)));
         }
-        if self.gpus_per_task > 0 {
-            all.push(own("gpus-per-task", self.gpus_per_task.to_string()));
+        let gpus = self.gpus_per_task.unwrap_or(if let Job::Train(_, ranks) = job { *ranks } else { 1 });
+        if gpus > 0 {
+            all.push(own("gpus-per-task", gpus.to_string()));
         }
         let given = [("time", &self.time), ("partition", &self.partition), ("account", &self.account)];
         all.extend(given.iter().filter_map(|(key, value)| Some(own(key, value.as_ref()?.clone()))));
@@ -207,21 +193,10 @@ const HEAD: &str = r#"
 again= ended= signalled= child= told=
 trap 'again=1 signalled=1; stop' USR1
 trap 'ended=1 signalled=1; stop' TERM
-"#;
-
-/// How the program is told, once: a second signal would end it at once.
-const STOP: &str = r#"stop() {
+stop() {
     [ -n "$child" ] && [ -z "$told" ] || return
     told=1
     kill -TERM "$child" 2>/dev/null
-}
-"#;
-
-/// As [`STOP`] for the tasks of srun. That itself would kill them by TERM, and where Slurm ends the job it has told them.
-const STOP_TASKS: &str = r#"stop() {
-    [ -n "$child" ] && [ -z "$told$ended" ] || return
-    told=1
-    scancel --signal=TERM "$SLURM_JOB_ID"
 }
 "#;
 

@@ -46,7 +46,7 @@ pub struct Train {
     #[arg(long, value_name = "PATTERN", num_args = 1.., requires = "init")]
     init_except: Vec<String>,
     #[command(flatten)]
-    ranks: Ranks,
+    pub(super) ranks: Ranks,
 }
 
 impl Train {

@@ -22,6 +22,9 @@ pub use throttle::Throttle;
 
 use crate::error::{Error, Result};
 
+/// Words of the gradients that go up and down the tree at a time.
+pub const BUCKET: usize = 1 << 16;
+
 /// How often a rank that waits looks around.
 const LOOK: Duration = Duration::from_millis(100);
 

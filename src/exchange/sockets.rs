@@ -290,11 +290,11 @@ fn write(stream: &mut TcpStream, message: &Message, paced: &mut Paced) -> std::i
     };
     let mut head = [kind; 9];
     head[1..].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+    paced.wait(head.len());
     stream.write_all(&head)?;
-    paced.sent(head.len());
     for piece in bytes.chunks(PIECE) {
+        paced.wait(piece.len());
         stream.write_all(piece)?;
-        paced.sent(piece.len());
     }
     Ok(())
 }

@@ -44,8 +44,8 @@ impl Paced {
         Paced { throttle, free: Instant::now() }
     }
 
-    /// Waits as long as the bytes just sent take.
-    pub fn sent(&mut self, bytes: usize) {
+    /// Waits as long as the bytes take that are sent next.
+    pub fn wait(&mut self, bytes: usize) {
         let Some(Throttle { rate, .. }) = self.throttle else { return };
         let now = Instant::now();
         let earliest = now.checked_sub(BURST).unwrap_or(now);
@@ -71,7 +71,7 @@ mod tests {
     fn bytes_take_the_time_of_the_rate() {
         let mut paced = Paced::new(Some(Throttle { rate: 1e6, delay: Duration::ZERO }));
         let begin = Instant::now();
-        (0..20).for_each(|_| paced.sent(5000));
+        (0..20).for_each(|_| paced.wait(5000));
         // 100 kB at 1 MB/s, less what may be caught up with.
         assert!(begin.elapsed() >= Duration::from_millis(98));
     }

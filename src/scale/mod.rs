@@ -6,15 +6,16 @@
 //!
 //! ```text
 //! compute(k)  = project + k shard + sum of the additions behind shards 0 to k - 1 + update
-//! exchange(R) = 2 log2(R) (latency + bytes of the gradients / bandwidth)
+//! exchange(R) = (bytes of the gradients + (2 log2(R) - 1) bytes of a bucket) / bandwidth + 2 log2(R) latency;  exchange(1) = 0
 //! hidden(R)   = min(overlap exchange(R), backward pass of a shard)
 //! step(R)     = compute(S / R) + exchange(R) - hidden(R)
 //! efficiency  = step(1) / (R step(R))
 //! ```
 //!
-//! Each level of the tree takes a message of its own from rank to rank, and hands on what it has whole. `overlap` is the share of
-//! the exchange that may run beside the backward pass of a rank's last shard. Ranks wait for each other in no other way, and what
-//! brings the gradients from the device to the network and back counts with the bandwidth.
+//! The gradients go in [buckets](BUCKET): while the sum of one comes down, the next goes up, so that a link carries each byte once in
+//! each direction, and the last bucket has 2 log2(R) links to go, all but the first of them with nothing else beside it. `overlap` is
+//! the share of the exchange that may run beside the backward pass of a rank's last shard. Ranks wait for each other in no other way,
+//! and what brings the gradients from the device to the network and back counts with the bandwidth.
 
 mod figure;
 mod measure;
@@ -25,12 +26,16 @@ pub use measure::measure;
 pub use table::{json, table};
 
 use crate::error::Result;
+use crate::exchange::BUCKET;
 use crate::kernels;
 use crate::model::Network;
 use crate::plan::{Plan, Target};
 
 /// Efficiency below which a further rank does not pay: more than half of its time is lost.
 pub const PAYS: f64 = 0.5;
+
+/// Bytes of a bucket.
+const BUCKET_BYTES: u64 = (BUCKET * size_of::<u32>()) as u64;
 
 /// An amount for each part of a step: operations, or seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -106,8 +111,12 @@ impl Link {
     fn say(&self, gradient_bytes: u64) -> String {
         let short = |v: f64| (1e6 * v).round() / 1e6;
         let (latency, bandwidth) = (short(1e6 * self.latency), short(self.bandwidth / 1e9));
-        let (size, hidden) = (gradient_bytes as f64 / 1e6, short(100.0 * self.overlap));
-        format!("{latency} us and {size:.2} MB at {bandwidth} GB/s, {hidden}% of it beside the backward pass")
+        let [size, bucket] = [gradient_bytes, gradient_bytes.min(BUCKET_BYTES)].map(|bytes| bytes as f64 / 1e6);
+        let hidden = short(100.0 * self.overlap);
+        format!(
+            "exchange: {size:.2} MB and 2 log2(ranks) - 1 buckets of {bucket:.2} MB at {bandwidth} GB/s, 2 log2(ranks) times {latency} us; \
+             {hidden}% of it beside the backward pass"
+        )
     }
 }
 
@@ -165,8 +174,9 @@ impl Model {
         let Link { bandwidth, latency, overlap } = self.link;
         let shards = self.shards / ranks;
         let compute = self.seconds.step(shards, self.shards);
-        let level = latency + self.gradient_bytes as f64 / bandwidth;
-        let exchange = 2.0 * f64::from(ranks.ilog2()) * level;
+        let links = 2.0 * f64::from(ranks.ilog2());
+        let bytes = self.gradient_bytes as f64 + (links - 1.0) * self.gradient_bytes.min(BUCKET_BYTES) as f64;
+        let exchange = if ranks == 1 { 0.0 } else { bytes / bandwidth + links * latency };
         let hidden = (overlap * exchange).min(self.seconds.backward);
         let step = compute + exchange - hidden;
         let speedup = self.seconds.step(self.shards, self.shards) / step;
@@ -227,24 +237,28 @@ mod tests {
         near(one.step, 0.5 + 8.0 * 2.0 + (4.0 * 0.1 + 2.0 * 0.2 + 0.3 + 0.4) + 1.0);
         assert_eq!((one.exchange, one.speedup, one.efficiency, one.shards), (0.0, 1.0, 1.0, 8));
         near(one.images_per_s, 80.0 / 19.0);
-        // A level: 0.25 s and 2 GB at 4 GB/s. Four ranks: two levels up, two down.
+        // 2 GB and three buckets at 4 GB/s, four times 0.25 s: two links up, two down.
+        let bucket = 262_144.0 / 4e9;
         let four = model(0.0).row(4).unwrap();
         near(four.compute, 0.5 + 2.0 * 2.0 + 0.3 + 1.0);
-        near(four.exchange, 2.0 * 2.0 * 0.75);
-        near(four.step, 5.8 + 3.0);
-        near(four.share(), 3.0 / 8.8);
-        near(four.efficiency, 19.0 / 8.8 / 4.0);
+        near(four.exchange, 0.5 + 3.0 * bucket + 4.0 * 0.25);
+        near(four.step, 5.8 + four.exchange);
+        near(four.share(), four.exchange / four.step);
+        near(four.efficiency, 19.0 / four.step / 4.0);
         let eight = model(0.0).row(8).unwrap();
-        near(eight.step, (0.5 + 2.0 + 0.1 + 1.0) + 6.0 * 0.75);
+        near(eight.step, (0.5 + 2.0 + 0.1 + 1.0) + 0.5 + 5.0 * bucket + 6.0 * 0.25);
+        // Gradients smaller than a bucket are one.
+        let small = Model { gradient_bytes: 4000, ..model(0.0) };
+        near(small.row(2).unwrap().exchange, 2.0 * (4000.0 / 4e9 + 0.25));
         assert_eq!(model(0.0).row(16), None);
     }
 
     #[test]
     fn what_overlaps_is_hidden_as_far_as_the_backward_pass_goes() {
         let (some, all) = (model(0.25).row(4).unwrap(), model(1.0).row(4).unwrap());
-        assert_eq!((some.hidden, some.step), (0.75, 5.8 + 3.0 - 0.75));
-        assert_eq!((all.hidden, all.step), (1.25, 5.8 + 3.0 - 1.25));
-        assert_eq!(all.share(), 1.75 / all.step);
+        assert_eq!((some.hidden, some.step), (0.25 * some.exchange, 5.8 + some.exchange - some.hidden));
+        assert_eq!((all.hidden, all.step), (1.25, 5.8 + all.exchange - 1.25));
+        assert_eq!(all.share(), (all.exchange - 1.25) / all.step);
     }
 
     #[test]
@@ -261,7 +275,7 @@ mod tests {
         let rows = [1, 2, 4, 8].map(|ranks| (model.row(ranks).unwrap(), 0)).to_vec();
         let forecast =
             Forecast { name: String::new(), model, flop: 0.0, source: String::new(), rows, impossible: vec![] };
-        // 19 / (2 (10.2 + 1.5)) = 0.81, 19 / (4 8.8) = 0.54, 19 / (8 8.1) = 0.29.
+        // 19 / (2 (10.2 + 1.0)) = 0.85, 19 / (4 7.3) = 0.65, 19 / (8 5.6) = 0.42.
         assert_eq!(forecast.stops(), Some(8));
     }
 

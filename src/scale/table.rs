@@ -20,7 +20,7 @@ pub fn table(f: &Forecast) -> String {
     );
     let one = model.seconds.step(model.shards, model.shards);
     let _ = writeln!(out, "a rank: {:.2} GFLOP/s, {}", f.flop / one / 1e9, f.source);
-    let _ = writeln!(out, "exchange: 2 log2(ranks) times {}\n", model.link.say(model.gradient_bytes));
+    let _ = writeln!(out, "{}\n", model.link.say(model.gradient_bytes));
     out += "ranks  shards    ms/step  exchange %    images/s  speed-up  efficiency %  MiB/rank\n";
     for (row, memory) in &f.rows {
         let _ = writeln!(

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::data::{Part, Prepared};
 use crate::error::{Error, Result};
-use crate::exchange::Exchange;
+use crate::exchange::{BUCKET, Exchange};
 use crate::gpu::Readback;
 use crate::kernels::metric;
 use crate::model::GRADIENT;
@@ -63,9 +63,6 @@ impl Note {
         Ok((bytemuck::cast_slice::<u32, Note>(note)[0], rest))
     }
 }
-
-/// Words of the gradients that go up and down at a time.
-const BUCKET: usize = 1 << 16;
 
 fn check_len(from: usize, own: &[u32], received: &[u32]) -> Result<()> {
     match received.len() == own.len() {

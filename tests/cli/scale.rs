@@ -35,6 +35,7 @@ fn the_time_of_a_step_follows_from_bytes_and_operations() {
     near(&rows[0]["ms_per_step"], f["flop"].as_f64().unwrap() / 2e6);
     near(&rows[1]["compute_ms"], 1e3 * (fixed + 2.0 * second("shard") + sums[0] + sums[1]));
     for (row, levels) in rows.iter().zip([0.0, 1.0, 2.0]) {
+        // All of the gradients are one bucket.
         near(&row["exchange_ms"], 2.0 * levels * (0.1 + bytes / 0.5e6));
         near(&row["images_per_s"], 20.0 / (1e-3 * row["ms_per_step"].as_f64().unwrap()));
     }

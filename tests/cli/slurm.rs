@@ -27,23 +27,11 @@ done
 
 const SCONTROL: &str = "#!/bin/bash\n[ \"$1\" = requeue ] && touch \"queued-$2\"\n";
 
-/// One task is enough: the others are the business of MPI. As the real one it kills its tasks by TERM.
-const SRUN: &str = r#"#!/bin/bash
-while [[ $1 == --* ]]; do shift; done
-"$@" &
-echo $! > task
-echo "$1" >> srun.log
-trap 'kill -KILL $!' TERM
-wait $!
-"#;
-
-const SCANCEL: &str = "#!/bin/bash\n[ \"$*\" = '--signal=TERM 7' ] && kill -TERM \"$(cat task)\"\n";
-
 /// A place with a cluster.
 fn cluster() -> Place {
     let place = Place::new();
     fs::create_dir(place.path("bin")).unwrap();
-    for (name, text) in [("sbatch", SBATCH), ("scontrol", SCONTROL), ("srun", SRUN), ("scancel", SCANCEL)] {
+    for (name, text) in [("sbatch", SBATCH), ("scontrol", SCONTROL)] {
         let path = place.path("bin").join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -100,13 +88,13 @@ fn an_array_of_parts_comes_to_the_sweep_of_one_process() {
 }
 
 /// Runs the job of a training, tells it twice before its time is over, and lets it end; in the end it is what a run in one go is.
-fn interrupted(ranks: &str, first: &str, then: &str) -> Place {
+fn interrupted(ranks: &[&str], gpus: &str) {
     let place = cluster();
-    let train = format!("demo/digits {SMALL} --set eval.every=0 --set eval.distort=[] --set steps=400");
+    let train = format!("demo/digits {SMALL} --set eval.every=0 --set eval.distort=[] --set steps=400 --set shards=2");
     let words: Vec<&str> = train.split_whitespace().collect();
     program(&place, &[&["train"], &words[..], &["--out", "whole"]].concat()).ok();
-    let text = script(&place, &[&["--ranks", ranks], &words[..], &["--out", "a run"]].concat());
-    assert!(text.contains(first) && text.contains(then), "{text}");
+    let text = script(&place, &[&words[..], ranks, &["--out", "a run"]].concat());
+    assert!(text.contains("#SBATCH --ntasks=1\n") && text.contains(gpus), "{text}");
     let start = |restarts: &str| {
         let mut command = start(&place, &["bash", "job.sh"]);
         command.env("SLURM_JOB_ID", "7").env("SLURM_RESTART_COUNT", restarts);
@@ -133,18 +121,16 @@ fn interrupted(ranks: &str, first: &str, then: &str) -> Place {
     assert!(!place.path("queued-7").exists(), "what is done is not queued again");
     place.assert_same_tensors("a run", "whole");
     assert_eq!(place.log("a run").last(), place.log("whole").last());
-    place
 }
 
 #[test]
 fn a_training_that_must_make_room_goes_on_where_it_was() {
-    interrupted("1", "#SBATCH --ntasks=1\n", "(weightproof train");
+    interrupted(&[], "#SBATCH --gpus-per-task=1\n");
 }
 
 #[test]
-fn ranks_are_tasks_of_srun_and_told_by_scancel() {
-    let place = interrupted("2", "#SBATCH --ntasks=2\n", "(srun --kill-on-bad-exit=1 weightproof train");
-    assert_eq!(fs::read_to_string(place.path("srun.log")).unwrap(), "weightproof\n".repeat(3));
+fn ranks_of_a_training_have_a_gpu_each_and_stop_together() {
+    interrupted(&["--ranks", "2"], "#SBATCH --gpus-per-task=2\n");
 }
 
 #[test]
@@ -180,9 +166,6 @@ fn scripts_say_what_sbatch_is_to_know_and_bash_can_read_them() {
         (vec!["sweep", "run", "--part", "1/2"], "leave --part out"),
         (vec!["demo/digits", "--out", "r", "--resume"], "leave --resume out"),
         (vec!["--parts", "2", "demo/digits"], "a training has no parts"),
-        (vec!["demo/digits", "--ranks", "2"], "give --ranks before the command"),
-        (vec!["--ranks", "2", "sweep", "run"], "--ranks is for trainings"),
-        (vec!["--parts", "2", "--ranks", "2", "demo/digits"], "cannot be used with"),
         (vec!["--sbatch", "mem 3=2", "demo/digits"], "KEY=VALUE"),
         (vec!["--time", "1\n2", "demo/digits"], "one line"),
         (vec!["nothing/like-it"], "nothing/like-it"),
