@@ -50,7 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Speed, and comparisons of it.
     ("bench", &["profile", "weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "error"]),
     // What a step would take on more ranks.
-    ("scale", &["figure", "profile", "session", "model", "kernels", "plan", "gpu", "error"]),
+    ("scale", &["figure", "exchange", "profile", "session", "model", "kernels", "plan", "gpu", "error"]),
     // The loops, which join nets, data and a runner.
     ("eval", &["weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "error"]),
     (
