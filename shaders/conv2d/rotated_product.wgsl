@@ -3,7 +3,7 @@
 // columns, 4 l .. 4 l + 3; in turn d, d = 0 .. 7, it takes the rows of lane l ^ d, and elements 4 d .. 4 d + 3 of the tile are these. dy is a
 // texture, so that a load is a vector gather. The file around it chooses the layout of dy (common/layout_by_row.wgsl), and gives
 // `weight_rows`, what four rows are known by, `input`, what they read for a pixel, and `write_four`, which writes them for four output channels.
-// include common/walk.wgsl
+// include conv2d/four_pixels.wgsl
 // include common/exchange.wgsl
 alias Tile = array<vec4<f32>, 32>;
 
@@ -59,23 +59,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   var at = pixel(params, wid.z * run);
   var acc: Tile;
   for (var p = wid.z * run; p < end; p += 4u) {
-    let rows_a = input(r, at);
-    let columns_a = textureLoad(dy, texel_of(own, p, true));
-    at = next(params, at);
-    let inside_b = p + 1u < end;
-    let rows_b = input(r, at);
-    let columns_b = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 1u, inside_b)), inside_b);
-    at = next(params, at);
-    let inside_c = p + 2u < end;
-    let rows_c = input(r, at);
-    let columns_c = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 2u, inside_c)), inside_c);
-    at = next(params, at);
-    let inside_d = p + 3u < end;
-    let rows_d = input(r, at);
-    let columns_d = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 3u, inside_d)), inside_d);
-    at = next(params, at);
-    let rows = transpose(mat4x4<f32>(rows_a, rows_b, rows_c, rows_d));
-    accumulate_turned(&acc, lane, rows, mat4x4<f32>(columns_a, columns_b, columns_c, columns_d));
+    let four = four_pixels(at);
+    accumulate_turned(&acc, lane, four_rows(r, four), four_columns(own, p, end));
+    at = next(params, four.d);
   }
   if column < breadth {
     write_four(wid.z, tile + lane, first + column, mat4x4<f32>(acc[0], acc[1], acc[2], acc[3]));

@@ -1,7 +1,7 @@
 // The entry point of the variant narrow of conv2d.grad_weight: as conv2d/rotated_product.wgsl, for few columns: eight lanes own 64 rows x 16
 // output channels. Lane l holds two fours of rows, `low` and, 32 rows further on, `high`, and the four columns 4 (l % 4) ...; in turn d,
 // d = 0 .. 3, it takes the rows of lane l ^ d. Elements 8 d .. 8 d + 3 of the tile are rows of `low` there, the next four of `high`.
-// include common/walk.wgsl
+// include conv2d/four_pixels.wgsl
 // include common/exchange.wgsl
 alias Tile = array<vec4<f32>, 32>;
 
@@ -58,29 +58,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   var at = pixel(params, wid.z * run);
   var acc: Tile;
   for (var p = wid.z * run; p < end; p += 4u) {
-    let low_a = input(low, at);
-    let high_a = input(high, at);
-    let columns_a = textureLoad(dy, texel_of(own, p, true));
-    at = next(params, at);
-    let inside_b = p + 1u < end;
-    let low_b = input(low, at);
-    let high_b = input(high, at);
-    let columns_b = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 1u, inside_b)), inside_b);
-    at = next(params, at);
-    let inside_c = p + 2u < end;
-    let low_c = input(low, at);
-    let high_c = input(high, at);
-    let columns_c = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 2u, inside_c)), inside_c);
-    at = next(params, at);
-    let inside_d = p + 3u < end;
-    let low_d = input(low, at);
-    let high_d = input(high, at);
-    let columns_d = select(vec4<f32>(0.0), textureLoad(dy, texel_of(own, p + 3u, inside_d)), inside_d);
-    at = next(params, at);
-    let low_rows = transpose(mat4x4<f32>(low_a, low_b, low_c, low_d));
-    let high_rows = transpose(mat4x4<f32>(high_a, high_b, high_c, high_d));
-    let columns = mat4x4<f32>(columns_a, columns_b, columns_c, columns_d);
-    accumulate_turned(&acc, lane, low_rows, high_rows, columns);
+    let four = four_pixels(at);
+    accumulate_turned(&acc, lane, four_rows(low, four), four_rows(high, four), four_columns(own, p, end));
+    at = next(params, four.d);
   }
   if column < breadth {
     write_four(wid.z, tile + lane, first + column, mat4x4<f32>(acc[0], acc[1], acc[2], acc[3]));

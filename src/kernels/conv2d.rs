@@ -190,9 +190,16 @@ pub static GRAD_INPUT: Kernel = Kernel {
         }),
         Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
         Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
-        Variant::new("by_group", output_by_group, |p, _| input_tiles(p, WIDE))
-            .of("lanes", &[("BY_GROUP", 1)])
-            .by_group(&[("dy", "c_out"), ("w", "c_out")]),
+        Variant::new(
+            "by_group",
+            |t, p| {
+                output_by_group(t, p)?;
+                weights_by_group(t, p)
+            },
+            |p, _| input_tiles(p, WIDE),
+        )
+        .of("lanes", &[("BY_GROUP", 1)])
+        .by_group(&[("dy", "c_out"), ("w", "c_out")]),
         Variant::new("pointwise", |_, p| pointwise(p), |p, _| input_tiles(p, POINTWISE)),
         Variant::new("first", first, |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w")).div_ceil(64))),
         Variant::new("tiled", tiled, grad_input_tiles),

@@ -103,6 +103,12 @@ pub(super) fn input_by_group(t: &Target, p: &Params) -> Result<(), &'static str>
     texels::fits_by_group(t, p, "c_in", p.u("n") * p.u("h") * p.u("w"))
 }
 
+/// As [`exchange_fours`], with the weights group by group in their texture.
+pub(super) fn weights_by_group(t: &Target, p: &Params) -> Result<(), &'static str> {
+    exchange_fours(t, p)?;
+    texels::fits_by_group(t, p, "c_out", p.u("kh") * p.u("kw") * p.u("c_in"))
+}
+
 /// As [`exchange_fours`], with the gradient of the output group by group in its texture.
 pub(super) fn output_by_group(t: &Target, p: &Params) -> Result<(), &'static str> {
     exchange_fours(t, p)?;
