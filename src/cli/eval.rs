@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Global, print};
 use crate::data;
 use crate::error::Result;
-use crate::eval::{Draws, Evaluator, Moments, Point, Points, Progress, Score, Test, table};
+use crate::eval::{Draws, Evaluator, Moments, Point, Points, Progress, Score, Test, point, table};
 use crate::files::Lock;
 use crate::kernels::project;
 use crate::projection::distortion::Distortion;
@@ -158,13 +158,12 @@ impl Shared {
         let mut points: Vec<Point> = tests.iter().map(empty).collect();
         let mut file = self.part.map(|part| Points::open(&kept::part_file(&self.file, part))).transpose()?;
         let there = kept::beside(&self.file)?;
-        let is_there = |point: &Point| there.iter().find(|p| p.is_same_measurement(point));
         let own = self.part.map_or(vec![true; tests.len()], |part| part.takes(&vec![1; tests.len()]));
-        let missing = |(point, own): &(&Point, &bool)| **own && is_there(point).is_none();
+        let missing = |(point, own): &(&Point, &bool)| **own && point::find(&there, point).is_none();
         let count = points.iter().zip(&own).filter(missing).count() as u64;
         let bar = train::evaluation_bar(quiet, evaluator.batches() * count);
         for ((point, test), own) in points.iter_mut().zip(tests).zip(&own) {
-            if let Some(found) = is_there(point) {
+            if let Some(found) = point::find(&there, point) {
                 *point = found.clone();
             } else if *own {
                 bar.set_message(format!("test under {}", test.distortion));
@@ -179,8 +178,8 @@ impl Shared {
         let lock = (self.part.is_some() || !there.is_empty()).then(|| Lock::wait_for(&self.file)).transpose()?;
         let Some(part) = self.part else { return Ok(Some(Measured { points, lock })) };
         let there = kept::beside(&self.file)?;
-        let found = |point: &Point| there.iter().find(|p| p.is_same_measurement(point)).cloned();
-        let all: Vec<Point> = points.iter().filter_map(found).collect();
+        let found = |point: &Point| point::find(&there, point);
+        let all: Vec<Point> = points.iter().filter_map(found).cloned().collect();
         if all.len() == points.len() {
             return Ok(Some(Measured { points: all, lock }));
         }
@@ -197,7 +196,7 @@ impl Shared {
 
     /// Removes the files of parts whose draws were printed.
     fn discard(&self, measured: &Measured) -> Result<()> {
-        let is_printed = |point: &Point| measured.points.iter().any(|p| p.is_same_measurement(point));
+        let is_printed = |point: &Point| point::find(&measured.points, point).is_some();
         if measured.lock.is_some() { kept::discard(&self.file, is_printed) } else { Ok(()) }
     }
 }

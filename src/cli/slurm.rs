@@ -121,8 +121,8 @@ impl Slurm {
         }
         script.extend_from_slice(HEAD.as_bytes());
         let command = |words: &[OsString], more: &str| {
-            let quoted: Vec<_> =
-                [&self.program.clone().into()].into_iter().chain(words).map(|word| quoted(word)).collect();
+            let words = words.iter().map(OsString::as_os_str);
+            let quoted: Vec<_> = std::iter::once(self.program.as_os_str()).chain(words).map(quoted).collect();
             [b"command=(", &quoted.join(&b' ')[..], more.as_bytes(), b")\n"].concat()
         };
         script.push(b'\n');
@@ -187,7 +187,7 @@ impl Slurm {
 
 /// What becomes of signals. USR1 comes from Slurm, before the end of the job's time or, where the cluster has it so, before
 /// the job makes room for another. TERM comes when it must make room or is cancelled; it is not for this script to queue it again
-/// then.
+/// then. The program is told once: a second signal would end it at once.
 const HEAD: &str = r#"
 # The program saves what it has when it is told to stop, and this same script goes on from there.
 again= ended= signalled= child= told=

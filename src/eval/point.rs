@@ -93,6 +93,11 @@ impl Point {
     }
 }
 
+/// The one of `points` that is the same measurement as `point`.
+pub fn find<'a>(points: &'a [Point], point: &Point) -> Option<&'a Point> {
+    points.iter().find(|p| p.is_same_measurement(point))
+}
+
 /// Where the points of the run folder, or of the file of weights, `subject` are kept: `sweep.jsonl` in the folder,
 /// `weights.sweep.jsonl` beside `weights.safetensors`.
 pub fn path(subject: &Path) -> PathBuf {
@@ -161,7 +166,7 @@ impl Points {
 
     /// The point in the file that is the same measurement as `point`, if there is one.
     pub fn find(&self, point: &Point) -> Option<&Point> {
-        self.points.iter().find(|p| p.is_same_measurement(point))
+        find(&self.points, point)
     }
 
     /// Reads what other processes have added.

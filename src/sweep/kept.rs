@@ -92,8 +92,7 @@ impl Kept {
     /// The point that is the same measurement as `point`, wherever it is.
     pub fn find(&self, point: &Point) -> Option<&Point> {
         let part = self.part.as_ref().and_then(|part| part.find(point));
-        let beside = || self.beside.iter().find(|p| p.is_same_measurement(point));
-        self.whole.find(point).or(part).or_else(beside)
+        self.whole.find(point).or(part).or_else(|| point::find(&self.beside, point))
     }
 
     /// Whether there is such a point, by what other processes have written too. Where the file of all grows, one that a part

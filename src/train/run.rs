@@ -121,7 +121,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     if let Some(saved) = &saved {
         say_other_variants(saved, &variants)?;
     }
-    net.join()?;
+    net.join(&variants)?;
     net.session.start(step)?;
     let adapter = net.session.runner.device.info.to_string();
     let ranks = options.exchange.map(Exchange::ranks);
@@ -168,7 +168,7 @@ pub fn follow(preset: &Preset, device: Arc<Device>, options: Following) -> Resul
     let preset = &session::settled(preset, options.data.as_deref());
     let material = Material::read(preset, options.data.as_deref(), options.workers)?;
     let mut net = Stepper::load(preset, device, material, Some(options.exchange), options.stop)?;
-    net.join()?;
+    net.join(&net.variants()?)?;
     net.session.start(net.step)?;
     net.start_projection()?;
     net.follow()

@@ -172,18 +172,18 @@ impl<'a> Stepper<'a> {
         Ok(variants(plans.iter()))
     }
 
-    /// Makes the start of all ranks the same: compares what has to be, and takes the weights, the optimiser's state and the step of
-    /// rank 0.
+    /// Makes the start of all ranks the same: compares what has to be, its [`Stepper::variants`] among it, and takes the weights, the
+    /// optimiser's state and the step of rank 0.
     ///
     /// # Errors
     /// What differs; another rank's end; what the device reports.
-    pub fn join(&mut self) -> Result<()> {
+    pub fn join(&mut self, variants: &[(String, String)]) -> Result<()> {
         let Some(ranks) = &self.ranks else { return Ok(()) };
         let colors = (&self.preset.data.mean, &self.preset.data.components);
         ranks.compare(&[
             ("program", ranks::program()),
             ("adapter", self.session.runner.device.info.to_string()),
-            ("kernels", joined(&self.variants()?)),
+            ("kernels", joined(variants)),
             ("data", ranks::digest(&self.data)?),
             ("colours", format!("{colors:?}")),
         ])?;

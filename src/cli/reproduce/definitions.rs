@@ -133,8 +133,8 @@ const ALEXNET: Paper = Paper {
                 "eval.moments_batches=12",
             ],
             of: &[
-                ("tr-none-c", &["clip.schedule=[[120,1.4],[240,1.4],[360,1.4]]"]),
-                ("tr-stochm3-c", &["clip.schedule=[[120,1.4],[240,1.4],[360,1.4]]"]),
+                ("tr-none-c", ALEXNET_CLIP),
+                ("tr-stochm3-c", ALEXNET_CLIP),
                 ("tr-stochm3-c", ALEXNET_LONG),
                 ("bwn", ALEXNET_LONG),
                 ("binaryconnect", ALEXNET_LONG),
@@ -154,6 +154,8 @@ const ALEXNET: Paper = Paper {
     ],
 };
 
+/// After as many iterations of 480 or 3,600 as 5,000, 10,000 and 15,000 are of 20,000 or 150,000.
+const ALEXNET_CLIP: &[&str] = &["clip.schedule=[[120,1.4],[240,1.4],[360,1.4]]"];
 /// For 150,000 iterations, as 480 for 20,000.
 const ALEXNET_LONG: &[&str] =
     &["steps=3600", "epochs=300", "eval.every_steps=360", "lr.factors=[[2400,0.01],[3000,0.01]]"];
