@@ -1,5 +1,5 @@
 # Every target is one line of cargo, after a check that a Vulkan driver answers (it is installed where that is possible).
-.PHONY: demo test check fuzz adapter-report bless lint clean adapter
+.PHONY: demo test check mpi fuzz adapter-report bless lint clean adapter
 
 demo: adapter       ## trains a small projected network on the embedded digits and prints how it stands up to distorted weights
 	cargo build --release
@@ -10,6 +10,9 @@ test: adapter       ## every test on the adapter at hand but that of barriers, f
 
 check: adapter      ## every shader on the adapter at hand against its f64 twin
 	cargo run --release -- check
+
+mpi:                ## the program with MPI, for `mpirun -n 4 weightproof train PRESET`, with what that needs
+	@.ci/mpi.sh cargo build --release --features mpi
 
 fuzz:               ## fuzzes the readers of files from elsewhere; TIME=SECONDS for each (300), TARGETS="NAME ..." for some
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "make fuzz needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }

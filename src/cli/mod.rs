@@ -10,6 +10,7 @@ mod eval;
 mod export;
 mod figures;
 mod import;
+mod launch;
 mod predict;
 mod profile;
 mod protocol;
@@ -85,7 +86,7 @@ pub struct Global {
     /// The command line, for the record; that of the process if it is not a step of another command.
     #[arg(skip)]
     command: Option<String>,
-    /// Which of the adapters of a kind is taken, where there are several: the number of the rank.
+    /// Which of the adapters of a kind is taken, where there are several: the number of the rank on its machine.
     #[arg(skip)]
     nth: usize,
     /// The adapter once it is open: the steps of a command share it and what it has compiled.
@@ -251,7 +252,8 @@ impl Command {
 pub fn main() -> ExitCode {
     let begun = Instant::now();
     let cli = Cli::parse();
-    let level = match (cli.global.quiet || ranks::is_led(), cli.global.verbose) {
+    let led = matches!(cli.command, Command::Train(_)) && ranks::is_led();
+    let level = match (cli.global.quiet || led, cli.global.verbose) {
         (true, 0) => "error",
         (false, 0) => "warn,weightproof=info",
         (_, 1) => "info,weightproof=debug",

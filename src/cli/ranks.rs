@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::own_program;
+use super::launch::Launch;
+use super::{own_program, say};
 use crate::error::{Error, Result};
 use crate::exchange::{Exchange, Invitation, Meeting, Throttle};
 use crate::model::preset::Preset;
@@ -28,9 +29,9 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Ranks {
     /// Train by so many processes on this machine, each with a part of the preset's `shards`: a power of two that divides
     /// them. Rank r takes adapter r, or where there are fewer of the kind, one of them again. The same bits and log as by one
-    /// process, and free to change with --resume
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) ranks: usize,
+    /// process, and free to change with --resume. Not with mpirun or srun: they say how many there are
+    #[arg(long, value_name = "N")]
+    pub(super) ranks: Option<usize>,
     /// Seconds that a rank may be silent before the run ends: one that hangs, or whose process is stopped. A step must take
     /// less
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
@@ -56,43 +57,55 @@ pub(super) struct Team {
 struct Children(Vec<(usize, Child)>);
 
 impl Ranks {
-    /// Starts the other ranks of a run of this preset, if there are to be any, and tells them the preset.
+    /// The ranks that a launcher has started, this process among them, and its number among those of its machine; none if it was
+    /// started alone.
     ///
     /// # Errors
-    /// A number that does not fit the shards; a process that does not start or come.
-    pub fn start(&self, preset: &Preset) -> Result<Option<Team>> {
-        not_by_mpi()?;
-        self.check(preset)?;
-        if self.ranks == 1 {
-            return Ok(None);
+    /// A program without MPI, or of another MPI than its launcher.
+    pub fn launched(&self) -> Result<Option<(Exchange, usize)>> {
+        let Some(launch) = Launch::of_this_process() else { return Ok(None) };
+        let (carrier, local) = launch.join(COMES.max(self.rank_timeout))?;
+        Ok(Some((Exchange::new(carrier, self.rank_timeout), local)))
+    }
+
+    /// Tells the preset to the other ranks of a run, if there are to be any; starts them if no launcher has.
+    ///
+    /// # Errors
+    /// A number that does not fit the shards or the launcher's; a process that does not start or come.
+    pub fn start(&self, preset: &Preset, team: &mut Option<Team>) -> Result<()> {
+        let launched = team.as_ref().map(|team| team.exchange.ranks());
+        if let (Some(launched), Some(ranks)) = (launched, self.ranks.filter(|ranks| Some(*ranks) != launched)) {
+            return Err(Error::Invalid(format!("--ranks {ranks}: {launched} were started; leave it out")));
         }
-        let meeting = Meeting::open(self.ranks)?;
+        if launched.is_some() && self.throttle.is_some() {
+            return Err(Error::Invalid(
+                "--throttle slows local processes, not MPI: start them by --ranks N alone".into(),
+            ));
+        }
+        let ranks = launched.or(self.ranks).unwrap_or(1);
+        check(
+            if launched.is_some() { format!("{ranks} ranks") } else { format!("--ranks {ranks}") },
+            ranks,
+            preset.shards,
+        )?;
+        if launched.is_none() && ranks > 1 {
+            *team = Some(self.start_processes(ranks)?);
+        }
+        team.as_ref().map_or(Ok(()), |team| team.exchange.down_text(Some(&preset.to_toml())).map(drop))
+    }
+
+    fn start_processes(&self, ranks: usize) -> Result<Team> {
+        let meeting = Meeting::open(ranks)?;
         let (program, arguments): (_, Vec<OsString>) = (own_program()?, std::env::args_os().skip(1).collect());
         let mut children = Children(vec![]);
-        for rank in 1..self.ranks {
+        for rank in 1..ranks {
             let mut command = Command::new(&program);
             command.args(&arguments).env(INVITATION, meeting.invitation(rank).to_string());
             let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
             children.0.push((rank, child.map_err(|e| Error::io(&program, e))?));
         }
         let carrier = meeting.gather(COMES, self.throttle, || children.check())?;
-        let team = Team { exchange: Exchange::new(carrier, self.rank_timeout), children };
-        team.exchange.down_text(Some(&preset.to_toml()))?;
-        Ok(Some(team))
-    }
-
-    fn check(&self, preset: &Preset) -> Result<()> {
-        let (ranks, shards) = (self.ranks, preset.shards);
-        let fits = |n: usize| n.is_power_of_two() && n <= shards;
-        if fits(ranks) {
-            return Ok(());
-        }
-        let nearest = (0..=shards.ilog2()).map(|bits| 1 << bits).min_by_key(|n: &usize| n.abs_diff(ranks)).unwrap_or(1);
-        let more = if shards < ranks { "; more shards (--set shards=S) are another training" } else { "" };
-        Err(Error::Invalid(format!(
-            "--ranks {ranks}: give a power of two that divides the {shards} shard{} of the preset, e.g. {nearest}{more}",
-            if shards == 1 { "" } else { "s" }
-        )))
+        Ok(Team { exchange: Exchange::new(carrier, self.rank_timeout), children })
     }
 
     /// Joins the run that this process was invited to.
@@ -104,19 +117,18 @@ impl Ranks {
     }
 }
 
-/// That no MPI has started this process as one of several: each of them would train the whole run, into one folder.
-fn not_by_mpi() -> Result<()> {
-    // Of Open MPI, and of MPICH and what descends from it.
-    for name in ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"] {
-        let processes = std::env::var(name).ok().and_then(|n| n.parse::<usize>().ok()).unwrap_or(1);
-        if processes > 1 {
-            return Err(Error::Invalid(format!(
-                "MPI started {processes} processes ({name}), and this program speaks no MPI: start it by itself, with --ranks \
-                 {processes}"
-            )));
-        }
+/// That so many ranks can share the shards.
+fn check(name: String, ranks: usize, shards: usize) -> Result<()> {
+    let fits = |n: usize| n.is_power_of_two() && n <= shards;
+    if fits(ranks) {
+        return Ok(());
     }
-    Ok(())
+    let nearest = (0..=shards.ilog2()).map(|bits| 1 << bits).min_by_key(|n: &usize| n.abs_diff(ranks)).unwrap_or(1);
+    let more = if shards < ranks { "; more shards (--set shards=S) are another training" } else { "" };
+    Err(Error::Invalid(format!(
+        "{name}: give a power of two that divides the {shards} shard{} of the preset, e.g. {nearest}{more}",
+        if shards == 1 { "" } else { "s" }
+    )))
 }
 
 /// The rank that this process was started to be; none if it is no other's child.
@@ -129,14 +141,22 @@ pub(super) fn invitation() -> Result<Option<Invitation>> {
 
 /// Whether another rank speaks for this one.
 pub(super) fn is_led() -> bool {
-    std::env::var_os(INVITATION).is_some()
+    std::env::var_os(INVITATION).is_some() || Launch::of_this_process().is_some_and(|launch| launch.rank > 0)
 }
 
 impl Team {
+    /// Of ranks that a launcher has started.
+    pub fn of(exchange: Exchange) -> Team {
+        Team { exchange, children: Children(vec![]) }
+    }
+
     /// Ends the others: with this error, if there is one.
     pub fn end(mut self, error: Option<&Error>) {
         if let Some(error) = error {
             self.exchange.fail(error);
+            if self.children.0.is_empty() {
+                self.exchange.abort(|| say(&format!("error: {error}")));
+            }
         }
         self.children.wait();
     }

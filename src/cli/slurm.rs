@@ -16,8 +16,8 @@ use crate::weights::checkpoint;
 /// Arguments of `slurm`.
 ///
 /// The script is for `sbatch`, from the folder that the command's paths are relative to. A sweep, an evaluation or a
-/// reproduction becomes an array of jobs, one for each part; a training is one job on one machine, with a GPU for each of its
-/// --ranks. Before its time is over, or when Slurm says that the job must make room, the program is told to stop; it saves, and
+/// reproduction becomes an array of jobs, one for each part; a training is one job, on one machine or over MPI
+/// (--mpi), with a GPU for each of its --ranks. Before its time is over, or when Slurm says that the job must make room, the program is told to stop; it saves, and
 /// the job is queued again and goes on where it was.
 #[derive(Args)]
 pub struct Slurm {
@@ -33,7 +33,12 @@ pub struct Slurm {
     /// The account
     #[arg(long)]
     account: Option<String>,
-    /// GPUs of a job (as many as the ranks of its training if not given); 0 for none
+    /// The --ranks of a training as tasks that srun starts, over MPI, on one machine or several, instead of as processes of one
+    /// machine. The program must be built with MPI (`make mpi`), and srun start programs of that MPI (`srun --mpi=list`; its
+    /// choice is $SLURM_MPI_TYPE)
+    #[arg(long)]
+    mpi: bool,
+    /// GPUs of a task (as many as ranks in it if not given); 0 for none
     #[arg(long, value_name = "N")]
     gpus_per_task: Option<usize>,
     /// Any other option of sbatch, e.g. mem=32G or exclusive; may be given more than once
@@ -98,7 +103,7 @@ impl Slurm {
                 wrong("leave --resume out: the script says it where there is a run")
             }
             Command::Train(train) => {
-                let ranks = train.ranks.ranks;
+                let ranks = train.ranks.ranks.unwrap_or(1);
                 if let Some(out) = train.out {
                     return Ok(Job::Train(out, ranks));
                 }
@@ -106,6 +111,7 @@ impl Slurm {
                 words.extend(["--out".into(), out.clone().into()]);
                 Ok(Job::Train(out, ranks))
             }
+            _ if self.mpi => wrong("--mpi is for the ranks of a training"),
             _ if has(words, "--part") => {
                 wrong("leave --part out: the script gives each job its own; --parts N says how many")
             }
@@ -119,11 +125,12 @@ impl Slurm {
             let value = value.map(|value| format!("={}", quote(&value))).unwrap_or_default();
             script.extend(format!("#SBATCH --{key}{value}\n").into_bytes());
         }
-        script.extend_from_slice(HEAD.as_bytes());
+        let (launcher, stop) = if self.mpi { (SRUN, STOP_TASKS) } else { ("", STOP_PROCESS) };
+        script.extend([HEAD, stop, "}\n"].concat().into_bytes());
         let command = |words: &[OsString], more: &str| {
             let words = words.iter().map(OsString::as_os_str);
             let quoted: Vec<_> = std::iter::once(self.program.as_os_str()).chain(words).map(quoted).collect();
-            [b"command=(", &quoted.join(&b' ')[..], more.as_bytes(), b")\n"].concat()
+            [b"command=(", launcher.as_bytes(), &quoted.join(&b' ')[..], more.as_bytes(), b")\n"].concat()
         };
         script.push(b'\n');
         match job {
@@ -151,9 +158,11 @@ impl Slurm {
         let own = |key: &str, value: String| (key.to_owned(), Some(value));
         let name: Vec<_> = words.iter().take(2).map(|w| w.to_string_lossy()).collect();
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+        let ranks = if let Job::Train(_, ranks) = job { *ranks } else { 1 };
+        let (tasks, gpus) = if self.mpi { (ranks, 1) } else { (1, ranks) };
         let mut all = vec![
             own("job-name", name.join("-").chars().map(plain).collect()),
-            own("ntasks", "1".into()),
+            own("ntasks", tasks.to_string()),
             own("open-mode", "append".into()),
             ("requeue".into(), None),
             // To this script alone.
@@ -162,7 +171,7 @@ impl Slurm {
         if matches!(job, Job::List) && self.parts > 1 {
             all.push(own("array", format!("1-{}", self.parts)));
         }
-        let gpus = self.gpus_per_task.unwrap_or(if let Job::Train(_, ranks) = job { *ranks } else { 1 });
+        let gpus = self.gpus_per_task.unwrap_or(gpus);
         if gpus > 0 {
             all.push(own("gpus-per-task", gpus.to_string()));
         }
@@ -196,9 +205,16 @@ trap 'ended=1 signalled=1; stop' TERM
 stop() {
     [ -n "$child" ] && [ -z "$told" ] || return
     told=1
-    kill -TERM "$child" 2>/dev/null
-}
 "#;
+
+const STOP_PROCESS: &str = r#"    kill -TERM "$child" 2>/dev/null
+"#;
+
+/// srun that gets TERM itself kills its tasks.
+const STOP_TASKS: &str = r#"    scancel --signal=TERM "$SLURM_JOB_ID"
+"#;
+
+const SRUN: &str = "srun --kill-on-bad-exit=1 ";
 
 const TAIL: &str = r#""${command[@]}" &
 child=$!

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::ranks::{self, Ranks};
+use super::ranks::{self, Ranks, Team};
 use super::{Global, INTERRUPTED, catch_ctrl_c, line, print, say};
 use crate::error::{Error, Result};
 use crate::eval;
@@ -50,16 +50,36 @@ pub struct Train {
 }
 
 impl Train {
-    pub(super) fn run(mut self, global: &Global, started: Instant) -> Result<ExitCode> {
+    pub(super) fn run(self, global: &Global, started: Instant) -> Result<ExitCode> {
         if let Some(invitation) = ranks::invitation()? {
             let exchange = self.ranks.join(&invitation)?;
-            return match self.follow(global, &exchange) {
+            return match self.follow(global, &exchange, invitation.rank) {
                 // Rank 0 says what went wrong, if it hears it.
                 Err(error) if exchange.fail(&error) => Ok(ExitCode::FAILURE),
                 Err(error) => Err(error),
                 Ok(()) => Ok(ExitCode::SUCCESS),
             };
         }
+        let mut team = match self.ranks.launched()? {
+            Some((exchange, local)) if exchange.rank() > 0 => {
+                let followed = self.follow(global, &exchange, local);
+                if let Err(error) = &followed {
+                    exchange.fail(error);
+                    exchange.abort(|| say(&format!("error: {error}")));
+                }
+                return followed.map(|()| ExitCode::SUCCESS);
+            }
+            world => world.map(|(exchange, _)| Team::of(exchange)),
+        };
+        let ended = self.first(global, started, &mut team);
+        if let Some(team) = team {
+            team.end(ended.as_ref().err());
+        }
+        ended
+    }
+
+    /// Trains alone, or as rank 0 of a team, which is started if it is not there.
+    fn first(mut self, global: &Global, started: Instant, team: &mut Option<Team>) -> Result<ExitCode> {
         let sets = self.sets(global);
         let folder = self.preset.clone();
         let by_folder = self.resume && folder.is_dir();
@@ -86,12 +106,8 @@ impl Train {
             }
             None => Preset::load(&self.preset, &sets)?,
         };
-        let team = self.ranks.start(&preset)?;
-        let ended = self.lead(global, started, &preset, saved, team.as_ref().map(|team| &team.exchange));
-        if let Some(team) = team {
-            team.end(ended.as_ref().err());
-        }
-        ended
+        self.ranks.start(&preset, team)?;
+        self.lead(global, started, &preset, saved, team.as_ref().map(|team| &team.exchange))
     }
 
     /// What changes the preset.
@@ -99,7 +115,7 @@ impl Train {
         self.set.iter().cloned().chain(global.seed.map(|s| format!("seed={s}"))).collect()
     }
 
-    /// Trains alone, or as rank 0 with others.
+    /// Trains this preset.
     fn lead(
         self,
         global: &Global,
@@ -133,8 +149,8 @@ impl Train {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Trains as another rank.
-    fn follow(&self, global: &Global, exchange: &Exchange) -> Result<()> {
+    /// Trains as another rank, the adapter `nth` of its machine.
+    fn follow(&self, global: &Global, exchange: &Exchange, nth: usize) -> Result<()> {
         let rank = exchange.rank();
         let preset = Preset::from_toml(&exchange.down_text(None)?)?;
         // That of a run that is resumed lies in its folder, which is rank 0's.
@@ -150,7 +166,7 @@ impl Train {
                 return Err(Error::Rank(message));
             }
         }
-        let global = &Global { nth: rank, ..global.clone() };
+        let global = &Global { nth, ..global.clone() };
         let device = global.open_for(&preset, session::input(&preset, self.data.as_deref())?)?;
         // Rank 0 says that the run stops.
         let stop = catch_ctrl_c("")?;

@@ -4,6 +4,8 @@
 //! Rank r hands up to the rank with its lowest bit cleared: of eight ranks 1, 2 and 4 to 0, 3 to 2, 5 and 6 to 4, 7 to 6. So what has
 //! gone up k levels is of an aligned block of 2^k ranks, and sums are added as ((0 + 1) + (2 + 3)) + ..., whatever the number of ranks.
 
+#[cfg(feature = "mpi")]
+pub mod mpi;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -74,6 +76,9 @@ pub trait Carrier: Send + Sync {
 
     /// Waits until what was handed over is on its way, so long at most.
     fn flush(&self, wait: Duration);
+
+    /// Ends the processes of all ranks at once, this one too, where nobody else does; else it does nothing.
+    fn abort(&self) {}
 }
 
 /// One rank's part in a run.
@@ -202,12 +207,30 @@ impl Exchange {
             Error::Rank(why) => why.clone(),
             other => format!("rank {}: {other}", self.rank()),
         };
+        self.computes(false);
         for neighbour in tree::neighbours(self.rank(), self.ranks()) {
             self.carrier.send(neighbour, Message::Failed(why.clone()));
         }
         self.failed.store(true, Ordering::SeqCst);
         self.carrier.flush(BEAT);
         self.told.load(Ordering::SeqCst) || tree::parent(self.rank()).is_some_and(|parent| self.hears(parent))
+    }
+
+    /// Ends all ranks, as [`Carrier::abort`]. Behind [`Exchange::fail`]: a rank but the first waits before it as long as the one
+    /// above lives, since rank 0 saves, says what went wrong, and ends all itself. `last`: what to do if it does not.
+    pub fn abort(&self, last: impl FnOnce()) {
+        if let Some(parent) = tree::parent(self.rank()) {
+            let (mut heard, mut since) = (self.carrier.heard(parent), Instant::now());
+            while since.elapsed() < self.limit {
+                std::thread::sleep(LOOK);
+                let now = self.carrier.heard(parent);
+                if now != heard {
+                    (heard, since) = (now, Instant::now());
+                }
+            }
+        }
+        last();
+        self.carrier.abort();
     }
 
     /// Whether a rank has heard that the run ends or may still hear it. Loses what it sent.
@@ -230,7 +253,7 @@ impl Drop for Exchange {
             let _ = beats.join();
         }
         // Whoever does not listen any more is not waited for twice.
-        if !self.failed.load(Ordering::SeqCst) {
+        if !self.failed.load(Ordering::SeqCst) && !std::thread::panicking() {
             self.carrier.flush(self.limit);
         }
     }

@@ -10,8 +10,9 @@ pub(super) fn parent(rank: usize) -> Option<usize> {
 
 /// The ranks that hand up to a rank, in the order in which their blocks follow its own.
 pub(super) fn children(rank: usize, ranks: usize) -> impl DoubleEndedIterator<Item = usize> {
-    let levels = if rank == 0 { ranks.ilog2() } else { rank.trailing_zeros() };
-    (0..levels).map(move |level| rank + (1 << level))
+    let levels = if rank == 0 { ranks.next_power_of_two().ilog2() } else { rank.trailing_zeros() };
+    // A launcher may have started another number, which rank 0 refuses.
+    (0..levels).map(move |level| rank + (1 << level)).filter(move |child| *child < ranks)
 }
 
 /// The ranks that a rank speaks to.

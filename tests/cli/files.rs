@@ -41,12 +41,17 @@ fn a_damaged_or_foreign_checkpoint_is_refused_by_name() {
 /// Runs the program where no file may grow beyond `blocks` of 512 or 1,024 bytes, depending on the shell.
 #[cfg(unix)]
 pub fn limited(place: &Place, blocks: usize, args: &str) -> crate::Ran {
+    crate::Ran::of(limit(place, blocks, args).output().expect("sh"))
+}
+
+#[cfg(unix)]
+pub fn limit(place: &Place, blocks: usize, args: &str) -> std::process::Command {
     let program = place.command(args);
     let mut shell = std::process::Command::new("sh");
     place.settle(&mut shell);
     shell.args(["-c", &format!("ulimit -f {blocks} && trap '' XFSZ && exec \"$0\" \"$@\"")]);
     shell.arg(program.get_program()).args(program.get_args());
-    crate::Ran::of(shell.output().expect("sh"))
+    shell
 }
 
 #[cfg(unix)]

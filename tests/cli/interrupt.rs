@@ -27,7 +27,7 @@ pub fn started(place: &Place, run: &str, more: &str, step: u64) -> Child {
     started_by(place, place.command(&small(run, more)), run, step)
 }
 
-fn started_by(place: &Place, mut command: Command, run: &str, step: u64) -> Child {
+pub fn started_by(place: &Place, mut command: Command, run: &str, step: u64) -> Child {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let begin = Instant::now();
     loop {

@@ -15,6 +15,8 @@ mod fine_tuning;
 mod import;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(all(feature = "mpi", target_os = "linux"))]
+mod mpi;
 #[cfg(unix)]
 mod outputs;
 mod own;

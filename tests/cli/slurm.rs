@@ -27,11 +27,22 @@ done
 
 const SCONTROL: &str = "#!/bin/bash\n[ \"$1\" = requeue ] && touch \"queued-$2\"\n";
 
+/// By Open MPI in its place.
+const SRUN: &str = r#"#!/bin/bash
+[ "$1" = --kill-on-bad-exit=1 ] || exit 2
+echo $$ >step
+exec mpirun --oversubscribe --allow-run-as-root --bind-to none -n "$SLURM_NTASKS" "${@:2}"
+"#;
+
+const SCANCEL: &str = r#"#!/bin/bash
+[ "$1 $2" = "--signal=TERM $SLURM_JOB_ID" ] && kill -TERM $(cat /proc/"$(<step)"/task/*/children)
+"#;
+
 /// A place with a cluster.
 fn cluster() -> Place {
     let place = Place::new();
     fs::create_dir(place.path("bin")).unwrap();
-    for (name, text) in [("sbatch", SBATCH), ("scontrol", SCONTROL)] {
+    for (name, text) in [("sbatch", SBATCH), ("scontrol", SCONTROL), ("srun", SRUN), ("scancel", SCANCEL)] {
         let path = place.path("bin").join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -88,16 +99,16 @@ fn an_array_of_parts_comes_to_the_sweep_of_one_process() {
 }
 
 /// Runs the job of a training, tells it twice before its time is over, and lets it end; in the end it is what a run in one go is.
-fn interrupted(ranks: &[&str], gpus: &str) {
+fn interrupted(options: &[&str], ranks: &[&str], lines: [&str; 2]) {
     let place = cluster();
     let train = format!("demo/digits {SMALL} --set eval.every=0 --set eval.distort=[] --set steps=400 --set shards=2");
     let words: Vec<&str> = train.split_whitespace().collect();
     program(&place, &[&["train"], &words[..], &["--out", "whole"]].concat()).ok();
-    let text = script(&place, &[&words[..], ranks, &["--out", "a run"]].concat());
-    assert!(text.contains("#SBATCH --ntasks=1\n") && text.contains(gpus), "{text}");
+    let text = script(&place, &[options, &words[..], ranks, &["--out", "a run"]].concat());
+    assert!(lines.iter().all(|line| text.contains(&format!("#SBATCH --{line}\n"))), "{text}");
     let start = |restarts: &str| {
         let mut command = start(&place, &["bash", "job.sh"]);
-        command.env("SLURM_JOB_ID", "7").env("SLURM_RESTART_COUNT", restarts);
+        command.env("SLURM_JOB_ID", "7").env("SLURM_RESTART_COUNT", restarts).env("SLURM_NTASKS", "2");
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     // What is left of one that was ended before it had a checkpoint.
@@ -125,12 +136,18 @@ fn interrupted(ranks: &[&str], gpus: &str) {
 
 #[test]
 fn a_training_that_must_make_room_goes_on_where_it_was() {
-    interrupted(&[], "#SBATCH --gpus-per-task=1\n");
+    interrupted(&[], &[], ["ntasks=1", "gpus-per-task=1"]);
 }
 
 #[test]
 fn ranks_of_a_training_have_a_gpu_each_and_stop_together() {
-    interrupted(&["--ranks", "2"], "#SBATCH --gpus-per-task=2\n");
+    interrupted(&[], &["--ranks", "2"], ["ntasks=1", "gpus-per-task=2"]);
+}
+
+#[cfg(all(feature = "mpi", target_os = "linux"))]
+#[test]
+fn ranks_over_mpi_are_tasks_and_stop_together() {
+    interrupted(&["--mpi"], &["--ranks", "2"], ["ntasks=2", "gpus-per-task=1"]);
 }
 
 #[test]
@@ -158,6 +175,12 @@ fn scripts_say_what_sbatch_is_to_know_and_bash_can_read_them() {
         "{text}"
     );
     assert!(text.contains("if [ -e runs/tr-sign-c/checkpoint.safetensors ]; then"), "{text}");
+    let text = script(&place, &["--mpi", "merolla2016/imagenet/tr-none-c", "--set", "shards=8", "--ranks", "8"]);
+    for words in
+        ["--ntasks=8", "--gpus-per-task=1", "=(srun --kill-on-bad-exit=1 weightproof train", "scancel --signal=TERM"]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
     script(&place, &["eval", "run", "--distort", "addnorm:0.3 x8"]);
     assert_eq!(program(&place, &["slurm", "train", "demo/digits"]).ok().lines().next(), Some("#!/bin/bash"));
     for (words, why) in [
@@ -166,6 +189,7 @@ fn scripts_say_what_sbatch_is_to_know_and_bash_can_read_them() {
         (vec!["sweep", "run", "--part", "1/2"], "leave --part out"),
         (vec!["demo/digits", "--out", "r", "--resume"], "leave --resume out"),
         (vec!["--parts", "2", "demo/digits"], "a training has no parts"),
+        (vec!["--mpi", "sweep", "run"], "--mpi is for"),
         (vec!["--sbatch", "mem 3=2", "demo/digits"], "KEY=VALUE"),
         (vec!["--time", "1\n2", "demo/digits"], "one line"),
         (vec!["nothing/like-it"], "nothing/like-it"),
