@@ -169,7 +169,7 @@ fn train() {
         // One without the search for a rank, one with it.
         session.distort(&Projection::parse(projection).expect("it is one").into(), 1, 0).expect("distort");
     }
-    run(&mut session, network.moments_plan(&device.target, 2), 2);
+    run(&mut session, network.moments_plan(&device.target), 2);
     run(&mut session, network.test_plan(&device.target, 4), 2);
     session.runner.read("metrics", 4).expect("read");
     session.runner.finish().unwrap_or_else(|e| panic!("{e}"));

@@ -139,7 +139,7 @@ struct Shared {
 /// A network on a device, to be tested.
 struct Measuring<'a> {
     session: &'a mut Session,
-    evaluator: &'a mut Evaluator,
+    evaluator: &'a mut Evaluator<'static>,
     trained: &'a TrainedNetwork,
 }
 

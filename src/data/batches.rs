@@ -145,14 +145,21 @@ impl Batches {
     /// # Errors
     /// A batch of 0.
     pub fn sequential(prepared: Arc<Prepared>, part: Part, batch: usize) -> Result<Self> {
-        Self::sequential_in(Form::Whole, prepared, part, batch)
+        let count = prepared.split(part).labels.len().div_ceil(batch.max(1));
+        Self::sequential_in(Form::Whole, prepared, part, batch, 0..count)
     }
 
-    /// The same batches in another form.
+    /// Of the same batches those of these numbers, in another form.
     ///
     /// # Errors
     /// As [`Batches::sequential`].
-    pub fn sequential_in(form: Form, prepared: Arc<Prepared>, part: Part, batch: usize) -> Result<Self> {
+    pub fn sequential_in(
+        form: Form,
+        prepared: Arc<Prepared>,
+        part: Part,
+        batch: usize,
+        numbers: impl Iterator<Item = usize> + Clone + Send + 'static,
+    ) -> Result<Self> {
         if batch == 0 {
             return Err(Error::Invalid("a batch of 0 images never comes to an end: choose at least 1".into()));
         }
@@ -163,7 +170,7 @@ impl Batches {
             chosen.extend(first as u32..count.min(first + batch) as u32);
         };
         let take = Take { part, batch, first_place: 0, form };
-        Ok(Self::spawn(prepared, take, per_epoch, 0..per_epoch, choose))
+        Ok(Self::spawn(prepared, take, per_epoch, numbers.map(|number| number as u64), choose))
     }
 
     /// Batches in one pass over the split.
@@ -176,7 +183,7 @@ impl Batches {
         prepared: Arc<Prepared>,
         take: Take,
         per_epoch: u64,
-        steps: Range<u64>,
+        steps: impl Iterator<Item = u64> + Clone + Send + 'static,
         choose: impl Fn(u64, &mut Vec<u32>) + Send + Sync + 'static,
     ) -> Self {
         let workers = prepared.workers.max(1);

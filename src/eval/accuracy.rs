@@ -10,8 +10,11 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
 use super::Draws;
-use crate::data::{Batches, Form, Part, Prepared};
+use super::average::Average;
+use super::pass::Pass;
+use crate::data::{Batch, Batches, Form, Part, Prepared};
 use crate::error::{Error, Result};
+use crate::exchange::Exchange;
 use crate::gpu::{Loaded, Readback};
 use crate::kernels::conv2d::stored::Bits;
 use crate::kernels::metric;
@@ -90,7 +93,7 @@ pub struct Progress<'a> {
 }
 
 impl Progress<'_> {
-    fn stopped(self) -> bool {
+    pub(super) fn stopped(self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 }
@@ -127,7 +130,9 @@ struct Programs {
 /// The plans of an evaluation, each loaded once for any number of distortions of the weights of a session; whoever writes
 /// those calls [`Evaluator::weights_changed`], or leaves it to [`Evaluator::set_weights`]. Weights that came as bits
 /// ([`Evaluator::take`]) are tested from their bits where nothing distorts them, and then are nowhere in f32 on the device.
-pub struct Evaluator {
+pub struct Evaluator<'a> {
+    /// With the other ranks of a run, which do the same at the same time and get the same results.
+    exchange: Option<&'a Exchange>,
     real: Option<Programs>,
     from_bits: Option<(Bits, Programs)>,
     /// Whether the weights at hand came as bits.
@@ -151,7 +156,7 @@ pub struct Evaluator {
     unsound: HashSet<String>,
 }
 
-impl Evaluator {
+impl<'a> Evaluator<'a> {
     /// Loads the plans, and the images where the device is to hold them. The images of `part` are tested, `test_batch` at a
     /// time; the moments are averaged over the first `moments_batches` batches of training images, 0 for all, in batches
     /// of the training size.
@@ -166,7 +171,7 @@ impl Evaluator {
         moments_batches: usize,
     ) -> Result<Self> {
         let train = images::placement(None, &session.target, &data, Part::Train);
-        let mut evaluator = Self::of(session, Images { data, part, train }, test_batch, moments_batches)?;
+        let mut evaluator = Self::of(session, Images { data, part, train }, test_batch, moments_batches, None)?;
         if evaluator.moments_batches > 0 {
             evaluator.uploads.push((Part::Train, train));
         }
@@ -174,7 +179,7 @@ impl Evaluator {
     }
 
     /// As [`Evaluator::new`] for weights in f32 and training images that are on the device already, if `images` says so; the
-    /// plans are loaded at once.
+    /// plans are loaded at once. With `exchange` all its ranks measure together, each on a part of the batches.
     ///
     /// # Errors
     /// As [`Evaluator::new`].
@@ -183,13 +188,20 @@ impl Evaluator {
         images: Images,
         test_batch: usize,
         moments_batches: usize,
+        exchange: Option<&'a Exchange>,
     ) -> Result<Self> {
-        let mut evaluator = Self::of(session, images, test_batch, moments_batches)?;
+        let mut evaluator = Self::of(session, images, test_batch, moments_batches, exchange)?;
         evaluator.real = Some(evaluator.load(session, None)?);
         Ok(evaluator)
     }
 
-    fn of(session: &Session, images: Images, test_batch: usize, moments_batches: usize) -> Result<Self> {
+    fn of(
+        session: &Session,
+        images: Images,
+        test_batch: usize,
+        moments_batches: usize,
+        exchange: Option<&'a Exchange>,
+    ) -> Result<Self> {
         let network = &session.network;
         // An incomplete last batch would weigh its images more than the others: it is left out.
         let count = images.data.train.labels.len();
@@ -215,6 +227,7 @@ impl Evaluator {
         let (real, from_bits, packed, unpacked) = (None, None, false, None);
         let (known, trained, unsound) = (HashMap::new(), None, HashSet::new());
         Ok(Evaluator {
+            exchange,
             real,
             from_bits,
             packed,
@@ -235,7 +248,7 @@ impl Evaluator {
         let (target, network) = (session.target.clone(), session.network.clone());
         let mut moments = None;
         if self.moments_batches > 0 {
-            let plan = network.moments_plan_from(&target, self.moments_batches, &self.images.train, bits)?;
+            let plan = network.moments_plan_from(&target, &self.images.train, bits)?;
             moments = Some(session.runner.load(&plan, false)?);
         }
         let plan = match network.crops {
@@ -337,6 +350,13 @@ impl Evaluator {
         (self.moments_batches + self.test_images().div_ceil(self.test_batch)) as u64
     }
 
+    fn pass<'p>(&self, count: usize, progress: Progress<'p>) -> Pass<'p>
+    where
+        'a: 'p,
+    {
+        Pass { count, exchange: self.exchange, progress }
+    }
+
     /// Images that the errors are counted over.
     pub fn test_images(&self) -> usize {
         self.images.data.split(self.images.part).labels.len()
@@ -423,28 +443,28 @@ impl Evaluator {
     ) -> Result<bool> {
         let Some(moments) = &self.programs(from_bits).moments else { return Ok(true) };
         session.network.check_batch_moments()?;
-        for (name, channels) in session.network.moments() {
-            session.runner.write(&name, &vec![0; channels])?;
-        }
+        let mut average = Average::new(&session.network, self.moments_batches);
+        let mut readback = Readback::new(&average.parts());
+        let pass = self.pass(self.moments_batches, progress);
         let Images { data, train, .. } = &self.images;
         let form = images::form(train, session.seed, EVALUATION);
-        let batches = Batches::sequential_in(form, data.clone(), Part::Train, session.network.batch)?;
-        for (i, batch) in batches.take(self.moments_batches).enumerate() {
-            if progress.stopped() {
-                return Ok(false);
+        let batches = Batches::sequential_in(form, data.clone(), Part::Train, session.network.batch, pass.own())?;
+        let mut projected = false;
+        let run = |session: &mut Session, batch: &Batch, readback: &mut Readback| {
+            let number = batch.position.step;
+            if let Some(projection) = projection.filter(|p| !projected || p.is_random()) {
+                session.distort(projection, seed, TRAINED + number)?;
+                projected = true;
             }
-            if let Some(projection) = projection.filter(|p| i == 0 || p.is_random()) {
-                session.distort(projection, seed, TRAINED + i as u64)?;
-            }
-            session.feed(train, &batch?)?;
+            session.feed(train, batch)?;
             // Augmented images are the same under every distortion, and none of training's.
-            session.runner.run(moments, &Step::at(session.seed, EVALUATION + i as u64))?;
-            progress.bar.inc(1);
+            session.runner.run_and_read(moments, &Step::at(session.seed, EVALUATION + number), readback)
+        };
+        let whole = pass.run(session, batches, &mut readback, run, |moments| average.add(moments))?;
+        if whole {
+            average.write(session)?;
         }
-        if let Some(epsilon) = session.network.deviation_epsilon {
-            variances_of_deviations(session, epsilon)?;
-        }
-        Ok(true)
+        Ok(whole)
     }
 
     /// Puts the moments of training in the place of the averages: computed once for a seed, then kept. False if `stop`
@@ -481,41 +501,28 @@ impl Evaluator {
         progress: Progress,
     ) -> Result<Option<Score>> {
         let test = &self.programs(from_bits).test;
-        let slots = session.network.metric_slots();
-        let mut readback = Readback::new(&[("metrics", slots * metric::ROW)]);
+        let mut readback = Readback::new(&[("metrics", metric::ROW)]);
         let form = match session.network.crops {
             1 => images::form(&self.test_placement, 0, 0),
             _ => Form::TenCrops,
         };
-        let batches = Batches::sequential_in(form, self.images.data.clone(), self.images.part, self.test_batch)?;
-        let count = batches.per_epoch() as usize;
-        for (i, batch) in batches.enumerate() {
-            if progress.stopped() {
-                return Ok(None);
-            }
-            let batch = batch?;
-            session.feed_test(&self.test_placement, &batch)?;
-            let slot = i % slots;
-            let step = Step { slot: slot as u32, valid: batch.valid as u32, ..Step::default() };
-            // The rows are copied behind the batch that fills them, and read when all is done.
-            if slot + 1 == slots || i + 1 == count {
-                session.runner.run_and_read(test, &step, &mut readback)?;
-            } else {
-                session.runner.run(test, &step)?;
-            }
-            progress.bar.inc(1);
-        }
+        let pass = self.pass(self.test_images().div_ceil(self.test_batch), progress);
+        let Images { data, part, .. } = &self.images;
+        let batches = Batches::sequential_in(form, data.clone(), *part, self.test_batch, pass.own())?;
+        let run = |session: &mut Session, batch: &Batch, readback: &mut Readback| {
+            session.feed_test(&self.test_placement, batch)?;
+            session.runner.run_and_read(test, &Step { valid: batch.valid as u32, ..Step::default() }, readback)
+        };
         let (mut loss, mut top1, mut top5, mut images) = (0.0, 0.0, 0.0, 0.0);
-        for first in (0..count).step_by(slots) {
-            let parts = session.runner.take(&mut readback, true)?.expect("one snapshot for so many batches");
-            let rows = bytemuck::cast_slice::<u32, f32>(&parts[0]).chunks_exact(metric::ROW);
-            for row in rows.take(count - first) {
-                let valid = f64::from(row[3]);
-                loss += f64::from(row[0]) * valid;
-                top1 += f64::from(row[1]);
-                top5 += f64::from(row[2]);
-                images += valid;
-            }
+        let add = |row: &[u32]| {
+            let [mean, first, five, valid] = [0, 1, 2, 3].map(|i| f64::from(f32::from_bits(row[i])));
+            loss += mean * valid;
+            top1 += first;
+            top5 += five;
+            images += valid;
+        };
+        if !pass.run(session, batches, &mut readback, run, add)? {
+            return Ok(None);
         }
         Ok(Some(Score {
             distortion: distortion.single_draw().to_string(),
@@ -525,20 +532,6 @@ impl Evaluator {
             from_bits,
         }))
     }
-}
-
-/// Makes variances of the averaged deviations sqrt(variance + epsilon): a test divides by sqrt(variance + epsilon) again.
-fn variances_of_deviations(session: &mut Session, epsilon: f32) -> Result<()> {
-    for (name, channels) in session.network.moments().into_iter().filter(|(name, _)| name.ends_with("running_var")) {
-        let deviations = session.runner.read(&name, channels)?;
-        let variance = |bits: &u32| {
-            let v = f32::from_bits(*bits).powi(2) - epsilon;
-            if v < 0.0 { 0.0 } else { v } // NaN stays.
-        };
-        let variances: Vec<f32> = deviations.iter().map(variance).collect();
-        session.runner.write(&name, bytemuck::cast_slice(&variances))?;
-    }
-    Ok(())
 }
 
 /// What a score depends on, for the weights at hand.

@@ -3,9 +3,11 @@
 
 mod accuracy;
 pub mod analysis;
+mod average;
 mod deploy;
 mod draws;
 pub mod logits;
+mod pass;
 pub mod point;
 mod table;
 

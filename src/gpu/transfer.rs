@@ -33,8 +33,9 @@ impl Readback {
         Readback { parts, waiting: VecDeque::new(), free: vec![] }
     }
 
-    fn bytes(&self) -> u64 {
-        self.parts.iter().map(|(_, words)| *words as u64 * 4).sum()
+    /// Words of a snapshot.
+    pub fn words(&self) -> usize {
+        self.parts.iter().map(|(_, words)| words).sum()
     }
 
     fn scope(&self) -> String {
@@ -106,7 +107,7 @@ impl Runner {
                 let scope = readback.scope();
                 let desc = wgpu::BufferDescriptor {
                     label: Some(&scope),
-                    size: readback.bytes(),
+                    size: readback.words() as u64 * 4,
                     usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                     mapped_at_creation: false,
                 };

@@ -1,5 +1,5 @@
 //! Batch normalisation over the rows of x `[rows, c]` (rows = images * height * width, NHWC): moments per channel, the
-//! normalisation, its gradient, and the average of moments over many batches (Merolla et al. 2016; McDonnell 2018).
+//! normalisation, and its gradient.
 //!
 //! Reductions run in blocks of rows whose number is a function of the shape alone, then over the blocks in order, so
 //! that neither windows nor machines change a result.
@@ -9,7 +9,7 @@ mod moments;
 
 use std::ops::Range;
 
-pub use moments::{ACCUMULATE, COMBINE, Moments, PARTIAL, accumulate, batch_moments, combine};
+pub use moments::{COMBINE, Moments, PARTIAL, batch_moments, combine};
 
 use super::{Budget, Io, Kernel, Knobs, Scalars, Variant, anywhere, linear_grid, read, write};
 use crate::error::{Error, Result};

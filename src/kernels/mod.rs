@@ -66,7 +66,6 @@ pub static KERNELS: &[&Kernel] = &[
     &batchnorm::GRAD_PARTIAL,
     &batchnorm::GRAD_COMBINE,
     &batchnorm::BACKWARD,
-    &batchnorm::ACCUMULATE,
     &norm_relu::TABLE_OF,
     &norm_relu::FORWARD,
     &norm_relu::GRAD_PARTIAL,

@@ -95,27 +95,17 @@ impl BatchNorm {
     /// and beta.
     pub(super) fn channels(&self, net: &mut Net, x: Activation) -> Result<(batchnorm::Channels, View)> {
         let (c, rows) = (self.channels, self.rows(net, x));
-        let moment =
-            |net: &mut Net, what: &str, role| net.b.shared(&format!("{}.{what}", self.name), Elem::F32, &[c], role);
-        let (mean, var) = match net.mode {
-            Mode::Test => (moment(net, "running_mean", Role::State), moment(net, "running_var", Role::State)),
-            Mode::Train | Mode::Moments { .. } => {
-                let mean = moment(net, "mean", Role::Transient);
-                let var = moment(net, "var", Role::Transient);
-                let scope = format!("{}.moments", self.name);
-                match x.moments {
-                    Some(blocks) => batchnorm::combine(net.b, &scope, rows, c, fused::BLOCK, blocks, [mean, var])?,
-                    None => batchnorm::batch_moments(net.b, &scope, rows, c, x.view, mean, var)?,
-                }
-                (mean, var)
-            }
+        let (names, role) = match net.mode {
+            Mode::Train => (["mean", "var"], Role::Transient),
+            Mode::Moments | Mode::Test => (["running_mean", "running_var"], Role::State),
         };
-        if let Mode::Moments { weight, deviation } = net.mode {
-            let (all_mean, all_var) =
-                (moment(net, "running_mean", Role::State), moment(net, "running_var", Role::State));
-            let scope = format!("{}.accumulate", self.name);
-            let deviation = deviation.then_some(self.epsilon);
-            batchnorm::accumulate(net.b, &scope, c, [mean, var], [all_mean, all_var], weight, deviation)?;
+        let [mean, var] = names.map(|what| net.b.shared(&format!("{}.{what}", self.name), Elem::F32, &[c], role));
+        if net.mode != Mode::Test {
+            let scope = format!("{}.moments", self.name);
+            match x.moments {
+                Some(blocks) => batchnorm::combine(net.b, &scope, rows, c, fused::BLOCK, blocks, [mean, var])?,
+                None => batchnorm::batch_moments(net.b, &scope, rows, c, x.view, mean, var)?,
+            }
         }
         let Affine { gamma, beta } = self.affine(net);
         Ok((batchnorm::Channels { mean, var, gamma, eps: self.epsilon }, beta))

@@ -76,13 +76,8 @@ impl Activation {
 pub enum Mode {
     /// Batch statistics, dropout, everything kept for the backward pass.
     Train,
-    /// Batch statistics, each added with this weight to the layer's averages (the test protocol of Merolla et al. 2016).
-    Moments {
-        /// 1 / number of batches.
-        weight: f32,
-        /// Whether sqrt(variance + epsilon) is added instead of the variance.
-        deviation: bool,
-    },
+    /// Batch statistics, left in the place of the averages, which the host makes of those of many batches.
+    Moments,
     /// The averages take the place of batch statistics.
     Test,
 }

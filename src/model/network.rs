@@ -331,13 +331,13 @@ impl Network {
         )))
     }
 
-    /// A forward pass over an uploaded training batch under the projected weights, which adds each batch-norm layer's
-    /// moments, divided by `batches`, to its averages (zeroed by the host before the first batch).
+    /// A forward pass over an uploaded training batch under the projected weights, which leaves the moments of its batch in
+    /// [`Network::moments`], of which the host makes averages.
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn moments_plan(&self, target: &Target, batches: usize) -> Result<Plan> {
-        self.moments_plan_from(target, batches, &self.sent(), None)
+    pub fn moments_plan(&self, target: &Target) -> Result<Plan> {
+        self.moments_plan_from(target, &self.sent(), None)
     }
 
     /// As [`Network::moments_plan`], with the images of the batch where `placement` says, and where `bits` are given, with the weights as
@@ -345,13 +345,7 @@ impl Network {
     ///
     /// # Errors
     /// As [`Network::train_plan`].
-    pub fn moments_plan_from(
-        &self,
-        target: &Target,
-        batches: usize,
-        placement: &Placement,
-        bits: Option<&Bits>,
-    ) -> Result<Plan> {
+    pub fn moments_plan_from(&self, target: &Target, placement: &Placement, bits: Option<&Bits>) -> Result<Plan> {
         let mut b = Builder::new("moments", self.target(target)?);
         let placement = &self.moments_placement(*placement);
         let stored = self.stored(&mut b, bits);
@@ -359,7 +353,7 @@ impl Network {
             true => self.training_images(&mut b, placement)?,
             false => self.images(&mut b, placement, ["input", INDEX], self.batch)?,
         };
-        let mode = Mode::Moments { weight: (1.0 / batches as f64) as f32, deviation: self.deviation_epsilon.is_some() };
+        let mode = Mode::Moments;
         let mut net = Net {
             b: &mut b,
             batch: self.batch,

@@ -49,7 +49,7 @@ fn with_tests(
 ) -> Result<Planned> {
     let training = network.peak(&plans);
     if network.has_moments() {
-        plans.push(network.moments_plan_from(target, 1, placement, None)?);
+        plans.push(network.moments_plan_from(target, placement, None)?);
     }
     plans.push(network.test_plan(target, preset.eval_batch())?);
     Ok(Planned { training, with_tests: network.peak(&plans) })

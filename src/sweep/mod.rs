@@ -114,7 +114,7 @@ struct Bench {
     preset: Preset,
     data: Arc<Prepared>,
     session: Session,
-    evaluator: Evaluator,
+    evaluator: Evaluator<'static>,
 }
 
 impl Sweep<'_> {

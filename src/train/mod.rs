@@ -2,6 +2,7 @@
 
 mod best;
 mod diagnose;
+mod evaluation;
 mod ranks;
 pub mod record;
 mod resume;
@@ -11,5 +12,6 @@ pub mod schedule;
 mod stepper;
 mod watch;
 
+pub use evaluation::evaluation_bar;
 pub use resume::{Resume, same_preset};
-pub use run::{Following, Options, Outcome, evaluation_bar, follow, train};
+pub use run::{Following, Options, Outcome, follow, train};

@@ -23,7 +23,7 @@ pub(super) enum Now {
     On = 0,
     /// It ends behind this step.
     Stop = 1,
-    /// It has ended before this step.
+    /// It has ended.
     Ended = 2,
 }
 
@@ -147,9 +147,6 @@ impl<'a> Ranks<'a> {
         }
         if !first {
             note = Note::split(0, &exchange.down(None)?)?.0;
-            if note.now == Now::Ended as u32 {
-                return Ok(Now::Ended);
-            }
             if note.step() != number {
                 let what = format!("step {}, and rank {} is at {number}", note.step(), exchange.rank());
                 return Err(out_of_step(0, &what));
@@ -217,20 +214,24 @@ fn join_notes(from: usize, own: &mut Vec<u32>, received: Vec<u32>) -> Result<()>
     Ok(())
 }
 
-/// A digest of what a rank trains on: all labels, and some of the images.
+/// A digest of what a rank trains on and tests: all labels, and some of the images.
 ///
 /// # Errors
 /// An image that cannot be read.
 pub(super) fn digest(data: &Prepared) -> Result<String> {
+    // Of each part.
     const IMAGES: usize = 16;
-    let labels = &data.train.labels;
-    let some: Vec<u32> = (0..IMAGES).map(|i| (i * (labels.len() - 1) / (IMAGES - 1)) as u32).collect();
-    let mut images = vec![];
-    data.gather(Part::Train, &some, &mut images)?;
-    let mut hash = Sha256::new();
-    hash.update(bytemuck::cast_slice(labels));
-    hash.update(bytemuck::cast_slice(&images));
-    Ok(format!("{} images, digest {}", labels.len(), hex(hash)))
+    let (mut hash, mut count) = (Sha256::new(), 0);
+    for part in [Part::Train, Part::Validation, Part::Test] {
+        let labels = &data.split(part).labels;
+        let some: Vec<u32> = (0..labels.len() as u32).step_by(labels.len().div_ceil(IMAGES).max(1)).collect();
+        let mut images = vec![];
+        data.gather(part, &some, &mut images)?;
+        hash.update(bytemuck::cast_slice(labels));
+        hash.update(bytemuck::cast_slice(&images));
+        count += labels.len();
+    }
+    Ok(format!("{count} images, digest {}", hex(hash)))
 }
 
 /// A digest of the program that runs.

@@ -17,10 +17,9 @@ use super::watch::{Seen, Watch};
 use super::{best, diagnose, schedule};
 use crate::data::Part;
 use crate::error::{Error, Result};
-use crate::eval::{Draws, Evaluator, Images, Moments, Progress, Test};
+use crate::eval::Draws;
 use crate::exchange::Exchange;
 use crate::gpu::Device;
-use crate::kernels::project;
 use crate::model::preset::Preset;
 use crate::projection::distortion::Distortion;
 use crate::session;
@@ -53,7 +52,7 @@ pub struct Options<'a> {
 
 /// How a run ended.
 pub struct Outcome {
-    /// The final scores; none if Ctrl-C ended the run early.
+    /// The final scores; none if a signal ended the run early.
     pub scores: Option<Vec<Draws>>,
     /// Steps done.
     pub step: u64,
@@ -78,7 +77,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     }
     // What can be refused is refused before the data are read.
     let preset = &session::settled(preset, options.data.as_deref());
-    let distort: Vec<Distortion> = preset.eval.distort.iter().map(|d| Distortion::parse(d)).collect::<Result<_>>()?;
+    preset.eval.distort.iter().try_for_each(|d| Distortion::parse(d).map(drop))?;
     if let Some(saved) = &saved {
         same_preset(saved, preset)?;
     }
@@ -98,9 +97,6 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     network.check_batch_moments()?;
     let taken = options.init.as_ref().map(|init| init.read(preset, &network)).transpose()?;
     let (initial, init) = taken.map(|taken| (taken.weights, taken.record)).unzip();
-    let distort = distort.iter().map(|d| network.read(d)).collect::<Result<Vec<_>>>()?;
-    let testable = |d: &Distortion| project::tables(&d.in_test(&network.projection, 0.0), &network.parameters);
-    distort.iter().try_for_each(|d| testable(d).map(drop))?;
     let mut net = Stepper::load(preset, device, material, options.exchange, options.stop)?;
     let session = &mut net.session;
     net.step = match &saved {
@@ -128,7 +124,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let about = About { command: options.command, adapter, variants, init, workers: net.data.workers, ranks };
     let total = net.total;
     // The checkpoint of a step is written before its evaluation, which may have been cut off: it is done again.
-    let again = saved.is_some() && evaluates_at(preset, step, per_epoch);
+    let again = net.evaluates();
     let run = match (lock, options.out) {
         (Some(lock), Some(out)) => Run::resume(out, lock, step, again || step >= total, &about)?,
         (_, out) => Run::create(out, preset, &about)?,
@@ -139,8 +135,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     }
     let watch = Watch::new(&network, step);
     let saver = Saver::default();
-    let mut trainer = Trainer { net, distort, run, about, watch, saver, start, quiet: options.quiet };
-    let again = again && step < total || trainer.selects() && step > 0 && step >= total;
+    let mut trainer = Trainer { net, run, about, watch, saver, start, quiet: options.quiet };
     if again && !trainer.interim_test()? {
         return trainer.outcome(None);
     }
@@ -185,8 +180,6 @@ struct Start {
 
 struct Trainer<'a> {
     net: Stepper<'a>,
-    /// What the network is tested under.
-    distort: Vec<Distortion>,
     // Its end is waited for before the folder is given up.
     saver: Saver,
     run: Run,
@@ -221,8 +214,7 @@ impl Trainer<'_> {
             let stop = now == Now::Stop;
             let last = self.net.step == self.net.total;
             let save = last || stop || self.saves_at();
-            let due = evaluates_at(self.net.preset, self.net.step, self.net.per_epoch);
-            let evaluate = if last { self.selects() } else { due };
+            let evaluate = self.net.evaluates();
             let logs =
                 self.net.step.is_multiple_of(self.net.preset.log.every.max(1)) || self.watch.is_full(self.net.step);
             let (runner, plan) = (&mut self.net.session.runner, self.net.training.last());
@@ -262,14 +254,14 @@ impl Trainer<'_> {
         }
         bar.finish_and_clear();
         self.saver.wait()?;
-        if self.selects() {
+        if self.net.selects() {
             let best = checkpoint::load(checkpoint::best(self.run.dir()))?;
             let (step, error) = (best.text(key::STEP)?, best.text(key::VALIDATION)?);
             log::info!("testing the weights of step {step}, which have the least validation error, {error} %");
             let weights = export::weights(&self.net.session.network, &best.tensors)?;
-            self.net.session.set_weights(&weights)?;
+            self.net.share_weights(weights)?;
         }
-        let scores = self.evaluate(Part::Test, self.distort.len(), self.quiet)?;
+        let scores = self.evaluate(Part::Test, self.net.distort.len(), self.quiet)?;
         self.outcome(scores)
     }
 
@@ -358,18 +350,14 @@ impl Trainer<'_> {
         })
     }
 
-    /// Whether images are held out to choose the best weights by.
-    fn selects(&self) -> bool {
-        self.net.preset.data.validation.is_some()
-    }
-
-    /// An evaluation during training: of the validation images, keeping the weights if they are the best so far, or
-    /// without them of the test images. False if Ctrl-C came in between.
+    /// An evaluation during training, keeping the weights if they are the best so far on the validation images. False if a rank
+    /// was told to stop in between.
     fn interim_test(&mut self) -> Result<bool> {
-        if !self.selects() {
-            return Ok(self.evaluate(Part::Test, self.distort.len(), true)?.is_some());
+        let (part, count) = self.net.interim();
+        let Some(scores) = self.evaluate(part, count, true)? else { return Ok(false) };
+        if part == Part::Test {
+            return Ok(true);
         }
-        let Some(scores) = self.evaluate(Part::Validation, 1, true)? else { return Ok(false) };
         self.saver.wait()?;
         // A run that was killed may have a best of later steps; the same steps give the same errors again.
         let error = scores[0].error().mean;
@@ -382,33 +370,15 @@ impl Trainer<'_> {
         Ok(true)
     }
 
-    /// Tests under the first `count` distortions of the preset; none if Ctrl-C came in between.
+    /// As [`Stepper::evaluate`], each distortion with a line in the log.
     fn evaluate(&mut self, part: Part, count: usize, quiet: bool) -> Result<Option<Vec<Draws>>> {
-        let distort = &self.distort[..count];
-        if distort.is_empty() {
-            // Nothing is compiled for no test.
-            return Ok(Some(vec![]));
-        }
-        let images = Images { data: self.net.data.clone(), part, train: self.net.placement };
-        let e = &self.net.preset.eval;
-        let (batch, moments) = (self.net.preset.eval_batch(), e.moments_batches as usize);
-        let mut evaluator = Evaluator::with_images(&mut self.net.session, images, batch, moments)?;
-        let bar = evaluation_bar(quiet, evaluator.batches() * distort.iter().map(|d| u64::from(d.draws)).sum::<u64>());
-        let mut all = vec![];
-        for distortion in distort {
-            bar.set_message(format!("test under {distortion}"));
-            let done = self.net.preset.done(self.net.step / self.net.per_epoch);
-            let now = distortion.in_test(&self.net.session.network.projection, done);
-            let first = Test { distortion: &now, seed: self.net.preset.seed, draw: 0, moments: Moments::Recomputed };
-            let draws = evaluator.draws(&mut self.net.session, &first, Progress { bar: &bar, stop: self.net.stop })?;
-            let Some(draws) = draws else {
-                bar.abandon();
-                return Ok(None);
-            };
+        let (step, epoch) = (self.net.step, self.net.step / self.net.per_epoch);
+        let run = &mut self.run;
+        self.net.evaluate(part, count, quiet, |distortion, draws, evaluator| {
             let error = draws.error();
-            self.run.log(&EvalLine {
-                step: self.net.step,
-                epoch: self.net.step / self.net.per_epoch,
+            run.log(&EvalLine {
+                step,
+                epoch,
                 eval: &distortion.to_string(),
                 part: (part == Part::Validation).then_some("validation"),
                 error: error.mean,
@@ -418,11 +388,8 @@ impl Trainer<'_> {
                 loss: draws.loss().mean,
                 images: evaluator.test_images(),
                 moments_batches: evaluator.moments_batches(),
-            })?;
-            all.push(draws);
-        }
-        bar.finish_and_clear();
-        Ok(Some(all))
+            })
+        })
     }
 }
 
@@ -433,14 +400,4 @@ fn progress(quiet: bool, total: u64, step: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}  {eta} left").expect("a valid template");
     ProgressBar::new(total).with_style(style).with_position(step).with_message("starting")
-}
-
-/// A bar over `batches` of an evaluation.
-pub fn evaluation_bar(quiet: bool, batches: u64) -> ProgressBar {
-    if quiet {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template("{bar:30} {pos}/{len} batches  {msg}  {eta} left").expect("a valid template");
-    ProgressBar::new(batches).with_style(style)
 }

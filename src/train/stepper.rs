@@ -1,4 +1,4 @@
-//! What every rank of a run does, and a run of one process alone: steps. Rank 0 saves, tests and logs beside it
+//! What every rank of a run does, and a run of one process alone: steps and evaluations. Rank 0 saves and logs beside it
 //! ([`train`](super::train)); the others [`follow`](super::follow).
 
 use std::path::Path;
@@ -12,6 +12,7 @@ use crate::data::{Batch, Batches, Part, Position, Prepared};
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
 use crate::gpu::Device;
+use crate::kernels::project;
 use crate::model::preset::Preset;
 use crate::model::{Network, Placement};
 use crate::plan::Step;
@@ -47,6 +48,19 @@ impl Material {
     }
 }
 
+/// What a preset has its network tested under.
+///
+/// # Errors
+/// A distortion that is none, or not of this network.
+fn distortions(preset: &Preset, network: &Network) -> Result<Vec<Distortion>> {
+    let read = |text: &String| {
+        let distortion = network.read(&Distortion::parse(text)?)?;
+        project::tables(&distortion.in_test(&network.projection, 0.0), &network.parameters)?;
+        Ok(distortion)
+    };
+    preset.eval.distort.iter().map(read).collect()
+}
+
 /// A network in training on a device.
 pub(super) struct Stepper<'a> {
     pub preset: &'a Preset,
@@ -59,6 +73,8 @@ pub(super) struct Stepper<'a> {
     pub total: u64,
     /// Steps done.
     pub step: u64,
+    /// What the network is tested under.
+    pub distort: Vec<Distortion>,
     /// None of a process alone.
     pub ranks: Option<Ranks<'a>>,
     /// Set by Ctrl-C.
@@ -79,6 +95,7 @@ impl<'a> Stepper<'a> {
         stop: &'a AtomicBool,
     ) -> Result<Stepper<'a>> {
         let Material { data, network, per_epoch } = material;
+        let distort = distortions(preset, &network)?;
         let mut session = Session::new(device, network.clone(), preset.seed);
         let placement = images::placement(preset.data.resident, &session.target, &data, Part::Train);
         session::memory::check(preset, &network, &session.target, &placement)?;
@@ -92,7 +109,7 @@ impl<'a> Stepper<'a> {
         images::upload(&mut session.runner, &data, Part::Train, &placement)?;
         let ranks = exchange.map(|e| Ranks::new(e, &mut session)).transpose()?;
         let total = schedule::total_steps(preset, per_epoch);
-        Ok(Stepper { preset, data, placement, session, training, per_epoch, total, step: 0, ranks, stop })
+        Ok(Stepper { preset, data, placement, session, training, per_epoch, total, step: 0, distort, ranks, stop })
     }
 
     /// What projects the weights in step `number` (0-based).
@@ -156,7 +173,7 @@ impl<'a> Stepper<'a> {
             None => Now::of(stop),
             Some(ranks) => ranks.add(&mut self.session, &self.training, &block, self.step, stop)?,
         };
-        self.step += u64::from(now != Now::Ended);
+        self.step += 1;
         Ok((block, now))
     }
 
@@ -202,24 +219,45 @@ impl<'a> Stepper<'a> {
         Ok(())
     }
 
-    /// The steps of a rank but the first, until rank 0 ends the run.
+    /// What a rank but the first does of a run: its steps and evaluations, until rank 0 ends it.
     ///
     /// # Errors
     /// Data that cannot be read; what the device reports; another rank's end.
     pub fn follow(mut self) -> Result<()> {
+        if self.steps()? {
+            if self.selects() {
+                self.share_weights(vec![])?;
+            }
+            self.evaluate(Part::Test, self.distort.len(), true, |_, _, _| Ok(()))?;
+        }
+        self.ranks.as_ref().map_or(Ok(()), Ranks::wait_for_end)
+    }
+
+    /// As rank 0 does, but for what it writes. False if the run was stopped on the way.
+    fn steps(&mut self) -> Result<bool> {
+        if !self.evaluate_if_due()? {
+            return Ok(false);
+        }
         let mut batches = self.batches()?;
         while self.step < self.total {
             let Some(batch) = batches.next() else { break };
             let (block, now) = self.begin(&batch?)?;
-            if now == Now::Ended {
-                return Ok(());
-            }
             self.session.runner.run(self.training.last(), &block)?;
-            if now == Now::Stop {
-                break;
+            if now == Now::Stop && self.step < self.total || !self.evaluate_if_due()? {
+                return Ok(false);
             }
         }
-        self.ranks.as_ref().map_or(Ok(()), Ranks::wait_for_end)
+        Ok(true)
+    }
+
+    fn evaluate_if_due(&mut self) -> Result<bool> {
+        if !self.evaluates() {
+            return Ok(true);
+        }
+        let (part, count) = self.interim();
+        let whole = self.evaluate(part, count, true, |_, _, _| Ok(()))?.is_some();
+        self.start_projection()?;
+        Ok(whole)
     }
 
     /// On rank 0: lets the others end.

@@ -10,7 +10,7 @@ use weightproof::philox::philox4x32;
 use crate::Place;
 
 /// A network for ten classes in 32x32.
-const PRESET: &str = r#"
+pub const PRESET: &str = r#"
 name = "tiny"
 seed = 3
 batch = 6

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use image::{Rgb, RgbImage};
 use weightproof::exchange::{Exchange, Meeting};
 use weightproof::model::preset::Preset;
 
@@ -41,6 +42,46 @@ fn any_number_of_ranks_leaves_the_same_files() {
     place.trained("there", &format!("{SHARDS} {more}"));
     place.trained("here", &format!("{SHARDS} --set steps=7 --set data.resident=false"));
     place.assert_same("there", "here");
+}
+
+/// Pictures of twelve classes, twenty to train with and three to test with, each.
+fn write_pictures(dir: &Path) {
+    for (class, i) in (0..12u32).flat_map(|class| (0..23).map(move |i| (class, i))) {
+        let wave = |at: u32, period: u32| (127.5 + 120.0 * ((at + 5 * i) as f32 / period as f32).sin()) as u8;
+        let pixel = |x, y| Rgb([wave(x, 2 + class), wave(y, 14 - class), wave(x + y, 5)]);
+        let folder = dir.join(if i < 20 { "train" } else { "val" }).join(format!("class{class:02}"));
+        fs::create_dir_all(&folder).unwrap();
+        RgbImage::from_fn(34 + i, 36, pixel).save(folder.join(format!("{i}.jpg"))).unwrap();
+    }
+}
+
+/// Batches of moments and of tests whose number no number of ranks divides, and fewer of them than ranks; top-5 errors; weights chosen
+/// by held-out images.
+#[test]
+fn tests_are_divided_over_the_ranks_and_say_the_same() {
+    let place = Place::new();
+    write_pictures(&place.path("set"));
+    let preset = crate::pictures::PRESET.replace("linear = 10", "linear = 12").replace("batch = 6", "batch = 20");
+    fs::write(place.path("twelve.toml"), preset).unwrap();
+    let uneven = "--set data.validation=21 --set eval.batch=7";
+    let few = "--set data.validation=21 --set eval.batch=11 --set eval.moments_batches=3 --set augment={flip=0.5} \
+               --set eval.moments_average=\"deviation\"";
+    for (name, set) in [("uneven", uneven), ("few", few)] {
+        let run = |ranks: usize| {
+            let (run, eval) = (format!("{name}{ranks}"), "--set eval.distort=[\"none\",\"addnorm:0.3\"]");
+            let args = format!("--set shards=4 --set steps=25 {eval} {set} --ranks {ranks}");
+            place.run(&format!("train twelve.toml --data set --out {run} {args}")).ok();
+            (place.log(&run), fs::read(place.path(&run).join("best.safetensors")).unwrap())
+        };
+        let (log, best) = run(1);
+        let tested: Vec<_> = log.iter().filter(|line| line.get("eval").is_some()).collect();
+        assert!(tested.len() > 3 && tested.iter().all(|line| line["top5_error"].is_number()), "{log:?}");
+        for ranks in [2, 4] {
+            let by = run(ranks);
+            assert_eq!(by.0, log, "the log of {ranks} ranks, {name}");
+            assert!(by.1 == best, "the best weights of {ranks} ranks, {name}");
+        }
+    }
 }
 
 #[test]
@@ -207,6 +248,22 @@ pub mod signals {
         assert!((5..200).contains(&stopped(&place, child, "stopped")));
         place.run("train stopped --resume --ranks 2").ok();
         place.assert_same_tensors("stopped", "whole");
+    }
+
+    #[test]
+    fn a_rank_that_is_told_to_stop_in_a_test_stops_all() {
+        let place = Place::new();
+        place.trained("whole", "--set shards=4 --set steps=20");
+        // The test at the end, and one on the way.
+        for (run, set) in [("end", "--set steps=10"), ("way", "--set steps=20 --set eval.every=1")] {
+            let many = (1..1000).map(|i| format!("\"addnorm:{i}e-3\"")).collect::<Vec<_>>().join(",");
+            let long = format!("--set eval.batch=1 --set eval.distort=[{many}]");
+            let child = started(&place, run, &format!("--set shards=4 --set log.every=10 {set} {long} --ranks 4"), 10);
+            send(process_of(&child, 2), "-TERM");
+            assert_eq!(stopped(&place, child, run), 10);
+            place.run(&format!("train {run} --resume --ranks 2 --set steps=20 --set eval.distort=[]")).ok();
+            place.assert_same_tensors(run, "whole");
+        }
     }
 
     #[test]

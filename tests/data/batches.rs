@@ -93,6 +93,16 @@ fn a_sequential_pass_is_in_order_and_pads_its_last_batch_with_zeros() {
     }
     assert_eq!(images, data.all_words(Part::Test).unwrap());
     assert!(batches.next().is_none());
+    // Every other batch, by several threads: the last one, too.
+    let mut data = data;
+    Arc::make_mut(&mut data).workers = 3;
+    let some: Vec<_> = Batches::sequential_in(Form::Whole, data, Part::Test, 5, (0..5).step_by(2))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(some.iter().map(|b| b.position.step).collect::<Vec<_>>(), [0, 2, 4]);
+    let those: Vec<u32> = some.iter().flat_map(|b| &b.images[..WORDS * b.valid]).copied().collect();
+    assert_eq!(those, [0..5, 10..15, 20..23].map(|r| images[r.start * WORDS..r.end * WORDS].to_vec()).concat());
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn frames_of_pictures_lie_anywhere_in_them_and_are_the_same_for_every_number_of_
 #[test]
 fn ten_crops_are_the_corners_the_middle_and_their_mirror_images() {
     let (_dir, set, data) = pictures(2);
-    let batches = Batches::sequential_in(Form::TenCrops, data.clone(), Part::Test, 2).unwrap();
+    let batches = Batches::sequential_in(Form::TenCrops, data.clone(), Part::Test, 2, 0..2).unwrap();
     let batches: Vec<_> = batches.map(Result::unwrap).collect();
     assert_eq!(batches.len(), 2);
     let words = data.words();

@@ -78,8 +78,7 @@ fn whole_steps_of_the_paper_are_planned_for_small_adapters() {
         assert_eq!(network.batch, batch);
         for target in [Target::baseline(), lavapipe(), gpu()] {
             let target = target.with(|a| a.limits.max_buffer = (2 << 30) - 1);
-            for plan in
-                [network.train_plan(&target), network.moments_plan(&target, 1), network.test_plan(&target, batch)]
+            for plan in [network.train_plan(&target), network.moments_plan(&target), network.test_plan(&target, batch)]
             {
                 fits(&plan.unwrap_or_else(|e| panic!("{name}: {e}")), &target);
             }

@@ -52,7 +52,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What a step would take on more ranks.
     ("scale", &["figure", "exchange", "profile", "session", "model", "kernels", "plan", "gpu", "error"]),
     // The loops, which join nets, data and a runner.
-    ("eval", &["weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "error"]),
+    (
+        "eval",
+        &["exchange", "weights", "session", "model", "kernels", "projection", "plan", "gpu", "data", "files", "error"],
+    ),
     (
         "train",
         &[

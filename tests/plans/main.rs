@@ -516,7 +516,7 @@ fn every_plan_is_sound_on_every_target() {
                 projector::maxima_plan(&network.parameters, &target),
                 projector::quantile_plan(&network.parameters, &target),
                 projector::link_plan(&network.parameters, &target, "weight", "projected", &vec![]),
-                network.moments_plan(&target, 3),
+                network.moments_plan(&target),
                 network.test_plan(&target, 7),
             ]) {
                 let plan = plan.unwrap_or_else(|e| panic!("{e}"));

@@ -68,7 +68,7 @@ fn chains_and_layer_choices_agree_with_their_twins() {
 /// The digits network, small, with its first weights, under a training projection.
 struct Lab {
     session: Session,
-    evaluator: Evaluator,
+    evaluator: Evaluator<'static>,
 }
 
 impl Lab {

@@ -92,7 +92,7 @@ fn every_command_agrees_with_its_twin_on_maps_of_16_bits() {
         let target = change(&device.target);
         let plans = [
             network.train_plan(&target).unwrap(),
-            network.moments_plan(&target, 3).unwrap(),
+            network.moments_plan(&target).unwrap(),
             network.test_plan(&target, network.batch).unwrap(),
         ];
         let mut session = session(&device, target, network);

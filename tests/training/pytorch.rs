@@ -4,12 +4,15 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use crate::common;
+use indicatif::ProgressBar;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 use weightproof::data::{Batches, Part};
+use weightproof::eval::{Evaluator, Moments, Progress, Test};
 use weightproof::model::Placement;
 use weightproof::model::preset::Preset;
 use weightproof::plan::Step;
@@ -41,25 +44,23 @@ fn a_network_of_pytorch_gives_its_logits_here_whole_and_under_sign_with_moments_
     let (network, data) = (&file.network, file.data(None).unwrap());
     let mut session = Session::new(common::device(false), network.clone(), 1);
     let target = session.target.clone();
-    let batches = data.train.labels.len() / network.batch;
-    let moments = session.load(network.moments_plan(&target, batches).unwrap(), false).unwrap();
+    let mut evaluator = Evaluator::new(&mut session, data.clone(), Part::Test, IMAGES, 0).unwrap();
+    let (bar, stop) = (ProgressBar::hidden(), AtomicBool::new(false));
     let test = session.load(network.test_plan(&target, IMAGES).unwrap(), true).unwrap();
     session.set_weights(&file.weights).unwrap();
     images::upload(&mut session.runner, &data, Part::Test, &Placement::Uploaded).unwrap();
     for (projection, trained) in [("none", true), ("sign", true), ("none", false), ("sign", false)] {
-        session.distort(&Projection::parse(projection).unwrap().into(), 1, 0).unwrap();
-        let runner = &mut session.runner;
-        for (name, values) in file.moments.as_ref().expect("running_mean and running_var") {
-            let start = if trained { values.clone() } else { vec![0.0; values.len()] };
-            runner.write(name, bytemuck::cast_slice(&start)).unwrap();
-        }
-        if !trained {
-            let all = Batches::sequential(data.clone(), Part::Train, network.batch).unwrap();
-            for batch in all.take(batches) {
-                runner.write(&network.uploads(&Placement::Uploaded, "input"), &batch.unwrap().images).unwrap();
-                runner.run(&moments.loaded, &Step::at(1, 0)).unwrap();
+        let distortion = Projection::parse(projection).unwrap().into();
+        if trained {
+            session.distort(&distortion, 1, 0).unwrap();
+            for (name, values) in file.moments.as_ref().expect("running_mean and running_var") {
+                session.runner.write(name, bytemuck::cast_slice(values)).unwrap();
             }
+        } else {
+            let test = Test { distortion: &distortion, seed: 1, draw: 0, moments: Moments::Recomputed };
+            assert!(evaluator.prepare(&mut session, &test, Progress { bar: &bar, stop: &stop }).unwrap());
         }
+        let runner = &mut session.runner;
         let batch = Batches::sequential(data.clone(), Part::Test, IMAGES).unwrap().next().unwrap().unwrap();
         runner.write(&network.uploads(&Placement::Uploaded, "test.input"), &batch.images).unwrap();
         runner.write("test.label", &batch.labels).unwrap();

@@ -268,11 +268,8 @@ fn fused_convolutions_train_as_the_single_layers_do() {
     // The passes that compute moments anew, and that test with them.
     let moments = |s: &mut Small| -> Vec<Vec<u32>> {
         let (network, target, runner) = (s.session.network.clone(), &s.session.target, &mut s.session.runner);
-        let accumulate = runner.load(&network.moments_plan(target, 1).unwrap(), false).unwrap();
+        let accumulate = runner.load(&network.moments_plan(target).unwrap(), false).unwrap();
         let test = runner.load(&network.test_plan(target, 4).unwrap(), false).unwrap();
-        for (name, c) in network.moments() {
-            runner.write(&name, &vec![0; c]).unwrap();
-        }
         let (images, labels, _) = small_inputs(&small::network("sign"));
         runner.write("test.input", bytemuck::cast_slice(&images)).unwrap();
         runner.write("test.label", &labels).unwrap();
@@ -403,10 +400,7 @@ fn fused_layers_train_as_the_single_layers_do() {
         let grad = s.read("grad");
         let (network, target) = (s.session.network.clone(), s.session.target.clone());
         let runner = &mut s.session.runner;
-        let moments = runner.load(&network.moments_plan(&target, 1).unwrap(), false).unwrap();
-        for (name, c) in network.moments() {
-            runner.write(&name, &vec![0; c]).unwrap();
-        }
+        let moments = runner.load(&network.moments_plan(&target).unwrap(), false).unwrap();
         runner.run_commands(&moments, moments.all()).unwrap();
         let averages: Vec<Vec<u32>> =
             network.moments().iter().map(|(name, c)| runner.read(name, *c).unwrap()).collect();

@@ -10,7 +10,7 @@ use crate::projection::distortion::Distortion;
 pub struct Trials<'a> {
     /// The plans and the data, loaded in the session of the specimen. It remembers what it measured: an evaluator that
     /// served another specimen is to be told by [`Evaluator::weights_changed`].
-    pub evaluator: &'a mut Evaluator,
+    pub evaluator: &'a mut Evaluator<'static>,
     /// Which batch-norm moments.
     pub moments: Moments,
     /// Draws of a random distortion that does not say how many itself.

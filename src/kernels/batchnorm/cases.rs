@@ -90,25 +90,3 @@ pub(super) fn backward() -> Vec<Case> {
     };
     SHAPES.iter().map(of).collect()
 }
-
-pub(super) fn accumulate() -> Vec<Case> {
-    let of = |name: &str, exact: bool, c: usize, weight: f32, deviation: Option<f32>| {
-        case(name, exact, move |k| {
-            let variance = match deviation {
-                Some(_) => k.input("variance", &[c], &Fill::Range(0.0, 9.0)),
-                None => k.operand("variance", &[c]),
-            };
-            let batch = [k.operand("mean", &[c]), variance];
-            let average = [k.operand("average_mean", &[c]), k.operand("average_variance", &[c])];
-            super::accumulate(&mut k.b, "batchnorm", c, batch, average, weight, deviation)
-        })
-    };
-    vec![
-        of("c=1", true, 1, 0.5, None),
-        of("c=100", true, 100, 0.125, None),
-        of("c=67", false, 67, 0.01, None),
-        of("c=64", false, 64, 0.01, None),
-        of("deviations c=67", false, 67, 0.01, Some(1e-5)),
-        of("deviations c=64", false, 64, 0.01, Some(0.5)),
-    ]
-}

@@ -1,15 +1,14 @@
-//! Moments of each channel: those of a batch, over blocks of rows and then over the blocks, and their average over many
-//! batches.
+//! Moments of each channel of a batch, over blocks of rows and then over the blocks.
 
 use super::{block, block_windows, blocks, cases, check, for_each, naive, texels, tree, vec4};
 use crate::error::Result;
-use crate::kernels::{Budget, Io, Kernel, Scalars, linear_grid, read, update, write};
+use crate::kernels::{Budget, Io, Kernel, Scalars, linear_grid, read, write};
 use crate::plan::{Builder, View};
 
 /// Unit roundoff of f32.
 const U: f64 = f32::EPSILON as f64 / 2.0;
 
-/// Moments, or their averages over batches: mean and variance, `[c]` each.
+/// Mean and variance, `[c]` each.
 pub type Moments = [View; 2];
 
 /// Records mean and (biased) variance of each channel of x `[rows, c]` into `mean` and `var`, `[c]` each.
@@ -53,39 +52,6 @@ pub fn combine(
     check(scope, 2 * rows.div_ceil(size), c, &[("partial", partial)], &[("mean", mean), ("var", var)])?;
     let params = [("rows", rows.into()), ("c", c.into()), ("block", size.into())];
     COMBINE.dispatch(b, scope, &params, &[("partial", partial), ("mean", mean), ("variance", var)])
-}
-
-/// Records average += weight * batch for mean and variance; weight = 1 / batches makes the average of the moments of
-/// that many batches, from averages that the host has zeroed. With `deviation` = epsilon it is sqrt(variance + epsilon) that
-/// is added (McDonnell 2018), and the host makes a variance of the average.
-///
-/// # Errors
-/// Views of other lengths.
-pub fn accumulate(
-    b: &mut Builder,
-    scope: &str,
-    c: usize,
-    batch: Moments,
-    average: Moments,
-    weight: f32,
-    deviation: Option<f32>,
-) -> Result<()> {
-    let [mean, variance] = batch;
-    let [average_mean, average_variance] = average;
-    let args = [
-        ("mean", mean),
-        ("variance", variance),
-        ("average_mean", average_mean),
-        ("average_variance", average_variance),
-    ];
-    check(scope, 1, c, &[], &args)?;
-    let params = [
-        ("c", c.into()),
-        ("weight", weight.into()),
-        ("deviation", u32::from(deviation.is_some()).into()),
-        ("eps", deviation.unwrap_or(0.0).into()),
-    ];
-    ACCUMULATE.dispatch(b, scope, &params, &args)
 }
 
 /// Moments of blocks of rows.
@@ -150,25 +116,4 @@ pub static COMBINE: Kernel = Kernel {
     budget: Budget::Sum(blocks),
     flop: |p| 9.0 * (blocks(p) * p.u("c")) as f64,
     cases: cases::batch_moments,
-};
-
-/// average += weight * batch, of the variance or of the deviation.
-pub static ACCUMULATE: Kernel = Kernel {
-    name: "batchnorm.accumulate",
-    args: &[read("mean"), read("variance"), update("average_mean"), update("average_variance")],
-    variants: &[naive(|p, _| linear_grid(p.u("c").div_ceil(64))), vec4(|p, _| linear_grid(p.u("c").div_ceil(256)))],
-    twin: |io: &mut Io| {
-        let weight = f64::from(io.params.f("weight"));
-        let (deviation, eps) = (io.params.u("deviation") == 1, f64::from(io.params.f("eps")));
-        for (batch, average) in [("mean", "average_mean"), ("variance", "average_variance")] {
-            let mut out = Scalars::from(io.f(average).to_vec());
-            for (i, v) in io.f(batch).iter().enumerate() {
-                out.add(i, weight * if deviation && batch == "variance" { (v + eps).sqrt() } else { *v });
-            }
-            io.put(average, out);
-        }
-    },
-    budget: Budget::Sum(|_| 2),
-    flop: |p| 4.0 * p.u("c") as f64,
-    cases: cases::accumulate,
 };
