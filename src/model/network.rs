@@ -65,8 +65,8 @@ pub struct Network {
     fills_at_random: bool,
     loss: Loss,
     optimizer: Optimizer,
-    /// The epsilon of the deviations sqrt(variance + epsilon) that a plan of moments averages in the place of the variances,
-    /// if it does.
+    /// The epsilon of the deviations sqrt(variance + epsilon) of batches that are averaged in the place of the variances, if they
+    /// are.
     pub deviation_epsilon: Option<f32>,
     /// Batch-norm layers with their channels.
     normalised: Vec<(String, usize)>,
