@@ -78,6 +78,7 @@ fn train(work: &Work) -> Result<Told> {
                 stop,
                 quiet: true,
                 exchange: None,
+                trace: None,
                 started: Instant::now(),
             };
             train::train(preset, device.clone(), options)

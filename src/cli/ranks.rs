@@ -1,13 +1,14 @@
 //! The ranks of a run: which one this process is, and those that it starts.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::launch::Launch;
-use super::{own_program, say};
+use super::{figures, own_program, say};
 use crate::error::{Error, Result};
 use crate::exchange::{Exchange, Invitation, Meeting, Throttle};
 use crate::model::preset::Preset;
@@ -40,6 +41,10 @@ pub struct Ranks {
     /// a rehearsal of a network, e.g. 1.25,50
     #[arg(long, value_name = "GB/s,us", requires = "ranks")]
     throttle: Option<Throttle>,
+    /// With several ranks: write a time line of the first steps of rank 0, what its device computes and what it exchanges meanwhile,
+    /// in the trace format of Chrome (open it at <https://ui.perfetto.dev>)
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
@@ -88,6 +93,10 @@ impl Ranks {
             ranks,
             preset.shards,
         )?;
+        if ranks == 1 && self.trace.is_some() {
+            return Err(Error::Invalid("--trace draws the steps of several ranks: give --ranks N".into()));
+        }
+        self.trace.iter().try_for_each(|path| figures::writable(path))?;
         if launched.is_none() && ranks > 1 {
             *team = Some(self.start_processes(ranks)?);
         }

@@ -20,8 +20,9 @@ const MOST: usize = 1 << 20;
 ///
 /// Of R ranks each computes its part of the batch's shards, the gradients are added up a binary tree of the ranks and come down
 /// it, and each rank updates its weights: step = project + S/R shards + additions + update + exchange - what of it is hidden, with
-/// exchange = (bytes of the gradients + (2 log2(R) - 1) bytes of a bucket) / bandwidth + 2 log2(R) latency, hidden = min(overlap x
-/// exchange, backward pass of a shard). A bucket is 256 KiB, what the ranks hand on at a time.
+/// exchange = (bytes of the gradients + (2 log2(R) - 1) bytes of a bucket) / bandwidth + 2 log2(R) latency. A bucket is 256 KiB, what
+/// the ranks hand on at a time. Hidden is what goes over the network while the backward pass of a rank's last shard goes on, by when in
+/// it the gradients of each layer are ready.
 #[derive(Args)]
 pub struct Scale {
     /// A preset: a .toml file, or the name of a shipped one. No more ranks than its shards can share a step
@@ -45,9 +46,6 @@ pub struct Scale {
     /// What a rank computes, by the images a second of one rank alone
     #[arg(long, value_name = "X", conflicts_with = "flops", value_parser = positive)]
     images_per_second: Option<f64>,
-    /// The share of the exchange that runs beside the backward pass of a rank's last shard, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
-    overlap: f64,
     /// Write a figure of images a second and the share of the exchange, .svg or .png; may be given more than once
     #[arg(long, value_name = "FILE")]
     figure: Vec<PathBuf>,
@@ -114,10 +112,6 @@ fn not_negative(text: &str) -> std::result::Result<f64, String> {
     number(text, |v| v >= 0.0, "0 or a number above it")
 }
 
-fn share(text: &str) -> std::result::Result<f64, String> {
-    number(text, |v| (0.0..=1.0).contains(&v), "a number from 0 to 1")
-}
-
 impl Scale {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         figures::check(&self.figure)?;
@@ -146,9 +140,9 @@ impl Scale {
         let model = Model {
             images: preset.batch,
             shards: preset.shards,
-            gradient_bytes: (network.parameters.len() * size_of::<f32>()) as u64,
+            groups: scale::groups(&network, &target)?,
             seconds,
-            link: Link { bandwidth: 1e9 * self.bandwidth, latency: 1e-6 * self.latency, overlap: self.overlap },
+            link: Link { bandwidth: 1e9 * self.bandwidth, latency: 1e-6 * self.latency },
         };
         let (mut rows, mut impossible) = (vec![], vec![]);
         for ranks in self.ranks.powers() {

@@ -129,11 +129,13 @@ impl Train {
         let stop = catch_ctrl_c("stopping after this step")?;
         let own = || line(std::env::args_os());
         let command = global.command.clone().unwrap_or_else(own);
-        let Train { data, out, init, init_except: except, workers, .. } = self;
+        let Train { data, out, init, init_except: except, workers, ranks, .. } = self;
+        let trace = ranks.trace;
         let workers = workers.map(usize::from);
         let init = init.map(|path| Initial { path, except });
         let (resume, quiet) = (saved, global.quiet);
-        let options = train::Options { data, out, workers, resume, init, command, stop, quiet, started, exchange };
+        let options =
+            train::Options { data, out, workers, resume, init, command, stop, quiet, started, exchange, trace };
         let outcome = train::train(preset, device, options)?;
         let at = outcome.dir.as_path();
         let Some(scores) = outcome.scores else {

@@ -12,8 +12,8 @@ mod tests;
 mod throttle;
 mod tree;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -90,9 +90,11 @@ pub struct Exchange {
     carrier: Arc<dyn Carrier>,
     limit: Duration,
     computes: Arc<AtomicBool>,
-    /// Whether another has said why the run ends, and whether this one has.
+    /// Whether another has said why the run ends.
     told: AtomicBool,
-    failed: AtomicBool,
+    /// Why this one has failed, and what [`Exchange::fail`] returned.
+    failed: OnceLock<String>,
+    heard: OnceLock<bool>,
     /// Dropped to end the thread that beats.
     ends: Option<Sender<()>>,
     beats: Option<JoinHandle<()>>,
@@ -116,7 +118,8 @@ impl Exchange {
             limit,
             computes,
             told: AtomicBool::new(false),
-            failed: AtomicBool::new(false),
+            failed: OnceLock::new(),
+            heard: OnceLock::new(),
             ends: Some(ends),
             beats: Some(beats),
         }
@@ -132,7 +135,7 @@ impl Exchange {
         self.carrier.ranks()
     }
 
-    /// Whether this rank computes a step from now on: then it gives no sign of life but what it sends, until it waits for others.
+    /// Whether this rank computes a step from now on: then it gives no sign of life but what it sends.
     pub fn computes(&self, does: bool) {
         self.computes.store(does, Ordering::SeqCst);
     }
@@ -166,15 +169,11 @@ impl Exchange {
     }
 
     fn wait(&self, from: usize) -> Result<Message> {
-        let computed = self.computes.swap(false, Ordering::SeqCst);
-        let arrived = self.wait_silently(from);
-        self.computes.store(computed, Ordering::SeqCst);
-        arrived
-    }
-
-    fn wait_silently(&self, from: usize) -> Result<Message> {
         let (mut heard, mut silence) = (self.carrier.heard(from), Duration::ZERO);
         loop {
+            if let Some(why) = self.failed.get() {
+                return Err(Error::Rank(why.clone()));
+            }
             let begin = Instant::now();
             match self.carrier.receive(from, LOOK.min(self.limit)) {
                 Arrived::Message(Message::Failed(why)) => {
@@ -201,19 +200,21 @@ impl Exchange {
         }
     }
 
-    /// Tells the others why this rank ends. False if that may never come to rank 0, which says it to people.
+    /// Tells the others why this rank ends, once; whoever waits for them on another thread ends with it. False if that may never come to
+    /// rank 0, which says it to people.
     pub fn fail(&self, error: &Error) -> bool {
-        let why = match error {
+        let why = self.failed.get_or_init(|| match error {
             Error::Rank(why) => why.clone(),
             other => format!("rank {}: {other}", self.rank()),
-        };
+        });
         self.computes(false);
-        for neighbour in tree::neighbours(self.rank(), self.ranks()) {
-            self.carrier.send(neighbour, Message::Failed(why.clone()));
-        }
-        self.failed.store(true, Ordering::SeqCst);
-        self.carrier.flush(BEAT);
-        self.told.load(Ordering::SeqCst) || tree::parent(self.rank()).is_some_and(|parent| self.hears(parent))
+        *self.heard.get_or_init(|| {
+            for neighbour in tree::neighbours(self.rank(), self.ranks()) {
+                self.carrier.send(neighbour, Message::Failed(why.clone()));
+            }
+            self.carrier.flush(BEAT);
+            self.told.load(Ordering::SeqCst) || tree::parent(self.rank()).is_some_and(|parent| self.hears(parent))
+        })
     }
 
     /// Ends all ranks, as [`Carrier::abort`]. Behind [`Exchange::fail`]: a rank but the first waits before it as long as the one
@@ -253,7 +254,7 @@ impl Drop for Exchange {
             let _ = beats.join();
         }
         // Whoever does not listen any more is not waited for twice.
-        if !self.failed.load(Ordering::SeqCst) && !std::thread::panicking() {
+        if self.failed.get().is_none() && !std::thread::panicking() {
             self.carrier.flush(self.limit);
         }
     }

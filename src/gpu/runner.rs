@@ -310,8 +310,16 @@ impl Runner {
     /// # Errors
     /// An error that the device reported since the last call; device loss.
     pub fn run(&mut self, loaded: &Loaded, step: &Step) -> Result<()> {
+        self.run_some(loaded, loaded.all(), step)
+    }
+
+    /// As [`Runner::run`], of some commands of the plan.
+    ///
+    /// # Errors
+    /// As [`Runner::run`].
+    pub fn run_some(&mut self, loaded: &Loaded, range: Range<usize>, step: &Step) -> Result<()> {
         self.write_step(step);
-        self.run_commands(loaded, loaded.all())
+        self.run_commands(loaded, range)
     }
 
     pub(super) fn write_step(&self, step: &Step) {
@@ -356,7 +364,15 @@ impl Runner {
     }
 
     pub(super) fn wait(&self, index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = wgpu::PollType::Wait { submission_index: index, timeout: None };
+        self.ask(wgpu::PollType::Wait { submission_index: index, timeout: None })
+    }
+
+    /// Learns what the device has done.
+    pub(super) fn poll(&self) -> Result<()> {
+        self.ask(wgpu::PollType::Poll)
+    }
+
+    fn ask(&self, poll: wgpu::PollType) -> Result<()> {
         match self.device.device.poll(poll) {
             Ok(_) => Ok(()),
             Err(e) => {
@@ -401,12 +417,21 @@ impl Runner {
     /// # Errors
     /// An unknown name or too much data.
     pub fn write(&mut self, name: &str, words: &[u32]) -> Result<()> {
-        let Shared { buffer, elem } = self.shared_buffer(name)?;
-        let words = halves::packed(*elem, words);
-        if words.len() as u64 * 4 > buffer.size() {
-            return Err(Error::layer(name, format!("{} words do not fit {} bytes", words.len(), buffer.size())));
+        let elem = self.shared_buffer(name)?.elem;
+        self.write_at(name, 0, &halves::packed(elem, words))
+    }
+
+    /// Writes words of a shared buffer from word `at`.
+    ///
+    /// # Errors
+    /// As [`Runner::write`].
+    pub fn write_at(&mut self, name: &str, at: usize, words: &[u32]) -> Result<()> {
+        let Shared { buffer, .. } = self.shared_buffer(name)?;
+        if (at + words.len()) as u64 * 4 > buffer.size() {
+            let what = format!("{} words from word {at} on do not fit {} bytes", words.len(), buffer.size());
+            return Err(Error::layer(name, what));
         }
-        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&words));
+        self.device.queue.write_buffer(buffer, at as u64 * 4, bytemuck::cast_slice(words));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! told to. And large arrays that are written once.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
 use super::halves;
@@ -10,10 +11,10 @@ use super::runner::{Loaded, REPORTED, Runner, Shared};
 use crate::error::{Error, Result};
 use crate::plan::{Elem, Step};
 
-/// The beginnings of some shared buffers, read together: a snapshot of what they hold after one submit.
+/// Parts of some shared buffers, read together: a snapshot of what they hold after one submit.
 pub struct Readback {
     /// Name and words of each.
-    parts: Vec<(String, usize)>,
+    parts: Vec<(String, Range<usize>)>,
     /// Copies under way, oldest first.
     waiting: VecDeque<Copy>,
     /// Staging buffers between two uses.
@@ -29,13 +30,18 @@ struct Copy {
 impl Readback {
     /// The first so many words of the shared buffers of these names.
     pub fn new(parts: &[(&str, usize)]) -> Self {
-        let parts = parts.iter().map(|(name, words)| ((*name).to_owned(), *words)).collect();
+        let parts = parts.iter().map(|(name, words)| ((*name).to_owned(), 0..*words)).collect();
         Readback { parts, waiting: VecDeque::new(), free: vec![] }
+    }
+
+    /// These words of a shared buffer.
+    pub fn part(name: &str, words: Range<usize>) -> Self {
+        Readback { parts: vec![(name.to_owned(), words)], waiting: VecDeque::new(), free: vec![] }
     }
 
     /// Words of a snapshot.
     pub fn words(&self) -> usize {
-        self.parts.iter().map(|(_, words)| words).sum()
+        self.parts.iter().map(|(_, words)| words.len()).sum()
     }
 
     fn scope(&self) -> String {
@@ -84,22 +90,17 @@ impl Runner {
         self.submit_and_read(loaded, 0..0, readback)
     }
 
-    fn submit_and_read(
-        &mut self,
-        loaded: &Loaded,
-        commands: std::ops::Range<usize>,
-        readback: &mut Readback,
-    ) -> Result<()> {
+    fn submit_and_read(&mut self, loaded: &Loaded, commands: Range<usize>, readback: &mut Readback) -> Result<()> {
         let mut sources = vec![];
         for (name, words) in &readback.parts {
             let Shared { buffer, elem } = self.shared_buffer(name)?;
             if *elem == Elem::F16 {
                 return Err(Error::layer(name, "16-bit floats are not read behind a step; use Runner::read"));
             }
-            if *words as u64 * 4 > buffer.size() {
-                return Err(Error::layer(name, format!("{words} words, the buffer has {} bytes", buffer.size())));
+            if words.end as u64 * 4 > buffer.size() {
+                return Err(Error::layer(name, format!("words {words:?}, the buffer has {} bytes", buffer.size())));
             }
-            sources.push((buffer.clone(), *words as u64 * 4));
+            sources.push((buffer.clone(), words.start as u64 * 4, words.len() as u64 * 4));
         }
         let staging = match readback.free.pop() {
             Some(staging) => staging,
@@ -117,8 +118,8 @@ impl Runner {
         let target = staging.clone();
         let submit = self.submit(loaded, commands, |encoder| {
             let mut at = 0;
-            for (buffer, bytes) in &sources {
-                encoder.copy_buffer_to_buffer(buffer, 0, &target, at, *bytes);
+            for (buffer, from, bytes) in &sources {
+                encoder.copy_buffer_to_buffer(buffer, *from, &target, at, *bytes);
                 at += bytes;
             }
         })?;
@@ -137,8 +138,9 @@ impl Runner {
     /// What the device reported.
     pub fn take(&mut self, readback: &mut Readback, wait: bool) -> Result<Option<Vec<Vec<u32>>>> {
         let Some(oldest) = readback.waiting.front() else { return Ok(None) };
-        if wait {
-            self.wait(Some(oldest.submit.clone()))?;
+        match wait {
+            true => self.wait(Some(oldest.submit.clone()))?,
+            false => self.poll()?,
         }
         let fail = |message: String| Error::Device { scope: format!("read {}", readback.scope()), message };
         let arrived = match wait {
@@ -161,7 +163,7 @@ impl Runner {
         let mut rest = words;
         let mut out = vec![];
         for (_, words) in &readback.parts {
-            let (part, behind) = rest.split_at(*words);
+            let (part, behind) = rest.split_at(words.len());
             out.push(part.to_vec());
             rest = behind;
         }

@@ -210,6 +210,17 @@ impl Parameters {
         summed
     }
 
+    /// Some neighbouring tensors, at their places in the arrays of all.
+    pub fn of(&self, tensors: Range<usize>) -> Parameters {
+        Parameters { tensors: self.tensors[tensors].to_vec(), ..*self }
+    }
+
+    /// The elements of a flat array that belong to some neighbouring tensors, with the padding behind each.
+    pub fn elements(&self, tensors: &Range<usize>) -> Range<usize> {
+        let start = |i: usize| self.tensors.get(i).map_or(self.len, |t| t.offset);
+        start(tensors.start)..start(tensors.end)
+    }
+
     /// That there are no more tensors than random draws tell apart, and no more elements than words of 32 bits count.
     ///
     /// # Errors

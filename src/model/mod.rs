@@ -5,4 +5,6 @@ mod network;
 pub mod preset;
 
 pub use memory::{Class, Peak};
-pub use network::{AFFINE, COMPONENTS, Cut, FORWARD, GRADIENT, INDEX, LEVELS, MEAN, Network, Placement, TEST_INDEX};
+pub use network::{
+    AFFINE, COMPONENTS, Cut, FORWARD, GRADIENT, Group, INDEX, LEVELS, MEAN, Network, Placement, TEST_INDEX,
+};

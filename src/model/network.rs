@@ -4,7 +4,7 @@
 mod cut;
 mod images;
 
-pub use cut::{Cut, GRADIENT};
+pub use cut::{Cut, GRADIENT, Group};
 pub use images::{AFFINE, COMPONENTS, INDEX, LEVELS, MEAN, Placement};
 
 use super::preset::own::{self, Texts};

@@ -17,7 +17,7 @@ pub fn figure(f: &Forecast) -> Drawing {
     let model = &f.model;
     let title = format!("batch {} in {} shards: {}", model.images, model.shards, f.name);
     d.text(Drawing::fit(&title, 16.0, RIGHT - LEFT), [LEFT, 24.0], 16.0, Anchor::Start, INK);
-    let about = model.link.say(model.gradient_bytes);
+    let about = model.link.say(model.gradient_bytes());
     d.text(Drawing::fit(&about, SMALL, RIGHT - LEFT), [LEFT, 42.0], SMALL, Anchor::Start, FAINT);
     d.text(Drawing::fit(&f.source, SMALL, RIGHT - LEFT), [LEFT, 58.0], SMALL, Anchor::Start, FAINT);
     let rows = || f.rows.iter().map(|(row, _)| row);

@@ -15,7 +15,7 @@ use crate::session::{Session, Training, images};
 const SECONDS: f64 = 3.0;
 
 /// Measures each plan of a network's step, the device waited for behind each: the median of some rounds. The images are random,
-/// and written anew for every pass. The backward pass is its share of the `operations` of a pass.
+/// and written anew for every pass. What is left of a pass when gradients are ready goes by the `operations`.
 ///
 /// # Errors
 /// What the device reports.
@@ -43,11 +43,11 @@ pub fn measure(device: &Arc<Device>, network: &Arc<Network>, seed: u64, operatio
             seen.push(name);
             session.runner.finish()?;
             let begin = Instant::now();
-            if part.shard.is_some() {
+            if part.takes().is_some() {
                 session.runner.write(&input, &images)?;
                 session.runner.write("label", &labels)?;
             }
-            session.runner.run(&program.loaded, &part.block(&block))?;
+            training.run(&mut session.runner, *part, &block)?;
             session.runner.finish()?;
             seconds.entry(name).or_default().push(begin.elapsed().as_secs_f64());
         }
@@ -63,7 +63,7 @@ pub fn measure(device: &Arc<Device>, network: &Arc<Network>, seed: u64, operatio
     Ok(Parts {
         project: median("project"),
         shard,
-        backward: shard * operations.backward / operations.shard,
+        left: operations.left.iter().map(|left| shard * left / operations.shard).collect(),
         sums: (0..operations.sums.len()).map(|ones| median(&format!("sum{ones}"))).collect(),
         update: median("update"),
     })

@@ -7,15 +7,17 @@
 //! ```text
 //! compute(k)  = project + k shard + sum of the additions behind shards 0 to k - 1 + update
 //! exchange(R) = (bytes of the gradients + (2 log2(R) - 1) bytes of a bucket) / bandwidth + 2 log2(R) latency;  exchange(1) = 0
-//! hidden(R)   = min(overlap exchange(R), backward pass of a shard)
-//! step(R)     = compute(S / R) + exchange(R) - hidden(R)
+//! sent(g)     = max(sent(g - 1), - left(g)) + bytes(g) / bandwidth
+//! waits(R)    = sent(last) + (2 log2(R) - 1) bytes of a bucket / bandwidth + 2 log2(R) latency, or 0 if that is less;  waits(1) = 0
+//! step(R)     = compute(S / R) + waits(R);  hidden(R) = exchange(R) - waits(R)
 //! efficiency  = step(1) / (R step(R))
 //! ```
 //!
 //! The gradients go in [buckets](BUCKET): while the sum of one comes down, the next goes up, so that a link carries each byte once in
-//! each direction, and the last bucket has 2 log2(R) links to go, all but the first of them with nothing else beside it. `overlap` is
-//! the share of the exchange that may run beside the backward pass of a rank's last shard. Ranks wait for each other in no other way,
-//! and what brings the gradients from the device to the network and back counts with the bandwidth.
+//! each direction, and the last bucket has 2 log2(R) links to go, all but the first of them with nothing else beside it. They begin
+//! while the backward pass of a rank's last shard goes on: those of group g ([`Cut::last`](crate::model::Cut)) are ready when left(g) of
+//! it is still to come, and sent(g) is when they are through, counted from its end. Ranks wait for each other in no other way, and what
+//! brings the gradients from the device to the network and back counts with the bandwidth.
 
 mod figure;
 mod measure;
@@ -28,7 +30,7 @@ pub use table::{json, table};
 use crate::error::Result;
 use crate::exchange::BUCKET;
 use crate::kernels;
-use crate::model::Network;
+use crate::model::{Cut, Network};
 use crate::plan::{Plan, Target};
 
 /// Efficiency below which a further rank does not pay: more than half of its time is lost.
@@ -44,8 +46,8 @@ pub struct Parts {
     pub project: f64,
     /// Forward and backward pass of a shard.
     pub shard: f64,
-    /// The backward pass alone.
-    pub backward: f64,
+    /// What of the pass of the last shard is to come when the gradients of each group are ready.
+    pub left: Vec<f64>,
     /// `sums[t]` is what is added behind a shard whose number has t trailing ones ([`Cut`](crate::model::Cut)).
     pub sums: Vec<f64>,
     /// Updates the weights.
@@ -58,15 +60,14 @@ impl Parts {
     /// # Errors
     /// A network that the target cannot hold.
     pub fn operations(network: &Network, target: &Target) -> Result<Parts> {
-        let cut = network.cut_plans(&target.forcing("*", "naive"), &network.sent(), network.shards)?;
-        let is_loss = |scope: &str| scope == "loss" || scope.starts_with("loss.");
-        let commands = &cut.gradient.commands;
-        let loss = commands.iter().position(|c| is_loss(c.scope())).unwrap_or(commands.len());
+        let cut = cut(network, target)?;
+        let mut sums = cut.sums.iter().map(|plan| flop(plan, 0)).collect::<Result<Vec<_>>>()?;
+        sums.push(cut.last.iter().map(|group| flop(&group.plan, 0)).sum::<Result<f64>>()?);
         Ok(Parts {
             project: flop(&cut.project, 0)?,
             shard: flop(&cut.gradient, 0)?,
-            backward: flop(&cut.gradient, loss)?,
-            sums: cut.sums.iter().map(|plan| flop(plan, 0)).collect::<Result<_>>()?,
+            left: cut.last.iter().map(|group| flop(&cut.gradient, group.after)).collect::<Result<_>>()?,
+            sums,
             update: flop(&cut.update, 0)?,
         })
     }
@@ -76,7 +77,7 @@ impl Parts {
         Parts {
             project: self.project * factor,
             shard: self.shard * factor,
-            backward: self.backward * factor,
+            left: self.left.iter().map(|left| left * factor).collect(),
             sums: self.sums.iter().map(|sum| sum * factor).collect(),
             update: self.update * factor,
         }
@@ -88,6 +89,19 @@ impl Parts {
         let sums: f64 = (0..added).map(|shard| self.sums[shard.trailing_ones() as usize]).sum();
         self.project + shards as f64 * self.shard + sums + self.update
     }
+}
+
+/// The plans of a step as it is counted.
+fn cut(network: &Network, target: &Target) -> Result<Cut> {
+    network.cut_plans(&target.forcing("*", "naive"), &network.sent(), network.shards, Some(BUCKET))
+}
+
+/// Bytes of the gradients of each group of tensors, in the order in which they are ready.
+///
+/// # Errors
+/// A network that the target cannot hold.
+pub fn groups(network: &Network, target: &Target) -> Result<Vec<u64>> {
+    Ok(cut(network, target)?.last.iter().map(|group| (group.elements.len() * size_of::<f32>()) as u64).collect())
 }
 
 /// Operations of the commands of a plan from `from` on.
@@ -102,8 +116,6 @@ pub struct Link {
     pub bandwidth: f64,
     /// Seconds of a message without content.
     pub latency: f64,
-    /// The share of the exchange that may run beside the backward pass of a rank's last shard, 0 to 1.
-    pub overlap: f64,
 }
 
 impl Link {
@@ -112,10 +124,8 @@ impl Link {
         let short = |v: f64| (1e6 * v).round() / 1e6;
         let (latency, bandwidth) = (short(1e6 * self.latency), short(self.bandwidth / 1e9));
         let [size, bucket] = [gradient_bytes, gradient_bytes.min(BUCKET_BYTES)].map(|bytes| bytes as f64 / 1e6);
-        let hidden = short(100.0 * self.overlap);
         format!(
-            "exchange: {size:.2} MB and 2 log2(ranks) - 1 buckets of {bucket:.2} MB at {bandwidth} GB/s, 2 log2(ranks) times {latency} us; \
-             {hidden}% of it beside the backward pass"
+            "exchange: {size:.2} MB and 2 log2(ranks) - 1 buckets of {bucket:.2} MB at {bandwidth} GB/s, 2 log2(ranks) times {latency} us"
         )
     }
 }
@@ -127,8 +137,8 @@ pub struct Model {
     pub images: usize,
     /// Shards of a step.
     pub shards: usize,
-    /// Bytes of the gradients.
-    pub gradient_bytes: u64,
+    /// Bytes of the gradients, of each [group](groups).
+    pub groups: Vec<u64>,
     /// Seconds.
     pub seconds: Parts,
     /// Between the ranks.
@@ -166,19 +176,29 @@ impl Row {
 }
 
 impl Model {
+    /// Bytes of the gradients.
+    pub fn gradient_bytes(&self) -> u64 {
+        self.groups.iter().sum()
+    }
+
     /// A step on so many ranks; none where there are not as many shards. Ranks are a power of two.
     pub fn row(&self, ranks: usize) -> Option<Row> {
         if !self.shards.is_multiple_of(ranks) {
             return None;
         }
-        let Link { bandwidth, latency, overlap } = self.link;
+        let Link { bandwidth, latency } = self.link;
         let shards = self.shards / ranks;
         let compute = self.seconds.step(shards, self.shards);
-        let links = 2.0 * f64::from(ranks.ilog2());
-        let bytes = self.gradient_bytes as f64 + (links - 1.0) * self.gradient_bytes.min(BUCKET_BYTES) as f64;
-        let exchange = if ranks == 1 { 0.0 } else { bytes / bandwidth + links * latency };
-        let hidden = (overlap * exchange).min(self.seconds.backward);
-        let step = compute + exchange - hidden;
+        let (exchange, waits) = if ranks == 1 {
+            (0.0, 0.0)
+        } else {
+            let links = 2.0 * f64::from(ranks.ilog2());
+            let last = (links - 1.0) * self.gradient_bytes().min(BUCKET_BYTES) as f64 / bandwidth + links * latency;
+            let groups = self.groups.iter().map(|bytes| *bytes as f64 / bandwidth).zip(&self.seconds.left);
+            let sent = groups.fold(f64::NEG_INFINITY, |sent, (takes, left)| sent.max(-left) + takes);
+            (self.gradient_bytes() as f64 / bandwidth + last, (sent + last).max(0.0))
+        };
+        let (hidden, step) = (exchange - waits, compute + waits);
         let speedup = self.seconds.step(self.shards, self.shards) / step;
         Some(Row {
             ranks,
@@ -223,10 +243,12 @@ mod tests {
     use super::*;
     use crate::model::preset::Preset;
 
-    fn model(overlap: f64) -> Model {
-        let seconds = Parts { project: 0.5, shard: 2.0, backward: 1.25, sums: vec![0.1, 0.2, 0.3, 0.4], update: 1.0 };
-        let link = Link { bandwidth: 4e9, latency: 0.25, overlap };
-        Model { images: 80, shards: 8, gradient_bytes: 2_000_000_000, seconds, link }
+    /// The gradients are ready at the end, or half of them when `left` is still to come.
+    fn model(left: f64) -> Model {
+        let left = vec![left, 0.0];
+        let seconds = Parts { project: 0.5, shard: 2.0, left, sums: vec![0.1, 0.2, 0.3, 0.4], update: 1.0 };
+        let link = Link { bandwidth: 4e9, latency: 0.25 };
+        Model { images: 80, shards: 8, groups: vec![1_000_000_000; 2], seconds, link }
     }
 
     #[test]
@@ -248,17 +270,25 @@ mod tests {
         let eight = model(0.0).row(8).unwrap();
         near(eight.step, (0.5 + 2.0 + 0.1 + 1.0) + 0.5 + 5.0 * bucket + 6.0 * 0.25);
         // Gradients smaller than a bucket are one.
-        let small = Model { gradient_bytes: 4000, ..model(0.0) };
+        let small = Model { groups: vec![3000, 1000], ..model(0.0) };
         near(small.row(2).unwrap().exchange, 2.0 * (4000.0 / 4e9 + 0.25));
         assert_eq!(model(0.0).row(16), None);
     }
 
     #[test]
-    fn what_overlaps_is_hidden_as_far_as_the_backward_pass_goes() {
-        let (some, all) = (model(0.25).row(4).unwrap(), model(1.0).row(4).unwrap());
-        assert_eq!((some.hidden, some.step), (0.25 * some.exchange, 5.8 + some.exchange - some.hidden));
-        assert_eq!((all.hidden, all.step), (1.25, 5.8 + all.exchange - 1.25));
-        assert_eq!(all.share(), (all.exchange - 1.25) / all.step);
+    fn what_goes_beside_the_backward_pass_is_hidden() {
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        // A group takes 0.25 s.
+        let (some, half) = (model(0.125).row(4).unwrap(), model(1.0).row(4).unwrap());
+        near(some.hidden, 0.125);
+        near(half.hidden, 0.25);
+        near(half.step, 5.8 + half.exchange - 0.25);
+        near(half.share(), (half.exchange - 0.25) / half.step);
+        // All of it where all is ready early enough.
+        let mut early = model(2.0);
+        early.seconds.left = vec![2.0, 2.0];
+        let all = early.row(4).unwrap();
+        assert_eq!((all.hidden, all.step, all.share()), (all.exchange, all.compute, 0.0));
     }
 
     #[test]
@@ -290,8 +320,18 @@ mod tests {
         // Two operations a product, forward and for both gradients; the first layer has no gradient of its input. The rest of
         // the layers adds little.
         let (forward, backward) = (2.0 * products(0) * 4.0, 2.0 * (products(0) + products(1)) * 4.0);
-        let ratios = [parts.shard / (forward + backward), parts.backward / backward];
-        assert!(ratios.iter().all(|ratio| (1.0..1.15).contains(ratio)), "{ratios:?}");
+        let ratio = parts.shard / (forward + backward);
+        assert!((1.0..1.15).contains(&ratio), "{ratio}");
+        // From the last layers to the first, which end the pass.
+        assert!(
+            parts.left.len() > 1 && parts.left[0] < backward && parts.left.is_sorted_by(|a, b| a >= b),
+            "{:?}",
+            parts.left
+        );
+        assert_eq!(
+            (parts.left.len(), *parts.left.last().unwrap()),
+            (groups(&network, &Target::baseline()).unwrap().len(), 0.0)
+        );
         assert_eq!(parts.sums.len(), 3);
         assert!(parts.update > 5.0 * network.parameters.len() as f64 && parts.project > 0.0);
         let seconds = parts.times(1e-9);

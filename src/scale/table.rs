@@ -16,11 +16,11 @@ pub fn table(f: &Forecast) -> String {
         model.shards,
         model.images / model.shards,
         f.flop / 1e9,
-        model.gradient_bytes as f64 / 1e6
+        model.gradient_bytes() as f64 / 1e6
     );
     let one = model.seconds.step(model.shards, model.shards);
     let _ = writeln!(out, "a rank: {:.2} GFLOP/s, {}", f.flop / one / 1e9, f.source);
-    let _ = writeln!(out, "{}\n", model.link.say(model.gradient_bytes));
+    let _ = writeln!(out, "{}\n", model.link.say(model.gradient_bytes()));
     out += "ranks  shards    ms/step  exchange %    images/s  speed-up  efficiency %  MiB/rank\n";
     for (row, memory) in &f.rows {
         let _ = writeln!(
@@ -80,12 +80,11 @@ pub fn json(f: &Forecast) -> Value {
         "batch": model.images,
         "shards": model.shards,
         "flop": f.flop,
-        "gradient_bytes": model.gradient_bytes,
+        "gradient_bytes": model.gradient_bytes(),
         "source": f.source,
-        "seconds": {"project": s.project, "shard": s.shard, "backward": s.backward, "sums": s.sums, "update": s.update},
+        "seconds": {"project": s.project, "shard": s.shard, "left": s.left, "sums": s.sums, "update": s.update},
         "bandwidth_gbs": link.bandwidth / 1e9,
         "latency_us": 1e6 * link.latency,
-        "overlap": link.overlap,
         "rows": f.rows.iter().map(row).collect::<Vec<_>>(),
         "impossible": f.impossible,
         "stops_paying": f.stops(),

@@ -35,7 +35,7 @@ pub fn planned_by_rank(
     placement: &Placement,
     ranks: usize,
 ) -> Result<Planned> {
-    let cut = network.cut_plans(target, placement, network.shards / ranks)?;
+    let cut = network.cut_plans(target, placement, network.shards / ranks, None)?;
     with_tests(cut.into_plans(), preset, network, target, placement)
 }
 

@@ -10,6 +10,7 @@ mod run;
 mod saver;
 pub mod schedule;
 mod stepper;
+mod timeline;
 mod watch;
 
 pub use evaluation::evaluation_bar;

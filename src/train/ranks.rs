@@ -1,15 +1,20 @@
-//! Steps of several ranks. Each computes a block of the shards; what of its step others need goes up the tree of the ranks, a note and
-//! then the gradients in buckets, and comes down as that of all. Then each updates by itself, so that weights and the optimiser's state
-//! are the same everywhere.
+//! Steps of several ranks. Each computes a block of the shards; what of its step others need goes up the tree of the ranks, the
+//! gradients in buckets as they get ready and then a note, and comes down as that of all. Then each updates by itself, so that weights
+//! and the optimiser's state are the same everywhere.
 
-use std::time::{Duration, Instant};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use sha2::{Digest, Sha256};
+
+use super::timeline::{Span, Timeline};
 
 use crate::data::{Part, Prepared};
 use crate::error::{Error, Result};
 use crate::exchange::{BUCKET, Exchange};
-use crate::gpu::Readback;
+use crate::gpu::{Readback, Runner};
 use crate::kernels::metric;
 use crate::model::GRADIENT;
 use crate::plan::Step;
@@ -64,10 +69,10 @@ impl Note {
     }
 }
 
-fn check_len(from: usize, own: &[u32], received: &[u32]) -> Result<()> {
-    match received.len() == own.len() {
+fn check_len(from: usize, own: usize, received: &[u32]) -> Result<()> {
+    match received.len() == own {
         true => Ok(()),
-        false => Err(out_of_step(from, &format!("{} gradients in the place of {}", received.len(), own.len()))),
+        false => Err(out_of_step(from, &format!("{} gradients in the place of {own}", received.len()))),
     }
 }
 
@@ -79,89 +84,132 @@ fn out_of_step(rank: usize, what: &str) -> Error {
 pub(super) struct Ranks<'a> {
     pub exchange: &'a Exchange,
     sum: HostSum,
-    /// Gradients, metrics and halt.
-    readback: Readback,
+    /// The gradients of each group.
+    groups: Vec<Readback>,
+    /// Metrics and halt.
+    rest: Readback,
     /// On rank 0 the metrics of all shards.
     metrics: Vec<u32>,
     /// Whether a step is behind it: the first compiles.
     warm: bool,
-    /// Time in exchange, waiting for others among it.
-    pub spent: Duration,
+    /// What the steps spend on the exchange.
+    pub timeline: Timeline,
 }
+
+/// Called when what is submitted makes the gradients of a group.
+pub(super) type Ready<'a> = dyn FnMut(&mut Runner, usize) -> Result<()> + 'a;
+
+/// Some of the gradients, from one of them on.
+type Words = (usize, Vec<u32>);
 
 impl<'a> Ranks<'a> {
     /// For a session whose training step is loaded.
-    pub fn new(exchange: &'a Exchange, session: &mut Session) -> Result<Ranks<'a>> {
-        let (parameters, rows) = (session.network.parameters.len(), session.network.metric_slots() * metric::ROW);
-        let readback = Readback::new(&[(GRADIENT, parameters), ("metrics", rows), ("halt", 2)]);
+    pub fn new(exchange: &'a Exchange, session: &mut Session, training: &Training) -> Result<Ranks<'a>> {
+        let rows = session.network.metric_slots() * metric::ROW;
+        let groups = training.groups().iter().map(|elements| Readback::part(GRADIENT, elements.clone())).collect();
+        let rest = Readback::new(&[("metrics", rows), ("halt", 2)]);
         let sum = HostSum::like(&mut session.runner)?;
-        Ok(Ranks { exchange, sum, readback, metrics: vec![0; rows], warm: false, spent: Duration::ZERO })
+        let timeline = Timeline::default();
+        Ok(Ranks { exchange, sum, groups, rest, metrics: vec![0; rows], warm: false, timeline })
     }
 
-    /// Before the plans of a step run.
-    pub fn begin(&self) {
-        self.exchange.computes(self.warm);
-    }
-
-    /// Behind the plans of the block of step `number`, whose step block is `block`: makes gradients and `halt` on the device those of
-    /// all shards, on rank 0 the metrics, too. `stop`: this rank was told to stop.
-    pub fn add(
+    /// Runs step `number`, whose step block is `block`, but for its last part: leaves on the device the gradients and `halt` of all
+    /// shards, on rank 0 the metrics, too. `begin` runs the plans of this rank's shards. While they compute the gradients of a group of
+    /// tensors, those of the groups before go up the tree, and their sums come down. `stop`: this rank is told to stop.
+    pub fn step(
         &mut self,
         session: &mut Session,
         training: &Training,
         block: &Step,
         number: u64,
-        stop: bool,
+        stop: &AtomicBool,
+        begin: impl FnOnce(&mut Session, &mut Ready) -> Result<()>,
     ) -> Result<Now> {
-        session.runner.read_later(training.last(), &mut self.readback)?;
-        let parts = session.runner.take(&mut self.readback, true)?.expect("it was asked for");
-        let [mut gradient, metrics, halt] = <[Vec<u32>; 3]>::try_from(parts).expect("three parts were asked for");
-        self.exchange.computes(false);
-        let begin = Instant::now();
-        let first = block.slot as usize + training.block().start;
-        let rows = first * metric::ROW..(first + training.block().len()) * metric::ROW;
-        let step = [number as u32, (number >> 32) as u32];
-        let own = Note { step, now: Now::of(stop) as u32, halt: [halt[0], halt[1]] };
-        let (exchange, sum) = (self.exchange, self.sum);
+        let Ranks { exchange, sum, .. } = *self;
+        let (groups, first) = (training.groups(), exchange.rank() == 0);
+        self.timeline.begin();
+        exchange.computes(self.warm);
+        let (hand, handed) = unbounded();
+        let (give, sums) = unbounded();
+        // Whatever fails ends what waits beside it.
+        let fail = |error: &Error| {
+            exchange.fail(error);
+        };
+        let (computed, upward, downward) = std::thread::scope(|scope| {
+            let (up, down) = (give.clone(), give);
+            let upward = scope.spawn(move || upward(exchange, sum, handed, &up).inspect_err(fail));
+            let downward = scope.spawn(move || match first {
+                true => Ok(()),
+                false => downward(exchange, groups, &down).inspect_err(fail),
+            });
+            let computed = self.compute(session, training, begin, hand).inspect_err(fail);
+            exchange.computes(false);
+            (computed, upward.join().expect("no panic"), downward.join().expect("no panic"))
+        });
+        let (device, metrics, halt) = computed?;
+        let upward = upward?;
+        downward?;
+        let (step, now) = ([number as u32, (number >> 32) as u32], Now::of(stop.load(Ordering::SeqCst)) as u32);
+        let own = Note { step, now, halt: [halt[0], halt[1]] };
+        let from = block.slot as usize + training.block().start;
+        let rows = from * metric::ROW..(from + training.block().len()) * metric::ROW;
         let joined = exchange.up([&own.words(), &metrics[rows]].concat(), join_notes)?;
-        let first = joined.is_some();
-        let mut note = own;
-        if let Some(joined) = joined {
-            let (all, rows) = Note::split(0, &joined)?;
-            let at = block.slot as usize * metric::ROW;
-            self.metrics[at..at + rows.len()].copy_from_slice(rows);
-            session.runner.write("metrics", &self.metrics)?;
-            exchange.down(Some(all.words()))?;
-            note = all;
-        }
-        // The sum of a bucket goes down while the next one comes up.
-        for bucket in gradient.chunks_mut(BUCKET) {
-            let add = |from, own: &mut Vec<u32>, received: Vec<u32>| {
-                check_len(from, own, &received)?;
-                sum.add(own, &received);
-                Ok(())
-            };
-            if let Some(sum) = exchange.up(bucket.to_vec(), add)? {
-                bucket.copy_from_slice(&exchange.down(Some(sum))?);
+        let note = match joined {
+            Some(joined) => {
+                let (all, rows) = Note::split(0, &joined)?;
+                let at = block.slot as usize * metric::ROW;
+                self.metrics[at..at + rows.len()].copy_from_slice(rows);
+                session.runner.write("metrics", &self.metrics)?;
+                exchange.down(Some(all.words()))?;
+                all
             }
+            None => Note::split(0, &exchange.down(None)?)?.0,
+        };
+        if note.step() != number {
+            return Err(out_of_step(0, &format!("step {}, and rank {} is at {number}", note.step(), exchange.rank())));
         }
-        if !first {
-            note = Note::split(0, &exchange.down(None)?)?.0;
-            if note.step() != number {
-                let what = format!("step {}, and rank {} is at {number}", note.step(), exchange.rank());
-                return Err(out_of_step(0, &what));
-            }
-            for bucket in gradient.chunks_mut(BUCKET) {
-                let sum = exchange.down(None)?;
-                check_len(0, bucket, &sum)?;
-                bucket.copy_from_slice(&sum);
-            }
+        for (at, sum) in sums {
+            session.runner.write_at(GRADIENT, at, &sum)?;
         }
-        session.runner.write(GRADIENT, &gradient)?;
         session.runner.write("halt", &note.halt)?;
         self.warm = true;
-        self.spent += begin.elapsed();
+        self.timeline.end(device, upward)?;
         Ok(Now::of(note.now == Now::Stop as u32))
+    }
+
+    /// Runs the plans and hands over the gradients of each group as they arrive; returns when they did, the metrics, and `halt`.
+    fn compute(
+        &mut self,
+        session: &mut Session,
+        training: &Training,
+        begin: impl FnOnce(&mut Session, &mut Ready) -> Result<()>,
+        hand: Sender<Words>,
+    ) -> Result<(Vec<Span>, Vec<u32>, Vec<u32>)> {
+        let (last, begun) = (training.last(), Instant::now());
+        let mut arrived: Vec<Span> = vec![];
+        // Hands over what has arrived; waits for the groups before `wait`.
+        let mut hand_over = |runner: &mut Runner, groups: &mut [Readback], wait: usize| -> Result<()> {
+            while let Some(readback) = groups.get_mut(arrived.len()) {
+                let group = arrived.len();
+                let Some(mut parts) = runner.take(readback, group < wait)? else { break };
+                let from = arrived.last().map_or(begun, |span| span.to);
+                arrived.push(Span { group, from, to: Instant::now() });
+                // Where nobody takes them, the run ends.
+                let _ = hand.send((training.groups()[group].start, parts.pop().expect("one part")));
+            }
+            Ok(())
+        };
+        begin(session, &mut |runner, group| {
+            runner.read_later(last, &mut self.groups[group])?;
+            // A device goes on with this group meanwhile; a driver that computes within the submit has done it.
+            hand_over(runner, &mut self.groups, group)
+        })?;
+        session.runner.read_later(last, &mut self.rest)?;
+        let all = self.groups.len();
+        hand_over(&mut session.runner, &mut self.groups, all)?;
+        let rest = session.runner.take(&mut self.rest, true)?.expect("it was asked for");
+        let [metrics, halt] = <[Vec<u32>; 2]>::try_from(rest).expect("two parts were asked for");
+        Ok((arrived, metrics, halt))
     }
 
     /// On rank 0: lets the others end.
@@ -198,6 +246,38 @@ impl<'a> Ranks<'a> {
     pub fn share(&self, words: Vec<u32>) -> Result<Vec<u32>> {
         self.exchange.down(Some(words))
     }
+}
+
+/// Takes gradients up the tree, bucket by bucket; on rank 0 the sums go down at once.
+fn upward(exchange: &Exchange, sum: HostSum, handed: Receiver<Words>, sums: &Sender<Words>) -> Result<Vec<Span>> {
+    let mut spans = vec![];
+    for (start, gradients) in handed {
+        let from = Instant::now();
+        for (at, bucket) in (start..).step_by(BUCKET).zip(gradients.chunks(BUCKET)) {
+            let add = |from, own: &mut Vec<u32>, received: Vec<u32>| {
+                check_len(from, own.len(), &received)?;
+                sum.add(own, &received);
+                Ok(())
+            };
+            if let Some(sum) = exchange.up(bucket.to_vec(), add)? {
+                let _ = sums.send((at, exchange.down(Some(sum))?));
+            }
+        }
+        spans.push(Span { group: spans.len(), from, to: Instant::now() });
+    }
+    Ok(spans)
+}
+
+/// On a rank but the first: takes the sums of the groups, which come down.
+fn downward(exchange: &Exchange, groups: &[Range<usize>], sums: &Sender<Words>) -> Result<()> {
+    for elements in groups {
+        for at in elements.clone().step_by(BUCKET) {
+            let sum = exchange.down(None)?;
+            check_len(0, BUCKET.min(elements.end - at), &sum)?;
+            let _ = sums.send((at, sum));
+        }
+    }
+    Ok(())
 }
 
 /// The note of a block of ranks, of those of its halves.

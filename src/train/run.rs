@@ -48,6 +48,8 @@ pub struct Options<'a> {
     pub started: Instant,
     /// With the other ranks of the run, of which this is rank 0; absent: this process trains alone.
     pub exchange: Option<&'a Exchange>,
+    /// Where a time line of the first steps of several ranks is to be written.
+    pub trace: Option<PathBuf>,
 }
 
 /// How a run ended.
@@ -98,6 +100,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     let taken = options.init.as_ref().map(|init| init.read(preset, &network)).transpose()?;
     let (initial, init) = taken.map(|taken| (taken.weights, taken.record)).unzip();
     let mut net = Stepper::load(preset, device, material, options.exchange, options.stop)?;
+    options.trace.iter().for_each(|path| net.trace(path));
     let session = &mut net.session;
     net.step = match &saved {
         Some(saved) => {
@@ -315,7 +318,7 @@ impl Trainer<'_> {
             // So that what the log tells of can be resumed, and a full disk ends the run early.
             self.saver.wait()?;
             self.run.log(&StepLine { step, epoch, loss, lr, images_per_s })?;
-            let spent = self.net.ranks.as_mut().map(|ranks| std::mem::take(&mut ranks.spent).as_secs_f64());
+            let spent = self.net.ranks.as_mut().map(|ranks| ranks.timeline.waited().as_secs_f64());
             let exchange = spent.map_or(String::new(), |spent| format!("  {:.0} % exchange", 100.0 * spent / seconds));
             bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {images_per_s:.0} images/s{exchange}"));
         }

@@ -1,16 +1,17 @@
 //! What every rank of a run does, and a run of one process alone: steps and evaluations. Rank 0 saves and logs beside it
 //! ([`train`](super::train)); the others [`follow`](super::follow).
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::ranks::{self, Now, Ranks};
+use super::ranks::{self, Now, Ranks, Ready};
 use super::resume::{joined, variants};
 use super::schedule;
 use crate::data::{Batch, Batches, Part, Position, Prepared};
 use crate::error::{Error, Result};
-use crate::exchange::Exchange;
+use crate::exchange::{BUCKET, Exchange};
 use crate::gpu::Device;
 use crate::kernels::project;
 use crate::model::preset::Preset;
@@ -103,11 +104,12 @@ impl<'a> Stepper<'a> {
             None => Training::load(&mut session, &placement, false)?,
             Some(e) => {
                 let len = network.shards / e.ranks();
-                Training::load_block(&mut session, &placement, false, e.rank() * len..(e.rank() + 1) * len)?
+                let block = e.rank() * len..(e.rank() + 1) * len;
+                Training::load_block(&mut session, &placement, false, block, Some(BUCKET))?
             }
         };
         images::upload(&mut session.runner, &data, Part::Train, &placement)?;
-        let ranks = exchange.map(|e| Ranks::new(e, &mut session)).transpose()?;
+        let ranks = exchange.map(|e| Ranks::new(e, &mut session, &training)).transpose()?;
         let total = schedule::total_steps(preset, per_epoch);
         Ok(Stepper { preset, data, placement, session, training, per_epoch, total, step: 0, distort, ranks, stop })
     }
@@ -164,14 +166,17 @@ impl<'a> Stepper<'a> {
             self.start_projection()?;
         }
         let block = self.block(self.step);
-        if let Some(ranks) = &self.ranks {
-            ranks.begin();
-        }
-        self.training.begin(&mut self.session, &self.placement, batch, &block)?;
-        let stop = self.stop.load(Ordering::SeqCst);
+        let (session, training, placement) = (&mut self.session, &self.training, &self.placement);
         let now = match &mut self.ranks {
-            None => Now::of(stop),
-            Some(ranks) => ranks.add(&mut self.session, &self.training, &block, self.step, stop)?,
+            None => {
+                training.begin(session, placement, batch, &block, |_, _| Ok(()))?;
+                Now::of(self.stop.load(Ordering::SeqCst))
+            }
+            Some(ranks) => {
+                let begin =
+                    |session: &mut Session, ready: &mut Ready| training.begin(session, placement, batch, &block, ready);
+                ranks.step(session, training, &block, self.step, self.stop, begin)?
+            }
         };
         self.step += 1;
         Ok((block, now))
@@ -260,11 +265,28 @@ impl<'a> Stepper<'a> {
         Ok(whole)
     }
 
+    /// Has a time line of the next steps written to a file, if there are several ranks.
+    pub fn trace(&mut self, path: &Path) {
+        let parameters = &self.session.network.parameters;
+        let names = |elements: &Range<usize>| {
+            let mut inside =
+                parameters.tensors.iter().filter(|t| elements.contains(&t.offset)).map(|t| t.name.as_str());
+            let first = inside.next().unwrap_or_default();
+            inside.last().map_or_else(|| first.to_owned(), |last| format!("{first} to {last}"))
+        };
+        let groups = self.training.groups().iter().map(names).collect();
+        if let Some(ranks) = &mut self.ranks {
+            ranks.timeline.trace(path, groups);
+        }
+    }
+
     /// On rank 0: lets the others end.
     ///
     /// # Errors
-    /// As [`Exchange::receive`].
-    pub fn end(&self) -> Result<()> {
-        self.ranks.as_ref().map_or(Ok(()), Ranks::end)
+    /// As [`Exchange::receive`]; a trace that cannot be written.
+    pub fn end(&mut self) -> Result<()> {
+        let Some(ranks) = &mut self.ranks else { return Ok(()) };
+        ranks.end()?;
+        ranks.timeline.write()
     }
 }

@@ -85,6 +85,38 @@ fn tests_are_divided_over_the_ranks_and_say_the_same() {
 }
 
 #[test]
+fn the_trace_shows_gradients_on_their_way_while_others_are_computed() {
+    let place = Place::new();
+    // Gradients of several groups.
+    place.trained("run", "--set shards=2 --set width=64 --set steps=5 --ranks 2 --trace trace.json");
+    let trace: serde_json::Value = serde_json::from_slice(&fs::read(place.path("trace.json")).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let of = |track: u32| {
+        let step = move |e: &&serde_json::Value| e["args"]["step"] == 3 && e["tid"] == track;
+        let number = |e: &serde_json::Value, key: &str| e[key].as_f64().unwrap();
+        events
+            .iter()
+            .filter(step)
+            .map(|e| (e["name"].as_str().unwrap(), number(e, "ts"), number(e, "dur")))
+            .collect::<Vec<_>>()
+    };
+    let (device, exchange) = (of(1), of(2));
+    assert_eq!(
+        device.iter().map(|span| span.0).collect::<Vec<_>>(),
+        ["fc1.weight to bn2.bias", "conv1.weight to bn1.bias"]
+    );
+    assert_eq!(
+        exchange.iter().map(|span| span.0).collect::<Vec<_>>(),
+        ["up: fc1.weight to bn2.bias", "up: conv1.weight to bn1.bias", "down"]
+    );
+    assert!(exchange[0].1 >= device[0].1 + device[0].2, "a gradient goes when it is there: {device:?} {exchange:?}");
+    let ms = |key: &str| trace["otherData"][key].as_f64().unwrap();
+    assert!(ms("exchange_ms") >= ms("beside_the_backward_pass_ms"));
+    place.train("no", "--set shards=2 --ranks 2 --trace nowhere/trace.json").refused(&["nowhere"]);
+    place.train("no", "--trace trace.json").refused(&["--trace", "--ranks N"]);
+}
+
+#[test]
 fn a_run_is_resumed_by_another_number_of_ranks() {
     let place = Place::new();
     place.trained("whole", &format!("{SHARDS} --set steps=23"));

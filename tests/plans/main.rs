@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use weightproof::kernels::parameters::Parameters;
 use weightproof::kernels::{self, texels};
 use weightproof::model::preset::Preset;
 use weightproof::model::{Network, Placement};
@@ -506,12 +507,23 @@ fn every_plan_is_sound_on_every_target() {
         (cifar_vgg(), vec![Target::baseline(), lavapipe(), unfused(), direct(), gpu(), narrow]),
     ] {
         for target in targets {
-            let cut = network
-                .cut_plans(&target, &Placement::Uploaded, network.shards)
-                .unwrap_or_else(|e| panic!("{e}"))
-                .into_plans();
-            assert_eq!(cut.len(), 4 + network.shards.ilog2() as usize);
-            for plan in cut.into_iter().map(Ok).chain([
+            let cut = |least| network.cut_plans(&target, &Placement::Uploaded, network.shards, least).unwrap();
+            let (whole, groups) = (cut(None), cut(Some(1)).last);
+            assert_eq!((whole.last.len(), groups.len()), (1, network.parameters.tensors.len()));
+            // From the last tensor to the first, each when its gradient is there.
+            let mut end = network.parameters.len();
+            for (group, t) in groups.iter().zip(network.parameters.tensors.iter().rev()) {
+                assert_eq!(group.elements, t.offset..end, "{}", t.name);
+                end = t.offset;
+                let mut later = whole.gradient.commands[group.after..].iter().flat_map(Command::args);
+                let grad = whole.gradient.find(Parameters::GRAD).unwrap();
+                let own = t.grad_part(View { buffer: grad, offset: 0, len: network.parameters.grad_len() });
+                let apart = |v: View| v.offset >= own.offset + own.len || own.offset >= v.offset + v.len;
+                assert!(later.all(|a| !a.access.writes() || a.view.buffer != grad || apart(a.view)), "{}", t.name);
+            }
+            assert!(groups.is_sorted_by_key(|group| group.after) && groups[0].after < whole.gradient.commands.len());
+            let groups = groups.into_iter().map(|group| group.plan);
+            for plan in whole.into_plans().into_iter().chain(groups).map(Ok).chain([
                 network.train_plan(&target),
                 projector::maxima_plan(&network.parameters, &target),
                 projector::quantile_plan(&network.parameters, &target),

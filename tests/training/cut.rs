@@ -26,8 +26,8 @@ impl Machine {
     }
 
     /// With a block of the shards.
-    fn of_block(network: Network, block: Range<usize>) -> Machine {
-        Machine::by(network, |session| Training::load_block(session, &Placement::Uploaded, false, block))
+    fn of_block(network: Network, block: Range<usize>, least: Option<usize>) -> Machine {
+        Machine::by(network, |session| Training::load_block(session, &Placement::Uploaded, false, block, least))
     }
 
     fn by(network: Network, load: impl FnOnce(&mut Session) -> Result<Training>) -> Machine {
@@ -57,10 +57,10 @@ impl Machine {
     /// Runs a step on images `first ..` but for its last plan.
     fn begin(&mut self, first: usize, block: &Step) {
         for part in &self.training.parts().to_vec()[..self.training.parts().len() - 1] {
-            if let Some(shard) = part.shard {
+            if let Some(shard) = part.takes() {
                 self.feed(first + shard * self.session.network.batch);
             }
-            self.session.runner.run(&self.training.program(*part).loaded, &part.block(block)).unwrap();
+            self.training.run(&mut self.session.runner, *part, block).unwrap();
         }
         if self.training.parts().len() == 1 {
             self.feed(first);
@@ -204,7 +204,8 @@ fn shards_of_a_batch_make_the_step_of_the_whole() {
     }
 }
 
-/// What machines with blocks of the shards leave, added by the host, is what one with all of them has.
+/// What machines with blocks of the shards leave, added by the host, is what one with all of them has, whatever the groups in which
+/// their gradients get ready.
 #[test]
 fn blocks_of_shards_add_up_to_the_tree_of_all() {
     let mut whole = Machine::new(augmented(16, 4, true), true);
@@ -214,7 +215,10 @@ fn blocks_of_shards_add_up_to_the_tree_of_all() {
         whole.begin(0, &block);
         let mut level: Vec<Vec<f32>> = vec![];
         for i in 0..blocks {
-            let mut part = Machine::of_block(augmented(16, 4, true), i * shards..(i + 1) * shards);
+            let block_of = i * shards..(i + 1) * shards;
+            let mut part = Machine::of_block(augmented(16, 4, true), block_of, [Some(1), Some(600), None][i % 3]);
+            let (groups, tensors) = (part.training.groups().len(), part.session.network.parameters.tensors.len());
+            assert!([groups == tensors, 1 < groups && groups < tensors, groups == 1][i % 3], "{groups} groups");
             part.begin(0, &block);
             level.push(part.flat(GRADIENT));
             let rows = |machine: &Machine| machine.session.runner.read("metrics", 16).unwrap();

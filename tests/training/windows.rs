@@ -214,6 +214,7 @@ fn run(max_binding: usize, dir: &Path, steps: u64, resume: bool) -> Outcome {
         stop: &AtomicBool::new(false),
         quiet: true,
         exchange: None,
+        trace: None,
         started: Instant::now(),
     };
     train::train(&preset, device, options).unwrap_or_else(|e| panic!("{e}"))
