@@ -106,7 +106,7 @@ pub fn groups(network: &Network, target: &Target) -> Result<Vec<u64>> {
 
 /// Operations of the commands of a plan from `from` on.
 fn flop(plan: &Plan, from: usize) -> Result<f64> {
-    plan.commands[from..].iter().map(|c| Ok(kernels::work(c)?.flop)).sum()
+    plan.commands[from..].iter().try_fold(0.0, |sum, c| Ok(sum + kernels::work(c)?.flop))
 }
 
 /// What joins the ranks.
@@ -324,7 +324,7 @@ mod tests {
         assert!((1.0..1.15).contains(&ratio), "{ratio}");
         // From the last layers to the first, which end the pass.
         assert!(
-            parts.left.len() > 1 && parts.left[0] < backward && parts.left.is_sorted_by(|a, b| a >= b),
+            parts.left.len() > 1 && parts.left[0] < parts.shard && parts.left.is_sorted_by(|a, b| a >= b),
             "{:?}",
             parts.left
         );
