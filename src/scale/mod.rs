@@ -48,7 +48,7 @@ pub struct Parts {
     pub shard: f64,
     /// What of the pass of the last shard is to come when the gradients of each group are ready.
     pub left: Vec<f64>,
-    /// `sums[t]` is what is added behind a shard whose number has t trailing ones ([`Cut`](crate::model::Cut)).
+    /// `sums[t]` is what is added behind a shard whose number has t trailing ones ([`Cut`]).
     pub sums: Vec<f64>,
     /// Updates the weights.
     pub update: f64,

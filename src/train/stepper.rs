@@ -272,7 +272,7 @@ impl<'a> Stepper<'a> {
             let mut inside =
                 parameters.tensors.iter().filter(|t| elements.contains(&t.offset)).map(|t| t.name.as_str());
             let first = inside.next().unwrap_or_default();
-            inside.last().map_or_else(|| first.to_owned(), |last| format!("{first} to {last}"))
+            inside.next_back().map_or_else(|| first.to_owned(), |last| format!("{first} to {last}"))
         };
         let groups = self.training.groups().iter().map(names).collect();
         if let Some(ranks) = &mut self.ranks {

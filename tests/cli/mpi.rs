@@ -130,7 +130,7 @@ fn a_full_disk_on_rank_0_ends_all_and_leaves_the_checkpoint() {
     let limited = crate::files::limit(&place, 16, args);
     let mut command = mpirun(&place, &[(1, limited), (1, place.command(args))]);
     // Memory that is shared is a file, too.
-    let ran = Ran::of(command.env("OMPI_MCA_btl", "tcp,self").env("MPIR_CVAR_NOLOCAL", "1").output().unwrap());
+    let ran = Ran::of(command.env("OMPI_MCA_btl", "tcp,self").env("UCX_TLS", "tcp,self").output().unwrap());
     let err = ran.refused(&["run/checkpoint.safetensors", "could not be written"]);
     assert_eq!((errors(&err), fs::read(&path).unwrap() == before), (1, true), "{err}");
     run(&place, 2, args).ok();
