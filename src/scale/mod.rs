@@ -15,7 +15,7 @@
 //!
 //! The gradients go in [buckets](BUCKET): while the sum of one comes down, the next goes up, so that a link carries each byte once in
 //! each direction, and the last bucket has 2 log2(R) links to go, all but the first of them with nothing else beside it. They begin
-//! while the backward pass of a rank's last shard goes on: those of group g ([`Cut::last`](crate::model::Cut)) are ready when left(g) of
+//! while the backward pass of a rank's last shard goes on: those of group g ([`Cut::last`]) are ready when left(g) of
 //! it is still to come, and sent(g) is when they are through, counted from its end. Ranks wait for each other in no other way, and what
 //! brings the gradients from the device to the network and back counts with the bandwidth.
 

@@ -28,8 +28,6 @@ pub(super) enum Now {
     On = 0,
     /// It ends behind this step.
     Stop = 1,
-    /// It has ended.
-    Ended = 2,
 }
 
 impl Now {
@@ -210,19 +208,6 @@ impl<'a> Ranks<'a> {
         let rest = session.runner.take(&mut self.rest, true)?.expect("it was asked for");
         let [metrics, halt] = <[Vec<u32>; 2]>::try_from(rest).expect("two parts were asked for");
         Ok((arrived, metrics, halt))
-    }
-
-    /// On rank 0: lets the others end.
-    pub fn end(&self) -> Result<()> {
-        let note = Note { step: [u32::MAX; 2], now: Now::Ended as u32, halt: [0; 2] };
-        self.exchange.down(Some(note.words())).map(drop)
-    }
-
-    /// On the others: waits for rank 0 to end.
-    pub fn wait_for_end(&self) -> Result<()> {
-        let note = self.exchange.down(None)?;
-        let (note, _) = Note::split(0, &note)?;
-        if note.now == Now::Ended as u32 { Ok(()) } else { Err(out_of_step(0, &format!("step {}", note.step()))) }
     }
 
     /// Compares what must be the same on all ranks: `(what, value)`. Returns when all have.

@@ -235,7 +235,7 @@ impl<'a> Stepper<'a> {
             }
             self.evaluate(Part::Test, self.distort.len(), true, |_, _, _| Ok(()))?;
         }
-        self.ranks.as_ref().map_or(Ok(()), Ranks::wait_for_end)
+        self.ranks.as_ref().map_or(Ok(()), |ranks| ranks.exchange.all_here())
     }
 
     /// As rank 0 does, but for what it writes. False if the run was stopped on the way.
@@ -286,7 +286,7 @@ impl<'a> Stepper<'a> {
     /// As [`Exchange::receive`]; a trace that cannot be written.
     pub fn end(&mut self) -> Result<()> {
         let Some(ranks) = &mut self.ranks else { return Ok(()) };
-        ranks.end()?;
+        ranks.exchange.all_here()?;
         ranks.timeline.write()
     }
 }
