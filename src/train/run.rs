@@ -138,7 +138,7 @@ pub fn train(preset: &Preset, device: Arc<Device>, options: Options) -> Result<O
     }
     let watch = Watch::new(&network, step);
     let saver = Saver::default();
-    let mut trainer = Trainer { net, run, about, watch, saver, start, quiet: options.quiet };
+    let mut trainer = Trainer { net, run, about, watch, saver, start, quiet: options.quiet, said: Instant::now() };
     if again && !trainer.interim_test()? {
         return trainer.outcome(None);
     }
@@ -181,6 +181,9 @@ struct Start {
     data: Duration,
 }
 
+/// How often a run without a progress bar says where it is.
+const SAYS: Duration = Duration::from_secs(30);
+
 struct Trainer<'a> {
     net: Stepper<'a>,
     // Its end is waited for before the folder is given up.
@@ -190,6 +193,8 @@ struct Trainer<'a> {
     watch: Watch,
     start: Start,
     quiet: bool,
+    /// When it said last where it is, without a progress bar.
+    said: Instant,
 }
 
 impl Trainer<'_> {
@@ -320,7 +325,13 @@ impl Trainer<'_> {
             self.run.log(&StepLine { step, epoch, loss, lr, images_per_s })?;
             let spent = self.net.ranks.as_mut().map(|ranks| ranks.timeline.waited().as_secs_f64());
             let exchange = spent.map_or(String::new(), |spent| format!("  {:.0} % exchange", 100.0 * spent / seconds));
-            bar.set_message(format!("epoch {epoch}  loss {loss:.4}  {images_per_s:.0} images/s{exchange}"));
+            let now = format!("epoch {epoch}  loss {loss:.4}  {images_per_s:.0} images/s{exchange}");
+            // Where there is no terminal, as below mpirun.
+            if bar.is_hidden() && !self.quiet && self.said.elapsed() > SAYS {
+                log::info!("step {step} of {}  {now}", self.net.total);
+                self.said = Instant::now();
+            }
+            bar.set_message(now);
         }
         Ok(())
     }
