@@ -59,7 +59,7 @@ fn any_number_of_ranks_leaves_the_files_of_local_ones() {
         assert_equal(&place, &by, "local");
     }
     // Gradients of several messages.
-    let wide = |run: &str| small(run, "--set shards=4 --set width=2 --set steps=3");
+    let wide = |run: &str| small(run, "--set shards=4 --set width=16 --set steps=3");
     place.run(&wide("wide1")).ok();
     run(&place, 4, &format!("{} --ranks 4", wide("wide4"))).ok();
     assert_equal(&place, "wide4", "wide1");

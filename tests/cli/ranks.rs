@@ -34,7 +34,7 @@ fn any_number_of_ranks_leaves_the_same_files() {
     assert!(info("by4").contains("\"ranks\": 4") && !info("by1").contains("\"ranks\""));
     // Gradients of several messages.
     for ranks in [1, 4] {
-        place.trained(&format!("wide{ranks}"), &format!("--set shards=4 --set width=2 --set steps=3 --ranks {ranks}"));
+        place.trained(&format!("wide{ranks}"), &format!("--set shards=4 --set width=16 --set steps=3 --ranks {ranks}"));
     }
     assert_equal(&place, "wide4", "wide1");
     // With the images on the device, and a slow line.
