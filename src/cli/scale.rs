@@ -123,7 +123,7 @@ impl Scale {
         let measured = self.images_per_second.is_none() && matches!(self.flops, Flops::Measured);
         let device = if measured { Some(global.open_for(&preset, input)?) } else { None };
         let target = device.as_ref().map_or_else(|| global.target(), |device| Ok(device.target.clone()))?;
-        let operations = Parts::operations(&network, &target)?;
+        let (operations, groups) = Parts::operations(&network, &target)?;
         let flop = operations.step(preset.shards, preset.shards);
         let (seconds, source) = match (&device, self.images_per_second, self.flops) {
             (Some(device), ..) => {
@@ -140,7 +140,7 @@ impl Scale {
         let model = Model {
             images: preset.batch,
             shards: preset.shards,
-            groups: scale::groups(&network, &target)?,
+            groups,
             seconds,
             link: Link { bandwidth: 1e9 * self.bandwidth, latency: 1e-6 * self.latency },
         };

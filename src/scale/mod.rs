@@ -15,7 +15,7 @@
 //!
 //! The gradients go in [buckets](BUCKET): while the sum of one comes down, the next goes up, so that a link carries each byte once in
 //! each direction, and the last bucket has 2 log2(R) links to go, all but the first of them with nothing else beside it. They begin
-//! while the backward pass of a rank's last shard goes on: those of group g ([`Cut::last`]) are ready when left(g) of
+//! while the backward pass of a rank's last shard goes on: those of group g ([`Cut::last`](crate::model::Cut::last)) are ready when left(g) of
 //! it is still to come, and sent(g) is when they are through, counted from its end. Ranks wait for each other in no other way, and what
 //! brings the gradients from the device to the network and back counts with the bandwidth.
 
@@ -30,7 +30,7 @@ pub use table::{json, table};
 use crate::error::Result;
 use crate::exchange::BUCKET;
 use crate::kernels;
-use crate::model::{Cut, Network};
+use crate::model::Network;
 use crate::plan::{Plan, Target};
 
 /// Efficiency below which a further rank does not pay: more than half of its time is lost.
@@ -48,7 +48,7 @@ pub struct Parts {
     pub shard: f64,
     /// What of the pass of the last shard is to come when the gradients of each group are ready.
     pub left: Vec<f64>,
-    /// `sums[t]` is what is added behind a shard whose number has t trailing ones ([`Cut`]).
+    /// `sums[t]` is what is added behind a shard whose number has t trailing ones ([`Cut`](crate::model::Cut)).
     pub sums: Vec<f64>,
     /// Updates the weights.
     pub update: f64,
@@ -56,20 +56,24 @@ pub struct Parts {
 
 impl Parts {
     /// The operations of a network's step, each kernel as it is defined, whatever algorithm computes it.
+    /// Beside them the bytes of the gradients of each group of tensors, in the order in which they are ready.
     ///
     /// # Errors
     /// A network that the target cannot hold.
-    pub fn operations(network: &Network, target: &Target) -> Result<Parts> {
-        let cut = cut(network, target)?;
+    pub fn operations(network: &Network, target: &Target) -> Result<(Parts, Vec<u64>)> {
+        let target = target.forcing("*", "naive");
+        let cut = network.cut_plans(&target, &network.sent(), network.shards, Some(BUCKET))?;
         let mut sums = cut.sums.iter().map(|plan| flop(plan, 0)).collect::<Result<Vec<_>>>()?;
         sums.push(cut.last.iter().map(|group| flop(&group.plan, 0)).sum::<Result<f64>>()?);
-        Ok(Parts {
+        let bytes = cut.last.iter().map(|group| (group.elements.len() * size_of::<f32>()) as u64).collect();
+        let parts = Parts {
             project: flop(&cut.project, 0)?,
             shard: flop(&cut.gradient, 0)?,
             left: cut.last.iter().map(|group| flop(&cut.gradient, group.after)).collect::<Result<_>>()?,
             sums,
             update: flop(&cut.update, 0)?,
-        })
+        };
+        Ok((parts, bytes))
     }
 
     /// All amounts times `factor`: of operations 1 / (operations a second) makes seconds.
@@ -89,19 +93,6 @@ impl Parts {
         let sums: f64 = (0..added).map(|shard| self.sums[shard.trailing_ones() as usize]).sum();
         self.project + shards as f64 * self.shard + sums + self.update
     }
-}
-
-/// The plans of a step as it is counted.
-fn cut(network: &Network, target: &Target) -> Result<Cut> {
-    network.cut_plans(&target.forcing("*", "naive"), &network.sent(), network.shards, Some(BUCKET))
-}
-
-/// Bytes of the gradients of each group of tensors, in the order in which they are ready.
-///
-/// # Errors
-/// A network that the target cannot hold.
-pub fn groups(network: &Network, target: &Target) -> Result<Vec<u64>> {
-    Ok(cut(network, target)?.last.iter().map(|group| (group.elements.len() * size_of::<f32>()) as u64).collect())
 }
 
 /// Operations of the commands of a plan from `from` on.
@@ -137,7 +128,7 @@ pub struct Model {
     pub images: usize,
     /// Shards of a step.
     pub shards: usize,
-    /// Bytes of the gradients, of each [group](groups).
+    /// Bytes of the gradients of each group of tensors, in the order in which they are ready.
     pub groups: Vec<u64>,
     /// Seconds.
     pub seconds: Parts,
@@ -314,7 +305,7 @@ mod tests {
         let sets = ["width=0.125", "batch=16", "shards=4"].map(String::from);
         let preset = Preset::load("merolla2016/cifar10/tr-sign-c", &sets).unwrap();
         let network = Network::new(&preset, [32, 32, 3], 10).unwrap();
-        let parts = Parts::operations(&network, &Target::baseline()).unwrap();
+        let (parts, groups) = Parts::operations(&network, &Target::baseline()).unwrap();
         let shapes = preset.shapes([32, 32, 3]).unwrap();
         let products = |skip: usize| shapes[skip..].iter().map(|l| l.multiply_adds).sum::<u64>() as f64;
         // Two operations a product, forward and for both gradients; the first layer has no gradient of its input. The rest of
@@ -328,10 +319,7 @@ mod tests {
             "{:?}",
             parts.left
         );
-        assert_eq!(
-            (parts.left.len(), *parts.left.last().unwrap()),
-            (groups(&network, &Target::baseline()).unwrap().len(), 0.0)
-        );
+        assert_eq!((parts.left.len(), *parts.left.last().unwrap()), (groups.len(), 0.0));
         assert_eq!(parts.sums.len(), 3);
         assert!(parts.update > 5.0 * network.parameters.len() as f64 && parts.project > 0.0);
         let seconds = parts.times(1e-9);

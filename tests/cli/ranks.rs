@@ -252,6 +252,20 @@ pub mod signals {
     pub const STEPS: &str = "--set shards=4 --set epochs=20 --set log.every=5 --set checkpoint.every_epochs=0 \
                          --set checkpoint.every_steps=37";
 
+    /// The step of a checkpoint that is whole.
+    pub fn saved(place: &Place, run: &str) -> u64 {
+        let saved = checkpoint::load(place.path(run).join("checkpoint.safetensors")).expect("a whole checkpoint");
+        saved.number(checkpoint::key::STEP).unwrap()
+    }
+
+    /// That a run of [`STEPS`] whose ranks end goes on from its checkpoint to the bits of the whole one.
+    pub fn assert_goes_on(place: &Place, run: &str, ranks: impl IntoIterator<Item = u32>) {
+        ranks.into_iter().for_each(assert_ends);
+        assert!((37..200).contains(&saved(place, run)));
+        place.run(&format!("train {run} --resume")).ok();
+        place.assert_same_tensors(run, "whole");
+    }
+
     #[test]
     fn a_rank_that_is_killed_is_named_and_the_run_goes_on_to_the_same_bits() {
         let place = Place::new();
@@ -268,11 +282,7 @@ pub mod signals {
                 let ran = Ran::of(child.wait_with_output().unwrap());
                 ran.refused(&[&format!("error: rank {rank} has ended"), "--resume"]);
             }
-            others.into_iter().for_each(assert_ends);
-            let saved = checkpoint::load(place.path(&run).join("checkpoint.safetensors")).expect("a whole checkpoint");
-            assert!(saved.number::<u64>(checkpoint::key::STEP).unwrap() >= 37);
-            place.run(&format!("train {run} --resume")).ok();
-            place.assert_same_tensors(&run, "whole");
+            assert_goes_on(&place, &run, others);
         }
     }
 
