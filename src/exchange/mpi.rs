@@ -16,8 +16,13 @@ use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalenc
 use super::{Arrived, Carrier, Message};
 use crate::error::{Error, Result};
 
-/// Bytes that are sent at a time, at most: a multiple of a word's.
-const PIECE: usize = 1 << 20;
+/// Bytes of a piece of a message, at most: a multiple of a word's. Over TCP so few go without a handshake, which would wait behind all
+/// that is on its way in both directions.
+const PIECE: usize = 1 << 15;
+
+/// Messages that are on their way to a rank at a time: one goes while MPI prepares the next. Of many none may be whole before the last,
+/// since MPI may send parts of all by turns.
+const AT_ONCE: usize = 2;
 
 /// How often it is looked for what comes, while somebody waits for it or something is on its way, and else.
 const SOON: Duration = Duration::from_micros(50);
@@ -74,7 +79,7 @@ impl World {
             let heard: Arc<[AtomicU64]> = (0..ranks).map(|_| AtomicU64::new(0)).collect();
             let shared = Arc::new(Shared::default());
             let peers = boxes.into_iter().map(Peer::new).collect();
-            let thread = Thread { world, queue, peers, heard: heard.clone(), sends: vec![], shared: shared.clone() };
+            let thread = Thread { world, queue, peers, heard: heard.clone(), shared: shared.clone() };
             let carrier = Arc::new(Mpi { rank, ranks, orders, inboxes, heard, shared });
             // Whoever has given up waiting ends the process.
             let _ = here.send(World { carrier, local, library: library() });
@@ -215,8 +220,11 @@ impl Flight {
     }
 }
 
-/// What comes from a rank.
+/// What goes to a rank and comes from it.
 struct Peer {
+    /// Messages that wait, each with its kind and its bytes, and those on their way.
+    outbox: VecDeque<(i32, usize, Vec<u32>)>,
+    sends: Vec<Flight>,
     inbox: Sender<Message>,
     /// Pieces in order, each with its tag and its bytes.
     flights: VecDeque<(i32, usize, Flight)>,
@@ -227,7 +235,38 @@ struct Peer {
 
 impl Peer {
     fn new(inbox: Sender<Message>) -> Peer {
-        Peer { inbox, flights: VecDeque::new(), words: vec![], bytes: 0 }
+        Peer { outbox: VecDeque::new(), sends: vec![], inbox, flights: VecDeque::new(), words: vec![], bytes: 0 }
+    }
+
+    /// Whether a message waits or is on its way to the rank.
+    fn sends(&self) -> bool {
+        !self.outbox.is_empty() || !self.sends.is_empty()
+    }
+
+    /// Drops what is sent, and sends what waits; how many messages went either way.
+    fn give(&mut self, process: &impl Destination) -> (usize, usize) {
+        let before = self.sends.len();
+        for mut flight in std::mem::take(&mut self.sends) {
+            if flight.lands() {
+                drop(flight.words());
+            } else {
+                self.sends.push(flight);
+            }
+        }
+        let sent = before - self.sends.len();
+        let mut begun = 0;
+        while self.sends.len() < AT_ONCE {
+            let Some((kind, bytes, words)) = self.outbox.pop_front() else { break };
+            self.sends.push(Flight::new(words, |all| {
+                let all: &'static [u8] = &all[..bytes];
+                let last = bytes.div_ceil(PIECE).max(1) - 1;
+                let piece = |i: usize| &all[i * PIECE..bytes.min((i + 1) * PIECE)];
+                let tag = |i: usize| if i < last { kind | MORE } else { kind };
+                (0..=last).map(|i| process.immediate_send_with_tag(StaticScope, piece(i), tag(i))).collect()
+            }));
+            begun += 1;
+        }
+        (sent, begun)
     }
 
     /// Takes in the pieces that have landed; how many.
@@ -266,7 +305,6 @@ struct Thread {
     queue: Receiver<Order>,
     peers: Vec<Peer>,
     heard: Arc<[AtomicU64]>,
-    sends: Vec<Flight>,
     shared: Arc<Shared>,
 }
 
@@ -275,7 +313,7 @@ impl Thread {
     fn run(mut self) -> Sender<()> {
         let ended = loop {
             let moved = self.look();
-            let flying = !self.sends.is_empty() || self.peers.iter().any(|peer| !peer.flights.is_empty());
+            let flying = self.peers.iter().any(|peer| peer.sends() || !peer.flights.is_empty());
             let pause = match () {
                 () if moved => Duration::ZERO,
                 () if flying || self.shared.waiting.load(Ordering::SeqCst) > 0 => SOON,
@@ -291,7 +329,7 @@ impl Thread {
         };
         // What others have sent is received before MPI ends.
         let mut barrier = Some(self.world.immediate_barrier());
-        while barrier.is_some() || !self.sends.is_empty() {
+        while barrier.is_some() || self.peers.iter().any(Peer::sends) {
             barrier = barrier.and_then(|barrier| barrier.test().err());
             if !self.look() {
                 sleep(SOON);
@@ -304,40 +342,25 @@ impl Thread {
         let padded = |text: String| {
             let mut words = vec![0; text.len().div_ceil(size_of::<u32>())];
             bytemuck::cast_slice_mut(&mut words)[..text.len()].copy_from_slice(text.as_bytes());
-            (words, text.len())
+            (text.len(), words)
         };
-        let (kind, (words, bytes)) = match message {
-            Message::Words(words) => {
-                let bytes = size_of_val(&words[..]);
-                (WORDS, (words, bytes))
-            }
+        let (kind, (bytes, words)) = match message {
+            Message::Words(words) => (WORDS, (size_of_val(&words[..]), words)),
             Message::Text(text) => (TEXT, padded(text)),
             Message::Failed(text) => (FAILED, padded(text)),
-            Message::Alive => (ALIVE, (vec![], 0)),
+            Message::Alive => (ALIVE, (0, vec![])),
         };
-        let process = self.world.process_at_rank(to as i32);
-        self.sends.push(Flight::new(words, |all| {
-            let all: &'static [u8] = &all[..bytes];
-            let last = bytes.div_ceil(PIECE).max(1) - 1;
-            let piece = |i: usize| &all[i * PIECE..bytes.min((i + 1) * PIECE)];
-            let tag = |i: usize| if i < last { kind | MORE } else { kind };
-            (0..=last).map(|i| process.immediate_send_with_tag(StaticScope, piece(i), tag(i))).collect()
-        }));
+        self.peers[to].outbox.push_back((kind, bytes, words));
     }
 
-    /// Takes in what has come, and lets go what is sent. Whether there was any.
+    /// Sends what waits and takes in what has come. Whether there was any.
     fn look(&mut self) -> bool {
-        let before = self.sends.len();
-        for mut flight in std::mem::take(&mut self.sends) {
-            if flight.lands() {
-                drop(flight.words());
-            } else {
-                self.sends.push(flight);
-            }
+        let mut moved = false;
+        for (rank, peer) in self.peers.iter_mut().enumerate() {
+            let (sent, begun) = peer.give(&self.world.process_at_rank(rank as i32));
+            self.shared.unsent.fetch_sub(sent, Ordering::SeqCst);
+            moved |= sent + begun > 0;
         }
-        let sent = before - self.sends.len();
-        self.shared.unsent.fetch_sub(sent, Ordering::SeqCst);
-        let mut moved = sent > 0;
         while let Some((message, status)) = self.world.any_process().immediate_matched_probe() {
             let bytes = status.count(u8::equivalent_datatype()) as usize;
             let flight = Flight::new(vec![0; bytes.div_ceil(size_of::<u32>())], |all| {
