@@ -58,6 +58,25 @@ fn counted(shards: std::ops::Range<usize>) -> Vec<f32> {
 }
 
 #[test]
+fn ranks_whose_words_differ_are_named() {
+    let compare = |odd: usize| {
+        ranks(4, |exchange| {
+            let own = vec![7, u32::from(exchange.rank() == odd)];
+            let compared = exchange.same(own, "weights").and_then(|()| exchange.all_here());
+            compared.map_err(|error| {
+                exchange.fail(&error);
+                error.to_string()
+            })
+        })
+    };
+    assert_eq!(compare(4), vec![Ok(()); 4]);
+    for (odd, pair) in [(1, "rank 1 and rank 0"), (2, "rank 3 and rank 2"), (3, "rank 3 and rank 2")] {
+        let why = format!("{pair} have different weights");
+        assert!(compare(odd).iter().all(|compared| compared.as_ref().is_err_and(|e| e.contains(&why))), "{odd}");
+    }
+}
+
+#[test]
 fn sums_have_the_order_of_one_process_on_any_number_of_ranks() {
     const SHARDS: usize = 8;
     let whole = counted(0..SHARDS);

@@ -1,7 +1,7 @@
 //! The tree of the ranks, and what goes up and down in it.
 
 use super::{Exchange, Message};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The rank that a rank hands up to; none of rank 0.
 pub(super) fn parent(rank: usize) -> Option<usize> {
@@ -73,6 +73,18 @@ impl Exchange {
         };
         self.children().rev().for_each(|child| self.carrier.send(child, Message::Text(text.clone())));
         Ok(text)
+    }
+
+    /// Compares words that all ranks should have; rank 0 returns when it has heard of all.
+    ///
+    /// # Errors
+    /// Two ranks whose words differ, named with `what` they are; as [`Exchange::receive`].
+    pub fn same(&self, own: Vec<u32>, what: &str) -> Result<()> {
+        let compare = |from, own: &mut Vec<u32>, received| match *own == received {
+            true => Ok(()),
+            false => Err(Error::Rank(format!("rank {from} and rank {} have different {what}", self.rank()))),
+        };
+        self.up(own, compare).map(drop)
     }
 
     /// Returns when all ranks have called it.

@@ -3,9 +3,14 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use super::target::is_same;
 use crate::error::{Error, Result};
+
+/// How long a holder may still have: a launcher that kills its processes returns before the last of them has ended.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A file that one process holds at a time; it says who, and goes when the lock is given up. The system gives up the lock
 /// of a process that is killed; the file that it leaves keeps nobody out.
@@ -16,14 +21,19 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock at `path`, if nobody holds it.
+    /// Takes the lock at `path`, if nobody holds it two seconds from now.
     ///
     /// # Errors
     /// Another holds it: the error names `what` is locked and who has it. A file that cannot be made.
     pub fn take(path: &Path, what: &Path) -> Result<Lock> {
+        let begin = Instant::now();
         Lock::take_by(path, |file| match file.try_lock() {
-            Ok(()) => Ok(()),
-            Err(TryLockError::Error(e)) => without_locks(path, e),
+            Ok(()) => Ok(true),
+            Err(TryLockError::Error(e)) => without_locks(path, e).map(|()| true),
+            Err(TryLockError::WouldBlock) if begin.elapsed() < GRACE => {
+                sleep(Duration::from_millis(50));
+                Ok(false)
+            }
             Err(TryLockError::WouldBlock) => {
                 let holder = fs::read_to_string(path).unwrap_or_default();
                 let holder = holder.trim();
@@ -42,17 +52,17 @@ impl Lock {
     pub fn wait_for(file: &Path) -> Result<Lock> {
         let mut path = file.as_os_str().to_owned();
         path.push(".lock");
-        Lock::take_by(path.as_ref(), |lock| lock_file(lock, path.as_ref()))
+        Lock::take_by(path.as_ref(), |lock| lock_file(lock, path.as_ref()).map(|()| true))
     }
 
-    fn take_by(path: &Path, lock: impl Fn(&File) -> Result<()>) -> Result<Lock> {
+    /// `lock` says whether it holds the file; else it is opened anew.
+    fn take_by(path: &Path, lock: impl Fn(&File) -> Result<bool>) -> Result<Lock> {
         let io = |e| Error::io(path, e);
         loop {
             let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
             let mut file = options.open(path).map_err(io)?;
-            lock(&file)?;
             // The one before may have removed the file in between: then this is a lock of nothing.
-            if !is_at(&file, path) {
+            if !lock(&file)? || !is_at(&file, path) {
                 continue;
             }
             let holder = format!("process {} on {}\n", std::process::id(), host());
@@ -135,6 +145,19 @@ mod tests {
         // What a killed process leaves.
         fs::write(&path, "process 1 on elsewhere\n").unwrap();
         Lock::take(&path, dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_ends_soon_keeps_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = Lock::take(&path, dir.path()).unwrap();
+        std::thread::scope(|threads| {
+            let next = threads.spawn(|| Lock::take(&path, dir.path()));
+            sleep(Duration::from_millis(200));
+            drop(held);
+            next.join().unwrap().unwrap();
+        });
     }
 
     /// Eight threads, each with a file of its own to lock, read a number, and write one more.

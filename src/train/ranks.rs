@@ -227,6 +227,20 @@ impl<'a> Ranks<'a> {
         self.exchange.all_here()
     }
 
+    /// Compares the weights of all ranks, which have done so many steps.
+    ///
+    /// # Errors
+    /// Two ranks whose weights differ; as [`Exchange::receive`]; what the device reports.
+    pub fn same_weights(&self, session: &Session, steps: u64) -> Result<()> {
+        let weights = session.runner.read("weight", session.network.parameters.len())?;
+        let digest = Sha256::digest(bytemuck::cast_slice::<u32, u8>(&weights));
+        let what = format!(
+            "weights after step {steps}: a device, a driver or a memory errs; these weights are not saved, --resume goes on from those \
+             saved before"
+        );
+        self.exchange.same(bytemuck::pod_collect_to_vec(&digest[..]), &what)
+    }
+
     /// Gives all ranks the words of rank 0.
     pub fn share(&self, words: Vec<u32>) -> Result<Vec<u32>> {
         self.exchange.down(Some(words))

@@ -221,7 +221,7 @@ impl Trainer<'_> {
             };
             let stop = now == Now::Stop;
             let last = self.net.step == self.net.total;
-            let save = last || stop || self.saves_at();
+            let save = self.net.saves(now);
             let evaluate = self.net.evaluates();
             let logs =
                 self.net.step.is_multiple_of(self.net.preset.log.every.max(1)) || self.watch.is_full(self.net.step);
@@ -240,6 +240,7 @@ impl Trainer<'_> {
             // What follows a line in the log, and what a checkpoint must not outlive, waits for it.
             self.log(&bar, save || evaluate)?;
             if save {
+                self.net.same_weights()?;
                 self.save()?;
                 self.watch.restart_clock();
             }
@@ -292,16 +293,6 @@ impl Trainer<'_> {
         self.saver.wait()?;
         self.net.end()?;
         Ok(Outcome { scores, step: self.net.step, dir: self.run.dir().to_path_buf() })
-    }
-
-    /// Whether a checkpoint is due after the steps done.
-    fn saves_at(&self) -> bool {
-        let c = &self.net.preset.checkpoint;
-        let epoch_ends = self.net.step.is_multiple_of(self.net.per_epoch);
-        let by_epoch =
-            c.every_epochs > 0 && epoch_ends && (self.net.step / self.net.per_epoch).is_multiple_of(c.every_epochs);
-        let cycle_ends = schedule::restarts(self.net.preset, self.net.step, self.net.per_epoch);
-        by_epoch || cycle_ends || (c.every_steps > 0 && self.net.step.is_multiple_of(c.every_steps))
     }
 
     /// Writes a line for all numbers that have arrived; `wait`: for all that were asked for.

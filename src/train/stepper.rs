@@ -182,6 +182,24 @@ impl<'a> Stepper<'a> {
         Ok((block, now))
     }
 
+    /// Whether a checkpoint is due after the steps done, and how the run goes on.
+    pub fn saves(&self, now: Now) -> bool {
+        let c = &self.preset.checkpoint;
+        let epoch_ends = self.step.is_multiple_of(self.per_epoch);
+        let by_epoch = c.every_epochs > 0 && epoch_ends && (self.step / self.per_epoch).is_multiple_of(c.every_epochs);
+        let cycle_ends = schedule::restarts(self.preset, self.step, self.per_epoch);
+        let by_step = c.every_steps > 0 && self.step.is_multiple_of(c.every_steps);
+        by_epoch || cycle_ends || by_step || now == Now::Stop || self.step == self.total
+    }
+
+    /// Compares the weights of all ranks, before they are saved.
+    ///
+    /// # Errors
+    /// As [`Ranks::same_weights`].
+    pub fn same_weights(&self) -> Result<()> {
+        self.ranks.as_ref().map_or(Ok(()), |ranks| ranks.same_weights(&self.session, self.step))
+    }
+
     /// For every kernel of a step its variants: those of a process alone, whatever the number of ranks.
     ///
     /// # Errors
@@ -248,6 +266,9 @@ impl<'a> Stepper<'a> {
             let Some(batch) = batches.next() else { break };
             let (block, now) = self.begin(&batch?)?;
             self.session.runner.run(self.training.last(), &block)?;
+            if self.saves(now) {
+                self.same_weights()?;
+            }
             if now == Now::Stop && self.step < self.total || !self.evaluate_if_due()? {
                 return Ok(false);
             }
