@@ -1,19 +1,21 @@
 // As naive, for c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures. Eight lanes
-// own 32 input pixels x 32 input channels of a group, or as variant `narrow`, for few input channels, 64 x 16 (conv2d/subgroup_32x32.wgsl,
-// conv2d/subgroup_64x16.wgsl). As variant `by_group`, dy and w lie group by group in their textures.
+// own 32 input pixels x 32 input channels of a group, or as variant `narrow`, for few input channels, 64 x 16; as `shifted` and
+// `narrow_shifted` a load is for three taps (conv2d/one_tap.wgsl, conv2d/three_taps.wgsl). As variant `by_group`, dy and w lie group by group in their textures.
 // Grid: x = groups ceil(c_in / 32), y and z = ceil(pixels of the largest class / 32) for every class, in rows of at most 32,768; narrow alike.
 // include common/texels.wgsl
 // include common/layout_by_group.wgsl if BY_GROUP else common/layout_by_row.wgsl
 // include common/conv2d.wgsl
 // include conv2d/taps_in_turn.wgsl
-// include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
+// include conv2d/three_taps.wgsl if SHIFTED else conv2d/one_tap.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
 const NARROW: bool = false; // variant
+const SHIFTED: bool = false; // variant
 const BY_GROUP: bool = false; // variant
+const BEFORE: u32 = 2u; // the tap that reaches the pixel before
 
 struct Pixel { n: u32, y: u32, x: u32 }
 
@@ -50,11 +52,17 @@ fn row_of(row: u32) -> Pixel {
 
 // The first tap that reaches a class.
 fn start(tile: u32) -> Term {
+  if SHIFTED {
+    return Term(0u, 1u, 0u);
+  }
   let c = class_of(tile);
   return Term((c.y + params.pad_h) % params.stride_h, (c.x + params.pad_w) % params.stride_w, 0u);
 }
 
 fn turns(tile: u32) -> u32 {
+  if SHIFTED {
+    return params.kh * (params.c_out / 4u);
+  }
   let t = start(tile);
   let down = (params.kh + params.stride_h - 1u - min(t.ky, params.kh)) / params.stride_h;
   let across = (params.kw + params.stride_w - 1u - min(t.kx, params.kw)) / params.stride_w;
@@ -62,7 +70,7 @@ fn turns(tile: u32) -> u32 {
 }
 
 fn next(tile: u32, t: Term) -> Term {
-  return after(t, params.c_out, start(tile).kx, vec2<u32>(params.stride_w, params.stride_h));
+  return after(t, params.c_out, start(tile).kx, vec2<u32>(select(params.stride_w, 3u, SHIFTED), params.stride_h));
 }
 
 // Four channels of the output gradient that a tap reaches from a pixel; zeros where there is none.

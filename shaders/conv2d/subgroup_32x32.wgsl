@@ -5,18 +5,7 @@
 // after these; `left_of` and `right_of`, four terms of a row and of the lane's four
 // columns; `columns`, how many fours of them a group has; `write`, four columns of a row.
 // include common/exchange.wgsl
-
-// The results of accumulate: element d of a lane belongs to row `lane ^ d` of eight. lane: below 8.
-fn write_rows(row: u32, group: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
-  write(row + (lane ^ 0u), group, column, (*acc)[0]);
-  write(row + (lane ^ 1u), group, column, (*acc)[1]);
-  write(row + (lane ^ 2u), group, column, (*acc)[2]);
-  write(row + (lane ^ 3u), group, column, (*acc)[3]);
-  write(row + (lane ^ 4u), group, column, (*acc)[4]);
-  write(row + (lane ^ 5u), group, column, (*acc)[5]);
-  write(row + (lane ^ 6u), group, column, (*acc)[6]);
-  write(row + (lane ^ 7u), group, column, (*acc)[7]);
-}
+// include conv2d/write_rows.wgsl
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,

@@ -146,6 +146,14 @@ pub static FORWARD: Kernel = Kernel {
         }),
         Variant::new("lanes", whole_fours, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
+        Variant::new("shifted", |t, p| whole_fours(t, p).and(whole_lines(p, WIDE)), |p, _| output_tiles(p, WIDE))
+            .of("lanes", &[("SHIFTED", 1)]),
+        Variant::new(
+            "narrow_shifted",
+            |t, p| whole_fours(t, p).and(whole_lines(p, NARROW)),
+            |p, _| output_tiles(p, NARROW),
+        )
+        .of("lanes", &[("NARROW", 1), ("SHIFTED", 1)]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
         Variant::new("depthwise", depthwise, |p, _| {
@@ -190,6 +198,14 @@ pub static GRAD_INPUT: Kernel = Kernel {
         }),
         Variant::new("lanes", exchange_fours, |p, _| input_tiles(p, WIDE)),
         Variant::new("narrow", exchange_fours, |p, _| input_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
+        Variant::new("shifted", |t, p| exchange_fours(t, p).and(whole_lines(p, WIDE)), |p, _| input_tiles(p, WIDE))
+            .of("lanes", &[("SHIFTED", 1)]),
+        Variant::new(
+            "narrow_shifted",
+            |t, p| exchange_fours(t, p).and(whole_lines(p, NARROW)),
+            |p, _| input_tiles(p, NARROW),
+        )
+        .of("lanes", &[("NARROW", 1), ("SHIFTED", 1)]),
         Variant::new(
             "by_group",
             |t, p| {
@@ -232,6 +248,14 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
         Variant::new("naive", anywhere, |p, _| linear_grid((p.u("splits") * weights(p)).div_ceil(64))),
         Variant::new("lanes", exchange_fours, |p, _| weight_tiles(p, WIDE)),
         Variant::new("narrow", exchange_fours, |p, _| weight_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
+        Variant::new(
+            "shifted",
+            |t, p| exchange_fours(t, p).and(whole_eights(p)),
+            |p, _| {
+                let across = p.u("groups") * p.u("c_out").div_ceil(16);
+                [(p.u("kh") * p.u("c_in").div_ceil(16)) as u32, across as u32, p.u("splits") as u32]
+            },
+        ),
         Variant::new(
             "by_group",
             |t, p| {

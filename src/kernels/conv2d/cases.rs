@@ -13,6 +13,15 @@ pub(super) fn cases(build: fn(&mut CaseBuilder, &Geometry) -> Result<()>) -> Vec
         ("3x3 pad 1, first layer", Geometry { c_out: 16, ..base }),
         ("3x3 pad 1, 16 to 32", Geometry { n: 16, h: 8, w: 8, c_in: 16, c_out: 32, ..base }),
         ("3x3 pad 1, 8 to 36", Geometry { c_in: 8, c_out: 36, ..base }),
+        ("3x3 pad 1, lines of 32", Geometry { n: 3, h: 5, w: 32, c_in: 8, c_out: 20, ..base }),
+        (
+            "5x3 pad 3x1, 2 groups, lines of 64",
+            Geometry { n: 1, w: 64, kernel: [5, 3], pad: [3, 1], c_in: 24, c_out: 8, groups: 2, ..base },
+        ),
+        (
+            "1x3 pad 0x1, lines of 16",
+            Geometry { h: 3, w: 16, kernel: [1, 3], pad: [0, 1], c_in: 12, c_out: 40, ..base },
+        ),
         ("odd channels", Geometry { c_in: 5, c_out: 7, ..base }),
         ("1x1", Geometry { kernel: [1, 1], pad: [0, 0], c_in: 8, c_out: 12, ..base }),
         (

@@ -97,6 +97,24 @@ pub(super) fn exchange_fours(t: &Target, p: &Params) -> Result<(), &'static str>
     multiple_of_4(p, "c_in")
 }
 
+/// Three taps in a row that reach one pixel to either side, stride 1, and lines of the image in whole blocks of eight lanes, of which
+/// a tile holds a whole number.
+pub(super) fn whole_lines(p: &Params, tile: [usize; 2]) -> Result<(), &'static str> {
+    let taps = (p.u("kw"), p.u("pad_w"), p.u("stride_h"), p.u("stride_w"), p.u("ow")) == (3, 1, 1, 1, p.u("w"));
+    if taps && p.u("w").is_multiple_of(8) && tile[0].is_multiple_of(p.u("w")) {
+        Ok(())
+    } else {
+        Err("it takes three taps in a row, stride 1, and lines of 8, 16 or 32 pixels, or where it is narrow 64, too")
+    }
+}
+
+/// As [`whole_lines`], with a sum of whole eights of pixels in each split.
+pub(super) fn whole_eights(p: &Params) -> Result<(), &'static str> {
+    whole_lines(p, [p.u("w"); 2])?;
+    let even = (p.u("n") * p.u("oh") * p.u("ow")).is_multiple_of(8 * p.u("splits"));
+    if even { Ok(()) } else { Err("it adds whole eights of pixels in each of its partial sums") }
+}
+
 /// As [`exchange_fours`], with the input group by group in its texture.
 pub(super) fn input_by_group(t: &Target, p: &Params) -> Result<(), &'static str> {
     exchange_fours(t, p)?;
