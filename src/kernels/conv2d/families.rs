@@ -104,7 +104,7 @@ pub(super) fn whole_lines(p: &Params, tile: [usize; 2]) -> Result<(), &'static s
     if taps && p.u("w").is_multiple_of(8) && tile[0].is_multiple_of(p.u("w")) {
         Ok(())
     } else {
-        Err("it takes three taps in a row, stride 1, and lines of 8, 16 or 32 pixels, or where it is narrow 64, too")
+        Err("it takes three taps in a row, stride 1, and lines of the image that fill subgroups and tiles")
     }
 }
 
