@@ -1,12 +1,12 @@
 // As naive, for c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures, whose
 // loads are vector gathers (weights that are bits in a buffer: a word is as good as a texel of 16 times four). Eight lanes own 32 output pixels x 32 output channels of a group, or as variant `narrow`, for few output channels,
-// 64 x 16; as `shifted` and `narrow_shifted` a load is for three taps (conv2d/one_tap.wgsl, conv2d/three_taps.wgsl).
+// 64 x 16; as `shifted` and `narrow_shifted` a load is for three taps (conv2d/subgroup_32x32.wgsl, conv2d/subgroup_64x16.wgsl, conv2d/shifted.wgsl).
 // Grid: x = groups ceil(c_out / 32), y and z = ceil(pixels / 32) in rows of at most 32,768; narrow alike.
 // include conv2d/output_rows.wgsl
 // include conv2d/taps_in_turn.wgsl
 // include conv2d/stored_bits.wgsl if bits else conv2d/stored_texels.wgsl
 // include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
-// include conv2d/three_taps.wgsl if SHIFTED else conv2d/one_tap.wgsl
+// include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;

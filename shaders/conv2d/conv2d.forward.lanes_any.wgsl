@@ -5,7 +5,7 @@
 // include conv2d/output_rows.wgsl
 // include conv2d/stored_bits.wgsl if bits else conv2d/stored_texels.wgsl
 // include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
-// include conv2d/one_tap.wgsl
+// include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
@@ -13,6 +13,7 @@ alias Y = f32; // map y
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
 const NARROW: bool = false; // variant
+const SHIFTED: bool = false; // variant
 
 struct Term { ky: u32, t: u32 } // row of taps, and which four of its values
 

@@ -1,12 +1,12 @@
 // As naive, for c_in and c_out multiples of 4, on subgroups of 8 lanes (software Vulkan), operands in textures. Eight lanes
 // own 32 input pixels x 32 input channels of a group, or as variant `narrow`, for few input channels, 64 x 16; as `shifted` and
-// `narrow_shifted` a load is for three taps (conv2d/one_tap.wgsl, conv2d/three_taps.wgsl). As variant `by_group`, dy and w lie group by group in their textures.
+// `narrow_shifted` a load is for three taps (conv2d/subgroup_32x32.wgsl, conv2d/subgroup_64x16.wgsl, conv2d/shifted.wgsl). As variant `by_group`, dy and w lie group by group in their textures.
 // Grid: x = groups ceil(c_in / 32), y and z = ceil(pixels of the largest class / 32) for every class, in rows of at most 32,768; narrow alike.
 // include common/texels.wgsl
 // include common/layout_by_group.wgsl if BY_GROUP else common/layout_by_row.wgsl
 // include common/conv2d.wgsl
 // include conv2d/taps_in_turn.wgsl
-// include conv2d/three_taps.wgsl if SHIFTED else conv2d/one_tap.wgsl
+// include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;

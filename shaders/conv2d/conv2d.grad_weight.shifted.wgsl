@@ -1,4 +1,4 @@
-// As lanes, for three taps in a row, stride 1 and lines of whole eights of pixels (conv2d/three_taps.wgsl): what the taps of a row read of
+// As lanes, for three taps in a row, stride 1 and lines of whole eights of pixels (conv2d/shifted.wgsl): what the taps of a row read of
 // four pixels are six values, loaded once for all three. Eight lanes own the three taps of a row x 16 input channels x 16 output channels of one group and split:
 // lane l holds four input channels, 4 (l % 4) .., and as many output channels; lanes below 4 take the first four pixels of eight, the others the next, and
 // the two sums are added in the end. In turn d, d = 0 .. 3, a lane takes the inputs of lane l ^ d.

@@ -1,6 +1,18 @@
-// The entry point of the variants narrow and narrow_any: as conv2d/subgroup_32x32.wgsl, for few columns: 64 rows x 16 of them.
-// include common/exchange.wgsl
-// include conv2d/write_rows.wgsl
+// The entry point of the variants narrow, narrow_any and narrow_shifted: as conv2d/subgroup_32x32.wgsl, for few columns: 64 rows x 16 of them.
+// include conv2d/shifted.wgsl if SHIFTED else common/exchange.wgsl
+
+// The results of accumulate_pair: element d of a lane belongs to row `lane ^ d` of eight, element 4 + d to the one that is eight further
+// on. lane: below 8.
+fn write_rows(row: u32, group: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
+  write(row + (lane ^ 0u), group, column, (*acc)[0]);
+  write(row + (lane ^ 1u), group, column, (*acc)[1]);
+  write(row + (lane ^ 2u), group, column, (*acc)[2]);
+  write(row + (lane ^ 3u), group, column, (*acc)[3]);
+  write(row + 8u + (lane ^ 0u), group, column, (*acc)[4]);
+  write(row + 8u + (lane ^ 1u), group, column, (*acc)[5]);
+  write(row + 8u + (lane ^ 2u), group, column, (*acc)[6]);
+  write(row + 8u + (lane ^ 3u), group, column, (*acc)[7]);
+}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -26,15 +38,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   // One loop for all of them: entering and leaving a loop costs as much as a turn of it.
   var t = start(tile);
   for (var i = 0u; i < turns(tile); i++) {
-    let w = right_of(own, t);
-    accumulate_pair(&acc0, left_of(p0, group, t), left_of(p1, group, t), w, lane);
-    accumulate_pair(&acc1, left_of(p2, group, t), left_of(p3, group, t), w, lane);
-    accumulate_pair(&acc2, left_of(p4, group, t), left_of(p5, group, t), w, lane);
-    accumulate_pair(&acc3, left_of(p6, group, t), left_of(p7, group, t), w, lane);
+    // include conv2d/three_taps_64x16.wgsl if SHIFTED else conv2d/one_tap_64x16.wgsl
     t = next(tile, t);
   }
-  write_pairs(tile, group, column, lane, &acc0);
-  write_pairs(tile + 16u, group, column, lane, &acc1);
-  write_pairs(tile + 32u, group, column, lane, &acc2);
-  write_pairs(tile + 48u, group, column, lane, &acc3);
+  write_rows(tile, group, column, lane, &acc0);
+  write_rows(tile + 16u, group, column, lane, &acc1);
+  write_rows(tile + 32u, group, column, lane, &acc2);
+  write_rows(tile + 48u, group, column, lane, &acc3);
 }

@@ -1,7 +1,8 @@
-// The entry point of the variants shifted and narrow_shifted: as conv2d/subgroup_32x32.wgsl and conv2d/subgroup_64x16.wgsl, for three taps in a
-// row and whole lines of the image in a tile. The middle tap of a row is loaded; what the outer ones read are the same values one lane on, so
-// that a turn takes all three. The file around it says which of them, BEFORE, reads the pixel before the middle one, and gives the terms of the middle taps alone.
-// include conv2d/shifted_64x16.wgsl if NARROW else conv2d/shifted_32x32.wgsl
+// What the variants shifted and narrow_shifted have beside common/exchange.wgsl, for three taps in a row and whole lines of the image in a tile.
+// The middle tap of a row is loaded; what the outer ones read are the same values one lane on, so that a turn takes all three
+// (conv2d/three_taps_32x32.wgsl, conv2d/three_taps_64x16.wgsl). The file around it says which of them, BEFORE, reads the pixel before the middle one,
+// and gives the terms of the middle taps alone.
+// include common/exchange.wgsl
 
 // What the pixels before those of block b of a tile read, x, which in the block before is `before`; zeros where a line begins.
 fn one_before(x: vec4<f32>, before: vec4<f32>, b: u32, lane: u32) -> vec4<f32> {

@@ -1,0 +1,20 @@
+    // What a turn of conv2d/subgroup_32x32.wgsl does in the variants that shift (conv2d/shifted.wgsl): four terms of three taps.
+    let x0 = left_of(p0, group, t);
+    let x1 = left_of(p1, group, t);
+    let x2 = left_of(p2, group, t);
+    let x3 = left_of(p3, group, t);
+    let middle = right_of(own, t);
+    accumulate(&acc0, x0, middle, lane);
+    accumulate(&acc1, x1, middle, lane);
+    accumulate(&acc2, x2, middle, lane);
+    accumulate(&acc3, x3, middle, lane);
+    let before = right_of(own, Term(t.ky, BEFORE, t.c));
+    accumulate(&acc0, one_before(x0, x0, 0u, lane), before, lane);
+    accumulate(&acc1, one_before(x1, x0, 1u, lane), before, lane);
+    accumulate(&acc2, one_before(x2, x1, 2u, lane), before, lane);
+    accumulate(&acc3, one_before(x3, x2, 3u, lane), before, lane);
+    let behind = right_of(own, Term(t.ky, 2u - BEFORE, t.c));
+    accumulate(&acc0, one_behind(x0, x1, 0u, lane), behind, lane);
+    accumulate(&acc1, one_behind(x1, x2, 1u, lane), behind, lane);
+    accumulate(&acc2, one_behind(x2, x3, 2u, lane), behind, lane);
+    accumulate(&acc3, one_behind(x3, x3, 3u, lane), behind, lane);
