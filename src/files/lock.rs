@@ -27,20 +27,19 @@ impl Lock {
     /// Another holds it: the error names `what` is locked and who has it. A file that cannot be made.
     pub fn take(path: &Path, what: &Path) -> Result<Lock> {
         let begin = Instant::now();
-        Lock::take_by(path, |file| match file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::Error(e)) => without_locks(path, e).map(|()| true),
-            Err(TryLockError::WouldBlock) if begin.elapsed() < GRACE => {
-                sleep(Duration::from_millis(50));
-                Ok(false)
+        Lock::take_by(path, |file| {
+            loop {
+                match file.try_lock() {
+                    Ok(()) => return Ok(()),
+                    Err(TryLockError::Error(e)) => return without_locks(path, e),
+                    Err(TryLockError::WouldBlock) if begin.elapsed() < GRACE => sleep(Duration::from_millis(50)),
+                    Err(TryLockError::WouldBlock) => break,
+                }
             }
-            Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(path).unwrap_or_default();
-                let holder = holder.trim();
-                let who = if holder.is_empty() { "another process" } else { holder };
-                let message = format!("{who} is writing here; wait until it has ended, or stop it");
-                Err(Error::format(what, message))
-            }
+            let holder = fs::read_to_string(path).unwrap_or_default();
+            let holder = holder.trim();
+            let who = if holder.is_empty() { "another process" } else { holder };
+            Err(Error::format(what, format!("{who} is writing here; wait until it has ended, or stop it")))
         })
     }
 
@@ -52,17 +51,17 @@ impl Lock {
     pub fn wait_for(file: &Path) -> Result<Lock> {
         let mut path = file.as_os_str().to_owned();
         path.push(".lock");
-        Lock::take_by(path.as_ref(), |lock| lock_file(lock, path.as_ref()).map(|()| true))
+        Lock::take_by(path.as_ref(), |lock| lock_file(lock, path.as_ref()))
     }
 
-    /// `lock` says whether it holds the file; else it is opened anew.
-    fn take_by(path: &Path, lock: impl Fn(&File) -> Result<bool>) -> Result<Lock> {
+    fn take_by(path: &Path, lock: impl Fn(&File) -> Result<()>) -> Result<Lock> {
         let io = |e| Error::io(path, e);
         loop {
             let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
             let mut file = options.open(path).map_err(io)?;
+            lock(&file)?;
             // The one before may have removed the file in between: then this is a lock of nothing.
-            if !lock(&file)? || !is_at(&file, path) {
+            if !is_at(&file, path) {
                 continue;
             }
             let holder = format!("process {} on {}\n", std::process::id(), host());
