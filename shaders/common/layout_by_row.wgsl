@@ -10,7 +10,12 @@ fn layout_of(rows: u32, groups: u32, part: u32, group: u32, c: u32) -> Layout {
   return Layout(groups * part, group * part + c);
 }
 
-// Where it lies of a row; the first texel of all where there is none.
+// Which texel it is of a row; the first of all where there is none.
+fn index_of(l: Layout, row: u32, there: bool) -> u32 {
+  return select(0u, row * l.pitch + l.first, there);
+}
+
+// Where that lies.
 fn texel_of(l: Layout, row: u32, there: bool) -> vec2<u32> {
-  return texel(select(0u, row * l.pitch + l.first, there));
+  return texel(index_of(l, row, there));
 }

@@ -9,7 +9,7 @@
 // include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 alias Y = f32; // map y
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>; // unless bits
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 

@@ -6,7 +6,7 @@
 // include common/conv2d.wgsl
 // include common/texels.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 

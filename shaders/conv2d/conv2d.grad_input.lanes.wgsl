@@ -8,7 +8,7 @@
 // include conv2d/taps_in_turn.wgsl
 // include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 

@@ -7,8 +7,8 @@
 // include common/layout_by_group.wgsl if BY_GROUP else common/layout_by_row.wgsl
 // include conv2d/rotated_product_64x16.wgsl if NARROW else conv2d/rotated_product.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array
+@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
 const NARROW: bool = false; // variant

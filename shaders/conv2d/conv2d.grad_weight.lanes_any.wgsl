@@ -7,7 +7,7 @@
 alias X = f32; // map x
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<X>;
-@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
 // Four rows of the weights: their taps, and the offsets of their inputs from the first input of the pixel.

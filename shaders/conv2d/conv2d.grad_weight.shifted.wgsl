@@ -7,8 +7,8 @@
 // include common/layout_by_row.wgsl
 // include common/exchange.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array
+@group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
 // Rows of the weights: four input channels of the left tap, of the middle one, and of the right one.

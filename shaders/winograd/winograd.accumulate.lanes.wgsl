@@ -8,8 +8,8 @@
 // include common/rotated.wgsl
 // include common/winograd_rows.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var left: texture_storage_2d<rgba32float, read>;
-@group(0) @binding(2) var right: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var left: texture_storage_2d<rgba32float, read>; // or array
+@group(0) @binding(2) var right: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> m: array<vec4<f32>>;
 
 // D^T along the columns: three elements of m from the four sums.

@@ -5,7 +5,7 @@
 // include common/texels.wgsl
 // include common/winograd_rows.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var<storage, read_write> t: array<vec4<f32>>;
 
 @compute @workgroup_size(8)

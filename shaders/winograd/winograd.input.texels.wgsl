@@ -6,7 +6,7 @@
 // include common/winograd.wgsl
 // include common/winograd_six.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
-@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
 
 fn pixel(p: Place, row: u32, column: u32, quad: u32) -> vec4<f32> {

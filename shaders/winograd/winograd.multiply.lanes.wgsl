@@ -9,7 +9,7 @@
 // include common/texels.wgsl
 // include common/winograd.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var v: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var v: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 

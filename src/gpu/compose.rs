@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::kernels::{ArgSpec, BAKED, Kernel, Knobs, Variant, map_of, shaders};
+use crate::kernels::{ArgSpec, BAKED, Kernel, Knobs, Variant, map_of, shaders, texels};
 use crate::plan::{Params, Value};
 use crate::projection::own::Source;
 
@@ -17,6 +17,8 @@ pub struct Composed {
     pub halves: Vec<String>,
     /// Optional arguments that are given.
     pub given: Vec<String>,
+    /// Arguments that are arrays in the place of textures.
+    pub arrays: Vec<String>,
     /// File and 1-based line of each line of `text`.
     pub origin: Vec<(String, usize)>,
 }
@@ -129,7 +131,9 @@ impl<'a> Include<'a> {
 /// # Errors
 /// As [`compose`].
 pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Result<Composed, String> {
-    let knobs: Vec<_> = settings.knobs.iter().cloned().chain(variant.constants()).collect();
+    let own: Vec<_> = variant.constants().collect();
+    let others = settings.knobs.iter().filter(|(name, _)| own.iter().all(|(n, _)| n != name)).cloned();
+    let knobs: Vec<_> = others.chain(own.iter().cloned()).collect();
     compose(&kernel.file(variant), kernel.source(variant), &Settings { knobs: &knobs, ..*settings })
 }
 
@@ -161,7 +165,8 @@ pub fn compose(file: &str, source: &str, settings: &Settings) -> Result<Composed
     let halves: Vec<String> = halves.iter().map(|name| (*name).to_owned()).collect();
     let given = Knobs::arguments(source).into_iter().filter(|name| knobs.iter().any(|(n, v)| n == name && *v != 0));
     let given = given.map(str::to_owned).collect();
-    let mut out = Composed { text: String::new(), baked: false, halves, given, origin: vec![] };
+    let arrays = texels::arrays(source, knobs).into_iter().map(str::to_owned).collect();
+    let mut out = Composed { text: String::new(), baked: false, halves, given, arrays, origin: vec![] };
     if !out.halves.is_empty() {
         // Directives come before everything else; a file may have this one, too.
         out.text.push_str("enable f16;\n");
@@ -238,11 +243,15 @@ impl Composer<'_> {
             if line.starts_with("enable ") && self.out.text.lines().any(|l| l == line) {
                 line = "";
             }
-            let text = match map_of(line) {
-                Some(name) if self.out.halves.iter().any(|h| h == name) => {
-                    line.replacen("= f32;", "= f16;", 1).replacen("rgba32float", "rgba16float", 1)
+            let half = |name: &str| self.out.halves.iter().any(|h| h == name);
+            let as_array =
+                |text: String, name: &String| texels::as_array(&text, name, if half(name) { "f16" } else { "f32" });
+            let text = self.out.arrays.iter().fold(line.to_owned(), as_array);
+            let text = match map_of(&text) {
+                Some(name) if half(name) => {
+                    text.replacen("= f32;", "= f16;", 1).replacen("rgba32float", "rgba16float", 1)
                 }
-                _ => with_knob(line, knobs),
+                _ => with_knob(&text, knobs),
             };
             self.out.text.push_str(&text);
             self.out.text.push('\n');
@@ -310,7 +319,7 @@ impl Composer<'_> {
 
 /// A line, with the value of the knob that it declares.
 fn with_knob(line: &str, knobs: &[(String, u32)]) -> String {
-    let constant = Knobs::all(line).into_iter().next();
+    let constant = line.starts_with("const ").then(|| Knobs::all(line).into_iter().next()).flatten();
     match constant.and_then(|(name, ..)| knobs.iter().find(|(n, _)| *n == name)) {
         Some((name, value)) if line.contains(": bool") => format!("const {name}: bool = {};", *value != 0),
         Some((name, value)) => format!("const {name}: u32 = {value}u;"),

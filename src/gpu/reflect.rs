@@ -192,6 +192,7 @@ pub(super) fn signature(
     }
     let mut textures: Vec<&str> = bound.iter().filter(|b| b.4).map(|b| b.0.as_str()).collect();
     let mut declared = texels::declared(kernel.source(variant));
+    declared.retain(|name| !shader.arrays.iter().any(|array| array == name));
     declared.retain(|name| kernel.args.iter().any(|spec| spec.name == *name && shader.binds(spec)));
     textures.sort_unstable();
     declared.sort_unstable();

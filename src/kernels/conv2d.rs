@@ -16,6 +16,7 @@ pub use geometry::Geometry;
 pub use stored::Weight;
 
 use super::pool::for_each_pixel;
+use super::texels::GATHERS;
 use super::{
     Budget, Io, Kernel, Scalars, Variant, anywhere, linear_grid, optional, read, read_u32, with, without, write,
 };
@@ -214,7 +215,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
             },
             |p, _| input_tiles(p, WIDE),
         )
-        .of("lanes", &[("BY_GROUP", 1)])
+        .of("lanes", &[("BY_GROUP", 1), (GATHERS, 0)])
         .by_group(&[("dy", "c_out"), ("w", "c_out")]),
         Variant::new("pointwise", |_, p| pointwise(p), |p, _| input_tiles(p, POINTWISE)),
         Variant::new("first", first, |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w")).div_ceil(64))),
@@ -264,7 +265,7 @@ pub static GRAD_WEIGHT: Kernel = Kernel {
             },
             |p, _| weight_tiles(p, WIDE),
         )
-        .of("lanes", &[("BY_GROUP", 1)])
+        .of("lanes", &[("BY_GROUP", 1), (GATHERS, 0)])
         .by_group(&[("x", "c_in"), ("dy", "c_out")]),
         Variant::new("lanes_any", exchange, |p, _| weight_tiles(p, WIDE)),
         Variant::new(

@@ -358,11 +358,13 @@ impl Knobs {
 
     /// The constants of a shader file that are facts of the adapter: `const LANES: u32 = 8u; // subgroup 8 16` is the size of its
     /// subgroups, `const MATRIX: u32 = 16u; // matrix 8 16` that of its matrices, and `const SCALARS: bool = false; // scalars` says
-    /// how these are loaded. They are set with the knobs, and are none: nobody chooses them. Nor do they choose
+    /// how these are loaded; `GATHERS` is there if the file declares a texture that may be an array ([`texels`]). They are set with
+    /// the knobs, and are none: nobody chooses them. Nor do they choose
     /// [`arguments`](Knobs::arguments), which are facts of a command.
     pub fn facts(source: &str) -> Vec<Constant> {
-        let given = Self::arguments(source).into_iter().map(|name| (name.to_owned(), 0, vec![0, 1]));
-        source.lines().filter_map(Self::fact).map(|(constant, _)| constant).chain(given).collect()
+        let gathers = (!texels::or_arrays(source).is_empty()).then_some(texels::GATHERS);
+        let named = gathers.into_iter().chain(Self::arguments(source)).map(|name| (name.to_owned(), 0, vec![0, 1]));
+        source.lines().filter_map(Self::fact).map(|(constant, _)| constant).chain(named).collect()
     }
 
     /// The optional arguments that a shader file can take: the names in lower case by which it chooses between pieces. As
@@ -386,7 +388,9 @@ impl Knobs {
             let value = fact(target).filter(|v| *v != default && allowed.contains(v))?;
             Some((name, value))
         };
-        source.lines().filter_map(Self::fact).filter_map(of).collect()
+        let gathers = target.adapter.gathers() && !texels::or_arrays(source).is_empty();
+        let facts = source.lines().filter_map(Self::fact).filter_map(of);
+        facts.chain(gathers.then(|| (texels::GATHERS.to_owned(), 1))).collect()
     }
 
     /// Knobs, facts, and what the variants of one file differ in.
@@ -530,8 +534,12 @@ impl Kernel {
         };
         let source = self.source(variant);
         let as_knobs = given.iter().map(|name| ((*name).to_owned(), 1));
-        let knobs: Vec<_> = knobs.into_iter().chain(Knobs::of_target(source, &b.target)).chain(as_knobs).collect();
-        let textures = texels::declared(source);
+        let mut facts = Knobs::of_target(source, &b.target);
+        facts.retain(|(name, _)| variant.constants().all(|(own, _)| own != *name));
+        let knobs: Vec<_> = knobs.into_iter().chain(facts).chain(as_knobs).collect();
+        let arrays = texels::arrays(source, &knobs);
+        let mut textures = texels::declared(source);
+        textures.retain(|name| !arrays.contains(name));
         let args = self
             .args
             .iter()

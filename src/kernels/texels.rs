@@ -2,18 +2,65 @@
 //!
 //! lavapipe compiles a load from a storage texture to vector gathers, where a load from a storage buffer whose address
 //! differs between lanes becomes a loop over the lanes. A variant that declares an argument as
-//! `texture_storage_2d<rgba32float, read>` gets its operand copied by this command; the plan shows it.
+//! `texture_storage_2d<rgba32float, read>` gets its operand copied by this command; the plan shows it. Newer versions gather from
+//! buffers, too ([`Adapter::gathers`](crate::plan::Adapter::gathers)): there a declaration that ends in `// or array` is composed
+//! as one of an array, and nothing is copied.
 
 use crate::error::Result;
 use crate::plan::{Access, Arg, Builder, Command, Layout, Params, TEXELS_PER_ROW, Target, View};
 
+/// The constant that is 1 on adapters that gather from buffers, in shaders that make use of it.
+pub const GATHERS: &str = "GATHERS";
+
+/// How the declaration of a texture ends that becomes one of an array where [`GATHERS`] is 1.
+const OR_ARRAY: &str = "; // or array";
+
+/// The name that a line declares as a texture, and how the line ends.
+fn declaration(line: &str) -> Option<(&str, &str)> {
+    let (before, after) = line.split_once(": texture_storage_2d<rgba32float, read>")?;
+    after.starts_with(';').then(|| (before.rsplit(' ').next().unwrap_or_default(), after))
+}
+
 /// Names of the arguments that a shader reads as textures.
 pub fn declared(source: &str) -> Vec<&str> {
-    let name = |line| {
-        let (before, after): (&str, &str) = str::split_once(line, ": texture_storage_2d<rgba32float, read>")?;
-        after.starts_with(';').then(|| before.rsplit(' ').next().unwrap_or_default())
-    };
-    source.lines().filter_map(name).collect()
+    source.lines().filter_map(declaration).map(|(name, _)| name).collect()
+}
+
+/// Those that it reads as arrays, with these constants.
+pub fn arrays<'a>(source: &'a str, constants: &[(String, u32)]) -> Vec<&'a str> {
+    let gathers = constants.iter().any(|(name, v)| name == GATHERS && *v != 0);
+    if gathers { or_arrays(source) } else { vec![] }
+}
+
+/// Those that it reads as arrays where [`GATHERS`] is 1.
+pub fn or_arrays(source: &str) -> Vec<&str> {
+    source.lines().filter_map(declaration).filter(|(_, end)| *end == OR_ARRAY).map(|(name, _)| name).collect()
+}
+
+/// A line of a shader that reads `name`, of elements `elem`, as an array: its declaration, and of its loads
+/// `textureLoad(x, texel(i))` becomes `vec4<f32>(x[i])`, `textureLoad(x, texel_of(l, row, there))` `vec4<f32>(x[index_of(l, row, there)])`.
+pub fn as_array(line: &str, name: &str, elem: &str) -> String {
+    if let Some((declared, OR_ARRAY)) = declaration(line)
+        && declared == name
+    {
+        let place = line.split("var ").next().unwrap_or_default();
+        return format!("{place}var<storage, read> {name}: array<vec4<{elem}>>;");
+    }
+    let (mut out, mut rest) = (String::new(), line);
+    let load = format!("textureLoad({name}, texel");
+    while let Some((before, after)) = rest.split_once(load.as_str()) {
+        let mut open = 1;
+        let end = after.find(|c| {
+            open += i32::from(c == '(') - i32::from(c == ')');
+            open == 0
+        });
+        let (texel, tail) = after.split_at(end.unwrap_or(after.len()));
+        let index =
+            if let Some(arguments) = texel.strip_prefix("_of") { format!("index_of{arguments}") } else { texel.into() };
+        out += &format!("{before}vec4<f32>({name}[{index}])");
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    out + rest
 }
 
 /// Whether shaders of the target can read an array from a texture; the text says why not.
@@ -57,4 +104,29 @@ pub fn copy(b: &mut Builder, scope: &str, view: View, layout: Layout) -> Result<
         b.push(Command::Copy { scope: scope.into(), args: [from, to] })?;
     }
     Ok(texels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_texture_becomes_an_array_with_all_its_loads() {
+        let line = "@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array";
+        assert_eq!((declared(line), or_arrays(line)), (vec!["x"], vec!["x"]));
+        assert_eq!(as_array(line, "x", "f16"), "@group(0) @binding(1) var<storage, read> x: array<vec4<f16>>;");
+        assert_eq!(as_array(line, "dy", "f32"), line);
+        let fixed = line.replace(" // or array", "");
+        assert_eq!((declared(&fixed), or_arrays(&fixed)), (vec!["x"], vec![]));
+        for (load, array) in [
+            ("a(textureLoad(x, texel(i + f(j))), 1);", "a(vec4<f32>(x[(i + f(j))]), 1);"),
+            (
+                "textureLoad(x, texel_of(l, r + 1u, g(r))) + textureLoad(x, texel(2u));",
+                "vec4<f32>(x[index_of(l, r + 1u, g(r))]) + vec4<f32>(x[(2u)]);",
+            ),
+            ("textureLoad(w, texel(i))", "textureLoad(w, texel(i))"),
+        ] {
+            assert_eq!(as_array(load, "x", "f32"), array);
+        }
+    }
 }

@@ -103,6 +103,12 @@ pub struct Adapter {
 }
 
 impl Adapter {
+    /// Whether loads from buffers at addresses that differ between lanes are vector gathers, as good as those from textures:
+    /// lavapipe from Mesa 26 on (before, a loop over the lanes).
+    pub fn gathers(&self) -> bool {
+        self.class == AdapterClass::Software && self.mesa.is_some_and(|version| version >= 26.0)
+    }
+
     /// The least that WebGPU guarantees: no subgroups, 128 MiB bindings. For plans that are only looked at and for the
     /// CPU runner.
     pub fn baseline() -> Self {
