@@ -13,6 +13,7 @@ alias Y = f32; // map y
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>; // unless bits
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
 
+const GATHERS: bool = false; // gathers
 const NARROW: bool = false; // variant
 const SHIFTED: bool = false; // variant
 const BEFORE: u32 = 0u; // the tap that reads the pixel before

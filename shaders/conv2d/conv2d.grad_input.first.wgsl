@@ -10,6 +10,8 @@
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 
+const GATHERS: bool = false; // gathers
+
 // Four output channels of the weights of input channel ci, or of the last.
 fn weights(tap: u32, ci: u32, quad: u32) -> vec4<f32> {
   return w[(tap * params.c_in + min(ci, params.c_in - 1u)) * (params.c_out / 4u) + quad];

@@ -12,6 +12,7 @@
 @group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> dx: array<vec4<f32>>;
 
+const GATHERS: bool = false; // gathers
 const NARROW: bool = false; // variant
 const SHIFTED: bool = false; // variant
 const BY_GROUP: bool = false; // variant

@@ -11,6 +11,7 @@
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
+const GATHERS: bool = false; // gathers
 const NARROW: bool = false; // variant
 const BY_GROUP: bool = false; // variant
 

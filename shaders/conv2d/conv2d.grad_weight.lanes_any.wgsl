@@ -10,6 +10,8 @@ alias X = f32; // map x
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
+const GATHERS: bool = false; // gathers
+
 // Four rows of the weights: their taps, and the offsets of their inputs from the first input of the pixel.
 struct FourRows { ky: vec4<u32>, kx: vec4<u32>, at: vec4<u32> }
 

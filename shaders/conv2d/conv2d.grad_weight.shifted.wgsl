@@ -11,6 +11,8 @@
 @group(0) @binding(2) var dy: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> dw: array<vec4<f32>>;
 
+const GATHERS: bool = false; // gathers
+
 // Rows of the weights: four input channels of the left tap, of the middle one, and of the right one.
 alias Taps = array<vec4<f32>, 12>;
 

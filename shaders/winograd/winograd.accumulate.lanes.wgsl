@@ -12,6 +12,8 @@
 @group(0) @binding(2) var right: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(3) var<storage, read_write> m: array<vec4<f32>>;
 
+const GATHERS: bool = false; // gathers
+
 // D^T along the columns: three elements of m from the four sums.
 fn store(to: u32, plane: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
   let middle = 0.5 * (s1 + s2);

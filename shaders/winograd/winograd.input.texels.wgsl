@@ -9,6 +9,8 @@
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var<storage, read_write> v: array<vec4<f32>>;
 
+const GATHERS: bool = false; // gathers
+
 fn pixel(p: Place, row: u32, column: u32, quad: u32) -> vec4<f32> {
   let y = p.y * 2u + row - params.pad_h;
   let x_ = p.x * 4u + column - params.pad_w;

@@ -9,6 +9,8 @@
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var<storage, read_write> t: array<vec4<f32>>;
 
+const GATHERS: bool = false; // gathers
+
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {

@@ -13,6 +13,8 @@
 @group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
+const GATHERS: bool = false; // gathers
+
 // Element d: row lane ^ d, columns lane, lane + 8, lane + 16 and lane + 24. Named by constants throughout: one variable index would keep the
 // whole in memory instead of registers.
 alias Rows = array<vec4<f32>, 8>;

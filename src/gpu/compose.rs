@@ -131,9 +131,8 @@ impl<'a> Include<'a> {
 /// # Errors
 /// As [`compose`].
 pub fn variant(kernel: &Kernel, variant: &Variant, settings: &Settings) -> Result<Composed, String> {
-    let own: Vec<_> = variant.constants().collect();
-    let others = settings.knobs.iter().filter(|(name, _)| own.iter().all(|(n, _)| n != name)).cloned();
-    let knobs: Vec<_> = others.chain(own.iter().cloned()).collect();
+    let others = settings.knobs.iter().filter(|(name, _)| !variant.sets(name)).cloned();
+    let knobs: Vec<_> = others.chain(variant.constants()).collect();
     compose(&kernel.file(variant), kernel.source(variant), &Settings { knobs: &knobs, ..*settings })
 }
 
@@ -319,7 +318,7 @@ impl Composer<'_> {
 
 /// A line, with the value of the knob that it declares.
 fn with_knob(line: &str, knobs: &[(String, u32)]) -> String {
-    let constant = line.starts_with("const ").then(|| Knobs::all(line).into_iter().next()).flatten();
+    let constant = Knobs::all(line).into_iter().next();
     match constant.and_then(|(name, ..)| knobs.iter().find(|(n, _)| *n == name)) {
         Some((name, value)) if line.contains(": bool") => format!("const {name}: bool = {};", *value != 0),
         Some((name, value)) => format!("const {name}: u32 = {value}u;"),

@@ -286,6 +286,11 @@ impl Variant {
         constants.iter().map(|(name, value)| ((*name).to_owned(), *value))
     }
 
+    /// Whether it sets this constant, which nobody else does then.
+    pub fn sets(&self, constant: &str) -> bool {
+        self.constants().any(|(name, _)| name == constant)
+    }
+
     /// The same with matrices of f16. Both factors of every product are rounded to f16, by 2^-10 each where the conversion
     /// truncates: 4 * 2^-11 S, and the budget of a sum is 8 * 2^-24 S.
     pub const fn in_halves(self) -> Self {
@@ -344,10 +349,11 @@ pub type Constant = (String, u32, Vec<u32>);
 type Fact = fn(&Target) -> Option<u32>;
 
 /// How lines end whose constant is a fact of the adapter.
-const FACTS: [(&str, Fact); 3] = [
+const FACTS: [(&str, Fact); 4] = [
     ("// subgroup", |t| t.adapter.subgroup),
     ("// matrix", |t| t.adapter.matrices.map(|m| m.size)),
     ("// scalars", |t| t.adapter.matrices.map(|m| m.scalars.into())),
+    ("// gathers", |t| Some(t.adapter.gathers().into())),
 ];
 
 impl Knobs {
@@ -358,13 +364,12 @@ impl Knobs {
 
     /// The constants of a shader file that are facts of the adapter: `const LANES: u32 = 8u; // subgroup 8 16` is the size of its
     /// subgroups, `const MATRIX: u32 = 16u; // matrix 8 16` that of its matrices, and `const SCALARS: bool = false; // scalars` says
-    /// how these are loaded; `GATHERS` is there if the file declares a texture that may be an array ([`texels`]). They are set with
-    /// the knobs, and are none: nobody chooses them. Nor do they choose
+    /// how these are loaded; `const GATHERS: bool = false; // gathers` whether buffers are as good as textures ([`texels`]). They are
+    /// set with the knobs, and are none: nobody chooses them. Nor do they choose
     /// [`arguments`](Knobs::arguments), which are facts of a command.
     pub fn facts(source: &str) -> Vec<Constant> {
-        let gathers = (!texels::or_arrays(source).is_empty()).then_some(texels::GATHERS);
-        let named = gathers.into_iter().chain(Self::arguments(source)).map(|name| (name.to_owned(), 0, vec![0, 1]));
-        source.lines().filter_map(Self::fact).map(|(constant, _)| constant).chain(named).collect()
+        let given = Self::arguments(source).into_iter().map(|name| (name.to_owned(), 0, vec![0, 1]));
+        source.lines().filter_map(Self::fact).map(|(constant, _)| constant).chain(given).collect()
     }
 
     /// The optional arguments that a shader file can take: the names in lower case by which it chooses between pieces. As
@@ -388,9 +393,7 @@ impl Knobs {
             let value = fact(target).filter(|v| *v != default && allowed.contains(v))?;
             Some((name, value))
         };
-        let gathers = target.adapter.gathers() && !texels::or_arrays(source).is_empty();
-        let facts = source.lines().filter_map(Self::fact).filter_map(of);
-        facts.chain(gathers.then(|| (texels::GATHERS.to_owned(), 1))).collect()
+        source.lines().filter_map(Self::fact).filter_map(of).collect()
     }
 
     /// Knobs, facts, and what the variants of one file differ in.
@@ -535,7 +538,7 @@ impl Kernel {
         let source = self.source(variant);
         let as_knobs = given.iter().map(|name| ((*name).to_owned(), 1));
         let mut facts = Knobs::of_target(source, &b.target);
-        facts.retain(|(name, _)| variant.constants().all(|(own, _)| own != *name));
+        facts.retain(|(name, _)| !variant.sets(name));
         let knobs: Vec<_> = knobs.into_iter().chain(facts).chain(as_knobs).collect();
         let arrays = texels::arrays(source, &knobs);
         let mut textures = texels::declared(source);

@@ -3,13 +3,13 @@
 //! lavapipe compiles a load from a storage texture to vector gathers, where a load from a storage buffer whose address
 //! differs between lanes becomes a loop over the lanes. A variant that declares an argument as
 //! `texture_storage_2d<rgba32float, read>` gets its operand copied by this command; the plan shows it. Newer versions gather from
-//! buffers, too ([`Adapter::gathers`](crate::plan::Adapter::gathers)): there a declaration that ends in `// or array` is composed
-//! as one of an array, and nothing is copied.
+//! buffers, too ([`Adapter::gathers`](crate::plan::Adapter::gathers)): there a declaration that ends in `// or array`, in a file
+//! that has `const GATHERS: bool = false; // gathers`, is composed as one of an array, and nothing is copied.
 
 use crate::error::Result;
 use crate::plan::{Access, Arg, Builder, Command, Layout, Params, TEXELS_PER_ROW, Target, View};
 
-/// The constant that is 1 on adapters that gather from buffers, in shaders that make use of it.
+/// The constant that is 1 on adapters that gather from buffers.
 pub const GATHERS: &str = "GATHERS";
 
 /// How the declaration of a texture ends that becomes one of an array where [`GATHERS`] is 1.
@@ -33,7 +33,7 @@ pub fn arrays<'a>(source: &'a str, constants: &[(String, u32)]) -> Vec<&'a str> 
 }
 
 /// Those that it reads as arrays where [`GATHERS`] is 1.
-pub fn or_arrays(source: &str) -> Vec<&str> {
+fn or_arrays(source: &str) -> Vec<&str> {
     source.lines().filter_map(declaration).filter(|(_, end)| *end == OR_ARRAY).map(|(name, _)| name).collect()
 }
 
