@@ -5,7 +5,7 @@
 // include entry/each.wgsl
 // include common/element.wgsl
 // include common/pool.wgsl
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 

@@ -6,7 +6,7 @@
 // include common/pool.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read_write> y: array<Y>;
 

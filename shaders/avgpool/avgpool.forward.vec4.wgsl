@@ -18,9 +18,13 @@ fn each(i: u32) {
   let own = element_of(i, params.oh, params.ow, quads);
   let part = pool_window(params, own.y, own.x);
   var sum = vec4<f32>(0.0);
-  for (var iy = part.x; iy < part.z; iy++) {
-    for (var ix = part.y; ix < part.w; ix++) {
-      sum += vec4<f32>(x[((own.n * params.h + iy) * params.w + ix) * quads + own.channel]);
+  for (var i = 0u; i < params.kh; i++) {
+    for (var j = 0u; j < params.kw; j++) {
+      let iy = part.x + i;
+      let ix = part.y + j;
+      let there = iy < part.z && ix < part.w;
+      let at = select(0u, ((own.n * params.h + iy) * params.w + ix) * quads + own.channel, there);
+      sum += select(vec4<f32>(0.0), vec4<f32>(x[at]), there);
     }
   }
   y[i] = vec4<Y>(sum / pool_count(params, own.y, own.x));

@@ -5,7 +5,7 @@
 struct Params { rows: u32, c: u32, eps: f32 }
 alias X = f32; // map x
 alias Y = f32; // map y
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> variance: array<f32>;

@@ -85,7 +85,11 @@ pub static BACKWARD: Kernel = Kernel {
     args: &[read("dy"), write("dx")],
     variants: &[
         Variant::new("naive", anywhere, |p, _| linear_grid(inputs(p).div_ceil(64))),
-        Variant::new("vec4", vec4_channels, |p, _| linear_grid(inputs(p).div_ceil(256))),
+        Variant::new("vec4", vec4_channels, |p, _| {
+            let steps = |size: &str, pad: &str, stride: &str| (p.u(size) + p.u(pad)).div_ceil(p.u(stride));
+            let blocks = steps("h", "pad_h", "stride_h") * steps("w", "pad_w", "stride_w");
+            linear_grid((p.u("n") * blocks * p.u("c")).div_ceil(256))
+        }),
     ],
     twin: |io: &mut Io| {
         let (dy, counts) = (io.f("dy"), counts(io.params));

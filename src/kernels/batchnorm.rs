@@ -88,8 +88,8 @@ pub struct Gradients {
     pub dgamma: View,
     /// With respect to the shift, `[c]`.
     pub dbeta: View,
-    /// With respect to x.
-    pub dx: View,
+    /// With respect to x, if anybody wants it.
+    pub dx: Option<View>,
 }
 
 /// Records y = (x - mean) / sqrt(var + eps) * gamma + beta for x, y `[rows, c]`, beta `[c]` (a constant buffer of zeros
@@ -135,7 +135,7 @@ pub fn backward(
     let Gradients { dgamma, dbeta, dx } = *gradients;
     let Channels { mean, var, gamma, eps } = *channels;
     let of_channels = [("mean", mean), ("var", var), ("gamma", gamma), ("dgamma", dgamma), ("dbeta", dbeta)];
-    check(scope, rows, c, &[("x", x), ("dy", dy), ("dx", dx)], &of_channels)?;
+    check(scope, rows, c, &[("x", x), ("dy", dy), ("dx", dx.unwrap_or(dy))], &of_channels)?;
     let size = block(rows);
     let blocks = rows.div_ceil(size);
     let partial = b.transient(format!("{scope}.partial"), &[blocks, 2, c]);
@@ -147,6 +147,7 @@ pub fn backward(
         GRAD_PARTIAL.dispatch(b, scope, &params, &args)?;
     }
     grad_combine(b, scope, c, blocks, partial, dgamma, dbeta)?;
+    let Some(dx) = dx else { return Ok(()) };
     for w in b.windows(scope, rows, &[x, dy, dx])? {
         let params = [("rows", w.len().into()), ("c", c.into()), ("total", rows.into()), ("eps", Value::from(eps))];
         let cut = |v: View| v.rows(&w, rows);

@@ -157,6 +157,7 @@ pub static FORWARD: Kernel = Kernel {
         .of("lanes", &[("NARROW", 1), ("SHIFTED", 1)]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
         Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
+        Variant::new("pointwise", |_, p| whole_sums(p).and(pointwise(p)), |p, _| output_tiles(p, POINTWISE)),
         Variant::new("depthwise", depthwise, |p, _| {
             linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("groups")).div_ceil(256))
         }),

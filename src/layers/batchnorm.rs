@@ -144,16 +144,16 @@ impl Layer for BatchNorm {
         Ok(y)
     }
 
-    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, _want_dx: bool) -> Result<Option<View>> {
+    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
         let (c, rows) = (self.channels, self.rows(net, x));
         let (mean, var) = (net.b.view(&format!("{}.mean", self.name)), net.b.view(&format!("{}.var", self.name)));
         let gamma = self.affine(net).gamma;
         let (dgamma, dbeta) = self.gradients(net);
-        let dx = net.gradient_map(&self.name, x.shape);
+        let dx = want_dx.then(|| net.gradient_map(&self.name, x.shape).view);
         let channels = batchnorm::Channels { mean, var, gamma, eps: self.epsilon };
         let scope = format!("{}.backward", self.name);
-        let gradients = batchnorm::Gradients { dgamma, dbeta, dx: dx.view };
+        let gradients = batchnorm::Gradients { dgamma, dbeta, dx };
         batchnorm::backward(net.b, &scope, batchnorm::Shape { rows, c }, x.view, dy, &channels, &gradients)?;
-        Ok(Some(dx.view))
+        Ok(dx)
     }
 }

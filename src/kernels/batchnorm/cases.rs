@@ -84,7 +84,7 @@ pub(super) fn backward() -> Vec<Case> {
             let channels = channels(k, exact, c);
             let (x, dy) = (k.operand("x", &[rows, c]), k.operand("dy", &[rows, c]));
             let (dgamma, dbeta) = (k.output("dgamma", &[c]), k.output("dbeta", &[c]));
-            let gradients = Gradients { dgamma, dbeta, dx: k.output("dx", &[rows, c]) };
+            let gradients = Gradients { dgamma, dbeta, dx: Some(k.output("dx", &[rows, c])) };
             super::backward(&mut k.b, "batchnorm", Shape { rows, c }, x, dy, &channels, &gradients)
         })
     };
