@@ -1,6 +1,6 @@
 // y[n, oy, ox, g, co] = sum over ky, kx, ci of v[n, oy s + ky - p, ox s + kx - p, g, ci] w[ky, kx, ci, g, co]. v is x, or, given
 // `table`, x behind batch norm and ReLU, which nobody has to store: max((x - mean) scale + beta, 0) with padding of zeros behind
-// the ReLU. Given `moments`, the moments of y as well.
+// the ReLU. Given `moments`, the moments of y as well. Given `skip`, what lies there is added, in one sum (splits = 1).
 // Given `bits`, w are bits (conv2d/stored_bits.wgsl).
 // Given splits > 1, y[split, n, oy, ox, g, co] is the sum over a run of the (ky, kx, ci) (common/split_k.wgsl): for outputs so few that
 // they alone would leave most of a GPU idle.
@@ -12,9 +12,13 @@
 // include conv2d/input_normalised.wgsl if table else conv2d/input_plain.wgsl
 // include conv2d/stored_bits.wgsl if bits else conv2d/stored_scalars.wgsl
 // include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
+// include conv2d/onto_skip.wgsl if skip else conv2d/onto_none.wgsl
 // include conv2d/each_block.wgsl if moments else conv2d/each_output.wgsl
 alias X = f32; // map x
 alias Y = f32; // map y
+alias S = f32; // map skip
+alias Skip = S;
+alias Value = f32;
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<X>;
 @group(0) @binding(2) var<storage, read> w: array<f32>; // unless bits

@@ -6,6 +6,7 @@
 // include common/layout_by_group.wgsl if BY_GROUP else common/layout_by_row.wgsl
 // include common/conv2d.wgsl
 // include conv2d/taps_in_turn.wgsl
+// include conv2d/outputs_64x16.wgsl
 // include conv2d/subgroup_64x16.wgsl if NARROW else conv2d/subgroup_32x32.wgsl
 @group(0) @binding(0) var<uniform> params: Params; // baked
 @group(0) @binding(1) var dy: texture_storage_2d<rgba32float, read>; // or array

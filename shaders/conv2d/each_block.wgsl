@@ -1,4 +1,4 @@
-// The entry point of conv2d.forward.naive where it takes the moments of y besides: moments[b, 0] = mean, moments[b, 1] = sum of
+// The entry point of conv2d.forward.naive and winograd.multiply.naive where they take the moments of y besides: moments[b, 0] = mean, moments[b, 1] = sum of
 // (y - mean)^2 per channel over the pixels 64 b .. 64 b + 63, as far as there are: what batchnorm.partial leaves for
 // batchnorm.combine. The second pass also measures by how much the rounded mean is off and corrects both (Chan, Golub,
 // LeVeque 1983). A workgroup owns one channel of one block, each invocation one output, the first the moments. The file around it
@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
   let co = i % channels;
   let p = b * 64u + lane;
   if p < pixels {
-    let stored = Y(output(p, co, 0u)); // the moments are those of what lies in y
+    let stored = Y(onto(p * channels + co, output(p, co, 0u))); // the moments are those of what lies in y
     y[p * channels + co] = stored;
     block[lane] = f32(stored);
   }

@@ -5,6 +5,6 @@ fn each(i: u32) {
   let pixels = params.n * params.oh * params.ow;
   let channels = params.groups * params.c_out;
   if i < params.splits * pixels * channels {
-    y[i] = Y(output(i / channels % pixels, i % channels, i / channels / pixels));
+    y[i] = Y(onto(i, output(i / channels % pixels, i % channels, i / channels / pixels)));
   }
 }

@@ -1,18 +1,6 @@
-// The entry point of the variants narrow, narrow_any and narrow_shifted: as conv2d/subgroup_32x32.wgsl, for few columns: 64 rows x 16 of them.
+// The entry point of the variants narrow, narrow_any and narrow_shifted: as conv2d/subgroup_32x32.wgsl, for few columns: 64 rows x 16 of them. What becomes
+// of the results the file around it says by conv2d/outputs_64x16*.wgsl.
 // include conv2d/shifted.wgsl if SHIFTED else common/exchange.wgsl
-
-// The results of accumulate_pair: element d of a lane belongs to row `lane ^ d` of eight, element 4 + d to the one that is eight further
-// on. lane: below 8.
-fn write_rows(row: u32, group: u32, column: u32, lane: u32, acc: ptr<function, Rows>) {
-  write(row + (lane ^ 0u), group, column, (*acc)[0]);
-  write(row + (lane ^ 1u), group, column, (*acc)[1]);
-  write(row + (lane ^ 2u), group, column, (*acc)[2]);
-  write(row + (lane ^ 3u), group, column, (*acc)[3]);
-  write(row + 8u + (lane ^ 0u), group, column, (*acc)[4]);
-  write(row + 8u + (lane ^ 1u), group, column, (*acc)[5]);
-  write(row + 8u + (lane ^ 2u), group, column, (*acc)[6]);
-  write(row + 8u + (lane ^ 3u), group, column, (*acc)[7]);
-}
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>,
@@ -41,8 +29,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) count: v
     // include conv2d/three_taps_64x16.wgsl if SHIFTED else conv2d/one_tap_64x16.wgsl
     t = next(tile, t);
   }
-  write_rows(tile, group, column, lane, &acc0);
-  write_rows(tile + 16u, group, column, lane, &acc1);
-  write_rows(tile + 32u, group, column, lane, &acc2);
-  write_rows(tile + 48u, group, column, lane, &acc3);
+  finish(tile, group, column, lane, &acc0, &acc1, &acc2, &acc3);
 }

@@ -4,16 +4,22 @@
 // pairs of a row and a column, and each is one vector permute. The 24 products of a tile are made one after the other; six
 // of them, a row, go through sums of four columns before the two rows of outputs get them: half the work, and half the
 // memory, of adding each to eight outputs. Nothing but y is written. Of 64 tiles the compilers of Mesa 25 and later keep
-// the sums in memory, at half the speed.
+// the sums in memory, at half the speed. Given `moments`, a lane has all outputs of its columns of eight tiles, which are 64 pixels in a row:
+// lines of 8, 16 or 32 pixels, and images of whole 64s.
 // Grid: x = ceil(groups c_out / 32), y = ceil(tiles / 32).
 // include common/texels.wgsl
 // include common/winograd.wgsl
+// include conv2d/onto_skip.wgsl if skip else conv2d/onto_none.wgsl
+// include winograd/moments_of_tiles.wgsl if moments else winograd/no_moments.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var v: texture_storage_2d<rgba32float, read>; // or array
 @group(0) @binding(2) var u: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 const GATHERS: bool = false; // gathers
+
+alias Skip = f32;
+alias Value = f32;
 
 // Element d: row lane ^ d, columns lane, lane + 8, lane + 16 and lane + 24. Named by constants throughout: one variable index would keep the
 // whole in memory instead of registers.
@@ -161,52 +167,52 @@ fn outputs_of(tile: u32) -> vec2<u32> {
 
 var<private> hidden: u32;
 
-// Four columns of one output pixel.
-fn write(at: u32, there: vec4<bool>, pixel: u32, value: vec4<f32>) {
+// Four columns of one output pixel, as they lie in y then; zeros where there is none.
+fn write(at: u32, there: vec4<bool>, pixel: u32, value: vec4<f32>) -> vec4<f32> {
   // Division is rounded correctly on a CPU; see `exact_quotient` of naive for why the divisor is hidden: wid.z is 0.
-  let divisor = f32(15u + hidden);
+  let quotient = value / f32(15u + hidden);
   let own = there & vec4<bool>(pixel != 0u);
-  if own.x { y[at] = value.x / divisor; }
-  if own.y { y[at + 8u] = value.y / divisor; }
-  if own.z { y[at + 16u] = value.z / divisor; }
-  if own.w { y[at + 24u] = value.w / divisor; }
+  var stored = vec4<f32>(0.0);
+  if own.x { stored.x = onto(at, quotient.x); y[at] = stored.x; }
+  if own.y { stored.y = onto(at + 8u, quotient.y); y[at + 8u] = stored.y; }
+  if own.z { stored.z = onto(at + 16u, quotient.z); y[at + 16u] = stored.z; }
+  if own.w { stored.w = onto(at + 24u, quotient.w); y[at + 24u] = stored.w; }
+  return stored;
 }
 
 // The eight outputs of a tile, upper row first.
-fn write_tile(to: vec2<u32>, column: u32, a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>,
-       e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32>) {
+struct Tile { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32> }
+
+fn write_tile(to: vec2<u32>, column: u32, v: Tile) -> Tile {
   let every = params.groups * params.c_out;
   let there = vec4<u32>(column, column + 8u, column + 16u, column + 24u) < vec4<u32>(every);
   let upper = to.x + column;
   let lower = upper + params.ow * every;
-  write(upper, there, to.y & 1u, a);
-  write(upper + every, there, to.y & 2u, b);
-  write(upper + 2u * every, there, to.y & 4u, c);
-  write(upper + 3u * every, there, to.y & 8u, d);
-  write(lower, there, to.y & 16u, e);
-  write(lower + every, there, to.y & 32u, f);
-  write(lower + 2u * every, there, to.y & 64u, g);
-  write(lower + 3u * every, there, to.y & 128u, h);
+  return Tile(write(upper, there, to.y & 1u, v.a), write(upper + every, there, to.y & 2u, v.b),
+              write(upper + 2u * every, there, to.y & 4u, v.c), write(upper + 3u * every, there, to.y & 8u, v.d),
+              write(lower, there, to.y & 16u, v.e), write(lower + every, there, to.y & 32u, v.f),
+              write(lower + 2u * every, there, to.y & 64u, v.g), write(lower + 3u * every, there, to.y & 128u, v.h));
 }
 
 fn write_tiles(tile: u32, column: u32, lane: u32, y: ptr<function, Outputs>) {
   let own = outputs_of(tile + lane);
-  write_tile(own, column,
-      (*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0], (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0]);
-  write_tile(subgroupShuffle(own, lane ^ 1u), column,
-      (*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1], (*y)[4][1], (*y)[5][1], (*y)[6][1], (*y)[7][1]);
-  write_tile(subgroupShuffle(own, lane ^ 2u), column,
-      (*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2], (*y)[4][2], (*y)[5][2], (*y)[6][2], (*y)[7][2]);
-  write_tile(subgroupShuffle(own, lane ^ 3u), column,
-      (*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3], (*y)[4][3], (*y)[5][3], (*y)[6][3], (*y)[7][3]);
-  write_tile(subgroupShuffle(own, lane ^ 4u), column,
-      (*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4], (*y)[4][4], (*y)[5][4], (*y)[6][4], (*y)[7][4]);
-  write_tile(subgroupShuffle(own, lane ^ 5u), column,
-      (*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5], (*y)[4][5], (*y)[5][5], (*y)[6][5], (*y)[7][5]);
-  write_tile(subgroupShuffle(own, lane ^ 6u), column,
-      (*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6], (*y)[4][6], (*y)[5][6], (*y)[6][6], (*y)[7][6]);
-  write_tile(subgroupShuffle(own, lane ^ 7u), column,
-      (*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7], (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7]);
+  var sums = begin(write_tile(own, column,
+      Tile((*y)[0][0], (*y)[1][0], (*y)[2][0], (*y)[3][0], (*y)[4][0], (*y)[5][0], (*y)[6][0], (*y)[7][0])));
+  sums = add_tile(sums, write_tile(subgroupShuffle(own, lane ^ 1u), column,
+      Tile((*y)[0][1], (*y)[1][1], (*y)[2][1], (*y)[3][1], (*y)[4][1], (*y)[5][1], (*y)[6][1], (*y)[7][1])));
+  sums = add_tile(sums, write_tile(subgroupShuffle(own, lane ^ 2u), column,
+      Tile((*y)[0][2], (*y)[1][2], (*y)[2][2], (*y)[3][2], (*y)[4][2], (*y)[5][2], (*y)[6][2], (*y)[7][2])));
+  sums = add_tile(sums, write_tile(subgroupShuffle(own, lane ^ 3u), column,
+      Tile((*y)[0][3], (*y)[1][3], (*y)[2][3], (*y)[3][3], (*y)[4][3], (*y)[5][3], (*y)[6][3], (*y)[7][3])));
+  sums = add_tile(sums, write_tile(subgroupShuffle(own, lane ^ 4u), column,
+      Tile((*y)[0][4], (*y)[1][4], (*y)[2][4], (*y)[3][4], (*y)[4][4], (*y)[5][4], (*y)[6][4], (*y)[7][4])));
+  sums = add_tile(sums, write_tile(subgroupShuffle(own, lane ^ 5u), column,
+      Tile((*y)[0][5], (*y)[1][5], (*y)[2][5], (*y)[3][5], (*y)[4][5], (*y)[5][5], (*y)[6][5], (*y)[7][5])));
+  sums = add_tile(sums, write_tile(subgroupShuffle(own, lane ^ 6u), column,
+      Tile((*y)[0][6], (*y)[1][6], (*y)[2][6], (*y)[3][6], (*y)[4][6], (*y)[5][6], (*y)[6][6], (*y)[7][6])));
+  sums = add_tile(sums, write_tile(subgroupShuffle(own, lane ^ 7u), column,
+      Tile((*y)[0][7], (*y)[1][7], (*y)[2][7], (*y)[3][7], (*y)[4][7], (*y)[5][7], (*y)[6][7], (*y)[7][7])));
+  leave(sums, tile, column);
 }
 
 @compute @workgroup_size(8)

@@ -1,24 +1,27 @@
-// y = A^T m D / 15 with m = sum over k of v * u for each of the 24 places of a tile (common/winograd.wgsl).
+// y = A^T m D / 15 with m = sum over k of v * u for each of the 24 places of a tile (common/winograd.wgsl). Given `skip`, y = skip + this; given
+// `moments`, the moments of y as well.
 // One invocation per element of y.
-// Grid: ceil(elements of y / 64), rows of equal length beyond 65,535.
-// include entry/each.wgsl
+// Grid: ceil(elements of y / 64), rows of equal length beyond 65,535; given `moments`, ceil(pixels / 64) groups c_out.
+// include common/grid.wgsl
 // include common/winograd.wgsl
 // include common/winograd_six.wgsl
+// include conv2d/onto_skip.wgsl if skip else conv2d/onto_none.wgsl
+// include conv2d/each_block.wgsl if moments else winograd/each_output.wgsl
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> v: array<f32>;
 @group(0) @binding(2) var<storage, read> u: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-fn each(e: u32) {
-  let every = params.groups * params.c_out;
-  let column = e % every;
-  let ox = e / every % params.ow;
-  let oy = e / (every * params.ow) % params.oh;
-  let n = e / (every * params.ow * params.oh);
+alias Y = f32;
+alias Skip = f32;
+alias Value = f32;
+
+// Channel `column` of all groups'. Without partial sums: split is 0.
+fn output(pixel: u32, column: u32, split: u32) -> f32 {
+  let ox = pixel % params.ow;
+  let oy = pixel / params.ow % params.oh;
+  let n = pixel / (params.ow * params.oh);
   let first = column / params.c_out * params.c_in; // channel of the input
-  if n >= params.n {
-    return;
-  }
   let tile = (n * ((params.oh + 1u) / 2u) + oy / 2u) * ((params.ow + 3u) / 4u) + ox / 4u;
   var sum = 0.0;
   for (var f = 0u; f < 24u; f++) {
@@ -30,5 +33,5 @@ fn each(e: u32) {
     }
     sum = fma(output_rows(f / 6u)[oy % 2u] * output_columns(f % 6u)[ox % 4u], m, sum);
   }
-  y[e] = exact_quotient(sum, f32(15u + params.flip / 2u));
+  return exact_quotient(sum, f32(15u + params.flip / 2u));
 }

@@ -124,7 +124,7 @@ pub fn grad_weight_of(
     Ok(())
 }
 
-/// y = x * w, in one sum or `splits` partial ones ([`split_k`]); what it does besides is in [`fused`].
+/// y = x * w, or skip + x * w, in one sum or `splits` partial ones ([`split_k`]); what it does besides is in [`fused`].
 pub static FORWARD: Kernel = Kernel {
     name: "conv2d.forward",
     args: &[
@@ -133,6 +133,7 @@ pub static FORWARD: Kernel = Kernel {
         without("bits", read("w")),
         write("y"),
         optional(write("moments"), fused::of_moments),
+        optional(read("skip"), fused::of_skip),
         optional(read_u32("bits"), stored::no_operation),
         with("bits", read("scale")),
         optional(read_u32("zeros"), stored::no_operation),
@@ -146,7 +147,7 @@ pub static FORWARD: Kernel = Kernel {
             })
         }),
         Variant::new("lanes", whole_fours, |p, _| output_tiles(p, WIDE)),
-        Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)).of("lanes", &[("NARROW", 1)]),
+        Variant::new("narrow", whole_fours, |p, _| output_tiles(p, NARROW)),
         Variant::new("shifted", |t, p| whole_fours(t, p).and(whole_lines(p, WIDE)), |p, _| output_tiles(p, WIDE))
             .of("lanes", &[("SHIFTED", 1)]),
         Variant::new(
@@ -154,9 +155,9 @@ pub static FORWARD: Kernel = Kernel {
             |t, p| whole_fours(t, p).and(whole_lines(p, NARROW)),
             |p, _| output_tiles(p, NARROW),
         )
-        .of("lanes", &[("NARROW", 1), ("SHIFTED", 1)]),
+        .of("narrow", &[("SHIFTED", 1)]),
         Variant::new("lanes_any", whole_input, |p, _| output_tiles(p, WIDE)),
-        Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)).of("lanes_any", &[("NARROW", 1)]),
+        Variant::new("narrow_any", whole_input, |p, _| output_tiles(p, NARROW)),
         Variant::new("pointwise", |_, p| whole_sums(p).and(pointwise(p)), |p, _| output_tiles(p, POINTWISE)),
         Variant::new("depthwise", depthwise, |p, _| {
             linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("groups")).div_ceil(256))

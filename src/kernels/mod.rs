@@ -322,8 +322,8 @@ pub struct Chain {
     pub name: &'static str,
     /// The arguments that may hold 16-bit floats.
     pub maps: &'static [&'static str],
-    /// The optional arguments that it can take.
-    pub takes: &'static [&'static str],
+    /// The optional arguments that it can take with these constants.
+    pub takes: fn(&Params) -> &'static [&'static str],
     /// Whether it can run these constants on this target; the text says why not.
     pub supports: fn(&Target, &Params) -> std::result::Result<(), &'static str>,
     /// Appends the commands: scope, constants and arguments are those of the kernel.

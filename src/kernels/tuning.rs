@@ -110,7 +110,7 @@ pub fn choose(
         return Ok(found);
     }
     let naive = Choice::Variant(&kernel.variants[0], vec![]);
-    match naive.takes(kernel, wanted) {
+    match naive.takes(kernel, params, wanted) {
         Ok(()) => Ok(naive),
         Err(reason) => Err(Error::Unsupported {
             scope: scope.into(),
@@ -130,19 +130,18 @@ fn by_rows(kernel: &'static Kernel, target: &Target, params: &Params, wanted: &W
     choices.into_iter().find(|found| found.supports(kernel, target, params, wanted).is_ok())
 }
 
-/// Whether `kernel` is to do what the optional arguments `given` ask for, instead of kernels of their own: the variant of some
-/// row takes them, and so does the one that is forced by the kernel's name, if any. Variants that take optional arguments
-/// hold maps of 16-bit floats.
+/// Whether `kernel` is to do what the optional arguments ask for, instead of kernels of their own: the variant that a row names
+/// for what is left without them takes them, and so does the one that is forced by the kernel's name, if any.
 ///
 /// # Errors
 /// A forced variant that does not exist.
-pub fn takes(kernel: &'static Kernel, target: &Target, params: &Params, given: &[&str]) -> Result<bool, Error> {
-    let wanted = Wanted { given, halves: &[] };
+pub fn takes(kernel: &'static Kernel, target: &Target, params: &Params, wanted: &Wanted) -> Result<bool, Error> {
     let forced_too = match target.options.forced.iter().rev().find(|(name, _)| name == kernel.name) {
-        Some((_, text)) => forced(kernel, text)?.supports(kernel, target, params, &wanted).is_ok(),
+        Some((_, text)) => forced(kernel, text)?.supports(kernel, target, params, wanted).is_ok(),
         None => true,
     };
-    Ok(forced_too && by_rows(kernel, target, params, &wanted).is_some())
+    let found = by_rows(kernel, target, params, &Wanted { given: &[], ..*wanted });
+    Ok(forced_too && found.is_some_and(|found| found.supports(kernel, target, params, wanted).is_ok()))
 }
 
 /// Kernels, names that variants of theirs had in earlier versions, and those that they have now.
@@ -170,14 +169,14 @@ fn find(kernel: &'static Kernel, name: &str, knobs: &[(String, u32)]) -> Option<
 
 impl Choice {
     /// Whether it can have these arguments.
-    fn takes(&self, kernel: &Kernel, wanted: &Wanted) -> Result<(), &'static str> {
+    fn takes(&self, kernel: &Kernel, params: &Params, wanted: &Wanted) -> Result<(), &'static str> {
         let holds = |name: &&str| match self {
             Choice::Variant(v, _) => kernel.maps(v).any(|map| map == *name),
             Choice::Chain(c) => c.maps.contains(name),
         };
         let takes = |name: &&str| match self {
             Choice::Variant(v, _) => Knobs::arguments(kernel.source(v)).contains(name),
-            Choice::Chain(c) => c.takes.contains(name),
+            Choice::Chain(c) => (c.takes)(params).contains(name),
         };
         if !wanted.halves.iter().all(holds) {
             return Err("it does not read or write 16-bit floats");
@@ -186,7 +185,7 @@ impl Choice {
     }
 
     fn supports(&self, kernel: &Kernel, target: &Target, params: &Params, wanted: &Wanted) -> Result<(), &'static str> {
-        self.takes(kernel, wanted)?;
+        self.takes(kernel, params, wanted)?;
         match self {
             Choice::Variant(v, knobs) => {
                 (v.supports)(target, params)?;

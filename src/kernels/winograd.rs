@@ -4,8 +4,8 @@
 //! much for the budget of a convolution. `shaders/common/winograd.wgsl` has the matrices and the layouts.
 
 use super::case::{Case, CaseBuilder, Fill};
-use super::conv2d::Weight;
-use super::conv2d::stored;
+use super::conv2d::fused::{self, BLOCK};
+use super::conv2d::{Weight, stored};
 use super::{
     Budget, Chain, Io, Kernel, Scalars, Variant, anywhere, conv2d, linear_grid, optional, read, read_u32, texels, with,
     without, write,
@@ -157,11 +157,16 @@ pub static FORWARD: Chain = Chain {
     kernel: "conv2d.forward",
     name: "winograd",
     maps: &[],
-    takes: &["bits", "zeros"],
+    takes: |p| {
+        // Eight tiles in a row are 64 pixels in a row.
+        let blocks = [8, 16, 32].contains(&p.u("w")) && (p.u("h") * p.u("w")).is_multiple_of(BLOCK);
+        if blocks { &["bits", "zeros", "skip", "moments"] } else { &["bits", "zeros", "skip"] }
+    },
     supports,
     record: |b, scope, p, args| {
         let weights: Vec<_> = args.iter().filter(|(name, _)| stored::NAMES.contains(name)).copied().collect();
-        record(b, scope, &Shape::of_forward(p), arg(args, "x"), &weights, arg(args, "y"))
+        let around: Vec<_> = args.iter().filter(|(name, _)| ["skip", "moments"].contains(name)).copied().collect();
+        record(b, scope, &Shape::of_forward(p), arg(args, "x"), &weights, &around, arg(args, "y"))
     },
 };
 
@@ -170,10 +175,10 @@ pub static GRAD_INPUT: Chain = Chain {
     kernel: "conv2d.grad_input",
     name: "winograd",
     maps: &[],
-    takes: &[],
+    takes: |_| &[],
     supports,
     record: |b, scope, p, args| {
-        record(b, scope, &Shape::of_grad_input(p), arg(args, "dy"), &[("w", arg(args, "w"))], arg(args, "dx"))
+        record(b, scope, &Shape::of_grad_input(p), arg(args, "dy"), &[("w", arg(args, "w"))], &[], arg(args, "dx"))
     },
 };
 
@@ -223,13 +228,15 @@ fn arg(args: &[(&'static str, View)], name: &str) -> View {
     args.iter().find(|(n, _)| *n == name).expect("an argument of the kernel").1
 }
 
-/// Appends the commands: the weights, given as arguments, once, then part by part of the batch the input and the products.
+/// Appends the commands: the weights, given as arguments, once, then part by part of the batch the input and the products, which take
+/// what is `around`.
 fn record(
     b: &mut Builder,
     scope: &str,
     shape: &Shape,
     x: View,
     weights: &[(&'static str, View)],
+    around: &[(&'static str, View)],
     y: View,
 ) -> Result<()> {
     let u = transient(b, &format!("{scope}.u"), shape.u_len());
@@ -241,7 +248,8 @@ fn record(
         let v = transient(b, &format!("{scope}.v"), shape_of.v_len());
         let (x, y) = (x.rows(&part, shape.n), y.rows(&part, shape.n));
         INPUT_TRANSFORM.dispatch(b, scope, &shape_of.in_one_group().params(), &[("x", x), ("v", v)])?;
-        MULTIPLY.dispatch(b, scope, &shape_of.params(), &[("v", v), ("u", u), ("y", y)])?;
+        let around: Vec<_> = around.iter().map(|(name, view)| (*name, view.rows(&part, shape.n))).collect();
+        MULTIPLY.dispatch(b, scope, &shape_of.params(), &[&[("v", v), ("u", u), ("y", y)], &around[..]].concat())?;
     }
     Ok(())
 }
@@ -333,13 +341,23 @@ pub static INPUT_TRANSFORM: Kernel = Kernel {
     },
 };
 
-/// y = A^T (v * u) A.
+/// y = A^T (v * u) A, or skip + this.
 pub static MULTIPLY: Kernel = Kernel {
     name: "winograd.multiply",
-    args: &[read("v"), read("u"), write("y")],
+    args: &[
+        read("v"),
+        read("u"),
+        write("y"),
+        optional(write("moments"), fused::of_moments),
+        optional(read("skip"), fused::of_skip),
+    ],
     variants: &[
-        Variant::new("naive", anywhere, |p, _| {
-            linear_grid((p.u("n") * p.u("oh") * p.u("ow") * p.u("groups") * p.u("c_out")).div_ceil(64))
+        Variant::new("naive", anywhere, |p, k| {
+            let (pixels, channels) = (p.u("n") * p.u("oh") * p.u("ow"), p.u("groups") * p.u("c_out"));
+            linear_grid(match k.get("moments") {
+                0 => (pixels * channels).div_ceil(64),
+                _ => pixels.div_ceil(BLOCK) * channels,
+            })
         }),
         Variant::new(
             "lanes",
@@ -372,20 +390,35 @@ pub static MULTIPLY: Kernel = Kernel {
         }
         // Once, at the end: the sum is exact.
         y.value.iter_mut().chain(&mut y.scale).for_each(|v| *v /= 15.0);
-        io.put("y", y);
+        fused::put_outputs(io, y);
     },
     budget: Budget::Sum(|p| PLACES * p.u("c_in")),
     // That of the direct form, for the whole chain.
     flop: |p| 18.0 * (p.u("n") * p.u("oh") * p.u("ow") * p.u("groups") * p.u("c_out")) as f64 * p.u("c_in") as f64,
     cases: || {
-        cases(|c, s| {
-            let v = c.operand("v", &[s.v_len()]);
-            let u = fifteenfold(c, "u", s.u_len());
-            let y = c.output("y", &[s.n * s.oh * s.ow * s.groups * s.c_out]);
-            MULTIPLY.dispatch(&mut c.b, "winograd.multiply", &s.params(), &[("v", v), ("u", u), ("y", y)])
-        })
+        let mut all = cases(|c, s| multiply(c, s, &[]));
+        all.extend(cases(|c, s| multiply(c, s, &["skip"])).into_iter().map(|c| c.with("skip")));
+        // By budget: squares of these integers have more bits than f32.
+        let blocks = cases(|c, s| multiply(c, s, &["skip", "moments"])).into_iter().filter(|c| c.name == "blocks filled");
+        all.extend(blocks.map(|c| c.with("skip, moments")));
+        all
     },
 };
+
+fn multiply(c: &mut CaseBuilder, s: &Shape, given: &[&str]) -> Result<()> {
+    let v = c.operand("v", &[s.v_len()]);
+    let u = fifteenfold(c, "u", s.u_len());
+    let (pixels, channels) = (s.n * s.oh * s.ow, s.groups * s.c_out);
+    let y = c.output("y", &[pixels * channels]);
+    let mut args = vec![("v", v), ("u", u), ("y", y)];
+    if given.contains(&"skip") {
+        args.push(("skip", c.operand("skip", &[pixels * channels])));
+    }
+    if given.contains(&"moments") {
+        args.push(("moments", c.output("moments", &[pixels.div_ceil(BLOCK) * 2 * channels])));
+    }
+    MULTIPLY.dispatch(&mut c.b, "winograd.multiply", &s.params(), &args)
+}
 
 /// An operand as the transforms make it: where the case is exact, multiples of 15, which the division by 15 leaves exact.
 pub(super) fn fifteenfold(c: &mut CaseBuilder, name: &str, len: usize) -> View {

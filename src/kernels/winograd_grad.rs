@@ -14,7 +14,7 @@ use crate::plan::{Builder, Elem, Params, Role, Target, Value, View};
 
 /// `conv2d.grad_weight` by Winograd's F(3x3, 4x2).
 pub static WINOGRAD: Chain =
-    Chain { kernel: "conv2d.grad_weight", name: "winograd", maps: &[], takes: &[], supports, record };
+    Chain { kernel: "conv2d.grad_weight", name: "winograd", maps: &[], takes: |_| &[], supports, record };
 
 /// Transformed rows of a band.
 const ROWS: usize = 6;

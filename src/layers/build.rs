@@ -9,8 +9,10 @@ use super::{Conv2d, ConvRelu, Layer, Layers, MaxPool, NormRelu, Relu, batchnorm,
 pub fn layers(shapes: &[LayerShape], build: &mut Build) -> Layers {
     let mut out: Layers = vec![];
     let mut rest = shapes;
+    let before_norm = build.before_norm; // behind the last
     while let Some(shape) = rest.first() {
-        let (layer, taken) = fused(rest, build).unwrap_or_else(|| (single(shape, rest.get(1), build), 1));
+        build.before_norm = rest.get(1).map_or(before_norm, begins_with_norm);
+        let (layer, taken) = fused(rest, build).unwrap_or_else(|| (shape.kind.build(shape, build), 1));
         out.push(layer);
         rest = &rest[taken..];
     }
@@ -23,17 +25,15 @@ fn of<K: Kind>(shape: &LayerShape) -> Option<&K> {
     kind.downcast_ref()
 }
 
-fn single(shape: &LayerShape, next: Option<&LayerShape>, build: &mut Build) -> Box<dyn Layer> {
-    if let (Some(conv), true) = (of::<conv2d::Spec>(shape), next.is_some_and(|n| of::<batchnorm::Spec>(n).is_some())) {
-        return Box::new(Conv2d { before_norm: true, ..conv.layer(shape) });
-    }
-    shape.kind.build(shape, build)
+/// Whether the first to read its input is a batch norm, if it is a residual block that of its body.
+fn begins_with_norm(shape: &LayerShape) -> bool {
+    of::<batchnorm::Spec>(shape).is_some() || shape.body.first().is_some_and(begins_with_norm)
 }
 
 /// A convolution or linear layer.
 fn convolution(shape: &LayerShape) -> Option<Conv2d> {
     let linear = || of::<linear::Spec>(shape).map(|linear| linear.layer(shape));
-    of::<conv2d::Spec>(shape).map(|conv| conv.layer(shape)).or_else(linear)
+    of::<conv2d::Spec>(shape).map(|conv| conv.layer(shape, false)).or_else(linear)
 }
 
 /// The layers at the beginning of `shapes` that share kernels, as one, and how many they are.

@@ -6,7 +6,7 @@ use super::init::Init;
 use super::kind::{Build, Called, Kind, LayerShape, Made, Shaping, check_channels, check_rates, default, product};
 use super::pair::Pair;
 use super::windows::{Padding, Windows};
-use super::{Activation, Layer, Mode, Net};
+use super::{Activation, Layer, Mode, Net, forward_and_sum};
 use crate::error::{Error, Result};
 use crate::kernels::bias;
 use crate::kernels::conv2d::{self, Geometry, fused};
@@ -55,7 +55,7 @@ impl Spec {
     }
 
     /// The layer.
-    pub(super) fn layer(&self, shape: &LayerShape) -> Conv2d {
+    pub(super) fn layer(&self, shape: &LayerShape, before_norm: bool) -> Conv2d {
         let ([h, w, c_in], c_out) = (shape.input, shape.output[2]);
         let (kernel, stride, [pad, extra]) = (self.kernel.0, self.stride.0, self.windows().padding([h, w]));
         Conv2d {
@@ -64,7 +64,7 @@ impl Spec {
             flattens: None,
             rate: self.rate as f32,
             bias: self.bias.then(|| self.bias_rate.unwrap_or(self.rate) as f32),
-            before_norm: false,
+            before_norm,
         }
     }
 }
@@ -104,8 +104,8 @@ impl Kind for Spec {
         self.windows().size() + &groups
     }
 
-    fn build(&self, shape: &LayerShape, _: &mut Build) -> Box<dyn Layer> {
-        Box::new(self.layer(shape))
+    fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {
+        Box::new(self.layer(shape, build.before_norm))
     }
 }
 
@@ -138,19 +138,21 @@ impl Conv2d {
         Ok(may && fused::normalises(&net.b.target, &self.batched(net.batch), net.mode == Mode::Train)?)
     }
 
-    /// Where it leaves the moments of its output, if the plan wants them and it can.
-    fn moments(&self, net: &mut Net, x: Activation, y: Activation) -> Result<Option<View>> {
-        let (g, scope) = (self.batched(net.batch), self.scope("forward"));
+    /// What it does besides, given where its output goes: it leaves the moments of that, if the plan wants them and it can.
+    fn around(&self, net: &mut Net, x: Activation, skip: Option<View>, y: Activation) -> Result<fused::Around> {
+        let around = fused::Around { table: x.table, skip, moments: None };
         let wanted = self.before_norm
             && self.bias.is_none()
             && self.flattens.is_none()
             && net.mode != Mode::Test
             && !net.b.target.options.unfused;
-        if !wanted || !fused::leaves_moments(net.b, &scope, &g, x.table.is_some(), x.view, y.view)? {
-            return Ok(None);
+        let g = self.batched(net.batch);
+        if !wanted || !fused::leaves_moments(net.b, &self.scope("forward"), &g, &around, x.view, y.view)? {
+            return Ok(around);
         }
         let blocks = (g.n * g.oh() * g.ow()).div_ceil(fused::BLOCK);
-        Ok(Some(net.b.transient(format!("{}.moments", self.name), &[blocks, 2, g.c_out])))
+        let moments = Some(net.b.transient(format!("{}.moments", self.name), &[blocks, 2, g.c_out]));
+        Ok(fused::Around { moments, ..around })
     }
 
     fn batched(&self, batch: usize) -> Geometry {
@@ -166,12 +168,20 @@ impl Conv2d {
         format!("{}.bias", self.name)
     }
 
-    /// Appends the forward commands with the output of layer `output`, through a ReLU if `relu`, which needs a bias.
-    pub(super) fn forward_to(&self, net: &mut Net, x: Activation, output: &str, relu: bool) -> Result<Activation> {
+    /// Appends the forward commands with the output of layer `output`, added to `skip` if there is one, through a ReLU if `relu`, which
+    /// needs a bias.
+    pub(super) fn forward_to(
+        &self,
+        net: &mut Net,
+        x: Activation,
+        skip: Option<View>,
+        output: &str,
+        relu: bool,
+    ) -> Result<Activation> {
         let g = self.batched(net.batch);
         let w = net.weight(&self.weight());
         let y = net.map(output, [g.oh(), g.ow(), g.c_out]);
-        let around = fused::Around { table: x.table, moments: self.moments(net, x, y)? };
+        let around = self.around(net, x, skip, y)?;
         fused::forward(net.b, &self.scope("forward"), &g, x.view, &around, w, y.view)?;
         if self.bias.is_some() {
             let bias = net.parameter(&self.bias());
@@ -214,7 +224,16 @@ impl Layer for Conv2d {
     }
 
     fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
-        self.forward_to(net, x, &self.name, false)
+        self.forward_to(net, x, None, &self.name, false)
+    }
+
+    fn forward_onto(&self, net: &mut Net, x: Activation, skip: Activation, block: &str) -> Result<Activation> {
+        let may = self.bias.is_none() && self.flattens.is_none() && !net.b.target.options.unfused;
+        if may && fused::adds(&net.b.target, &self.batched(net.batch), x.table.is_some())? {
+            return self.forward_to(net, x, Some(skip.view), block, false);
+        }
+        // Nobody reads its output but the sum.
+        forward_and_sum(&Conv2d { before_norm: false, ..self.clone() }, net, x, skip, block)
     }
 
     fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {

@@ -30,7 +30,7 @@ impl Layer for ConvRelu {
             let between = self.conv.forward(net, x)?;
             return self.relu.forward(net, between);
         }
-        self.conv.forward_to(net, x, &self.relu.name, true)
+        self.conv.forward_to(net, x, None, &self.relu.name, true)
     }
 
     fn backward(&self, net: &mut Net, x: Activation, y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {

@@ -125,6 +125,8 @@ pub struct Build {
     pub epsilon: f32,
     /// Whether batch norms learn gamma and beta where the layer does not say.
     pub learned: bool,
+    /// Whether the next layer is a batch norm.
+    pub before_norm: bool,
     /// Dropout layers so far: each has draws of its own.
     pub dropouts: u32,
     /// Batch norms so far: name, channels, and whether it sees one value of a channel per image.

@@ -38,7 +38,7 @@ pub use repeat::Repeat;
 pub use residual::Residual;
 pub use spec::Spec;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::add;
 use crate::kernels::conv2d::Weight;
 use crate::kernels::conv2d::stored::{self, Bits, SCALE, SIGNS, ZEROS};
@@ -197,6 +197,15 @@ pub trait Layer: Send + Sync {
     /// What the kernels refuse, with the layer's scope.
     fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation>;
 
+    /// As [`Layer::forward`] of the last layer of the body of the residual block `block`, whose output, in the map of the block, is
+    /// added to that of the shortcut. Here by a command of its own.
+    ///
+    /// # Errors
+    /// As [`Layer::forward`].
+    fn forward_onto(&self, net: &mut Net, x: Activation, skip: Activation, block: &str) -> Result<Activation> {
+        forward_and_sum(self, net, x, skip, block)
+    }
+
     /// The output of the forward pass for the input `x`, found again in the plan.
     ///
     /// # Errors
@@ -220,6 +229,24 @@ pub trait Layer: Send + Sync {
     fn backward_onto(&self, net: &mut Net, [x, y]: [Activation; 2], dy: View, skip: View, block: &str) -> Result<View> {
         backward_and_sum(self, net, [x, y], dy, skip, block)
     }
+}
+
+/// [`Layer::forward_onto`] in two passes: [`Layer::forward`], then the sum.
+fn forward_and_sum<L: Layer + ?Sized>(
+    layer: &L,
+    net: &mut Net,
+    x: Activation,
+    skip: Activation,
+    block: &str,
+) -> Result<Activation> {
+    let body = layer.forward(net, x)?;
+    if body.shape != skip.shape {
+        let message = format!("the body makes {:?}, the shortcut {:?}; make them equal", body.shape, skip.shape);
+        return Err(Error::layer(block, message));
+    }
+    let y = net.map(block, body.shape);
+    add::forward(net.b, &format!("{block}.forward"), net.batch, skip.view, body.view, y.view)?;
+    Ok(y)
 }
 
 /// [`Layer::backward_onto`] in two passes: [`Layer::backward`], then the sum.
@@ -249,7 +276,7 @@ pub type Layers = Vec<Box<dyn Layer>>;
 ///
 /// # Errors
 /// What a layer refuses.
-pub fn forward(layers: &Layers, net: &mut Net, x: Activation) -> Result<Vec<Activation>> {
+pub fn forward(layers: &[Box<dyn Layer>], net: &mut Net, x: Activation) -> Result<Vec<Activation>> {
     let mut all = vec![x];
     for layer in layers {
         all.push(layer.forward(net, all[all.len() - 1])?);

@@ -9,7 +9,6 @@ use super::init::Init;
 use super::kind::{Build, Called, Entry, Kind, LayerShape, Made, Shaping, check_layers, show, totals};
 use super::{Activation, Layer, Layers, Net, backward, forward};
 use crate::error::{Error, Result};
-use crate::kernels::add;
 use crate::kernels::parameters::Parameters;
 use crate::plan::View;
 use crate::ranges::{Check, require};
@@ -66,7 +65,10 @@ impl<L: Entry + Serialize + Clone + Debug + Send + Sync + 'static> Kind for Spec
     }
 
     fn build(&self, shape: &LayerShape, build: &mut Build) -> Box<dyn Layer> {
-        let (body, shortcut) = (layers(&shape.body, build), layers(&shape.shortcut, build));
+        // What comes after the block reads the sum.
+        let body = layers(&shape.body, build);
+        build.before_norm = false;
+        let shortcut = layers(&shape.shortcut, build);
         Box::new(Residual { name: shape.name.clone(), body, shortcut })
     }
 }
@@ -82,7 +84,7 @@ pub struct Residual {
 }
 
 /// What `layers` made of `x` in the forward pass, layer by layer, with `x` before it.
-fn outputs(layers: &Layers, net: &Net, x: Activation) -> Result<Vec<Activation>> {
+fn outputs(layers: &[Box<dyn Layer>], net: &Net, x: Activation) -> Result<Vec<Activation>> {
     let mut all = vec![x];
     for layer in layers {
         all.push(layer.output(net, all[all.len() - 1])?);
@@ -102,20 +104,18 @@ impl Layer for Residual {
     }
 
     fn forward(&self, net: &mut Net, x: Activation) -> Result<Activation> {
-        let (body, shortcut) = (forward(&self.body, net, x)?, forward(&self.shortcut, net, x)?);
-        let (body, shortcut) = (body[body.len() - 1], shortcut[shortcut.len() - 1]);
-        if body.shape != shortcut.shape {
-            let message =
-                format!("the body makes {:?}, the shortcut {:?}; make them equal", body.shape, shortcut.shape);
-            return Err(Error::layer(&self.name, message));
-        }
-        let y = net.map(&self.name, body.shape);
-        add::forward(net.b, &format!("{}.forward", self.name), net.batch, shortcut.view, body.view, y.view)?;
-        Ok(y)
+        let shortcut = forward(&self.shortcut, net, x)?;
+        let (last, rest) = self.body.split_last().expect("a body has a layer");
+        let body = forward(rest, net, x)?;
+        last.forward_onto(net, body[body.len() - 1], shortcut[shortcut.len() - 1], &self.name)
     }
 
-    fn backward(&self, net: &mut Net, x: Activation, _y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
-        let (body, shortcut) = (outputs(&self.body, net, x)?, outputs(&self.shortcut, net, x)?);
+    fn backward(&self, net: &mut Net, x: Activation, y: Activation, dy: View, want_dx: bool) -> Result<Option<View>> {
+        let (last, rest) = self.body.split_last().expect("a body has a layer");
+        let (mut body, shortcut) = (outputs(rest, net, x)?, outputs(&self.shortcut, net, x)?);
+        // A last layer that added its output to that of the shortcut left the sum alone, and does not ask for more.
+        let stored = net.b.has(&format!("{}.output", last.name()));
+        body.push(if stored { last.output(net, body[body.len() - 1])? } else { y });
         let around = backward(&self.shortcut, net, &shortcut, dy, want_dx)?;
         let Some(around) = around else {
             return backward(&self.body, net, &body, dy, want_dx);

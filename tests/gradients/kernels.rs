@@ -199,12 +199,12 @@ fn convolutions_around_a_batch_norm_that_is_never_stored_pass_its_gradients() {
     let (dz, dv, dx) = (l.output("dz", &[rows, c]), l.output("dv", &[rows, c]), l.output("dx", &[n, before.x_len()]));
     let (dgamma, dbeta) = (l.output("dgamma", &[c]), l.output("dbeta", &[c]));
     let (dw0, dw) = (l.output("dw0", &[1, before.w_len()]), l.output("dw", &[3, after.w_len()]));
-    let leaving = fused::Around { moments: Some(blocks), table: None };
+    let leaving = fused::Around { moments: Some(blocks), ..fused::Around::default() };
     fused::forward(&mut l.b, "before", &before, x, &leaving, w0, v).unwrap();
     batchnorm::combine(&mut l.b, "statistics", rows, c, fused::BLOCK, blocks, [mean, var]).unwrap();
     let channels = batchnorm::Channels { mean, var, gamma, eps: 1e-2 };
     norm_relu::table(&mut l.b, "table", c, &channels, beta, table).unwrap();
-    let reading = fused::Around { moments: None, table: Some(table) };
+    let reading = fused::Around { table: Some(table), ..fused::Around::default() };
     fused::forward(&mut l.b, "after", &after, v, &reading, w1, y).unwrap();
     let input = conv2d::Input { x: v, table: Some(table) };
     conv2d::grad_weight_of(&mut l.b, "after", &after, input, dy, dw, 3).unwrap();

@@ -1,9 +1,10 @@
-//! What a convolution can do for the batch norms around it, by its optional arguments: what comes before, normalisation and
-//! ReLU, while it reads its input (`table`); what comes after, the moments, while it has its output at hand (`moments`).
+//! What a convolution can do for the layers around it, by its optional arguments: what comes before, normalisation and
+//! ReLU, while it reads its input (`table`); what comes after, while it has its output at hand: the sum with the shortcut around
+//! a residual block (`skip`), and the moments of what it leaves (`moments`).
 //!
-//! Over kernels of their own: a normalised map is neither written nor read, and nobody reads a convolution's output for its
-//! moments. Layers give these arguments where a variant that a row of `tuning.toml` names takes them: never on software
-//! drivers, whose convolutions read textures and work by Winograd's algorithm.
+//! Over kernels of their own: a normalised map is neither written nor read, nobody reads a convolution's output for its
+//! moments, and that of a block's last convolution is not stored by itself. Layers give these arguments where the variant that a
+//! row of `tuning.toml` names takes them.
 
 use std::ops::Range;
 
@@ -12,8 +13,8 @@ use super::{FORWARD, GRAD_WEIGHT, Geometry, Weight, cases, for_each_product, sto
 use crate::error::{Error, Result};
 use crate::kernels::case::{Case, CaseBuilder, Fill};
 use crate::kernels::norm_relu::TABLE;
-use crate::kernels::{Io, Scalars, tuning};
-use crate::plan::{Builder, Params, Target, View};
+use crate::kernels::{Io, Kernel, Scalars, tuning};
+use crate::plan::{Builder, Elem, Params, Target, View};
 
 /// Rows of the output whose moments are taken together: a function of no variant or knob.
 pub const BLOCK: usize = 64;
@@ -30,6 +31,16 @@ pub struct Around {
     /// Where it leaves mean and sum of squared distances of each block of [`BLOCK`] rows of its output,
     /// `[blocks, 2, c_out]`.
     pub moments: Option<View>,
+    /// What its output is added to, of the shape of that.
+    pub skip: Option<View>,
+}
+
+impl Around {
+    /// The arguments that it brings.
+    fn args(&self) -> impl Iterator<Item = (&'static str, View)> {
+        let all = [("table", self.table), ("moments", self.moments), ("skip", self.skip)];
+        all.into_iter().filter_map(|(name, view)| Some((name, view?)))
+    }
 }
 
 /// Whether the convolution reads its input through batch norm and ReLU on this target: in its forward pass, and in its
@@ -38,20 +49,37 @@ pub struct Around {
 /// # Errors
 /// A forced variant that does not exist.
 pub fn normalises(target: &Target, g: &Geometry, gradient: bool) -> Result<bool> {
-    let takes = |kernel, splits| tuning::takes(kernel, target, &Params(g.params(g.n, splits)), &["table"]);
     let whole = !unfold::needed(&target.adapter.limits, g);
+    let takes = |kernel, splits| takes(target, g, kernel, splits, "x", &["table"]);
     Ok(g.h > 1 && whole && takes(&FORWARD, 1)? && (!gradient || takes(&GRAD_WEIGHT, g.splits())?))
 }
 
-/// Whether the convolution leaves the moments of its output y on this target, given whether it normalises its input x. Not
-/// where y takes several windows, which may end within a block.
+/// `map`: an argument that holds an activation.
+fn takes(target: &Target, g: &Geometry, kernel: &'static Kernel, splits: usize, map: &str, given: &[&str]) -> Result<bool> {
+    let maps = [map];
+    let halves = if target.activations() == Elem::F16 { &maps[..] } else { &[] };
+    tuning::takes(kernel, target, &Params(g.params(g.n, splits)), &tuning::Wanted { halves, given })
+}
+
+/// Whether the convolution adds its output to a map on this target, given whether it normalises its input.
+///
+/// # Errors
+/// A forced variant that does not exist.
+pub fn adds(target: &Target, g: &Geometry, normalised: bool) -> Result<bool> {
+    let given: &[&str] = if normalised { &["table", "skip"] } else { &["skip"] };
+    let whole = !unfold::needed(&target.adapter.limits, g);
+    Ok(whole && takes(target, g, &FORWARD, 1, "y", given)?)
+}
+
+/// Whether the convolution leaves the moments of its output y on this target, given what else it does. Not where y takes several
+/// windows, which may end within a block.
 ///
 /// # Errors
 /// A forced variant that does not exist; an image that cannot be bound.
-pub fn leaves_moments(b: &Builder, scope: &str, g: &Geometry, normalised: bool, x: View, y: View) -> Result<bool> {
-    let given: &[&str] = if normalised { &["table", "moments"] } else { &["moments"] };
-    let takes = tuning::takes(&FORWARD, &b.target, &Params(g.params(g.n, 1)), given)?;
+pub fn leaves_moments(b: &Builder, scope: &str, g: &Geometry, around: &Around, x: View, y: View) -> Result<bool> {
+    let given: Vec<&str> = around.args().map(|(name, _)| name).chain(["moments"]).collect();
     let whole = !unfold::needed(&b.target.adapter.limits, g);
+    let takes = takes(&b.target, g, &FORWARD, 1, "y", &given)?;
     Ok(g.h > 1 && whole && takes && b.windows(scope, g.n, &[x, y])?.len() == 1)
 }
 
@@ -73,8 +101,8 @@ pub fn forward(
     w.check(scope, g)?;
     let (blocks, c) = ((g.n * g.oh() * g.ow()).div_ceil(BLOCK), g.c_out);
     let fits = |view: Option<View>, len: usize| view.is_none_or(|v| v.len == len);
-    if !fits(around.table, TABLE * g.c_in) || !fits(around.moments, 2 * blocks * c) {
-        let message = format!("{around:?} does not fit {g:?}: [{TABLE}, {}] and [{blocks}, 2, {c}]", g.c_in);
+    if !fits(around.table, TABLE * g.c_in) || !fits(around.moments, 2 * blocks * c) || !fits(around.skip, y.len) {
+        let message = format!("{around:?} does not fit {g:?}: [{TABLE}, {}], [{blocks}, 2, {c}] and [{}]", g.c_in, y.len);
         return Err(Error::layer(scope, message));
     }
     let windows = b.windows(scope, g.n, &[x, y])?;
@@ -97,8 +125,7 @@ pub fn forward(
         }
         let mut args = vec![("x", x.rows(&win, g.n)), ("y", y.rows(&win, g.n))];
         args.extend(w.args());
-        args.extend(around.table.map(|table| ("table", table)));
-        args.extend(around.moments.map(|moments| ("moments", moments)));
+        args.extend(Around { skip: around.skip.map(|skip| skip.rows(&win, g.n)), ..*around }.args());
         FORWARD.dispatch(b, scope, &g.params(win.len(), 1), &args)?;
     }
     Ok(())
@@ -119,8 +146,13 @@ pub(super) fn normalisation(p: &Params) -> f64 {
 }
 
 /// Operations of the moments.
-pub(super) fn of_moments(p: &Params) -> f64 {
+pub(in crate::kernels) fn of_moments(p: &Params) -> f64 {
     5.0 * (p.u("n") * p.u("oh") * p.u("ow") * channels(p)) as f64
+}
+
+/// Operations of the sum.
+pub(in crate::kernels) fn of_skip(p: &Params) -> f64 {
+    (p.u("n") * p.u("oh") * p.u("ow") * channels(p)) as f64
 }
 
 /// x as the convolution sees it, and the magnitude that its rounding errors go by.
@@ -146,6 +178,14 @@ pub(super) fn forward_twin(io: &mut Io) {
         y.value[i] += x[xi] * w[wi];
         y.scale[i] += magnitude[xi] * w[wi].abs();
     });
+    put_outputs(io, y);
+}
+
+/// Puts the products y, added to `skip` if there is one, and the moments if they are asked for.
+pub(in crate::kernels) fn put_outputs(io: &mut Io, mut y: Scalars) {
+    if io.has("skip") {
+        io.f("skip").iter().enumerate().for_each(|(i, v)| y.add(i, *v));
+    }
     if io.has("moments") {
         io.put("moments", moments(&io.stored("y", &y), io.params));
     }
@@ -165,7 +205,7 @@ pub(super) fn grad_weight_twin(io: &mut Io) {
     io.put("dw", dw);
 }
 
-/// Mean and sum of squared distances of each block of rows of y. The errors of y count, and what a mean that is off by
+/// Mean and sum of squared distances of each block of rows of y `[n, oh, ow, groups, c_out]`. The errors of y count, and what a mean that is off by
 /// `slack` would add: the correction removes it up to its own rounding.
 fn moments(y: &Scalars, p: &Params) -> Scalars {
     let (rows, c) = (p.u("n") * p.u("oh") * p.u("ow"), channels(p));
@@ -187,10 +227,12 @@ fn moments(y: &Scalars, p: &Params) -> Scalars {
 
 /// The cases of [`FORWARD`] with its optional arguments.
 pub(super) fn forward_cases() -> Vec<Case> {
-    let mut all = moments_cases("moments", |c, g| record(c, g, false, true));
+    let mut all = moments_cases("moments", |c, g| record(c, g, &["moments"]));
     all.push(far_from_zero());
-    all.extend(few_cases("normalised", |c, g| record(c, g, true, false)));
-    all.extend(moments_cases("normalised, moments", |c, g| record(c, g, true, true)));
+    all.extend(few_cases("normalised", |c, g| record(c, g, &["table"])));
+    all.extend(moments_cases("normalised, moments", |c, g| record(c, g, &["table", "moments"])));
+    all.extend(few_cases("skip", |c, g| record(c, g, &["skip"])));
+    all.extend(moments_cases("skip, moments", |c, g| record(c, g, &["skip", "moments"])));
     all
 }
 
@@ -230,6 +272,9 @@ fn moments_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()
     let mut all = vec![
         exact("1x1, 8 to 12", base),
         exact("five blocks of 132 channels", wide).every_knob(),
+        exact("lines of 16, 32 to 32", Geometry { n: 2, h: 4, w: 16, c_in: 32, c_out: 32, kernel: [3, 3], pad: [1, 1], ..base }),
+        exact("lines of 8, 32 to 40", Geometry { n: 5, c_in: 32, c_out: 40, kernel: [3, 3], pad: [1, 1], ..base }),
+        exact("lines of 32, 4 to 16", Geometry { h: 3, w: 32, c_in: 4, c_out: 16, kernel: [3, 3], pad: [1, 1], ..base }),
         exact("first layer", Geometry { n: 3, c_in: 3, c_out: 16, kernel: [2, 2], pad: [1, 1], h: 7, w: 7, ..base }),
     ];
     let others = few_cases(what, build).into_iter().filter(|c| !c.exact);
@@ -244,7 +289,7 @@ fn far_from_zero() -> Case {
         let x = c.input("x", &[g.n, g.x_len()], &Fill::Range(99.0, 101.0));
         let w = c.input("w", &[g.w_len()], &Fill::Values(vec![1.0; g.w_len()]));
         let (y, blocks) = (c.output("y", &[g.n, g.y_len()]), (g.n * g.oh() * g.ow()).div_ceil(BLOCK));
-        let around = Around { table: None, moments: Some(c.output("moments", &[blocks, 2, g.c_out])) };
+        let around = Around { moments: Some(c.output("moments", &[blocks, 2, g.c_out])), ..Around::default() };
         forward(&mut c.b, "conv2d.forward", &g, x, &around, w, y)
     };
     Case::new("far from zero, moments", build).one_sign()
@@ -260,13 +305,14 @@ fn small_weights(c: &mut CaseBuilder, g: &Geometry) -> View {
     if c.b.target.ternary { c.weights("w", &[g.w_len()]) } else { small(c, "w", &[g.w_len()]) }
 }
 
-fn record(c: &mut CaseBuilder, g: &Geometry, normalised: bool, moments: bool) -> Result<()> {
+fn record(c: &mut CaseBuilder, g: &Geometry, given: &[&str]) -> Result<()> {
     let (x, w) = (small(c, "x", &[g.n, g.x_len()]), small_weights(c, g));
-    let table = normalised.then(|| small(c, "table", &[TABLE, g.c_in]));
+    let table = given.contains(&"table").then(|| small(c, "table", &[TABLE, g.c_in]));
+    let skip = given.contains(&"skip").then(|| small(c, "skip", &[g.n, g.y_len()]));
     let y = c.output("y", &[g.n, g.y_len()]);
     let blocks = (g.n * g.oh() * g.ow()).div_ceil(BLOCK);
-    let moments = moments.then(|| c.output("moments", &[blocks, 2, g.c_out]));
-    forward(&mut c.b, "conv2d.forward", g, x, &Around { table, moments }, w, y)
+    let moments = given.contains(&"moments").then(|| c.output("moments", &[blocks, 2, g.c_out]));
+    forward(&mut c.b, "conv2d.forward", g, x, &Around { table, moments, skip }, w, y)
 }
 
 fn record_gradient(c: &mut CaseBuilder, g: &Geometry) -> Result<()> {

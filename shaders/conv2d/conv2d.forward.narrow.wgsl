@@ -1,0 +1,22 @@
+// As lanes, for few output channels: eight lanes own 64 output pixels x 16 output channels of a group (conv2d/subgroup_64x16.wgsl); as variant
+// `narrow_shifted` a load is for three taps (conv2d/shifted.wgsl). The 64 pixels are a block whose `moments` are taken.
+// Grid: x = groups ceil(c_out / 16), y and z = ceil(pixels / 64) in rows of at most 32,768.
+// include conv2d/output_rows.wgsl
+// include conv2d/onto_skip.wgsl if skip else conv2d/onto_none.wgsl
+// include conv2d/stored_bits.wgsl if bits else conv2d/stored_texels.wgsl
+// include conv2d/zeros_marked.wgsl if zeros else conv2d/zeros_none.wgsl
+// include conv2d/forward_taps.wgsl
+// include conv2d/outputs_64x16_moments.wgsl if moments else conv2d/outputs_64x16.wgsl
+// include conv2d/subgroup_64x16.wgsl
+alias Y = f32; // map y
+alias S = f32; // map skip
+alias Skip = vec4<S>;
+alias Value = vec4<f32>;
+@group(0) @binding(0) var<uniform> params: Params; // baked
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>; // or array
+@group(0) @binding(2) var w: texture_storage_2d<rgba32float, read>; // unless bits
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<Y>>;
+
+const GATHERS: bool = false; // gathers
+const SHIFTED: bool = false; // variant
+const BEFORE: u32 = 0u; // the tap that reads the pixel before
