@@ -28,9 +28,12 @@ fn each(i: u32) {
   let beta = table[2u * quads + channel];
   let offset = dbeta[channel] / f32(params.total);
   let slope = table[3u * quads + channel] * dgamma[channel] / f32(params.total);
-  for (var k = i; k < params.rows * quads; k += stride) {
-    let d = vec4<f32>(x[k]) - mean;
-    let dz = select(vec4<f32>(0.0), dy[k], fma(d, scale, beta) > vec4<f32>(0.0));
-    dx[k] = onto(k, scale * (dz - offset - d * slope));
+  for (var r = 0u; r < ROWS; r++) {
+    let k = i + r * stride;
+    if k < params.rows * quads {
+      let d = vec4<f32>(x[k]) - mean;
+      let dz = select(vec4<f32>(0.0), dy[k], fma(d, scale, beta) > vec4<f32>(0.0));
+      dx[k] = onto(k, scale * (dz - offset - d * slope));
+    }
   }
 }
