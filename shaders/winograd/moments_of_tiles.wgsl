@@ -1,6 +1,6 @@
 // The moments of winograd.multiply.lanes: of eight tiles, which are a block of 64 pixels, mean and sum of (y - mean)^2 of the four columns of a lane.
 // In one pass, by distances from the mean of the first tile: what is off is little, and corrected.
-@group(0) @binding(5) var<storage, read_write> moments: array<f32>; // [ceil(pixels / 64), 2, groups, c_out]
+@group(0) @binding(5) var<storage, read_write> moments: array<vec4<f32>>; // [ceil(pixels / 64), 2, groups, c_out]
 
 // Sums of the distances from `shift`, and of their squares.
 struct Sums { shift: vec4<f32>, off: vec4<f32>, squares: vec4<f32> }
@@ -20,15 +20,12 @@ fn add_tile(s: Sums, t: Tile) -> Sums {
   return add_output(add_output(add_output(add_output(upper, t.e), t.f), t.g), t.h);
 }
 
-// tile: the first of the eight.
+// tile: the first of the eight; column: four columns.
 fn leave(s: Sums, tile: u32, column: u32) {
-  let every = params.groups * params.c_out;
-  let mean = s.shift + s.off / 64.0;
-  let squares = max(s.squares - s.off * s.off / 64.0, vec4<f32>(0.0));
-  let to = tile / 8u * 2u * every + column;
-  let there = (vec4<u32>(column, column + 8u, column + 16u, column + 24u) < vec4<u32>(every)) & vec4<bool>(tile < tiles(params));
-  if there.x { moments[to] = mean.x; moments[to + every] = squares.x; }
-  if there.y { moments[to + 8u] = mean.y; moments[to + 8u + every] = squares.y; }
-  if there.z { moments[to + 16u] = mean.z; moments[to + 16u + every] = squares.z; }
-  if there.w { moments[to + 24u] = mean.w; moments[to + 24u + every] = squares.w; }
+  let every = params.groups * params.c_out / 4u;
+  if column < every && tile < tiles(params) {
+    let to = tile / 8u * 2u * every + column;
+    moments[to] = s.shift + s.off / 64.0;
+    moments[to + every] = max(s.squares - s.off * s.off / 64.0, vec4<f32>(0.0));
+  }
 }
