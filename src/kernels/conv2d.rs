@@ -220,7 +220,7 @@ pub static GRAD_INPUT: Kernel = Kernel {
         .of("lanes", &[("BY_GROUP", 1), (GATHERS, 0)])
         .by_group(&[("dy", "c_out"), ("w", "c_out")]),
         Variant::new("pointwise", |_, p| pointwise(p), |p, _| input_tiles(p, POINTWISE)),
-        Variant::new("first", first, |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w")).div_ceil(64))),
+        Variant::new("first", first, |p, _| linear_grid((p.u("n") * p.u("h") * p.u("w")).div_ceil(128))),
         Variant::new("tiled", tiled, grad_input_tiles),
         Variant::new("coop", matrices, grad_input_tiles).in_halves(),
         Variant::new("coop_split", split, grad_input_tiles).in_parts().of("coop", &[("PRODUCTS", 3)]),
