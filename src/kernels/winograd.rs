@@ -399,7 +399,8 @@ pub static MULTIPLY: Kernel = Kernel {
         let mut all = cases(|c, s| multiply(c, s, &[]));
         all.extend(cases(|c, s| multiply(c, s, &["skip"])).into_iter().map(|c| c.with("skip")));
         // By budget: squares of these integers have more bits than f32.
-        let blocks = cases(|c, s| multiply(c, s, &["skip", "moments"])).into_iter().filter(|c| c.name == "blocks filled");
+        let blocks =
+            cases(|c, s| multiply(c, s, &["skip", "moments"])).into_iter().filter(|c| c.name == "blocks filled");
         all.extend(blocks.map(|c| c.with("skip, moments")));
         all
     },

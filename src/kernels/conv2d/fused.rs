@@ -55,7 +55,14 @@ pub fn normalises(target: &Target, g: &Geometry, gradient: bool) -> Result<bool>
 }
 
 /// `map`: an argument that holds an activation.
-fn takes(target: &Target, g: &Geometry, kernel: &'static Kernel, splits: usize, map: &str, given: &[&str]) -> Result<bool> {
+fn takes(
+    target: &Target,
+    g: &Geometry,
+    kernel: &'static Kernel,
+    splits: usize,
+    map: &str,
+    given: &[&str],
+) -> Result<bool> {
     let maps = [map];
     let halves = if target.activations() == Elem::F16 { &maps[..] } else { &[] };
     tuning::takes(kernel, target, &Params(g.params(g.n, splits)), &tuning::Wanted { halves, given })
@@ -102,7 +109,8 @@ pub fn forward(
     let (blocks, c) = ((g.n * g.oh() * g.ow()).div_ceil(BLOCK), g.c_out);
     let fits = |view: Option<View>, len: usize| view.is_none_or(|v| v.len == len);
     if !fits(around.table, TABLE * g.c_in) || !fits(around.moments, 2 * blocks * c) || !fits(around.skip, y.len) {
-        let message = format!("{around:?} does not fit {g:?}: [{TABLE}, {}], [{blocks}, 2, {c}] and [{}]", g.c_in, y.len);
+        let message =
+            format!("{around:?} does not fit {g:?}: [{TABLE}, {}], [{blocks}, 2, {c}] and [{}]", g.c_in, y.len);
         return Err(Error::layer(scope, message));
     }
     let windows = b.windows(scope, g.n, &[x, y])?;
@@ -231,8 +239,7 @@ pub(super) fn forward_cases() -> Vec<Case> {
     all.push(far_from_zero());
     all.extend(few_cases("normalised", |c, g| record(c, g, &["table"])));
     all.extend(moments_cases("normalised, moments", |c, g| record(c, g, &["table", "moments"])));
-    all.extend(few_cases("skip", |c, g| record(c, g, &["skip"])));
-    all.extend(moments_cases("skip, moments", |c, g| record(c, g, &["skip", "moments"])));
+    all.extend(skip_cases());
     all
 }
 
@@ -272,13 +279,36 @@ fn moments_cases(what: &str, build: fn(&mut CaseBuilder, &Geometry) -> Result<()
     let mut all = vec![
         exact("1x1, 8 to 12", base),
         exact("five blocks of 132 channels", wide).every_knob(),
-        exact("lines of 16, 32 to 32", Geometry { n: 2, h: 4, w: 16, c_in: 32, c_out: 32, kernel: [3, 3], pad: [1, 1], ..base }),
-        exact("lines of 8, 32 to 40", Geometry { n: 5, c_in: 32, c_out: 40, kernel: [3, 3], pad: [1, 1], ..base }),
-        exact("lines of 32, 4 to 16", Geometry { h: 3, w: 32, c_in: 4, c_out: 16, kernel: [3, 3], pad: [1, 1], ..base }),
         exact("first layer", Geometry { n: 3, c_in: 3, c_out: 16, kernel: [2, 2], pad: [1, 1], h: 7, w: 7, ..base }),
     ];
     let others = few_cases(what, build).into_iter().filter(|c| !c.exact);
     all.extend(others.map(|c| if c.name.starts_with("tiles and a bit") { c.every_knob() } else { c }));
+    all
+}
+
+/// Sums with a map, alone and with the moments of what they are, of whole blocks of rows and others.
+fn skip_cases() -> Vec<Case> {
+    let base = Geometry { kernel: [3, 3], pad: [1, 1], ..Geometry::linear(2, 32, 32) };
+    let blocks = [
+        ("lines of 16, 32 to 32", Geometry { h: 4, w: 16, ..base }),
+        ("lines of 8, 32 to 40", Geometry { n: 5, h: 8, w: 8, c_out: 40, ..base }),
+        ("lines of 32, 4 to 16", Geometry { h: 3, w: 32, c_in: 4, c_out: 16, ..base }),
+    ];
+    let others = [
+        ("5 to 7", Geometry { h: 6, w: 5, c_in: 5, c_out: 7, ..base }),
+        ("2 groups of 8 to 12", Geometry { h: 9, w: 8, c_in: 16, c_out: 24, groups: 2, ..base }),
+    ];
+    let case = |name: &str, what: &'static [&str], exact: bool, g: Geometry| {
+        let build = move |c: &mut CaseBuilder| record(c, &g, what);
+        let name = format!("{name}, {}", what.join(", "));
+        if exact { Case::exact(format!("{name}, integers"), build) } else { Case::new(name, build) }
+    };
+    let mut all = vec![];
+    for (name, g) in blocks.into_iter().chain(others) {
+        all.push(case(name, &["skip"], true, g));
+        all.push(case(name, &["skip", "moments"], false, g));
+    }
+    all.extend(blocks.map(|(name, g)| case(name, &["skip", "moments"], true, g)));
     all
 }
 
