@@ -23,7 +23,7 @@ fn unknown_words_are_refused_with_the_nearest_valid_ones() {
         ("train demo/digits --out x --variant conv2d.forwrd=naive", vec!["\"conv2d.forward\""]),
         ("train demo/digits --out x --variant conv2d.forward_normalised=tiled", vec!["It is conv2d.forward now"]),
         ("show --shader conv2d.forward=tiled --with tabel", vec!["\"table\""]),
-        ("show --shader conv2d.forward=lanes --with table", vec!["\"table\"", "Valid: bits, zeros"]),
+        ("show --shader conv2d.forward=lanes --with table", vec!["\"table\"", "Valid: bits, skip, zeros"]),
         ("show --shader conv2d.grad_input --with table", vec!["It takes none"]),
         ("train demo/digits --out x --variant *=naiv", vec!["\"naive\""]),
         ("train demo/digits --out x --variant naive", vec!["KERNEL=VARIANT"]),
