@@ -420,6 +420,17 @@ const BY_WINOGRAD: Case = Case {
     )
 };
 
+/// The same with the sum of a residual block, and lines of pixels so that its moments come with it.
+const BLOCK_BY_WINOGRAD: Case = Case {
+    batch: 2,
+    valid: 2,
+    ..Case::new(
+        [8, 8, 2],
+        "{ conv2d = 32, kernel = 1, bias = true }, { residual = [ { conv2d = 32, kernel = 3, pad = 1 } ] },
+         { batchnorm = true }, { relu = true }, { avgpool = \"global\" }, { linear = 4, output = true }",
+    )
+};
+
 /// With sums so long that GPUs make them in parts.
 const LONG: Case =
     Case::new([21, 13, 4], "{ linear = 8, bias = true }, { relu = true }, { linear = 4, output = true }");
@@ -430,8 +441,21 @@ const WIDE: Case = Case::new(
     "{ conv2d = 4, kernel = 1, bias = true }, { relu = true }, { linear = 8 }, { relu = true }, { linear = 4, output = true }",
 );
 
-const ALL: [Case; 12] =
-    [BIASED, SAME, GROUPED, NORMALISED, NORMS_ALONE, POOLED, AVERAGED, RESIDUAL, SHORTCUTS, DROPPED, BY_WINOGRAD, LONG];
+const ALL: [Case; 13] = [
+    BIASED,
+    SAME,
+    GROUPED,
+    NORMALISED,
+    NORMS_ALONE,
+    POOLED,
+    AVERAGED,
+    RESIDUAL,
+    SHORTCUTS,
+    DROPPED,
+    BY_WINOGRAD,
+    BLOCK_BY_WINOGRAD,
+    LONG,
+];
 
 #[test]
 fn convolutions_and_linear_layers_with_biases_have_the_gradients_of_the_loss() {
@@ -487,6 +511,7 @@ fn dropout_has_the_gradients_of_the_loss_under_the_masks_of_the_step() {
 fn winograds_algorithm_has_the_gradients_of_the_loss() {
     let mut tally = Tally::default();
     check_training(BY_WINOGRAD, &winograd(), &mut tally);
+    check_training(BLOCK_BY_WINOGRAD, &winograd(), &mut tally);
     tally.finish();
 }
 
