@@ -25,6 +25,9 @@ alias Value = vec4<f32>;
 // whole in memory instead of registers.
 alias Rows = array<vec4<f32>, 8>;
 
+// The sums over a row of products: four columns of outputs.
+alias Columns = array<Rows, 4>;
+
 // The outputs of a tile: row by row.
 alias Outputs = array<Rows, 8>;
 
@@ -47,98 +50,108 @@ fn accumulate(acc: ptr<function, Rows>, x: vec4<f32>, w: array<vec4<f32>, 4>, la
   (*acc)[7] = products(subgroupShuffle(x, lane ^ 7u), w, (*acc)[7]);
 }
 
-// The 24 products of a column of places: to each row of the sums in turn, which begin as they are, its sum over the channels is added.
-struct From { v: u32, u: u32 }
-
-fn accumulate_place(m0: ptr<function, Rows>, m1: ptr<function, Rows>, m2: ptr<function, Rows>, m3: ptr<function, Rows>, place: From,
-                    quads: u32, lane: u32) {
-  for (var q = 0u; q < quads; q++) {
-    let from_v = place.v + q * 32u;
-    let from_u = place.u + q * 32u;
-    let w = array<vec4<f32>, 4>(
-      textureLoad(u, texel(from_u)), textureLoad(u, texel(from_u + 1u)),
-      textureLoad(u, texel(from_u + 2u)), textureLoad(u, texel(from_u + 3u)));
-    accumulate(m0, textureLoad(v, texel(from_v)), w, lane);
-    accumulate(m1, textureLoad(v, texel(from_v + 8u)), w, lane);
-    accumulate(m2, textureLoad(v, texel(from_v + 16u)), w, lane);
-    accumulate(m3, textureLoad(v, texel(from_v + 24u)), w, lane);
-  }
+// Adds one of the six products of a row to the four columns, with their factors.
+fn add(z: ptr<function, Columns>, factors: vec4<f32>, m: ptr<function, Rows>) {
+  (*z)[0][0] = fma(vec4<f32>(factors.x), (*m)[0], (*z)[0][0]);
+  (*z)[1][0] = fma(vec4<f32>(factors.y), (*m)[0], (*z)[1][0]);
+  (*z)[2][0] = fma(vec4<f32>(factors.z), (*m)[0], (*z)[2][0]);
+  (*z)[3][0] = fma(vec4<f32>(factors.w), (*m)[0], (*z)[3][0]);
+  (*z)[0][1] = fma(vec4<f32>(factors.x), (*m)[1], (*z)[0][1]);
+  (*z)[1][1] = fma(vec4<f32>(factors.y), (*m)[1], (*z)[1][1]);
+  (*z)[2][1] = fma(vec4<f32>(factors.z), (*m)[1], (*z)[2][1]);
+  (*z)[3][1] = fma(vec4<f32>(factors.w), (*m)[1], (*z)[3][1]);
+  (*z)[0][2] = fma(vec4<f32>(factors.x), (*m)[2], (*z)[0][2]);
+  (*z)[1][2] = fma(vec4<f32>(factors.y), (*m)[2], (*z)[1][2]);
+  (*z)[2][2] = fma(vec4<f32>(factors.z), (*m)[2], (*z)[2][2]);
+  (*z)[3][2] = fma(vec4<f32>(factors.w), (*m)[2], (*z)[3][2]);
+  (*z)[0][3] = fma(vec4<f32>(factors.x), (*m)[3], (*z)[0][3]);
+  (*z)[1][3] = fma(vec4<f32>(factors.y), (*m)[3], (*z)[1][3]);
+  (*z)[2][3] = fma(vec4<f32>(factors.z), (*m)[3], (*z)[2][3]);
+  (*z)[3][3] = fma(vec4<f32>(factors.w), (*m)[3], (*z)[3][3]);
+  (*z)[0][4] = fma(vec4<f32>(factors.x), (*m)[4], (*z)[0][4]);
+  (*z)[1][4] = fma(vec4<f32>(factors.y), (*m)[4], (*z)[1][4]);
+  (*z)[2][4] = fma(vec4<f32>(factors.z), (*m)[4], (*z)[2][4]);
+  (*z)[3][4] = fma(vec4<f32>(factors.w), (*m)[4], (*z)[3][4]);
+  (*z)[0][5] = fma(vec4<f32>(factors.x), (*m)[5], (*z)[0][5]);
+  (*z)[1][5] = fma(vec4<f32>(factors.y), (*m)[5], (*z)[1][5]);
+  (*z)[2][5] = fma(vec4<f32>(factors.z), (*m)[5], (*z)[2][5]);
+  (*z)[3][5] = fma(vec4<f32>(factors.w), (*m)[5], (*z)[3][5]);
+  (*z)[0][6] = fma(vec4<f32>(factors.x), (*m)[6], (*z)[0][6]);
+  (*z)[1][6] = fma(vec4<f32>(factors.y), (*m)[6], (*z)[1][6]);
+  (*z)[2][6] = fma(vec4<f32>(factors.z), (*m)[6], (*z)[2][6]);
+  (*z)[3][6] = fma(vec4<f32>(factors.w), (*m)[6], (*z)[3][6]);
+  (*z)[0][7] = fma(vec4<f32>(factors.x), (*m)[7], (*z)[0][7]);
+  (*z)[1][7] = fma(vec4<f32>(factors.y), (*m)[7], (*z)[1][7]);
+  (*z)[2][7] = fma(vec4<f32>(factors.z), (*m)[7], (*z)[2][7]);
+  (*z)[3][7] = fma(vec4<f32>(factors.w), (*m)[7], (*z)[3][7]);
 }
 
-fn sum(a: ptr<function, Rows>, b: ptr<function, Rows>) -> Rows {
-  return Rows((*a)[0] + (*b)[0], (*a)[1] + (*b)[1], (*a)[2] + (*b)[2], (*a)[3] + (*b)[3], (*a)[4] + (*b)[4], (*a)[5] + (*b)[5], (*a)[6] + (*b)[6], (*a)[7] + (*b)[7]);
-}
-
-fn difference(a: ptr<function, Rows>, b: ptr<function, Rows>) -> Rows {
-  return Rows((*a)[0] - (*b)[0], (*a)[1] - (*b)[1], (*a)[2] - (*b)[2], (*a)[3] - (*b)[3], (*a)[4] - (*b)[4], (*a)[5] - (*b)[5], (*a)[6] - (*b)[6], (*a)[7] - (*b)[7]);
-}
-
-// Adds a column to the outputs, with its factors: the upper row, and what the lower row is the negative of.
-fn fold(y: ptr<function, Outputs>, factors: vec4<f32>, upper: ptr<function, Rows>, lower: ptr<function, Rows>) {
-  (*y)[0][0] = fma(vec4<f32>(factors.x), (*upper)[0], (*y)[0][0]);
-  (*y)[1][0] = fma(vec4<f32>(factors.y), (*upper)[0], (*y)[1][0]);
-  (*y)[2][0] = fma(vec4<f32>(factors.z), (*upper)[0], (*y)[2][0]);
-  (*y)[3][0] = fma(vec4<f32>(factors.w), (*upper)[0], (*y)[3][0]);
-  (*y)[4][0] = fma(vec4<f32>(-factors.x), (*lower)[0], (*y)[4][0]);
-  (*y)[5][0] = fma(vec4<f32>(-factors.y), (*lower)[0], (*y)[5][0]);
-  (*y)[6][0] = fma(vec4<f32>(-factors.z), (*lower)[0], (*y)[6][0]);
-  (*y)[7][0] = fma(vec4<f32>(-factors.w), (*lower)[0], (*y)[7][0]);
-  (*y)[0][1] = fma(vec4<f32>(factors.x), (*upper)[1], (*y)[0][1]);
-  (*y)[1][1] = fma(vec4<f32>(factors.y), (*upper)[1], (*y)[1][1]);
-  (*y)[2][1] = fma(vec4<f32>(factors.z), (*upper)[1], (*y)[2][1]);
-  (*y)[3][1] = fma(vec4<f32>(factors.w), (*upper)[1], (*y)[3][1]);
-  (*y)[4][1] = fma(vec4<f32>(-factors.x), (*lower)[1], (*y)[4][1]);
-  (*y)[5][1] = fma(vec4<f32>(-factors.y), (*lower)[1], (*y)[5][1]);
-  (*y)[6][1] = fma(vec4<f32>(-factors.z), (*lower)[1], (*y)[6][1]);
-  (*y)[7][1] = fma(vec4<f32>(-factors.w), (*lower)[1], (*y)[7][1]);
-  (*y)[0][2] = fma(vec4<f32>(factors.x), (*upper)[2], (*y)[0][2]);
-  (*y)[1][2] = fma(vec4<f32>(factors.y), (*upper)[2], (*y)[1][2]);
-  (*y)[2][2] = fma(vec4<f32>(factors.z), (*upper)[2], (*y)[2][2]);
-  (*y)[3][2] = fma(vec4<f32>(factors.w), (*upper)[2], (*y)[3][2]);
-  (*y)[4][2] = fma(vec4<f32>(-factors.x), (*lower)[2], (*y)[4][2]);
-  (*y)[5][2] = fma(vec4<f32>(-factors.y), (*lower)[2], (*y)[5][2]);
-  (*y)[6][2] = fma(vec4<f32>(-factors.z), (*lower)[2], (*y)[6][2]);
-  (*y)[7][2] = fma(vec4<f32>(-factors.w), (*lower)[2], (*y)[7][2]);
-  (*y)[0][3] = fma(vec4<f32>(factors.x), (*upper)[3], (*y)[0][3]);
-  (*y)[1][3] = fma(vec4<f32>(factors.y), (*upper)[3], (*y)[1][3]);
-  (*y)[2][3] = fma(vec4<f32>(factors.z), (*upper)[3], (*y)[2][3]);
-  (*y)[3][3] = fma(vec4<f32>(factors.w), (*upper)[3], (*y)[3][3]);
-  (*y)[4][3] = fma(vec4<f32>(-factors.x), (*lower)[3], (*y)[4][3]);
-  (*y)[5][3] = fma(vec4<f32>(-factors.y), (*lower)[3], (*y)[5][3]);
-  (*y)[6][3] = fma(vec4<f32>(-factors.z), (*lower)[3], (*y)[6][3]);
-  (*y)[7][3] = fma(vec4<f32>(-factors.w), (*lower)[3], (*y)[7][3]);
-  (*y)[0][4] = fma(vec4<f32>(factors.x), (*upper)[4], (*y)[0][4]);
-  (*y)[1][4] = fma(vec4<f32>(factors.y), (*upper)[4], (*y)[1][4]);
-  (*y)[2][4] = fma(vec4<f32>(factors.z), (*upper)[4], (*y)[2][4]);
-  (*y)[3][4] = fma(vec4<f32>(factors.w), (*upper)[4], (*y)[3][4]);
-  (*y)[4][4] = fma(vec4<f32>(-factors.x), (*lower)[4], (*y)[4][4]);
-  (*y)[5][4] = fma(vec4<f32>(-factors.y), (*lower)[4], (*y)[5][4]);
-  (*y)[6][4] = fma(vec4<f32>(-factors.z), (*lower)[4], (*y)[6][4]);
-  (*y)[7][4] = fma(vec4<f32>(-factors.w), (*lower)[4], (*y)[7][4]);
-  (*y)[0][5] = fma(vec4<f32>(factors.x), (*upper)[5], (*y)[0][5]);
-  (*y)[1][5] = fma(vec4<f32>(factors.y), (*upper)[5], (*y)[1][5]);
-  (*y)[2][5] = fma(vec4<f32>(factors.z), (*upper)[5], (*y)[2][5]);
-  (*y)[3][5] = fma(vec4<f32>(factors.w), (*upper)[5], (*y)[3][5]);
-  (*y)[4][5] = fma(vec4<f32>(-factors.x), (*lower)[5], (*y)[4][5]);
-  (*y)[5][5] = fma(vec4<f32>(-factors.y), (*lower)[5], (*y)[5][5]);
-  (*y)[6][5] = fma(vec4<f32>(-factors.z), (*lower)[5], (*y)[6][5]);
-  (*y)[7][5] = fma(vec4<f32>(-factors.w), (*lower)[5], (*y)[7][5]);
-  (*y)[0][6] = fma(vec4<f32>(factors.x), (*upper)[6], (*y)[0][6]);
-  (*y)[1][6] = fma(vec4<f32>(factors.y), (*upper)[6], (*y)[1][6]);
-  (*y)[2][6] = fma(vec4<f32>(factors.z), (*upper)[6], (*y)[2][6]);
-  (*y)[3][6] = fma(vec4<f32>(factors.w), (*upper)[6], (*y)[3][6]);
-  (*y)[4][6] = fma(vec4<f32>(-factors.x), (*lower)[6], (*y)[4][6]);
-  (*y)[5][6] = fma(vec4<f32>(-factors.y), (*lower)[6], (*y)[5][6]);
-  (*y)[6][6] = fma(vec4<f32>(-factors.z), (*lower)[6], (*y)[6][6]);
-  (*y)[7][6] = fma(vec4<f32>(-factors.w), (*lower)[6], (*y)[7][6]);
-  (*y)[0][7] = fma(vec4<f32>(factors.x), (*upper)[7], (*y)[0][7]);
-  (*y)[1][7] = fma(vec4<f32>(factors.y), (*upper)[7], (*y)[1][7]);
-  (*y)[2][7] = fma(vec4<f32>(factors.z), (*upper)[7], (*y)[2][7]);
-  (*y)[3][7] = fma(vec4<f32>(factors.w), (*upper)[7], (*y)[3][7]);
-  (*y)[4][7] = fma(vec4<f32>(-factors.x), (*lower)[7], (*y)[4][7]);
-  (*y)[5][7] = fma(vec4<f32>(-factors.y), (*lower)[7], (*y)[5][7]);
-  (*y)[6][7] = fma(vec4<f32>(-factors.z), (*lower)[7], (*y)[6][7]);
-  (*y)[7][7] = fma(vec4<f32>(-factors.w), (*lower)[7], (*y)[7][7]);
+// Adds a row of sums to both rows of outputs, with their factors.
+fn fold(y: ptr<function, Outputs>, factors: vec2<f32>, z: ptr<function, Columns>) {
+  (*y)[0][0] = fma(vec4<f32>(factors.x), (*z)[0][0], (*y)[0][0]);
+  (*y)[1][0] = fma(vec4<f32>(factors.x), (*z)[1][0], (*y)[1][0]);
+  (*y)[2][0] = fma(vec4<f32>(factors.x), (*z)[2][0], (*y)[2][0]);
+  (*y)[3][0] = fma(vec4<f32>(factors.x), (*z)[3][0], (*y)[3][0]);
+  (*y)[4][0] = fma(vec4<f32>(factors.y), (*z)[0][0], (*y)[4][0]);
+  (*y)[5][0] = fma(vec4<f32>(factors.y), (*z)[1][0], (*y)[5][0]);
+  (*y)[6][0] = fma(vec4<f32>(factors.y), (*z)[2][0], (*y)[6][0]);
+  (*y)[7][0] = fma(vec4<f32>(factors.y), (*z)[3][0], (*y)[7][0]);
+  (*y)[0][1] = fma(vec4<f32>(factors.x), (*z)[0][1], (*y)[0][1]);
+  (*y)[1][1] = fma(vec4<f32>(factors.x), (*z)[1][1], (*y)[1][1]);
+  (*y)[2][1] = fma(vec4<f32>(factors.x), (*z)[2][1], (*y)[2][1]);
+  (*y)[3][1] = fma(vec4<f32>(factors.x), (*z)[3][1], (*y)[3][1]);
+  (*y)[4][1] = fma(vec4<f32>(factors.y), (*z)[0][1], (*y)[4][1]);
+  (*y)[5][1] = fma(vec4<f32>(factors.y), (*z)[1][1], (*y)[5][1]);
+  (*y)[6][1] = fma(vec4<f32>(factors.y), (*z)[2][1], (*y)[6][1]);
+  (*y)[7][1] = fma(vec4<f32>(factors.y), (*z)[3][1], (*y)[7][1]);
+  (*y)[0][2] = fma(vec4<f32>(factors.x), (*z)[0][2], (*y)[0][2]);
+  (*y)[1][2] = fma(vec4<f32>(factors.x), (*z)[1][2], (*y)[1][2]);
+  (*y)[2][2] = fma(vec4<f32>(factors.x), (*z)[2][2], (*y)[2][2]);
+  (*y)[3][2] = fma(vec4<f32>(factors.x), (*z)[3][2], (*y)[3][2]);
+  (*y)[4][2] = fma(vec4<f32>(factors.y), (*z)[0][2], (*y)[4][2]);
+  (*y)[5][2] = fma(vec4<f32>(factors.y), (*z)[1][2], (*y)[5][2]);
+  (*y)[6][2] = fma(vec4<f32>(factors.y), (*z)[2][2], (*y)[6][2]);
+  (*y)[7][2] = fma(vec4<f32>(factors.y), (*z)[3][2], (*y)[7][2]);
+  (*y)[0][3] = fma(vec4<f32>(factors.x), (*z)[0][3], (*y)[0][3]);
+  (*y)[1][3] = fma(vec4<f32>(factors.x), (*z)[1][3], (*y)[1][3]);
+  (*y)[2][3] = fma(vec4<f32>(factors.x), (*z)[2][3], (*y)[2][3]);
+  (*y)[3][3] = fma(vec4<f32>(factors.x), (*z)[3][3], (*y)[3][3]);
+  (*y)[4][3] = fma(vec4<f32>(factors.y), (*z)[0][3], (*y)[4][3]);
+  (*y)[5][3] = fma(vec4<f32>(factors.y), (*z)[1][3], (*y)[5][3]);
+  (*y)[6][3] = fma(vec4<f32>(factors.y), (*z)[2][3], (*y)[6][3]);
+  (*y)[7][3] = fma(vec4<f32>(factors.y), (*z)[3][3], (*y)[7][3]);
+  (*y)[0][4] = fma(vec4<f32>(factors.x), (*z)[0][4], (*y)[0][4]);
+  (*y)[1][4] = fma(vec4<f32>(factors.x), (*z)[1][4], (*y)[1][4]);
+  (*y)[2][4] = fma(vec4<f32>(factors.x), (*z)[2][4], (*y)[2][4]);
+  (*y)[3][4] = fma(vec4<f32>(factors.x), (*z)[3][4], (*y)[3][4]);
+  (*y)[4][4] = fma(vec4<f32>(factors.y), (*z)[0][4], (*y)[4][4]);
+  (*y)[5][4] = fma(vec4<f32>(factors.y), (*z)[1][4], (*y)[5][4]);
+  (*y)[6][4] = fma(vec4<f32>(factors.y), (*z)[2][4], (*y)[6][4]);
+  (*y)[7][4] = fma(vec4<f32>(factors.y), (*z)[3][4], (*y)[7][4]);
+  (*y)[0][5] = fma(vec4<f32>(factors.x), (*z)[0][5], (*y)[0][5]);
+  (*y)[1][5] = fma(vec4<f32>(factors.x), (*z)[1][5], (*y)[1][5]);
+  (*y)[2][5] = fma(vec4<f32>(factors.x), (*z)[2][5], (*y)[2][5]);
+  (*y)[3][5] = fma(vec4<f32>(factors.x), (*z)[3][5], (*y)[3][5]);
+  (*y)[4][5] = fma(vec4<f32>(factors.y), (*z)[0][5], (*y)[4][5]);
+  (*y)[5][5] = fma(vec4<f32>(factors.y), (*z)[1][5], (*y)[5][5]);
+  (*y)[6][5] = fma(vec4<f32>(factors.y), (*z)[2][5], (*y)[6][5]);
+  (*y)[7][5] = fma(vec4<f32>(factors.y), (*z)[3][5], (*y)[7][5]);
+  (*y)[0][6] = fma(vec4<f32>(factors.x), (*z)[0][6], (*y)[0][6]);
+  (*y)[1][6] = fma(vec4<f32>(factors.x), (*z)[1][6], (*y)[1][6]);
+  (*y)[2][6] = fma(vec4<f32>(factors.x), (*z)[2][6], (*y)[2][6]);
+  (*y)[3][6] = fma(vec4<f32>(factors.x), (*z)[3][6], (*y)[3][6]);
+  (*y)[4][6] = fma(vec4<f32>(factors.y), (*z)[0][6], (*y)[4][6]);
+  (*y)[5][6] = fma(vec4<f32>(factors.y), (*z)[1][6], (*y)[5][6]);
+  (*y)[6][6] = fma(vec4<f32>(factors.y), (*z)[2][6], (*y)[6][6]);
+  (*y)[7][6] = fma(vec4<f32>(factors.y), (*z)[3][6], (*y)[7][6]);
+  (*y)[0][7] = fma(vec4<f32>(factors.x), (*z)[0][7], (*y)[0][7]);
+  (*y)[1][7] = fma(vec4<f32>(factors.x), (*z)[1][7], (*y)[1][7]);
+  (*y)[2][7] = fma(vec4<f32>(factors.x), (*z)[2][7], (*y)[2][7]);
+  (*y)[3][7] = fma(vec4<f32>(factors.x), (*z)[3][7], (*y)[3][7]);
+  (*y)[4][7] = fma(vec4<f32>(factors.y), (*z)[0][7], (*y)[4][7]);
+  (*y)[5][7] = fma(vec4<f32>(factors.y), (*z)[1][7], (*y)[5][7]);
+  (*y)[6][7] = fma(vec4<f32>(factors.y), (*z)[2][7], (*y)[6][7]);
+  (*y)[7][7] = fma(vec4<f32>(factors.y), (*z)[3][7], (*y)[7][7]);
 }
 
 // Where the outputs of a tile lie: the four elements of y of its first pixel and column 0; and which of its eight pixels there
@@ -211,36 +224,39 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(subgroup_invocation_id) 
   var y1: Outputs;
   var y2: Outputs;
   var y3: Outputs;
-  let block_v = wid.y * 24u * params.groups * quads + first;
-  let block_u = wid.x * 24u * quads;
-  for (var column = 0u; column < 6u; column++) {
-    let top = From((block_v + column * params.groups * quads) * 32u + lane, (block_u + column * quads) * 32u + 4u * lane);
-    let row = From(6u * params.groups * quads * 32u, 6u * quads * 32u); // from one row of places to the next
-    var a0 = Rows();
-    var a1 = Rows();
-    var a2 = Rows();
-    var a3 = Rows();
-    accumulate_place(&a0, &a1, &a2, &a3, From(top.v + row.v, top.u + row.u), quads, lane);
-    var b0 = Rows();
-    var b1 = Rows();
-    var b2 = Rows();
-    var b3 = Rows();
-    accumulate_place(&b0, &b1, &b2, &b3, From(top.v + 2u * row.v, top.u + 2u * row.u), quads, lane);
-    var upper0 = sum(&a0, &b0);
-    var upper1 = sum(&a1, &b1);
-    var upper2 = sum(&a2, &b2);
-    var upper3 = sum(&a3, &b3);
-    accumulate_place(&upper0, &upper1, &upper2, &upper3, top, quads, lane);
-    var lower0 = difference(&b0, &a0);
-    var lower1 = difference(&b1, &a1);
-    var lower2 = difference(&b2, &a2);
-    var lower3 = difference(&b3, &a3);
-    accumulate_place(&lower0, &lower1, &lower2, &lower3, From(top.v + 3u * row.v, top.u + 3u * row.u), quads, lane);
-    let factors = output_columns(column);
-    fold(&y0, factors, &upper0, &lower0);
-    fold(&y1, factors, &upper1, &lower1);
-    fold(&y2, factors, &upper2, &lower2);
-    fold(&y3, factors, &upper3, &lower3);
+  for (var row = 0u; row < 4u; row++) {
+    var z0 = Columns();
+    var z1 = Columns();
+    var z2 = Columns();
+    var z3 = Columns();
+    for (var column = 0u; column < 6u; column++) {
+      let f = row * 6u + column;
+      let from_v = ((wid.y * 24u + f) * params.groups * quads + first) * 32u + lane;
+      let from_u = (wid.x * 24u + f) * quads * 32u + 4u * lane;
+      var m0 = Rows();
+      var m1 = Rows();
+      var m2 = Rows();
+      var m3 = Rows();
+      for (var q = 0u; q < quads; q++) {
+        let w = array<vec4<f32>, 4>(
+          textureLoad(u, texel(from_u + q * 32u)), textureLoad(u, texel(from_u + q * 32u + 1u)),
+          textureLoad(u, texel(from_u + q * 32u + 2u)), textureLoad(u, texel(from_u + q * 32u + 3u)));
+        accumulate(&m0, textureLoad(v, texel(from_v + q * 32u)), w, lane);
+        accumulate(&m1, textureLoad(v, texel(from_v + q * 32u + 8u)), w, lane);
+        accumulate(&m2, textureLoad(v, texel(from_v + q * 32u + 16u)), w, lane);
+        accumulate(&m3, textureLoad(v, texel(from_v + q * 32u + 24u)), w, lane);
+      }
+      let factors = output_columns(column);
+      add(&z0, factors, &m0);
+      add(&z1, factors, &m1);
+      add(&z2, factors, &m2);
+      add(&z3, factors, &m3);
+    }
+    let factors = output_rows(row);
+    fold(&y0, factors, &z0);
+    fold(&y1, factors, &z1);
+    fold(&y2, factors, &z2);
+    fold(&y3, factors, &z3);
   }
   hidden = wid.z;
   let tile = wid.y * 32u;

@@ -362,8 +362,8 @@ pub static MULTIPLY: Kernel = Kernel {
         Variant::new(
             "lanes",
             |t, p| {
-                conv2d::subgroups_of_8(t)?;
-                texels(t, p)
+                lanes(t, p)?;
+                conv2d::multiple_of_4(p, "c_out")
             },
             |p, _| {
                 let s = Shape::from(p);
