@@ -1,6 +1,7 @@
 // As avgpool.backward.naive, four channels of stride_h x stride_w pixels per invocation: c is a multiple of 4.
 // Over naive: loads and stores four wide, and what is read of dy serves all of these pixels, which the same windows reach.
 // Grid: ceil(n ceil((h + pad_h) / stride_h) ceil((w + pad_w) / stride_w) c / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs dy dx
 // include entry/each.wgsl
 // include common/element.wgsl
 // include common/pool.wgsl

@@ -1,6 +1,7 @@
 // As avgpool.forward.naive, four channels per invocation: c is a multiple of 4.
 // Over naive: loads and stores four wide, and the index arithmetic serves four channels.
 // Grid: ceil(n oh ow c / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs x y
 // include entry/each.wgsl
 // include common/element.wgsl
 // include common/pool.wgsl

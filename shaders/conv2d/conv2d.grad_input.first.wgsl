@@ -2,6 +2,7 @@
 // apart, with all their channels, so that four channels of dy are loaded once for all of them, from a texture. The weights are read at
 // addresses that all invocations share, once for both pixels.
 // Grid: ceil(n h w / 128) workgroups, in rows (common/grid.wgsl).
+// in pairs dy
 // include entry/each.wgsl
 // include common/conv2d.wgsl
 // include common/texels.wgsl

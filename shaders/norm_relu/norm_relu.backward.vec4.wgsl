@@ -2,6 +2,7 @@
 // Over naive: loads and stores four wide, and what depends on the channel alone serves ROWS rows. These lie
 // far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs x dy dx skip
 // include entry/each.wgsl
 // include norm_relu/onto_skip.wgsl if skip else norm_relu/onto_none.wgsl
 alias Value = vec4<f32>;

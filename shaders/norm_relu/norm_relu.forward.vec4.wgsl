@@ -2,6 +2,7 @@
 // Over naive: loads and stores four wide, and the loads of a channel serve ROWS rows. These lie
 // far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs x y
 // include entry/each.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32 }

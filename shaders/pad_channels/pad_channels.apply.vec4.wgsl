@@ -1,6 +1,7 @@
 // As pad_channels.apply.naive, four channels per invocation: c_in and c_out are multiples of 4.
 // Over naive: loads and stores four wide, and the index arithmetic serves four channels.
 // Grid: ceil(pixels c_out / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs x y
 // include entry/each.wgsl
 struct Params { pixels: u32, c_in: u32, c_out: u32 }
 alias X = f32; // map x

@@ -1,6 +1,7 @@
 // As naive, for c_out a multiple of 4, on software Vulkan: dy in texels, eight lanes own the six rows of one band
 // and panel and walk along the columns without a division.
 // Grid: x, y = bands in rows, z = ceil(c_out / 32).
+// in pairs dy t
 // include common/grid.wgsl
 // include common/texels.wgsl
 // include common/winograd_rows.wgsl

@@ -1,5 +1,6 @@
 // As naive, for c_out a multiple of 4, four output channels per invocation.
 // Grid: x, y = ceil(3 c_in c_out / 256) in rows, z = splits.
+// in pairs m dw
 // include common/grid.wgsl
 // include common/conv2d.wgsl
 // include common/winograd_six.wgsl

@@ -1,6 +1,7 @@
 // As naive, for c_in a multiple of 4, from a texture. An invocation makes four channels of one tile: it loads 24 texels
 // and stores 24. Neighbouring invocations have neighbouring tiles, whose texels of v lie side by side.
 // Grid: ceil(tiles in whole blocks of 32 * c_in / 4 / 128), rows of equal length beyond 65,535.
+// in pairs x v
 // include common/grid.wgsl
 // include common/texels.wgsl
 // include common/winograd.wgsl

@@ -1,6 +1,7 @@
 // As naive, for c_in a multiple of 4, on software Vulkan: x in texels, eight lanes own the six rows of one band and
 // panel. They walk along the columns without a division, and each input row is loaded once for the sums in which it occurs.
 // Grid: x, y = bands in rows, z = ceil(c_in / 32).
+// in pairs x t
 // include common/grid.wgsl
 // include common/texels.wgsl
 // include common/winograd_rows.wgsl

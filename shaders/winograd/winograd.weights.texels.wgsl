@@ -1,6 +1,7 @@
 // As naive, for c_in and c_out multiples of 4, from a texture. An invocation makes four columns of four channels: it
 // loads their 4 x 4 weights of each tap and stores 24 x 4 texels.
 // Grid: ceil(c_in / 4 * columns in whole blocks of 32 / 4 / 64), rows of equal length beyond 65,535.
+// in pairs u
 // include entry/each.wgsl
 // include common/texels.wgsl
 // include common/winograd.wgsl

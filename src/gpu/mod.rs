@@ -10,6 +10,7 @@ mod lavapipe;
 pub mod lower;
 mod memory;
 pub mod own;
+mod pairs;
 mod pipelines;
 pub mod profile;
 mod quiet;

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::adapter::{Device, Pipeline};
 use super::lower::{Kind, Shader};
-use super::{memory, reflect};
+use super::{memory, pairs, reflect};
 use crate::error::{Error, Result};
 use crate::plan::Elem;
 
@@ -42,10 +42,13 @@ fn build(device: &Device, shader: &Shader) -> Result<Pipeline> {
     let file = &shader.file;
     let broken = |text: String| Error::Shaders(vec![text]);
     let kept = shader.source.as_ref().and_then(|s| s.module.lock().unwrap_or_else(|e| e.into_inner()).take());
+    let in_pairs = if device.target.adapter.pairs() { pairs::rewritten(&shader.wgsl) } else { None };
     let module = match kept {
-        Some(module) => module,
-        None => naga::front::wgsl::parse_str(&shader.wgsl)
-            .map_err(|e| broken(format!("{file}: {}", e.emit_to_string(&shader.wgsl))))?,
+        Some(module) if in_pairs.is_none() => module,
+        _ => {
+            let text = in_pairs.as_deref().unwrap_or(&shader.wgsl);
+            naga::front::wgsl::parse_str(text).map_err(|e| broken(format!("{file}: {}", e.emit_to_string(text))))?
+        }
     };
     let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
     let texels = |elem| wgpu::BindingType::StorageTexture {

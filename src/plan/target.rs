@@ -109,6 +109,12 @@ impl Adapter {
         self.class == AdapterClass::Software && self.mesa.is_some_and(|version| version >= 26.0)
     }
 
+    /// Whether a load of a 64-bit word from a buffer takes as long as one of a 32-bit word, so that arrays of `vec4<f32>` may be
+    /// arrays of pairs of them: on lavapipe, which loads and stores an array's elements one number at a time.
+    pub fn pairs(&self) -> bool {
+        self.class == AdapterClass::Software && self.mesa.is_some() && self.int64
+    }
+
     /// The least that WebGPU guarantees: no subgroups, 128 MiB bindings. For plans that are only looked at and for the
     /// CPU runner.
     pub fn baseline() -> Self {
