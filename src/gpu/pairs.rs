@@ -22,10 +22,9 @@ fn pair_of_four(v: vec4<f32>) -> vec2<u64> {
 /// The text of a shader whose named arrays of `vec4<f32>` are declared as ones of `vec2<u64>`, with every load and store of an
 /// element through a conversion; none if it names no array that it has.
 pub(super) fn rewritten(text: &str) -> Option<String> {
-    let named = text.lines().filter_map(|l| l.strip_prefix(MARKER)).flat_map(|names| names.split(' '));
     let aliases = aliases(text);
     let declared: Vec<(&str, &str)> =
-        named.filter_map(|name| Some((name, declaration(text, name, &aliases)?))).collect();
+        named(text).filter_map(|name| Some((name, declaration(text, name, &aliases)?))).collect();
     if declared.is_empty() {
         return None;
     }
@@ -35,6 +34,11 @@ pub(super) fn rewritten(text: &str) -> Option<String> {
         out.replacen(line, &format!("{before}array<vec2<u64>>;"), 1)
     });
     Some(out + FUNCTIONS)
+}
+
+/// The arrays that the lines of a shader name.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|l| l.strip_prefix(MARKER)).flat_map(|names| names.split(' '))
 }
 
 /// What `alias X = f32;` says.
@@ -75,8 +79,8 @@ fn accesses(text: &str, arrays: &[&str]) -> String {
 /// Where an array is indexed first.
 fn indexed(text: &str, name: &str) -> Option<usize> {
     let in_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-    let places = text.match_indices(&format!("{name}[")).map(|(at, _)| at).collect::<Vec<_>>();
-    places.into_iter().find(|at| !text[..*at].ends_with(in_word))
+    let access = format!("{name}[");
+    text.match_indices(&access).map(|(at, _)| at).find(|at| !text[..*at].ends_with(in_word))
 }
 
 /// Where the bracket closes with which a text begins.
@@ -119,11 +123,10 @@ mod tests {
         let mut found = 0;
         for (kernel, variant) in KERNELS.iter().flat_map(|k| k.variants.iter().map(move |v| (k, v))) {
             let source = kernel.source(variant);
-            if !source.lines().any(|l| l.starts_with(MARKER)) {
+            let names = named(source).count();
+            if names == 0 {
                 continue;
             }
-            let names =
-                source.lines().filter_map(|l| l.strip_prefix(MARKER)).flat_map(|names| names.split(' ')).count();
             // Alone, and with every optional argument and fact of the adapter, where all are there.
             let given = Knobs::facts(source).into_iter().map(|(name, ..)| (name, 1)).collect::<Vec<_>>();
             for knobs in [vec![], given] {
