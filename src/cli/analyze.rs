@@ -11,12 +11,11 @@ use super::{Global, INTERRUPTED, catch_ctrl_c, print, say};
 use crate::data::Part;
 use crate::error::{Error, Result, suggest};
 use crate::eval::analysis::{self, Analysis, Bound, Family, Specimen, Trials, table, weighted};
-use crate::eval::{Evaluator, Moments, Progress};
+use crate::eval::{Evaluator, Moments, Progress, evaluation_bar};
 use crate::kernels::project;
 use crate::projection::Projection;
 use crate::projection::distortion::{self, Distortion};
 use crate::session::Session;
-use crate::train;
 use crate::weights::{self, TrainedNetwork};
 
 /// A section of the analysis.
@@ -220,7 +219,7 @@ impl Analyze {
             match &mut evaluator {
                 Some(evaluator) if section.needs_data() => {
                     let batches = evaluator.batches();
-                    let bar = train::evaluation_bar(global.quiet, batches * self.evaluations(section, asked) as u64);
+                    let bar = evaluation_bar(global.quiet, batches * self.evaluations(section, asked) as u64);
                     let progress = Progress { bar: &bar, stop };
                     let mut trials = Trials {
                         evaluator,

@@ -10,15 +10,15 @@ use serde_json::{Map, Value, json};
 use super::{Global, print};
 use crate::data;
 use crate::error::Result;
-use crate::eval::{Draws, Evaluator, Moments, Point, Points, Progress, Score, Test, point, table};
+use crate::eval::{Draws, Evaluator, Moments, Point, Points, Progress, Score, Test, evaluation_bar, point, table};
 use crate::files::Lock;
 use crate::kernels::project;
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
+use crate::sweep;
 use crate::sweep::kept;
 use crate::sweep::part::Part;
 use crate::weights::{self, TrainedNetwork};
-use crate::{sweep, train};
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -32,10 +32,10 @@ pub struct Eval {
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Distortions, separated by commas: none,sign,addnorm:0.3 (`show --projections` lists them). Chains from left to
-    /// right: sign+addnorm:0.2; of some layers: conv*:sign, or "sign except fc2"; several draws: "addnorm:0.3 x8". Under
-    /// none a packed file runs from its bits
-    #[arg(long, value_name = "LIST", default_value = "none,sign,round")]
-    distort: String,
+    /// right: sign+addnorm:0.2; of some layers: conv*:sign, or "sign except fc2"; several draws: "addnorm:0.3 x8". If not
+    /// given: none,sign,round, of a packed file none, under which it runs from its bits
+    #[arg(long, value_name = "LIST")]
+    distort: Option<String>,
     /// Folder of the data sets (`data list` says where they are sought if it is not given)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -62,8 +62,10 @@ pub struct Eval {
 
 impl Eval {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let distortions = Distortion::parse_list(&self.distort)?;
+        let asked = self.distort.as_deref().map(Distortion::parse_list).transpose()?;
         let trained = weights::open(&self.run, self.preset.as_deref(), &self.set, self.data.as_deref())?;
+        let usual = if trained.packed.is_empty() { "none,sign,round" } else { "none" };
+        let distortions = asked.map_or_else(|| Distortion::parse_list(usual), Ok)?;
         let distortions: Vec<Distortion> = distortions.iter().map(|d| trained.distortion(d)).collect::<Result<_>>()?;
         let TrainedNetwork { preset, network, .. } = &trained;
         let device = global.open_for(preset, network.input)?;
@@ -161,7 +163,7 @@ impl Shared {
         let own = self.part.map_or(vec![true; tests.len()], |part| part.takes(&vec![1; tests.len()]));
         let missing = |(point, own): &(&Point, &bool)| **own && point::find(&there, point).is_none();
         let count = points.iter().zip(&own).filter(missing).count() as u64;
-        let bar = train::evaluation_bar(quiet, evaluator.batches() * count);
+        let bar = evaluation_bar(quiet, evaluator.batches() * count);
         for ((point, test), own) in points.iter_mut().zip(tests).zip(&own) {
             if let Some(found) = point::find(&there, point) {
                 *point = found.clone();

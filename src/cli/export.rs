@@ -7,11 +7,10 @@ use clap::{Args, ValueEnum};
 
 use super::{Global, print_beside};
 use crate::error::{Error, Result};
-use crate::eval::{Moments, Test, deploy};
+use crate::eval::{Moments, Test, deploy, evaluation_bar};
 use crate::kernels::project;
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
-use crate::train;
 use crate::weights::checkpoint::{self, Checkpoint, key};
 use crate::weights::{self, TrainedNetwork, export};
 
@@ -76,7 +75,7 @@ impl Export {
         let mut session = Session::new(global.open_for(preset, network.input)?, network.clone(), preset.seed);
         let test = Test { distortion: &with, seed, draw: self.draw, moments: Moments::of(self.moments, &trained) };
         let batches = self.moments_batches.unwrap_or(preset.eval.moments_batches) as usize;
-        let bar = train::evaluation_bar(global.quiet, 0);
+        let bar = evaluation_bar(global.quiet, 0);
         let moments = deploy(&mut session, &trained, &test, batches, || trained.data(self.data.as_deref()), &bar)?;
         bar.finish_and_clear();
         let projected = session.runner.read("projected", network.parameters.len())?;

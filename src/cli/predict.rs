@@ -15,10 +15,9 @@ use crate::data::pictures::Size;
 use crate::data::preparation::Preparation;
 use crate::error::{Error, Result};
 use crate::eval::logits::{ranked, softmax};
-use crate::eval::{Logits, Moments, Test, deploy};
+use crate::eval::{Logits, Moments, Test, deploy, evaluation_bar};
 use crate::model::preset::Loss;
 use crate::session::{self, Session};
-use crate::train;
 use crate::weights::{self, TrainedNetwork};
 
 /// Arguments of `predict`.
@@ -136,7 +135,7 @@ impl Predict {
         }
         let (distortion, seed) = (trained.deployed(), global.seed.unwrap_or(preset.seed));
         let test = Test { distortion: &distortion, seed, draw: 0, moments: Moments::of(None, trained) };
-        let bar = train::evaluation_bar(global.quiet, 0);
+        let bar = evaluation_bar(global.quiet, 0);
         let data = || trained.data(self.data.as_deref());
         let moments = deploy(&mut session, trained, &test, preset.eval.moments_batches as usize, data, &bar)?;
         bar.finish_and_clear();

@@ -3,15 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 
-use super::Draws;
 use super::average::Average;
 use super::pass::Pass;
+use super::{Draws, Progress};
 use crate::data::{Batch, Batches, Form, Part, Prepared};
 use crate::error::{Error, Result};
 use crate::exchange::Exchange;
@@ -81,21 +79,6 @@ pub struct Test<'a> {
     pub draw: u64,
     /// Which batch-norm moments.
     pub moments: Moments,
-}
-
-/// How a test is watched and stopped.
-#[derive(Clone, Copy)]
-pub struct Progress<'a> {
-    /// Advances by one for each batch.
-    pub bar: &'a ProgressBar,
-    /// Set by Ctrl-C.
-    pub stop: &'a AtomicBool,
-}
-
-impl Progress<'_> {
-    pub(super) fn stopped(self) -> bool {
-        self.stop.load(Ordering::SeqCst)
-    }
 }
 
 /// What the test data say of a network under one distortion.

@@ -38,6 +38,7 @@ pub fn deploy(
     })?;
     let mut evaluator = Evaluator::new(session, data, Part::Test, trained.preset.eval_batch(), batches)?;
     bar.set_length(evaluator.moments_batches() as u64);
+    bar.set_message("moments of batch normalisation");
     // Ctrl-C ends the program: nothing is written yet.
     let progress = Progress { bar, stop: &AtomicBool::new(false) };
     evaluator.prepare(session, &Test { moments: Moments::Recomputed, ..*test }, progress)?;

@@ -9,11 +9,13 @@ mod draws;
 pub mod logits;
 mod pass;
 pub mod point;
+mod progress;
 mod table;
 
-pub use accuracy::{Evaluator, Images, Moments, Progress, Score, Test, unsound};
+pub use accuracy::{Evaluator, Images, Moments, Score, Test, unsound};
 pub use deploy::deploy;
 pub use draws::{Draws, Spread};
 pub use logits::Logits;
 pub use point::{Point, Points};
+pub use progress::{Progress, SAYS, evaluation_bar};
 pub use table::table;

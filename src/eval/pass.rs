@@ -45,6 +45,7 @@ impl Pass<'_> {
         let ranks = self.exchange.map_or(1, Exchange::ranks);
         let mut running = 0;
         for first in (0..self.count).step_by(ranks) {
+            let begun = self.progress.bar.elapsed();
             // Whether to stop, and then the snapshot, if a batch of this round is this rank's.
             let mut said = vec![u32::from(self.progress.stopped())];
             if said == [0] {
@@ -73,6 +74,7 @@ impl Pass<'_> {
             }
             all[1..].chunks_exact(words).for_each(&mut each);
             self.progress.bar.inc(round as u64);
+            self.progress.say(begun);
         }
         Ok(true)
     }

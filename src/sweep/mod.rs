@@ -16,14 +16,13 @@ use indicatif::ProgressBar;
 
 use crate::data::{self, Prepared};
 use crate::error::Result;
-use crate::eval::{Evaluator, Moments, Point, Progress, Test, point, unsound};
+use crate::eval::{Evaluator, Moments, Point, Progress, Test, evaluation_bar, point, unsound};
 use crate::gpu::Device;
 use crate::kernels::project;
 use crate::layers::kind::totals;
 use crate::model::preset::{CheckpointEvery, Clip, Data, Eval, Init, Log, Lr, Optimizer, Preset};
 use crate::projection::distortion::Distortion;
 use crate::session::Session;
-use crate::train;
 use crate::weights::{TrainedNetwork, checkpoint};
 use kept::Kept;
 use part::Part;
@@ -147,7 +146,7 @@ impl Sweep<'_> {
             }
         }
         let total: usize = jobs.iter().map(|job| job.missing() * job.batches()).sum();
-        let bar = train::evaluation_bar(self.quiet, total as u64);
+        let bar = evaluation_bar(self.quiet, total as u64);
         let (mut bench, mut computed, mut stopped) = (None, 0, false);
         for job in &mut jobs {
             let before = job.missing();

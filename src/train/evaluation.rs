@@ -1,12 +1,10 @@
 //! Evaluations of a run. All its ranks make them together, each on a part of the batches, and all have the scores.
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use super::schedule::evaluates_at;
 use super::stepper::Stepper;
 use crate::data::Part;
 use crate::error::Result;
-use crate::eval::{Draws, Evaluator, Images, Moments, Progress, Test};
+use crate::eval::{Draws, Evaluator, Images, Moments, Progress, Test, evaluation_bar};
 use crate::projection::distortion::Distortion;
 
 impl Stepper<'_> {
@@ -78,14 +76,4 @@ impl Stepper<'_> {
         };
         self.session.set_weights(&weights)
     }
-}
-
-/// A bar over `batches` of an evaluation.
-pub fn evaluation_bar(quiet: bool, batches: u64) -> ProgressBar {
-    if quiet {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template("{bar:30} {pos}/{len} batches  {msg}  {eta} left").expect("a valid template");
-    ProgressBar::new(batches).with_style(style)
 }

@@ -13,6 +13,5 @@ mod stepper;
 mod timeline;
 mod watch;
 
-pub use evaluation::evaluation_bar;
 pub use resume::{Resume, same_preset};
 pub use run::{Following, Options, Outcome, follow, train};

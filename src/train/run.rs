@@ -17,7 +17,7 @@ use super::watch::{Seen, Watch};
 use super::{best, diagnose, schedule};
 use crate::data::Part;
 use crate::error::{Error, Result};
-use crate::eval::Draws;
+use crate::eval::{Draws, SAYS};
 use crate::exchange::Exchange;
 use crate::gpu::Device;
 use crate::model::preset::Preset;
@@ -180,9 +180,6 @@ struct Start {
     /// Time for reading and preparing the data.
     data: Duration,
 }
-
-/// How often a run without a progress bar says where it is.
-const SAYS: Duration = Duration::from_secs(30);
 
 struct Trainer<'a> {
     net: Stepper<'a>,

@@ -24,6 +24,11 @@ fn a_packed_network_has_the_errors_of_its_run_and_a_bit_for_each_weight() {
         assert_eq!(packed["losses"]["none"], run["losses"][distort]);
         assert_eq!((&packed["from_bits"], &run["from_bits"]), (&serde_json::json!(["none"]), &Value::Null));
         assert_eq!((&packed["moments"], &run["moments"]), (&"trained".into(), &"recomputed".into()));
+        assert_eq!(
+            eval(&place, &net, "")["errors"],
+            packed["errors"],
+            "what a packed file is tested under if nothing is asked"
+        );
         let again = eval(&place, &net, "--distort none --moments recomputed");
         assert_eq!(again["errors"]["none"], run["errors"][distort]);
 
