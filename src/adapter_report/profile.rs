@@ -48,9 +48,8 @@ pub(super) fn run(work: &Work) -> Result<()> {
             images: "random images".into(),
             ..About::default()
         };
-        let (seed, eval_batch) = (preset.seed, preset.eval_batch());
-        let weights = network.initial_weights(seed);
-        let request = Request { network, weights, seed, pass: Pass::Step, eval_batch, data: None };
+        let weights = network.initial_weights(preset.seed);
+        let request = Request::step(network, weights, preset.seed);
         let steps = (work.left() < FEW).then_some(3);
         let profile = measure::measure(&device, request, about, steps, work.task.begun)?;
         let figure = roofline::figure(&profile).png(FIGURE_SCALE);

@@ -11,7 +11,7 @@ use crate::kernels::case::{Built, Case};
 use crate::kernels::{self, Kernel};
 use crate::model::Network;
 use crate::plan::{AdapterClass, Command, Dispatch, Plan, Target, memory};
-use crate::profile::measure::{Pass, Request, Stepper};
+use crate::profile::measure::{Request, Stepper};
 use crate::profile::quartiles;
 
 /// A training step to be measured.
@@ -30,14 +30,7 @@ impl Step {
     /// A session that has run a step, and the number of steps to measure.
     fn start(&self, device: &Arc<Device>) -> Result<(Stepper, usize)> {
         let plan = self.network.train_plan(&device.target)?;
-        let request = Request {
-            network: self.network.clone(),
-            weights: self.network.initial_weights(self.seed),
-            seed: self.seed,
-            pass: Pass::Step,
-            eval_batch: self.network.batch,
-            data: None,
-        };
+        let request = Request::step(self.network.clone(), self.network.initial_weights(self.seed), self.seed);
         let mut stepper = Stepper::start(device.clone(), request, plan)?;
         stepper.prepare()?;
         stepper.run_and_wait()?;

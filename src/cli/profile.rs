@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::{Global, figures, print, print_beside};
 use crate::error::Result;
@@ -18,26 +18,15 @@ use crate::projection::Projection;
 use crate::session;
 use crate::weights::{self, checkpoint, export};
 
-/// Which part of a training run.
-#[derive(Clone, Copy, ValueEnum)]
-enum Which {
-    /// Projection and forward pass, as training has them
-    Forward,
-    /// The whole training step
-    Step,
-    /// The test pass, under weights that were projected before
-    Eval,
-}
-
 /// Arguments of `profile`.
 #[derive(Args)]
 pub struct Profile {
-    /// A preset: a .toml file, or the name of a shipped one; or a run folder or checkpoint, with its weights
-    #[arg(value_name = "PRESET|RUN")]
+    /// A preset: a .toml file, or the name of a shipped one; or a run folder, a checkpoint or a packed file, with its weights
+    #[arg(value_name = "PRESET|RUN|FILE")]
     request: PathBuf,
-    /// What to profile
-    #[arg(long, value_enum, default_value = "step")]
-    pass: Which,
+    /// What to profile (if not given: the step, of a packed file the test pass)
+    #[arg(long, value_enum)]
+    pass: Option<Pass>,
     /// Another projection than the preset's, e.g. sign (`show --projections` lists them)
     #[arg(long, value_name = "P")]
     projection: Option<String>,
@@ -98,18 +87,25 @@ impl Profile {
             return Ok(ExitCode::SUCCESS);
         }
         let data = data.map(|dir| session::load_data(&preset, Some(dir))).transpose()?;
+        // A projection that is asked for is made of weights in f32.
+        let packed = saved.filter(|_| self.projection.is_none()).map(|saved| saved.packed).unwrap_or_default();
+        let pass = self.pass.unwrap_or(if packed.is_empty() { Pass::Step } else { Pass::Eval });
         let about = About {
             preset: name,
-            pass: self.pass().name().into(),
-            projection: network.projection.to_string(),
+            pass: pass.name().into(),
+            projection: match pass {
+                Pass::Eval if !packed.is_empty() => "none, weights as bits".into(),
+                _ => network.projection.to_string(),
+            },
             images: if data.is_some() { preset.data.set.clone() } else { "random images".into() },
             ..About::default()
         };
         let request = Request {
             network: Arc::new(network),
             weights,
+            packed,
             seed: preset.seed,
-            pass: self.pass(),
+            pass,
             eval_batch: preset.eval_batch(),
             data,
         };
@@ -130,21 +126,14 @@ impl Profile {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn pass(&self) -> Pass {
-        match self.pass {
-            Which::Forward => Pass::Forward,
-            Which::Step => Pass::Step,
-            Which::Eval => Pass::Eval,
-        }
-    }
-
     /// The preset, the checkpoint if a run was named, and what to call it.
     fn open(&self, global: &Global) -> Result<(Preset, Option<checkpoint::Checkpoint>, String)> {
         let mut sets = self.set.clone();
         sets.extend(global.seed.map(|s| format!("seed={s}")));
         sets.extend(self.projection.as_ref().map(|p| format!("projection={p}")));
         let path = self.request.as_path();
-        let run = path.is_dir() || path.extension().is_some_and(|e| e == "safetensors");
+        let named = path.is_dir() || path.extension().is_some_and(|e| e == "safetensors");
+        let run = named || checkpoint::is_one(path).is_ok();
         let (preset, saved) = if run {
             let file = if path.is_dir() { checkpoint::path(path) } else { path.to_owned() };
             let saved = checkpoint::load(file)?;

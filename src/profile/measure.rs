@@ -1,7 +1,10 @@
 //! Runs a pass of a network and measures it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
 
 use super::{About, Profile, Sample, StartTime, StepTime, quartiles};
 use crate::data::{Batches, Part, Position, Prepared};
@@ -12,15 +15,16 @@ use crate::kernels;
 use crate::model::{Network, Placement};
 use crate::plan::{AdapterClass, Command, Plan, Step, Target, memory};
 use crate::session::{Program, Session, images};
+use crate::weights::packed::{self, Packed};
 
 /// What a step is profiled of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Pass {
     /// Projection and forward pass, as training has them.
     Forward,
     /// The whole training step.
     Step,
-    /// The test pass, under weights that were projected before.
+    /// The test pass, under weights that were projected before; of a packed file from its bits.
     Eval,
 }
 
@@ -57,6 +61,8 @@ pub struct Request {
     pub network: Arc<Network>,
     /// Its weights.
     pub weights: Vec<f32>,
+    /// Those of them that a test pass reads as bits, by name.
+    pub packed: BTreeMap<String, Packed>,
     /// Seed of the draws.
     pub seed: u64,
     /// Which part of a step.
@@ -89,7 +95,13 @@ impl Stepper {
         let network = request.network.clone();
         let mut session = Session::new(device, network.clone(), request.seed);
         let program = session.load(plan, false)?;
-        session.set_weights(&request.weights)?;
+        if request.reads_bits() {
+            for (name, words) in packed::arrays(&network, &request.weights, &request.packed) {
+                session.runner.write(&name, &words)?;
+            }
+        } else {
+            session.set_weights(&request.weights)?;
+        }
         let batch = request.batch();
         let placement = request.placement();
         let images = images::made_up(&mut session.runner, &network, &placement, batch)?;
@@ -110,6 +122,7 @@ impl Stepper {
     /// What the device reports.
     pub fn prepare(&mut self) -> Result<()> {
         match self.request.pass {
+            Pass::Eval if self.request.reads_bits() => {}
             Pass::Eval => {
                 let distortion = self.request.network.projection.clone();
                 self.session.distort(&distortion, self.request.seed, self.step)?;
@@ -200,6 +213,29 @@ impl Stepper {
 }
 
 impl Request {
+    /// A training step on random images.
+    pub fn step(network: Arc<Network>, weights: Vec<f32>, seed: u64) -> Request {
+        let eval_batch = network.batch;
+        Request { network, weights, packed: BTreeMap::new(), seed, pass: Pass::Step, eval_batch, data: None }
+    }
+
+    /// The commands of the pass.
+    ///
+    /// # Errors
+    /// A network that the target cannot hold.
+    pub fn plan(&self, target: &Target) -> Result<Plan> {
+        if self.reads_bits() {
+            let bits = packed::bits(&self.packed);
+            return self.network.test_plan_from(target, self.eval_batch, &self.placement(), Some(&bits));
+        }
+        self.pass.plan(&self.network, target, self.eval_batch)
+    }
+
+    /// Whether weights are read as bits.
+    fn reads_bits(&self) -> bool {
+        self.pass == Pass::Eval && !self.packed.is_empty()
+    }
+
     /// Images of a step.
     pub fn batch(&self) -> usize {
         if self.pass == Pass::Eval { self.eval_batch } else { self.network.batch }
@@ -224,7 +260,7 @@ pub fn measure(
     begun: Instant,
 ) -> Result<Profile> {
     let target = device.target.clone();
-    let plan = request.pass.plan(&request.network, &target, request.eval_batch)?;
+    let plan = request.plan(&target)?;
     let millis = |d: Duration| d.as_secs_f64() * 1e3;
     let planned = millis(begun.elapsed());
     let load = Instant::now();

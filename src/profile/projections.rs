@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::measure::{Pass, Request, Stepper};
+use super::measure::{Request, Stepper};
 use super::quartiles;
 use crate::error::Result;
 use crate::gpu::Device;
@@ -51,9 +51,8 @@ struct Measured {
 
 impl Measured {
     fn start(device: &Arc<Device>, seed: u64, weights: &[f32], network: Arc<Network>) -> Result<Measured> {
-        let eval_batch = network.batch;
-        let request = Request { network, weights: weights.to_vec(), seed, pass: Pass::Step, eval_batch, data: None };
-        let plan = Pass::Step.plan(&request.network, &device.target, eval_batch)?;
+        let request = Request::step(network, weights.to_vec(), seed);
+        let plan = request.plan(&device.target)?;
         let project = plan.commands.iter().take_while(|c| is_projection(c.scope())).count();
         let mut stepper = Stepper::start(device.clone(), request, plan)?;
         stepper.prepare()?;

@@ -96,6 +96,29 @@ fn a_forward_pass_of_a_run_ends_before_the_loss_and_a_test_pass_projects_nothing
 }
 
 #[test]
+fn a_packed_file_is_profiled_as_it_is_used_from_its_bits() {
+    let place = Place::new();
+    place.given("run");
+    place.run("export run --format packed --with sign -o net.wp1").ok();
+    let profile = |args: &str| lines(&place.run(&format!("profile net.wp1 {args} --steps 2 --json")).ok());
+    // Of each convolution.
+    let reads_bits = |lines: &[Value]| -> Vec<bool> {
+        let kernels = lines.iter().filter_map(|l| l.get("kernel")?.as_str());
+        kernels.filter(|k| k.starts_with("conv2d.forward/")).map(|k| k.contains(" bits=1")).collect()
+    };
+    let bits = profile("--set eval.batch=3 --data .");
+    let about = &bits[0]["about"];
+    assert_eq!((&about["pass"], &about["batch"], &about["images"]), (&"eval".into(), &3.into(), &"digits".into()));
+    assert!(about["projection"].as_str().unwrap().contains("bits"), "{about}");
+    assert_eq!(reads_bits(&bits), [true, true]);
+    for more in ["--pass eval --projection none", "--pass step"] {
+        let real = profile(more);
+        assert_eq!(reads_bits(&real), [false, false], "{more}");
+        assert!(!real[0]["about"]["projection"].as_str().unwrap().contains("bits"), "{more}");
+    }
+}
+
+#[test]
 fn the_cost_of_each_projection_stands_beside_none() {
     let place = Place::new();
     let out = place.run("profile demo/digits --set width=0.25 --set batch=10 --steps 1 --projections").ok();
@@ -125,6 +148,7 @@ fn what_cannot_be_done_is_refused_before_anything_is_measured() {
         ("demo/digits --figure gone/f.svg", vec!["gone/f.svg", "no folder"]),
         ("demo/digits --projections --json", vec!["--projections"]),
         ("gone.safetensors", vec!["gone.safetensors"]),
+        ("bytes", vec!["bytes", "no preset"]),
     ] {
         let ran = place.run(&format!("profile {args}"));
         assert_eq!(ran.out, "", "{args}");

@@ -64,11 +64,11 @@ impl fmt::Display for Rates {
 pub fn rates(device: &Arc<Device>, preset: &Preset, input: [usize; 3]) -> Result<Rates> {
     let network = Arc::new(session::network_for(preset, input)?);
     let rate = |pass: Pass| -> Result<f64> {
-        let (eval_batch, seed) = (preset.eval_batch(), preset.seed);
-        let weights = network.initial_weights(seed);
-        let request = Request { network: network.clone(), weights, seed, pass, eval_batch, data: None };
+        let weights = network.initial_weights(preset.seed);
+        let step = Request::step(network.clone(), weights, preset.seed);
+        let request = Request { pass, eval_batch: preset.eval_batch(), ..step };
         let images = request.batch() as f64;
-        let plan = pass.plan(&network, &device.target, eval_batch)?;
+        let plan = request.plan(&device.target)?;
         let mut stepper = Stepper::start(device.clone(), request, plan)?;
         stepper.prepare()?;
         stepper.run_and_wait()?;

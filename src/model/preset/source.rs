@@ -2,6 +2,7 @@
 //! said what, so that an error can name the file.
 
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
@@ -85,7 +86,10 @@ impl Place {
 
     fn read(&self) -> Result<String> {
         match self {
-            Place::File(file) => std::fs::read_to_string(file).map_err(|e| Error::io(file, e)),
+            Place::File(file) => std::fs::read_to_string(file).map_err(|e| match e.kind() {
+                ErrorKind::InvalidData => Error::format(file, "this is no text, so no preset: those are TOML"),
+                _ => Error::io(file, e),
+            }),
             Place::Embedded(name) => embedded::text(name)
                 .map(String::from)
                 .ok_or_else(|| Error::Invalid(format!("there is no built-in preset {name}"))),
