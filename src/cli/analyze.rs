@@ -218,15 +218,11 @@ impl Analyze {
             let mut answer = Analysis { run: trained.name.clone(), step: trained.step, ..Analysis::default() };
             match &mut evaluator {
                 Some(evaluator) if section.needs_data() => {
-                    let batches = evaluator.batches();
+                    let moments = Moments::of(self.protocol.moments, trained);
+                    let batches = evaluator.batches(moments);
                     let bar = evaluation_bar(global.quiet, batches * self.evaluations(section, asked) as u64);
                     let progress = Progress { bar: &bar, stop };
-                    let mut trials = Trials {
-                        evaluator,
-                        moments: Moments::of(self.protocol.moments, trained),
-                        draws: self.draws,
-                        progress,
-                    };
+                    let mut trials = Trials { evaluator, moments, draws: self.draws, progress };
                     let whole = self.of_images(section, asked, &mut specimen, &mut trials, &mut answer)?;
                     bar.finish_and_clear();
                     if !whole {

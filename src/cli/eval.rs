@@ -162,8 +162,8 @@ impl Shared {
         let there = kept::beside(&self.file)?;
         let own = self.part.map_or(vec![true; tests.len()], |part| part.takes(&vec![1; tests.len()]));
         let missing = |(point, own): &(&Point, &bool)| **own && point::find(&there, point).is_none();
-        let count = points.iter().zip(&own).filter(missing).count() as u64;
-        let bar = evaluation_bar(quiet, evaluator.batches() * count);
+        let asked = points.iter().zip(&own).filter(missing).map(|(point, _)| evaluator.batches(point.moments)).sum();
+        let bar = evaluation_bar(quiet, asked);
         for ((point, test), own) in points.iter_mut().zip(tests).zip(&own) {
             if let Some(found) = point::find(&there, point) {
                 *point = found.clone();

@@ -45,6 +45,12 @@ impl Moments {
         asked.unwrap_or(if trained.moments.is_some() { Moments::Trained } else { Moments::Recomputed })
     }
 
+    /// Batches that run for the moments before a test where as many as `recomputed` average them: none for those that came with the
+    /// weights.
+    pub fn batches(self, trained: &TrainedNetwork, recomputed: usize) -> usize {
+        if self == Moments::Trained && trained.moments.is_some() { 0 } else { recomputed }
+    }
+
     /// The word on the command line and in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -328,9 +334,11 @@ impl<'a> Evaluator<'a> {
         self.moments_batches
     }
 
-    /// Batches that one call of [`Evaluator::score`] runs, for progress bars.
-    pub fn batches(&self) -> u64 {
-        (self.moments_batches + self.test_images().div_ceil(self.test_batch)) as u64
+    /// Batches that one call of [`Evaluator::score`] runs with these moments, for progress bars.
+    pub fn batches(&self, moments: Moments) -> u64 {
+        let brought = moments == Moments::Trained && matches!(self.trained, Some((None, _)));
+        let before = if brought { 0 } else { self.moments_batches };
+        (before + self.test_images().div_ceil(self.test_batch)) as u64
     }
 
     fn pass<'p>(&self, count: usize, progress: Progress<'p>) -> Pass<'p>
@@ -353,7 +361,7 @@ impl<'a> Evaluator<'a> {
     pub fn score(&mut self, session: &mut Session, test: &Test, progress: Progress) -> Result<Option<Score>> {
         let key = key(session, test);
         if let Some(score) = self.known.get(&key) {
-            progress.bar.inc(self.batches());
+            progress.bar.inc(self.batches(test.moments));
             return Ok(Some(score.clone()));
         }
         let from_bits = self.runs_from_bits(session, test);
@@ -456,11 +464,11 @@ impl<'a> Evaluator<'a> {
         if self.moments_batches == 0 {
             return Ok(true);
         }
-        if let Some((_, kept)) = self.trained.as_ref().filter(|(of, _)| of.is_none_or(|of| of == seed)) {
+        if let Some((of, kept)) = self.trained.as_ref().filter(|(of, _)| of.is_none_or(|of| of == seed)) {
             for (name, words) in kept {
                 session.runner.write(name, words)?;
             }
-            progress.bar.inc(self.moments_batches as u64);
+            progress.bar.inc(if of.is_some() { self.moments_batches as u64 } else { 0 });
             return Ok(true);
         }
         let projection = session.network.projection.clone();

@@ -74,6 +74,7 @@ struct Job<'a> {
     wanted: Vec<(Point, Distortion)>,
     /// Which of them are to be computed here.
     own: Vec<bool>,
+    moments: Moments,
     moments_batches: usize,
     test_batch: usize,
 }
@@ -94,17 +95,22 @@ impl Job<'_> {
         self.wanted.iter().filter_map(|(p, _)| self.kept.find(p))
     }
 
+    /// Batches that a point runs for the moments.
+    fn before_test(&self) -> usize {
+        self.moments.batches(self.trained, self.moments_batches)
+    }
+
     /// Products of the forward passes of a point.
     fn cost(&self) -> Result<u128> {
         let TrainedNetwork { preset, network, .. } = self.trained;
         let (_, products) = totals(&preset.shapes(network.input)?);
-        let images = self.moments_batches * network.batch + self.data.test.labels.len() * network.crops;
+        let images = self.before_test() * network.batch + self.data.test.labels.len() * network.crops;
         Ok(u128::from(products) * images as u128)
     }
 
     /// Batches that a point runs.
     fn batches(&self) -> usize {
-        self.moments_batches + self.data.test.labels.len().div_ceil(self.test_batch)
+        self.before_test() + self.data.test.labels.len().div_ceil(self.test_batch)
     }
 }
 
@@ -197,7 +203,7 @@ impl Sweep<'_> {
         let path = file(trained, point::FILE);
         let newer = is_newer(&trained.source, &path);
         let (kept, own) = (Kept::open(&path, self.part)?, vec![true; wanted.len()]);
-        let job = Job { trained, kept, wanted, own, moments_batches, test_batch: self.batch_of(preset), data };
+        let job = Job { trained, kept, wanted, own, moments, moments_batches, test_batch: self.batch_of(preset), data };
         if newer && job.found().next().is_some() {
             log::warn!(
                 "{} is newer than its points: if it holds other weights now, remove {} and start again",

@@ -46,7 +46,8 @@ impl Stepper<'_> {
         let (batch, moments) = (self.preset.eval_batch(), self.preset.eval.moments_batches as usize);
         let exchange = self.ranks.as_ref().map(|ranks| ranks.exchange);
         let mut evaluator = Evaluator::with_images(&mut self.session, images, batch, moments, exchange)?;
-        let bar = evaluation_bar(quiet, evaluator.batches() * distort.iter().map(|d| u64::from(d.draws)).sum::<u64>());
+        let draws: u64 = distort.iter().map(|d| u64::from(d.draws)).sum();
+        let bar = evaluation_bar(quiet, evaluator.batches(Moments::Recomputed) * draws);
         let done = self.preset.done(self.step / self.per_epoch);
         let mut all = vec![];
         for distortion in distort {

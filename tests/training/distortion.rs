@@ -90,7 +90,11 @@ impl Lab {
         let before = bar.position();
         let test = Test { distortion: &distortion, seed: 5, draw, moments };
         let score = self.evaluator.score(&mut self.session, &test, Progress { bar: &bar, stop: &stop });
-        assert_eq!(bar.position() - before, self.evaluator.batches(), "the bar goes on by as much for every score");
+        assert_eq!(
+            bar.position() - before,
+            self.evaluator.batches(moments),
+            "the bar goes on by as much for every score"
+        );
         score.unwrap_or_else(|e| panic!("{text}: {e}")).expect("nobody stopped it")
     }
 }
