@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use crate::kernels::texels;
+
 /// How a line begins that names arrays.
 const MARKER: &str = "// in pairs ";
 
@@ -64,7 +66,8 @@ fn accesses(text: &str, arrays: &[&str]) -> String {
         return text.into();
     };
     let (before, rest) = text.split_at(at);
-    let (index, rest) = rest[name.len() + 1..].split_at(closing(&rest[name.len()..]) - 1);
+    let rest = &rest[name.len() + 1..];
+    let (index, rest) = rest.split_at(texels::closing(rest, ['[', ']']).expect("a bracket that closes"));
     let (index, rest) = (accesses(index, arrays), &rest[1..]);
     if let Some((value, rest)) = rest.strip_prefix(" = ").and_then(|rest| rest.split_once(';')) {
         return format!(
@@ -81,16 +84,6 @@ fn indexed(text: &str, name: &str) -> Option<usize> {
     let in_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let access = format!("{name}[");
     text.match_indices(&access).map(|(at, _)| at).find(|at| !text[..*at].ends_with(in_word))
-}
-
-/// Where the bracket closes with which a text begins.
-fn closing(text: &str) -> usize {
-    let mut open = 0;
-    let close = |c| {
-        open += i32::from(c == '[') - i32::from(c == ']');
-        open == 0
-    };
-    text.find(close).unwrap_or(text.len() - 1)
 }
 
 #[cfg(test)]

@@ -49,18 +49,22 @@ pub fn as_array(line: &str, name: &str, elem: &str) -> String {
     let (mut out, mut rest) = (String::new(), line);
     let load = format!("textureLoad({name}, texel");
     while let Some((before, after)) = rest.split_once(load.as_str()) {
-        let mut open = 1;
-        let end = after.find(|c| {
-            open += i32::from(c == '(') - i32::from(c == ')');
-            open == 0
-        });
-        let (texel, tail) = after.split_at(end.unwrap_or(after.len()));
+        let (texel, tail) = after.split_at(closing(after, ['(', ')']).unwrap_or(after.len()));
         let index =
             if let Some(arguments) = texel.strip_prefix("_of") { format!("index_of{arguments}") } else { texel.into() };
         out += &format!("{before}vec4<f32>({name}[{index}])");
         rest = tail.get(1..).unwrap_or_default();
     }
     out + rest
+}
+
+/// Where the bracket closes, of this kind, that was opened right before `text`.
+pub fn closing(text: &str, [open, close]: [char; 2]) -> Option<usize> {
+    let mut depth = 1;
+    text.find(|c| {
+        depth += i32::from(c == open) - i32::from(c == close);
+        depth == 0
+    })
 }
 
 /// Whether shaders of the target can read an array from a texture; the text says why not.
