@@ -2,6 +2,7 @@
 // Over naive: loads and stores four wide, and fewer invocations. The places lie far apart, so that neighbouring invocations
 // stream through memory together (shaders/README.md).
 // Grid: ceil(ceil(len / (4 ROWS)) / 64) workgroups, in rows (common/grid.wgsl).
+// in pairs a b y
 // include entry/each.wgsl
 const ROWS: u32 = 1u; // knob 1 2 4 8
 struct Params { len: u32 }

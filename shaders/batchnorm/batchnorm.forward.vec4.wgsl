@@ -3,6 +3,7 @@
 // far apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // x, y: [rows, c]; mean, variance, gamma, beta: [c].
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs x y
 // include entry/each.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { rows: u32, c: u32, eps: f32 }

@@ -2,6 +2,7 @@
 // Over naive: loads and stores four wide, and one division and one load of the bias serve ROWS rows. These lie far
 // apart, so that neighbouring invocations stream through memory together (shaders/README.md).
 // Grid: ceil(ceil(rows / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs y
 // include entry/each.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8 16
 struct Params { len: u32, c: u32, relu: u32 }

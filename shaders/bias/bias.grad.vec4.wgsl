@@ -1,6 +1,7 @@
 // As bias.grad.naive, four channels per invocation: c is a multiple of 4.
 // Over naive: a quarter of the loads, each four wide, and four independent sums per invocation.
 // Grid: ceil(blocks c / 256) workgroups, in rows.
+// in pairs dy
 // include entry/each.wgsl
 // include common/blocks.wgsl
 struct Params { rows: u32, c: u32, block: u32 }

@@ -2,6 +2,7 @@
 // Over naive: loads and stores four wide, and what depends on the channel alone serves ROWS pixels. The pixels of an
 // invocation lie far apart, so that neighbouring invocations stream through memory together.
 // Grid: ceil(ceil(n oh ow / ROWS) c / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs x dy dx
 // include entry/each.wgsl
 const ROWS: u32 = 4u; // knob 1 2 4 8
 struct Params { n: u32, oh: u32, ow: u32, c: u32, kh: u32, kw: u32, total: u32 }

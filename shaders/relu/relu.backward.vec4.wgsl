@@ -1,6 +1,7 @@
 // dx = dy where y > 0, else 0; four elements per invocation: len is a multiple of 4.
 // Over naive: a quarter of the loads and stores, each four wide.
 // Grid: ceil(len / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs y dy dx
 // include entry/each.wgsl
 struct Params { len: u32 }
 alias Y = f32; // map y

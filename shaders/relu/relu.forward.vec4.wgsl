@@ -1,6 +1,7 @@
 // y = max(x, 0), NaN stays NaN, four elements per invocation: len is a multiple of 4.
 // Over naive: a quarter of the loads and stores, each four wide.
 // Grid: ceil(len / 256) workgroups, in rows (common/grid.wgsl).
+// in pairs x y
 // include entry/each.wgsl
 struct Params { len: u32 }
 alias X = f32; // map x
