@@ -16,7 +16,7 @@ use crate::profile::measure::{self, Pass, Request};
 use crate::profile::{self, About, json, roofline, table, trace};
 use crate::projection::Projection;
 use crate::session;
-use crate::weights::{self, checkpoint, export};
+use crate::weights::{self, checkpoint, export, packed};
 
 /// Arguments of `profile`.
 #[derive(Args)]
@@ -88,18 +88,22 @@ impl Profile {
         }
         let data = data.map(|dir| session::load_data(&preset, Some(dir))).transpose()?;
         // A projection that is asked for is made of weights in f32.
-        let packed = saved.filter(|_| self.projection.is_none()).map(|saved| saved.packed).unwrap_or_default();
-        let pass = self.pass.unwrap_or(if packed.is_empty() { Pass::Step } else { Pass::Eval });
+        let packed = saved.map(|saved| saved.packed).filter(|p| !p.is_empty() && self.projection.is_none());
+        let pass = self.pass.unwrap_or(if packed.is_none() { Pass::Step } else { Pass::Eval });
         let about = About {
             preset: name,
             pass: pass.name().into(),
             projection: match pass {
-                Pass::Eval if !packed.is_empty() => "none, weights as bits".into(),
+                Pass::Eval if packed.is_some() => "none, weights as bits".into(),
                 _ => network.projection.to_string(),
             },
             images: if data.is_some() { preset.data.set.clone() } else { "random images".into() },
             ..About::default()
         };
+        let packed = packed.map(|packed| measure::Packed {
+            bits: packed::bits(&packed),
+            arrays: packed::arrays(&network, &weights, &packed),
+        });
         let request = Request {
             network: Arc::new(network),
             weights,

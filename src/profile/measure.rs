@@ -1,6 +1,5 @@
 //! Runs a pass of a network and measures it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::gpu::profile::{self as timing, Clock, Timer};
 use crate::gpu::{AHEAD, Device, roofs};
 use crate::kernels;
+use crate::kernels::conv2d::stored::Bits;
 use crate::model::{Network, Placement};
 use crate::plan::{AdapterClass, Command, Plan, Step, Target, memory};
 use crate::session::{Program, Session, images};
-use crate::weights::packed::{self, Packed};
 
 /// What a step is profiled of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -55,14 +54,22 @@ impl Pass {
     }
 }
 
+/// Weights of which some are bits.
+pub struct Packed {
+    /// Which.
+    pub bits: Bits,
+    /// The arrays that the plan reads, by name, as words.
+    pub arrays: Vec<(String, Vec<u32>)>,
+}
+
 /// What is to be profiled.
 pub struct Request {
     /// The network, with the projection.
     pub network: Arc<Network>,
     /// Its weights.
     pub weights: Vec<f32>,
-    /// Those of them that a test pass reads as bits, by name.
-    pub packed: BTreeMap<String, Packed>,
+    /// What a test pass reads in their place, where it reads bits.
+    pub packed: Option<Packed>,
     /// Seed of the draws.
     pub seed: u64,
     /// Which part of a step.
@@ -95,12 +102,11 @@ impl Stepper {
         let network = request.network.clone();
         let mut session = Session::new(device, network.clone(), request.seed);
         let program = session.load(plan, false)?;
-        if request.reads_bits() {
-            for (name, words) in packed::arrays(&network, &request.weights, &request.packed) {
-                session.runner.write(&name, &words)?;
+        match request.packed() {
+            Some(packed) => {
+                packed.arrays.iter().try_for_each(|(name, words)| session.runner.write(name, words))?;
             }
-        } else {
-            session.set_weights(&request.weights)?;
+            None => session.set_weights(&request.weights)?,
         }
         let batch = request.batch();
         let placement = request.placement();
@@ -122,7 +128,7 @@ impl Stepper {
     /// What the device reports.
     pub fn prepare(&mut self) -> Result<()> {
         match self.request.pass {
-            Pass::Eval if self.request.reads_bits() => {}
+            Pass::Eval if self.request.packed.is_some() => {}
             Pass::Eval => {
                 let distortion = self.request.network.projection.clone();
                 self.session.distort(&distortion, self.request.seed, self.step)?;
@@ -216,7 +222,7 @@ impl Request {
     /// A training step on random images.
     pub fn step(network: Arc<Network>, weights: Vec<f32>, seed: u64) -> Request {
         let eval_batch = network.batch;
-        Request { network, weights, packed: BTreeMap::new(), seed, pass: Pass::Step, eval_batch, data: None }
+        Request { network, weights, packed: None, seed, pass: Pass::Step, eval_batch, data: None }
     }
 
     /// The commands of the pass.
@@ -224,16 +230,15 @@ impl Request {
     /// # Errors
     /// A network that the target cannot hold.
     pub fn plan(&self, target: &Target) -> Result<Plan> {
-        if self.reads_bits() {
-            let bits = packed::bits(&self.packed);
-            return self.network.test_plan_from(target, self.eval_batch, &self.placement(), Some(&bits));
+        match self.packed() {
+            Some(packed) => self.network.test_plan_from(target, self.eval_batch, &self.placement(), Some(&packed.bits)),
+            None => self.pass.plan(&self.network, target, self.eval_batch),
         }
-        self.pass.plan(&self.network, target, self.eval_batch)
     }
 
-    /// Whether weights are read as bits.
-    fn reads_bits(&self) -> bool {
-        self.pass == Pass::Eval && !self.packed.is_empty()
+    /// The weights of a test pass that reads bits.
+    fn packed(&self) -> Option<&Packed> {
+        self.packed.as_ref().filter(|_| self.pass == Pass::Eval)
     }
 
     /// Images of a step.
